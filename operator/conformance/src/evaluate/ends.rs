@@ -1,0 +1,141 @@
+//! Resolves a flow: who is at its ends, with which addresses, and which liberties it touches.
+
+use std::net::IpAddr;
+
+use super::reading::{Liberty, Reading};
+use crate::{
+    expected::Unspecified,
+    flow::{End, Family, Flow, Port},
+    snapshot::{Container, Lifecycle, Pod, PodNetwork, Snapshot},
+};
+
+/// A flow whose ends are known to hold addresses of one family.
+pub(super) struct Ends<'a> {
+    pub(super) snapshot: &'a Snapshot,
+    pub(super) from: Resolved<'a>,
+    pub(super) to: Resolved<'a>,
+    pub(super) port: Port,
+    /// Whether a pod sends to itself. To its own address as such, it does not: an
+    /// [`End::Address`] is never a pod.
+    pub(super) same_pod: bool,
+}
+
+/// One end of a flow.
+pub(super) struct Resolved<'a> {
+    /// None if it is an address and no more.
+    pod: Option<&'a Pod>,
+    /// Its address in the flow's family.
+    pub(super) address: IpAddr,
+}
+
+impl<'a> Resolved<'a> {
+    /// The pod that policies see in it, as one reading has it.
+    pub(super) fn pod(&self, reading: Reading) -> Option<&'a Pod> {
+        self.pod.filter(|pod| !(is_host(pod) && reading.takes(Liberty::HostPodIsNode)))
+    }
+
+    fn is_host_pod(&self) -> bool {
+        self.pod.is_some_and(is_host)
+    }
+
+    /// Whether its traffic is that of the pod's own node. A host-network pod's is, whatever else
+    /// the pod counts as, for it has the node's address.
+    fn is_own_node_of(&self, snapshot: &Snapshot, pod: &Pod) -> bool {
+        match self.pod {
+            None => snapshot.is_own_node(pod, self.address),
+            Some(other) => is_host(other) && other.node.is_some() && other.node == pod.node,
+        }
+    }
+}
+
+fn is_host(pod: &Pod) -> bool {
+    match pod.network {
+        PodNetwork::Own => false,
+        PodNetwork::Host => true,
+    }
+}
+
+impl<'a> Ends<'a> {
+    /// Finds the ends' addresses, or says why there are none that the flow could use.
+    pub(super) fn resolve(snapshot: &'a Snapshot, flow: &Flow) -> Result<Self, Unspecified> {
+        let (from, to) = (End::pod(flow.from, snapshot), End::pod(flow.to, snapshot));
+        let pods = || [from, to].into_iter().flatten();
+        if pods().any(|pod| pod.lifecycle == Lifecycle::Finished) {
+            return Err(Unspecified::Finished);
+        }
+        if pods().any(|pod| pod.addresses.is_empty()) {
+            return Err(Unspecified::NoAddress);
+        }
+        let (senders, receivers) = (flow.from.addresses(from), flow.to.addresses(to));
+        let (from_address, to_address) =
+            common(&senders, &receivers, flow.family).ok_or(Unspecified::NoCommonFamily)?;
+        Ok(Self {
+            snapshot,
+            from: Resolved { pod: from, address: from_address },
+            to: Resolved { pod: to, address: to_address },
+            port: flow.port,
+            same_pod: from.is_some() && flow.from == flow.to,
+        })
+    }
+
+    /// The liberties that could change what happens to the flow, in the order in which they are
+    /// named.
+    pub(super) fn liberties(&self) -> impl Iterator<Item = Liberty> {
+        let touched = [
+            (Liberty::HostPodIsNode, self.from.is_host_pod() || self.to.is_host_pod()),
+            (Liberty::ExemptsItself, self.same_pod),
+            (Liberty::ExemptsOwnNode, self.is_to_own_node()),
+            (Liberty::NamesMatchOutside, self.to.pod.is_none_or(is_host)),
+            (Liberty::InitPortsResolve, self.is_to_init_port()),
+        ];
+        touched.into_iter().filter_map(|(liberty, is_touched)| is_touched.then_some(liberty))
+    }
+
+    /// Whether a pod sends to the node that it runs on.
+    pub(super) fn is_to_own_node(&self) -> bool {
+        self.from.pod.is_some_and(|sender| self.to.is_own_node_of(self.snapshot, sender))
+    }
+
+    /// Whether a pod receives from the node that it runs on.
+    pub(super) fn is_from_own_node(&self) -> bool {
+        self.to.pod.is_some_and(|receiver| self.from.is_own_node_of(self.snapshot, receiver))
+    }
+
+    fn is_to_init_port(&self) -> bool {
+        self.to.pod.is_some_and(|receiver| {
+            receiver.named_ports.iter().any(|port| port.container == Container::Init)
+        })
+    }
+}
+
+impl End {
+    fn pod(self, snapshot: &Snapshot) -> Option<&Pod> {
+        match self {
+            Self::Pod(id) => Some(snapshot.pod(id)),
+            Self::Address(_) => None,
+        }
+    }
+
+    fn addresses(self, pod: Option<&Pod>) -> Vec<IpAddr> {
+        match (self, pod) {
+            (Self::Address(address), _) => vec![address.to_canonical()],
+            (Self::Pod(_), pod) => {
+                pod.into_iter().flat_map(|pod| &pod.addresses).map(IpAddr::to_canonical).collect()
+            }
+        }
+    }
+}
+
+/// The first of the receiver's addresses whose family is the one that was asked for and that the
+/// sender has too, with the sender's first of that family.
+fn common(
+    senders: &[IpAddr],
+    receivers: &[IpAddr],
+    family: Option<Family>,
+) -> Option<(IpAddr, IpAddr)> {
+    let of_family = |wanted| senders.iter().find(|from| Family::of(**from) == wanted);
+    receivers
+        .iter()
+        .filter(|to| family.is_none_or(|family| Family::of(**to) == family))
+        .find_map(|to| Some((*of_family(Family::of(*to))?, *to)))
+}

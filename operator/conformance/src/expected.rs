@@ -1,0 +1,150 @@
+//! What the policies say of a flow, and which of their rules say it.
+
+use std::fmt;
+
+use crate::snapshot::ObjectRef;
+
+/// What the policies say of a flow.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Expected {
+    /// Both directions let it pass.
+    Allow(Because),
+    /// At least one direction stops it.
+    Deny(Because),
+    /// The API leaves it to the network: the readings that it permits differ.
+    Unspecified(Unspecified),
+}
+
+/// What decided, on each side.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Because {
+    /// The sender's side.
+    pub egress: Decision,
+    /// The receiver's side.
+    pub ingress: Decision,
+}
+
+impl Because {
+    /// Whether the flow passes both sides.
+    pub fn passes(&self) -> bool {
+        self.egress.allows() && self.ingress.allows()
+    }
+}
+
+/// What one side decided.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Decision {
+    /// No policy can apply to this end: it is no pod, or it stands outside of them (a node that
+    /// sends to its own pods).
+    Exempt,
+    /// The pod is not isolated in this direction.
+    NotIsolated,
+    /// The pod is isolated, and these rules let the flow pass. Never empty.
+    AllowedBy(Vec<RuleRef>),
+    /// The pod is isolated by these policies, and none of their rules lets the flow pass. Never
+    /// empty.
+    DeniedBy(Vec<ObjectRef>),
+}
+
+impl Decision {
+    /// Whether the flow passes this side.
+    pub fn allows(&self) -> bool {
+        match self {
+            Self::Exempt | Self::NotIsolated | Self::AllowedBy(_) => true,
+            Self::DeniedBy(_) => false,
+        }
+    }
+}
+
+/// Which side of a flow a rule speaks of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Direction {
+    /// What a subject receives.
+    Ingress,
+    /// What a subject sends.
+    Egress,
+}
+
+impl fmt::Display for Direction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Ingress => "ingress",
+            Self::Egress => "egress",
+        })
+    }
+}
+
+/// Names one rule, and where they decided, one of its peers and one of its ports. Indexes count
+/// from 0, as in `spec.ingress[0].from[1]`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RuleRef {
+    /// The policy.
+    pub policy: ObjectRef,
+    /// Which of its two lists of rules.
+    pub direction: Direction,
+    /// The place in that list.
+    pub rule: usize,
+    /// The place in `from` or `to`; none where that is empty and so means everyone.
+    pub peer: Option<usize>,
+    /// The place in `ports`; none where that is empty and so means every port.
+    pub port: Option<usize>,
+}
+
+impl fmt::Display for RuleRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}[{}]", self.policy, self.direction, self.rule)?;
+        if let Some(peer) = self.peer {
+            let list = match self.direction {
+                Direction::Ingress => "from",
+                Direction::Egress => "to",
+            };
+            write!(f, ".{list}[{peer}]")?;
+        }
+        if let Some(port) = self.port {
+            write!(f, ".ports[{port}]")?;
+        }
+        Ok(())
+    }
+}
+
+/// Why the API gives no answer. Each is an open reading of `NetworkPolicy` v1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Unspecified {
+    /// An end has no address yet.
+    NoAddress,
+    /// An end has finished; its address may be another pod's.
+    Finished,
+    /// The ends share no IP family, or lack the one that was asked for.
+    NoCommonFamily,
+    /// Whether a host-network pod counts as a pod or as its node.
+    HostNetwork,
+    /// Whether a pod's traffic to itself is exempt.
+    ToItself,
+    /// Whether egress to the pod's own node is exempt.
+    OwnNode,
+    /// Whether a named port matches towards something that is no pod.
+    NamedPortWithoutPod,
+    /// Whether a port named on an init container resolves.
+    InitContainerPort,
+}
+
+impl fmt::Display for Unspecified {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::NoAddress => "an end has no address yet",
+            Self::Finished => "an end has finished and its address may be another's",
+            Self::NoCommonFamily => "the ends share no IP family",
+            Self::HostNetwork => "the API leaves open how policies treat host-network pods",
+            Self::ToItself => {
+                "the API leaves open whether policies apply to a pod's traffic to itself"
+            }
+            Self::OwnNode => "the API leaves open whether egress to the pod's own node is exempt",
+            Self::NamedPortWithoutPod => {
+                "the API leaves open what a port name means towards an address that is no pod's"
+            }
+            Self::InitContainerPort => {
+                "the API leaves open whether the ports of init containers resolve by name"
+            }
+        })
+    }
+}

@@ -1,0 +1,90 @@
+//! What can be attempted: from one end to another, on a port.
+
+use std::{fmt, net::IpAddr};
+
+use serde::{Deserialize, Serialize};
+
+/// A transport protocol, as the API spells it.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum Protocol {
+    /// Transmission Control Protocol, the API's default.
+    #[default]
+    Tcp,
+    /// User Datagram Protocol.
+    Udp,
+    /// Stream Control Transmission Protocol.
+    Sctp,
+}
+
+impl fmt::Display for Protocol {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Tcp => "TCP",
+            Self::Udp => "UDP",
+            Self::Sctp => "SCTP",
+        })
+    }
+}
+
+/// A port of the receiver: the pod's own, never a Service's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Port {
+    /// 1 to 65535.
+    pub number: u16,
+    /// The protocol that the number belongs to.
+    pub protocol: Protocol,
+}
+
+impl fmt::Display for Port {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.number, self.protocol)
+    }
+}
+
+/// An IP family.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Family {
+    /// IPv4
+    IPv4,
+    /// IPv6
+    IPv6,
+}
+
+impl Family {
+    /// The family of an address. One of IPv4 in the spelling of IPv6 (`::ffff:10.0.0.1`) is of
+    /// IPv4, as on the wire.
+    pub fn of(address: IpAddr) -> Self {
+        if address.to_canonical().is_ipv4() { Self::IPv4 } else { Self::IPv6 }
+    }
+}
+
+/// A pod of one [`Snapshot`](crate::snapshot::Snapshot): its place in `pods`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PodId(pub u32);
+
+/// One end of a flow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum End {
+    /// A pod of the snapshot.
+    Pod(PodId),
+    /// An address, and nothing but an address: no selector matches it, even if a pod has it.
+    /// Whoever means that pod says [`End::Pod`].
+    Address(IpAddr),
+}
+
+/// One thing that can be attempted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Flow {
+    /// Who opens it.
+    pub from: End,
+    /// Who receives it.
+    pub to: End,
+    /// The receiver's port.
+    pub port: Port,
+    /// Asked for explicitly, or none: the first of the receiver's addresses whose family the
+    /// sender has.
+    pub family: Option<Family>,
+}

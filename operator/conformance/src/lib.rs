@@ -1,0 +1,27 @@
+//! Everything that netproof knows, and nothing that it does: what `NetworkPolicy` objects say of a
+//! flow, and what an observation of that flow says of the network.
+//!
+//! No I/O, no clock, no logging and no Kubernetes client: objects come in as plain data, answers go
+//! out as values.
+
+pub mod flow;
+
+pub mod expected;
+
+pub mod snapshot;
+
+pub mod select;
+
+pub mod policy;
+
+pub mod evaluate;
+
+pub mod matrix;
+
+pub mod plan;
+
+pub mod verdict;
+
+pub mod ledger;
+
+pub mod report;

@@ -1,0 +1,93 @@
+//! From × to × port: one table type for what is expected, what was seen and what that means.
+
+use std::{collections::BTreeMap, fmt};
+
+use crate::flow::Port;
+
+/// Somebody who can attempt or receive: an endpoint, and where it has a stand-in on several
+/// nodes, the one on this node.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Actor {
+    /// The endpoint's name.
+    pub endpoint: String,
+    /// Tells the endpoint's stand-ins apart where it has one on every node.
+    pub on: Option<String>,
+}
+
+impl Actor {
+    /// The only actor of an endpoint.
+    pub fn sole(endpoint: impl Into<String>) -> Self {
+        Self { endpoint: endpoint.into(), on: None }
+    }
+}
+
+impl fmt::Display for Actor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.on {
+            None => f.pad(&self.endpoint),
+            Some(node) => f.pad(&format!("{}@{node}", self.endpoint)),
+        }
+    }
+}
+
+/// The place of one flow in a matrix.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Cell {
+    /// Who attempts.
+    pub from: Actor,
+    /// Who receives.
+    pub to: Actor,
+    /// The receiver's port.
+    pub port: Port,
+}
+
+impl fmt::Display for Cell {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} to {} port {}", self.from, self.to, self.port)
+    }
+}
+
+/// A value for each flow that is asked about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Matrix<T> {
+    cells: BTreeMap<Cell, T>,
+}
+
+impl<T> Default for Matrix<T> {
+    fn default() -> Self {
+        Self { cells: BTreeMap::new() }
+    }
+}
+
+impl<T> Matrix<T> {
+    /// The value of a flow, if it is asked about.
+    pub fn get(&self, cell: &Cell) -> Option<&T> {
+        self.cells.get(cell)
+    }
+
+    /// All flows with their values, by sender, receiver and port.
+    pub fn iter(&self) -> impl Iterator<Item = (&Cell, &T)> {
+        self.cells.iter()
+    }
+
+    /// How many flows are asked about.
+    pub fn len(&self) -> usize {
+        self.cells.len()
+    }
+
+    /// Whether none is.
+    pub fn is_empty(&self) -> bool {
+        self.cells.is_empty()
+    }
+
+    /// The same flows with other values.
+    pub fn map<U>(&self, mut value: impl FnMut(&Cell, &T) -> U) -> Matrix<U> {
+        self.iter().map(|(cell, old)| (cell.clone(), value(cell, old))).collect()
+    }
+}
+
+impl<T> FromIterator<(Cell, T)> for Matrix<T> {
+    fn from_iter<I: IntoIterator<Item = (Cell, T)>>(cells: I) -> Self {
+        Self { cells: cells.into_iter().collect() }
+    }
+}

@@ -1,0 +1,143 @@
+//! A policy as the evaluator sees it: compiled once, and without wrong states.
+
+pub mod label_selector;
+pub mod network_policy;
+
+mod cidr;
+mod json;
+mod rejected;
+mod syntax;
+
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+
+use crate::{expected::Direction, flow::Protocol, select::Selector, snapshot::ObjectRef};
+
+pub use rejected::{Problem, Rejected};
+
+/// What one policy object says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Policy {
+    /// The object. Its namespace is also that of all subjects: a policy never applies elsewhere.
+    pub name: ObjectRef,
+    /// The pods of its namespace that it applies to.
+    pub subjects: Selector,
+    /// What it says of what the subjects receive.
+    pub ingress: Isolation,
+    /// What it says of what the subjects send.
+    pub egress: Isolation,
+}
+
+impl Policy {
+    /// What it says of one direction.
+    pub fn isolation(&self, direction: Direction) -> &Isolation {
+        match direction {
+            Direction::Ingress => &self.ingress,
+            Direction::Egress => &self.egress,
+        }
+    }
+}
+
+/// Whether a policy isolates its subjects in one direction. Policies only add up: a pod is isolated
+/// if one that selects it says so, and then the rules of all such policies let traffic pass.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Isolation {
+    /// It says nothing of this direction (`policyTypes` does not name it), and rules that the
+    /// object has for it are inert.
+    Open,
+    /// Nothing passes except what one of these rules admits; without rules, nothing.
+    Isolated(Vec<Rule>),
+}
+
+/// Admits what one of its peers and one of its ports match.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Rule {
+    /// Who may be at the other end (`from` or `to`).
+    pub peers: Peers,
+    /// Which ports of the receiver (`ports`), whoever of the two is the subject.
+    pub ports: Ports,
+}
+
+/// Who may be at the other end of a rule.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Peers {
+    /// Everyone, addresses outside of the cluster and nodes too: the list is absent or empty.
+    Everyone,
+    /// Who matches one of these. Never empty.
+    Only(Vec<Peer>),
+}
+
+/// One element of a rule's list of peers.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Peer {
+    /// Pods, and nothing but pods: those that `pods` matches, in the namespaces named.
+    Pods {
+        /// Where they may be.
+        namespaces: Namespaces,
+        /// Their labels. An absent `podSelector` beside a `namespaceSelector` is the empty one.
+        pods: Selector,
+    },
+    /// Whoever has an address in this block, pods included.
+    Addresses(IpBlock),
+}
+
+/// The namespaces of a [`Peer::Pods`].
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Namespaces {
+    /// The policy's own: there is no `namespaceSelector`.
+    Own,
+    /// Those that this matches; all of them if it is empty.
+    Matching(Selector),
+}
+
+/// A range of addresses with holes in it. One family never matches the other.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct IpBlock {
+    /// The range, without host bits.
+    pub cidr: IpNet,
+    /// What this element leaves out, without host bits. Another one may still admit it.
+    pub except: Vec<IpNet>,
+}
+
+impl IpBlock {
+    /// Whether the address lies in the range, and in none of its holes.
+    pub fn contains(&self, address: IpAddr) -> bool {
+        self.cidr.contains(&address) && !self.except.iter().any(|hole| hole.contains(&address))
+    }
+}
+
+/// Which ports of the receiver a rule admits.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Ports {
+    /// Every port of every protocol: the list is absent or empty.
+    All,
+    /// What one of these matches. Never empty.
+    Only(Vec<PortMatch>),
+}
+
+/// One element of a rule's list of ports.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PortMatch {
+    /// The protocol, TCP where the element names none.
+    pub protocol: Protocol,
+    /// The ports of that protocol.
+    pub numbers: Numbers,
+}
+
+/// The ports of one protocol that a [`PortMatch`] means.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Numbers {
+    /// All of them: the element has no `port`.
+    Any,
+    /// From `first` to `last`, both included; the same one twice without `endPort`. Whether a
+    /// container declares them does not matter.
+    Range {
+        /// `port`
+        first: u16,
+        /// `endPort`, never below `first`.
+        last: u16,
+    },
+    /// What the receiving pod's containers give this name, which may be another number on each pod.
+    Named(String),
+}

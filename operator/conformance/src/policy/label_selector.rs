@@ -1,0 +1,102 @@
+//! `metav1.LabelSelector`: how objects write a selector.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Deserialize;
+
+use super::{
+    json,
+    rejected::{At, Fault, Problem},
+    syntax,
+};
+use crate::select::{Requirement, Selector};
+
+/// A selector as an object writes it. All of both lists has to hold.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(remote = "Self", rename_all = "camelCase")]
+pub struct LabelSelector {
+    /// Labels that have to be there with exactly this value; null means the empty one.
+    #[serde(default, deserialize_with = "json::optional")]
+    pub match_labels: BTreeMap<String, Option<String>>,
+    /// Conditions on labels.
+    #[serde(default, deserialize_with = "json::list")]
+    pub match_expressions: Vec<LabelSelectorRequirement>,
+}
+
+/// One condition on one label.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(remote = "Self")]
+pub struct LabelSelectorRequirement {
+    /// The label.
+    #[serde(default, deserialize_with = "json::optional")]
+    pub key: String,
+    /// `In`, `NotIn`, `Exists` or `DoesNotExist`.
+    #[serde(default, deserialize_with = "json::optional")]
+    pub operator: String,
+    /// For the first two operators, and only for them.
+    #[serde(default, deserialize_with = "json::list")]
+    pub values: Vec<String>,
+}
+
+json::only_from_objects!(LabelSelector, LabelSelectorRequirement);
+
+impl LabelSelector {
+    pub(super) fn compile(&self) -> Result<Selector, Fault> {
+        let labels = self
+            .match_labels
+            .iter()
+            .map(|(key, value)| equal(key, value.as_deref().unwrap_or_default()).at("matchLabels"));
+        let expressions = self
+            .match_expressions
+            .iter()
+            .enumerate()
+            .map(|(index, one)| one.compile().at_index("matchExpressions", index));
+        labels.chain(expressions).collect()
+    }
+}
+
+fn equal(key: &str, value: &str) -> Result<Requirement, Problem> {
+    Ok(Requirement::In(label_key(key)?, BTreeSet::from([label_value(value)?])))
+}
+
+impl LabelSelectorRequirement {
+    fn compile(&self) -> Result<Requirement, Fault> {
+        let key = || label_key(&self.key).at("key");
+        match self.operator.as_str() {
+            "In" => Ok(Requirement::In(key()?, self.some_values()?)),
+            "NotIn" => Ok(Requirement::NotIn(key()?, self.some_values()?)),
+            "Exists" => self.no_values().and_then(|()| Ok(Requirement::Exists(key()?))),
+            "DoesNotExist" => self.no_values().and_then(|()| Ok(Requirement::DoesNotExist(key()?))),
+            other => Err(Problem::Operator(other.to_owned())).at("operator"),
+        }
+    }
+
+    fn some_values(&self) -> Result<BTreeSet<String>, Fault> {
+        if self.values.is_empty() {
+            return Err(Problem::ValuesMissing).at("values");
+        }
+        let checked =
+            |(index, value): (usize, &String)| label_value(value).at_index("values", index);
+        self.values.iter().enumerate().map(checked).collect()
+    }
+
+    fn no_values(&self) -> Result<(), Fault> {
+        if self.values.is_empty() { Ok(()) } else { Err(Problem::ValuesUnwanted).at("values") }
+    }
+}
+
+fn label_key(key: &str) -> Result<String, Problem> {
+    if syntax::is_label_key(key) {
+        Ok(key.to_owned())
+    } else {
+        Err(Problem::LabelKey(key.to_owned()))
+    }
+}
+
+fn label_value(value: &str) -> Result<String, Problem> {
+    if syntax::is_label_value(value) {
+        Ok(value.to_owned())
+    } else {
+        Err(Problem::LabelValue(value.to_owned()))
+    }
+}

@@ -1,0 +1,126 @@
+//! `networking.k8s.io/v1` `NetworkPolicy`: the object, and what it compiles to.
+
+mod compile;
+mod port;
+
+use serde::Deserialize;
+
+use super::{json, label_selector::LabelSelector};
+
+pub use compile::compile;
+pub use port::IntOrString;
+
+/// A `NetworkPolicy` as the API's JSON has it. Fields that this type does not know are ignored, as
+/// the API server may be newer; a null is an absent field.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(remote = "Self")]
+pub struct NetworkPolicy {
+    /// What it is called.
+    #[serde(default, deserialize_with = "json::optional")]
+    pub metadata: Metadata,
+    /// What it says.
+    #[serde(default, deserialize_with = "json::optional")]
+    pub spec: NetworkPolicySpec,
+}
+
+/// As much of an object's metadata as decides.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(remote = "Self")]
+pub struct Metadata {
+    /// Its name.
+    #[serde(default, deserialize_with = "json::optional")]
+    pub name: String,
+    /// Its namespace. What an absent one means is for those to say who read the object.
+    #[serde(default, deserialize_with = "json::optional")]
+    pub namespace: String,
+}
+
+/// `NetworkPolicySpec`
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(remote = "Self", rename_all = "camelCase")]
+pub struct NetworkPolicySpec {
+    /// Its subjects; all pods of the namespace if it is absent or empty.
+    #[serde(default, deserialize_with = "json::optional")]
+    pub pod_selector: LabelSelector,
+    /// What subjects may receive. Absent and empty mean the same: nothing.
+    #[serde(default, deserialize_with = "json::list")]
+    pub ingress: Vec<IngressRule>,
+    /// What subjects may send. Absent and empty mean the same, but not the same as for `ingress`:
+    /// without `policyTypes` it leaves egress open.
+    #[serde(default, deserialize_with = "json::list")]
+    pub egress: Vec<EgressRule>,
+    /// The directions that it isolates.
+    #[serde(default, deserialize_with = "json::list")]
+    pub policy_types: Vec<String>,
+}
+
+/// `NetworkPolicyIngressRule`
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(remote = "Self")]
+pub struct IngressRule {
+    /// Which ports; all if it is absent or empty.
+    #[serde(default, deserialize_with = "json::list")]
+    pub ports: Vec<NetworkPolicyPort>,
+    /// Who may send; everyone if it is absent or empty.
+    #[serde(default, deserialize_with = "json::list")]
+    pub from: Vec<NetworkPolicyPeer>,
+}
+
+/// `NetworkPolicyEgressRule`
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(remote = "Self")]
+pub struct EgressRule {
+    /// Which ports; all if it is absent or empty.
+    #[serde(default, deserialize_with = "json::list")]
+    pub ports: Vec<NetworkPolicyPort>,
+    /// Who may receive; everyone if it is absent or empty.
+    #[serde(default, deserialize_with = "json::list")]
+    pub to: Vec<NetworkPolicyPeer>,
+}
+
+/// `NetworkPolicyPeer`: selectors, or a block of addresses.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(remote = "Self", rename_all = "camelCase")]
+pub struct NetworkPolicyPeer {
+    /// Pods by their labels.
+    pub pod_selector: Option<LabelSelector>,
+    /// Namespaces by their labels; without it, only the policy's own.
+    pub namespace_selector: Option<LabelSelector>,
+    /// Addresses; then neither of the others.
+    pub ip_block: Option<IpBlock>,
+}
+
+/// `IPBlock`, as it is written.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(remote = "Self")]
+pub struct IpBlock {
+    /// The range.
+    #[serde(default, deserialize_with = "json::optional")]
+    pub cidr: String,
+    /// Parts of it to leave out.
+    #[serde(default, deserialize_with = "json::list")]
+    pub except: Vec<String>,
+}
+
+/// `NetworkPolicyPort`
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(remote = "Self", rename_all = "camelCase")]
+pub struct NetworkPolicyPort {
+    /// TCP if it is absent.
+    pub protocol: Option<String>,
+    /// A number or a name; all ports of the protocol if it is absent.
+    pub port: Option<IntOrString>,
+    /// The last port of a range that begins at `port`.
+    pub end_port: Option<i64>,
+}
+
+json::only_from_objects!(
+    NetworkPolicy,
+    Metadata,
+    NetworkPolicySpec,
+    IngressRule,
+    EgressRule,
+    NetworkPolicyPeer,
+    IpBlock,
+    NetworkPolicyPort,
+);

@@ -1,0 +1,153 @@
+//! Turns the object into a [`Policy`], by the API server's defaults and validation
+//! (`k8s.io/kubernetes/pkg/apis/networking`).
+
+use super::{
+    EgressRule, IngressRule, IpBlock, NetworkPolicy, NetworkPolicyPeer, NetworkPolicyPort,
+};
+use crate::{
+    expected::Direction,
+    policy::{
+        self, Isolation, Namespaces, Peer, Peers, Policy, Ports, Rule,
+        cidr::Cidr,
+        rejected::{At, Fault, Problem, Rejected},
+        syntax,
+    },
+    select::Selector,
+    snapshot::ObjectRef,
+};
+
+/// Compiles an object, or says what the API server would refuse about it.
+pub fn compile(object: &NetworkPolicy) -> Result<Policy, Rejected> {
+    let name = ObjectRef {
+        namespace: object.metadata.namespace.clone(),
+        name: object.metadata.name.clone(),
+    };
+    match parts(object) {
+        Ok((subjects, ingress, egress)) => Ok(Policy { name, subjects, ingress, egress }),
+        Err(fault) => Err(fault.of(name)),
+    }
+}
+
+fn parts(object: &NetworkPolicy) -> Result<(Selector, Isolation, Isolation), Fault> {
+    let NetworkPolicy { metadata, spec } = object;
+    object_name(&metadata.name, syntax::is_dns_subdomain).at("metadata.name")?;
+    object_name(&metadata.namespace, syntax::is_dns_label).at("metadata.namespace")?;
+    let subjects = spec.pod_selector.compile().at("podSelector").at("spec")?;
+    let ingress = each("ingress", &spec.ingress, IngressRule::compile).at("spec")?;
+    let egress = each("egress", &spec.egress, EgressRule::compile).at("spec")?;
+    let isolated = isolated_directions(&spec.policy_types, !egress.is_empty()).at("spec")?;
+    let isolation = |direction, rules| {
+        if isolated.contains(&direction) { Isolation::Isolated(rules) } else { Isolation::Open }
+    };
+    Ok((subjects, isolation(Direction::Ingress, ingress), isolation(Direction::Egress, egress)))
+}
+
+fn object_name(name: &str, is_valid: impl Fn(&str) -> bool) -> Result<(), Problem> {
+    match name {
+        "" => Err(Problem::Missing),
+        name if is_valid(name) => Ok(()),
+        name => Err(Problem::Name(name.to_owned())),
+    }
+}
+
+/// Without `policyTypes` a policy always isolates ingress, and egress only if it has a rule for it.
+fn isolated_directions(types: &[String], has_egress: bool) -> Result<Vec<Direction>, Fault> {
+    match types {
+        [] if has_egress => Ok(vec![Direction::Ingress, Direction::Egress]),
+        [] => Ok(vec![Direction::Ingress]),
+        [_] | [_, _] => each("policyTypes", types, |name| policy_type(name).map_err(Fault::from)),
+        [..] => Err(Problem::PolicyTypes).at("policyTypes"),
+    }
+}
+
+fn policy_type(name: &str) -> Result<Direction, Problem> {
+    match name {
+        "Ingress" => Ok(Direction::Ingress),
+        "Egress" => Ok(Direction::Egress),
+        other => Err(Problem::PolicyType(other.to_owned())),
+    }
+}
+
+impl IngressRule {
+    fn compile(&self) -> Result<Rule, Fault> {
+        rule(&self.ports, "from", &self.from)
+    }
+}
+
+impl EgressRule {
+    fn compile(&self) -> Result<Rule, Fault> {
+        rule(&self.ports, "to", &self.to)
+    }
+}
+
+fn rule(
+    ports: &[NetworkPolicyPort],
+    field: &str,
+    peers: &[NetworkPolicyPeer],
+) -> Result<Rule, Fault> {
+    let ports = each("ports", ports, NetworkPolicyPort::compile)?;
+    let peers = each(field, peers, NetworkPolicyPeer::compile)?;
+    Ok(Rule {
+        ports: if ports.is_empty() { Ports::All } else { Ports::Only(ports) },
+        peers: if peers.is_empty() { Peers::Everyone } else { Peers::Only(peers) },
+    })
+}
+
+impl NetworkPolicyPeer {
+    fn compile(&self) -> Result<Peer, Fault> {
+        match (&self.namespace_selector, &self.pod_selector, &self.ip_block) {
+            (None, None, None) => Err(Problem::EmptyPeer.into()),
+            (None, None, Some(block)) => Ok(Peer::Addresses(block.compile().at("ipBlock")?)),
+            (Some(_), _, Some(_)) | (_, Some(_), Some(_)) => Err(Problem::BlockAndSelector.into()),
+            (namespaces, pods, None) => Ok(Peer::Pods {
+                pods: match pods {
+                    Some(selector) => selector.compile().at("podSelector")?,
+                    None => Selector::everything(),
+                },
+                namespaces: match namespaces {
+                    Some(selector) => {
+                        Namespaces::Matching(selector.compile().at("namespaceSelector")?)
+                    }
+                    None => Namespaces::Own,
+                },
+            }),
+        }
+    }
+}
+
+impl IpBlock {
+    fn compile(&self) -> Result<policy::IpBlock, Fault> {
+        let cidr = parse(&self.cidr).at("cidr")?;
+        let except =
+            each("except", &self.except, |text| exception(text, cidr).map_err(Fault::from))?;
+        Ok(policy::IpBlock {
+            cidr: cidr.net,
+            except: except.into_iter().map(|one| one.net).collect(),
+        })
+    }
+}
+
+/// The API server asks for a part of the block by the prefix lengths as they are written, and so
+/// stores some that a comparison of the ranges would refuse: `::ffff:10.0.0.0/104` as an exception
+/// from `10.0.0.0/8`, which leaves nothing.
+fn exception(text: &str, block: Cidr) -> Result<Cidr, Problem> {
+    let except = parse(text)?;
+    if block.net.contains(&except.net.network()) && block.written_length < except.written_length {
+        Ok(except)
+    } else {
+        Err(Problem::Except { except: text.to_owned(), cidr: block.net })
+    }
+}
+
+fn parse(text: &str) -> Result<Cidr, Problem> {
+    Cidr::parse(text).ok_or_else(|| Problem::Cidr(text.to_owned()))
+}
+
+fn each<A, B>(
+    field: &str,
+    elements: &[A],
+    compile: impl Fn(&A) -> Result<B, Fault>,
+) -> Result<Vec<B>, Fault> {
+    let indexed = elements.iter().enumerate();
+    indexed.map(|(index, element)| compile(element).at_index(field, index)).collect()
+}

@@ -1,0 +1,150 @@
+//! Why an object cannot be a policy: the API server would refuse it.
+
+use std::fmt::Display;
+
+use ipnet::IpNet;
+use thiserror::Error;
+
+use crate::snapshot::ObjectRef;
+
+/// An object that the API server would refuse, with the first field that is wrong.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("{object}: {field}: {problem}")]
+pub struct Rejected {
+    /// The object, as far as it names itself.
+    pub object: ObjectRef,
+    /// The way to the field, such as `spec.ingress[0].from[1].ipBlock.cidr`.
+    pub field: String,
+    /// What is wrong with it, and what would be right.
+    pub problem: Problem,
+}
+
+/// What is wrong with a field, in words that say what would be right.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum Problem {
+    /// A name or namespace is missing.
+    #[error("is missing; every policy needs one")]
+    Missing,
+    /// Not a name that objects can have.
+    #[error(
+        "{0:?} is no valid name: use lower case letters, digits and '-', and begin and end with a letter or digit"
+    )]
+    Name(String),
+    /// Not a label's key.
+    #[error(
+        "{0:?} is no label key: use at most 63 letters, digits, '-', '_' and '.', with an optional DNS name and '/' before them"
+    )]
+    LabelKey(String),
+    /// Not a label's value.
+    #[error(
+        "{0:?} is no label value: leave it empty, or use at most 63 letters, digits, '-', '_' and '.' that begin and end with a letter or digit"
+    )]
+    LabelValue(String),
+    /// Not an operator of selectors.
+    #[error("{0:?} is no operator: use In, NotIn, Exists or DoesNotExist")]
+    Operator(String),
+    /// `In` or `NotIn` of nothing.
+    #[error(
+        "must not be empty with the operator In or NotIn; for any value, use Exists or DoesNotExist"
+    )]
+    ValuesMissing,
+    /// `Exists` or `DoesNotExist` of something.
+    #[error(
+        "must be empty with the operator Exists or DoesNotExist; for certain values, use In or NotIn"
+    )]
+    ValuesUnwanted,
+    /// An element that says nothing.
+    #[error(
+        "says nothing: give it a podSelector, a namespaceSelector or an ipBlock; for everyone, leave the whole list out"
+    )]
+    EmptyPeer,
+    /// An `ipBlock` beside selectors.
+    #[error("has an ipBlock and a selector: make them two elements, of which either may match")]
+    BlockAndSelector,
+    /// Not a range of addresses.
+    #[error(
+        "{0:?} is no CIDR: write an address and a prefix length, such as 10.9.8.0/24 or 2001:db8::/64"
+    )]
+    Cidr(String),
+    /// An `except` that does not narrow its `cidr`.
+    #[error(
+        "{except:?} must lie within {cidr} and be smaller; what lies outside of it is not admitted anyway"
+    )]
+    Except {
+        /// As it is written.
+        except: String,
+        /// What it should be a part of.
+        cidr: IpNet,
+    },
+    /// Not a protocol that policies know.
+    #[error("{0:?} is no protocol here: use TCP, UDP or SCTP, in capitals")]
+    Protocol(String),
+    /// Not a port's number.
+    #[error("{0} is no port: use a number from 1 to 65535")]
+    PortNumber(i64),
+    /// Not a port's name.
+    #[error(
+        "{0:?} is no port name: use at most 15 lower case letters, digits and single '-' inside, at least one of them a letter; write a number without quotes"
+    )]
+    PortName(String),
+    /// An `endPort` without a number to begin with.
+    #[error("needs a number in port, where the range begins")]
+    EndPortWithoutNumber,
+    /// An `endPort` below its `port`.
+    #[error("{end} is below port {port}: a range must not end before it begins")]
+    EndPortBelowPort {
+        /// Where it begins.
+        port: u16,
+        /// Where it ends.
+        end: i64,
+    },
+    /// Not a type of policy.
+    #[error("{0:?} is no policy type: use Ingress or Egress")]
+    PolicyType(String),
+    /// More types than there are.
+    #[error("has more than two entries: use Ingress, Egress or both")]
+    PolicyTypes,
+}
+
+/// A problem on its way out of the object, gathering the path to itself.
+#[derive(Debug)]
+pub(super) struct Fault {
+    field: String,
+    problem: Problem,
+}
+
+impl Fault {
+    /// Says which object it is that is wrong.
+    pub(super) fn of(self, object: ObjectRef) -> Rejected {
+        Rejected { object, field: self.field, problem: self.problem }
+    }
+}
+
+impl From<Problem> for Fault {
+    fn from(problem: Problem) -> Self {
+        Self { field: String::new(), problem }
+    }
+}
+
+/// Says where in the object a problem lies, from the inside outwards.
+pub(super) trait At<T> {
+    /// In this field of the surrounding object.
+    fn at(self, field: &str) -> Result<T, Fault>;
+    /// In this element of the surrounding list, which is that field.
+    fn at_index(self, field: &str, index: usize) -> Result<T, Fault>;
+}
+
+impl<T, E: Into<Fault>> At<T> for Result<T, E> {
+    fn at(self, field: &str) -> Result<T, Fault> {
+        self.map_err(|fault| under(&field, fault.into()))
+    }
+
+    fn at_index(self, field: &str, index: usize) -> Result<T, Fault> {
+        self.map_err(|fault| under(&format_args!("{field}[{index}]"), fault.into()))
+    }
+}
+
+fn under(outer: &impl Display, Fault { field, problem }: Fault) -> Fault {
+    let field = if field.is_empty() { outer.to_string() } else { format!("{outer}.{field}") };
+    Fault { field, problem }
+}

@@ -1,0 +1,51 @@
+//! What the API server takes for a name, a label or a port's name
+//! (`k8s.io/apimachinery/pkg/util/validation`).
+
+/// A key of a label: a name, and before it, if it likes, a DNS name and a slash.
+pub(super) fn is_label_key(key: &str) -> bool {
+    match key.split_once('/') {
+        None => is_qualified_name(key),
+        Some((prefix, name)) => is_dns_subdomain(prefix) && is_qualified_name(name),
+    }
+}
+
+/// A value of a label: nothing, or a name.
+pub(super) fn is_label_value(value: &str) -> bool {
+    value.is_empty() || is_qualified_name(value)
+}
+
+/// The name of most objects: DNS labels with dots between them.
+pub(super) fn is_dns_subdomain(name: &str) -> bool {
+    name.len() <= 253 && name.split('.').all(is_dns_label_of_any_length)
+}
+
+/// The name of a namespace.
+pub(super) fn is_dns_label(name: &str) -> bool {
+    name.len() <= 63 && is_dns_label_of_any_length(name)
+}
+
+/// The name of a port, which RFC 6335 calls a service name; here in lower case only.
+pub(super) fn is_port_name(name: &str) -> bool {
+    name.len() <= 15
+        && name.bytes().any(|byte| byte.is_ascii_lowercase())
+        && !name.contains("--")
+        && is_dns_label_of_any_length(name)
+}
+
+fn is_qualified_name(name: &str) -> bool {
+    name.len() <= 63
+        && is_fenced(name, |byte| byte.is_ascii_alphanumeric(), |byte| b"-_.".contains(&byte))
+}
+
+fn is_dns_label_of_any_length(name: &str) -> bool {
+    let outside = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+    is_fenced(name, outside, |byte| byte == b'-')
+}
+
+/// Whether all bytes are of the one kind or the other, and the first and the last of the one.
+fn is_fenced(name: &str, outside: impl Fn(u8) -> bool, inside: impl Fn(u8) -> bool) -> bool {
+    let bytes = name.as_bytes();
+    bytes.first().is_some_and(|&byte| outside(byte))
+        && bytes.last().is_some_and(|&byte| outside(byte))
+        && bytes.iter().all(|&byte| outside(byte) || inside(byte))
+}

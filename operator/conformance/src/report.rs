@@ -1,0 +1,231 @@
+//! Puts what is known of a test into words: the matrix as text, and a sentence for each finding.
+
+use std::{collections::BTreeSet, fmt::Write};
+
+use crate::{
+    expected::{Because, Decision, Direction, Expected},
+    flow::Port,
+    matrix::{Actor, Cell, Matrix},
+    policy::{Isolation, Policy},
+    snapshot::ObjectRef,
+    verdict::{Outcome, Verdict},
+};
+
+/// What is known of one flow.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Line {
+    /// What the policies say.
+    pub expected: Expected,
+    /// What was seen last.
+    pub outcome: Option<Outcome>,
+    /// What that means.
+    pub verdict: Verdict,
+}
+
+/// Where an actor is, in words: its pod, or its address.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Place {
+    /// `namespace/pod`, or an address outside.
+    pub at: String,
+    /// The node of the pod.
+    pub node: Option<String>,
+}
+
+/// The matrix as three grids side by side: expected, observed, verdict.
+pub fn grids(matrix: &Matrix<Line>) -> String {
+    let rows: BTreeSet<&Actor> = matrix.iter().map(|(cell, _)| &cell.from).collect();
+    let columns: BTreeSet<(&Actor, Port)> =
+        matrix.iter().map(|(cell, _)| (&cell.to, cell.port)).collect();
+    let stub = rows.iter().map(|row| row.to_string().len()).max().unwrap_or(0).max(4);
+    let digits = columns.len().to_string().len();
+    let width = (columns.len() * (digits + 1)).max("EXPECTED".len());
+    let mut text =
+        format!("{:stub$}  {:width$}   {:width$}   {}\n", "", "EXPECTED", "OBSERVED", "VERDICT");
+    let numbers: String = (1..=columns.len()).map(|n| format!("{n:>digits$} ")).collect();
+    let _ = writeln!(
+        text,
+        "{:stub$}  {numbers:width$}   {numbers:width$}   {}",
+        "from",
+        numbers.trim_end()
+    );
+    for row in rows {
+        let lines: Vec<Option<&Line>> = columns
+            .iter()
+            .map(|(to, port)| {
+                matrix.get(&Cell { from: row.clone(), to: (*to).clone(), port: *port })
+            })
+            .collect();
+        let grid = |glyph: fn(&Line) -> char| -> String {
+            lines.iter().map(|line| format!("{:>digits$} ", line.map_or(' ', glyph))).collect()
+        };
+        let [expected, observed, verdict] = [grid(expected), grid(observed), grid(verdict)];
+        let _ = writeln!(
+            text,
+            "{row:stub$}  {expected:width$}   {observed:width$}   {}",
+            verdict.trim_end()
+        );
+    }
+    text.push('\n');
+    for (number, (to, port)) in columns.iter().enumerate() {
+        let _ = writeln!(text, "{:>digits$}  {to} {port}", number + 1);
+    }
+    text.push_str(
+        "\nexpected: . allow, X deny, - left open by the API\n\
+         observed: . connected, R refused, T timed out, U unreachable, F failed to attempt, ? not yet\n\
+         verdict:  . conforms, L LEAK, B BLOCKED, s settling, - unspecified, ? inconclusive\n",
+    );
+    text
+}
+
+fn expected(line: &Line) -> char {
+    match line.expected {
+        Expected::Allow(_) => '.',
+        Expected::Deny(_) => 'X',
+        Expected::Unspecified(_) => '-',
+    }
+}
+
+fn observed(line: &Line) -> char {
+    match line.outcome {
+        Some(Outcome::Connected) => '.',
+        Some(Outcome::Refused) => 'R',
+        Some(Outcome::TimedOut) => 'T',
+        Some(Outcome::Unreachable(_)) => 'U',
+        Some(Outcome::Failed(_)) => 'F',
+        None => '?',
+    }
+}
+
+fn verdict(line: &Line) -> char {
+    match line.verdict {
+        Verdict::Conforms => '.',
+        Verdict::Leak(_) => 'L',
+        Verdict::Blocked(_) => 'B',
+        Verdict::Settling => 's',
+        Verdict::Unspecified(_) => '-',
+        Verdict::Inconclusive(_) => '?',
+    }
+}
+
+/// A finding as a sentence: both ends, where they are, the port, what was seen, and the policies
+/// and rules that say otherwise. `policies` are those of the snapshot.
+pub fn sentence<'p>(
+    cell: &Cell,
+    line: &Line,
+    [from, to]: [&Place; 2],
+    policies: impl Iterator<Item = &'p Policy> + Clone,
+) -> String {
+    let outcome = line.outcome.as_ref().map_or("was not attempted".to_owned(), ToString::to_string);
+    let head = format!(
+        "{} ({}) to {} ({}) port {}: {outcome}",
+        cell.from,
+        place(from),
+        cell.to,
+        place(to),
+        cell.port
+    );
+    match (&line.verdict, &line.expected) {
+        (Verdict::Leak(steady), Expected::Deny(because)) => {
+            format!(
+                "Leak{steady}: {head}, but {} should have stopped it.",
+                denial(because, policies)
+            )
+        }
+        (Verdict::Blocked(steady), Expected::Allow(because)) => {
+            format!("Blocked{steady}: {head}, but it is allowed: {}.", permission(because))
+        }
+        (Verdict::Inconclusive(why), _) => format!("Inconclusive: {head}; {why}."),
+        (
+            Verdict::Leak(_)
+            | Verdict::Blocked(_)
+            | Verdict::Conforms
+            | Verdict::Settling
+            | Verdict::Unspecified(_),
+            _,
+        ) => format!("{}: {head}.", line.verdict.kind().word()),
+    }
+}
+
+fn place(place: &Place) -> String {
+    match &place.node {
+        Some(node) => format!("{} on node {node}", place.at),
+        None => place.at.clone(),
+    }
+}
+
+fn denial<'p>(because: &Because, policies: impl Iterator<Item = &'p Policy> + Clone) -> String {
+    let sides = [(Direction::Egress, &because.egress), (Direction::Ingress, &because.ingress)];
+    let said: Vec<String> = sides
+        .into_iter()
+        .filter_map(|(direction, decision)| match decision {
+            Decision::DeniedBy(names) => Some((direction, names)),
+            Decision::Exempt | Decision::NotIsolated | Decision::AllowedBy(_) => None,
+        })
+        .flat_map(|(direction, names)| names.iter().map(move |name| (direction, name)))
+        .map(|(direction, name)| {
+            let policy = policies.clone().find(|policy| policy.name == *name);
+            isolating(name, direction, policy)
+        })
+        .collect();
+    said.join(" and ")
+}
+
+/// A policy that isolates, and what its rules lack.
+fn isolating(name: &ObjectRef, direction: Direction, policy: Option<&Policy>) -> String {
+    let rules = match policy.map(|policy| policy.isolation(direction)) {
+        Some(Isolation::Isolated(rules)) => rules.len(),
+        Some(Isolation::Open) | None => 0,
+    };
+    match rules {
+        0 => format!("policy {name} (isolates {direction}, and has no rules for it)"),
+        1 => format!(
+            "policy {name} (isolates {direction}; its rule {direction}[0] does not admit it)"
+        ),
+        n => format!(
+            "policy {name} (isolates {direction}; none of its rules {direction}[0] to [{}] admits it)",
+            n - 1
+        ),
+    }
+}
+
+fn permission(because: &Because) -> String {
+    let side = |direction: Direction, decision: &Decision| match decision {
+        Decision::AllowedBy(rules) => {
+            let rules: Vec<String> = rules.iter().map(ToString::to_string).collect();
+            rules.join(" and ")
+        }
+        Decision::NotIsolated => format!("nothing isolates {direction}"),
+        Decision::Exempt => format!("{direction} is exempt"),
+        Decision::DeniedBy(_) => format!("{direction} is denied"),
+    };
+    format!(
+        "{}; {}",
+        side(Direction::Egress, &because.egress),
+        side(Direction::Ingress, &because.ingress)
+    )
+}
+
+/// What decided, as a list of short references for a status.
+pub fn references(expected: &Expected) -> Vec<String> {
+    let because = match expected {
+        Expected::Allow(because) | Expected::Deny(because) => because,
+        Expected::Unspecified(why) => return vec![why.to_string()],
+    };
+    let mut references = Vec::new();
+    for (direction, decision) in
+        [(Direction::Egress, &because.egress), (Direction::Ingress, &because.ingress)]
+    {
+        match decision {
+            Decision::AllowedBy(rules) => references.extend(rules.iter().map(ToString::to_string)),
+            Decision::DeniedBy(names) => {
+                references.extend(names.iter().map(|name| format!("{name} {direction}")));
+            }
+            Decision::Exempt | Decision::NotIsolated => {}
+        }
+    }
+    references
+}
+
+#[cfg(test)]
+#[path = "report_tests.rs"]
+mod tests;

@@ -1,0 +1,126 @@
+//! An immutable picture of what decides: namespaces, pods and compiled policies.
+
+use std::{collections::BTreeMap, fmt, net::IpAddr};
+
+use crate::{
+    flow::{PodId, Protocol},
+    policy::Policy,
+};
+
+/// Labels of an object, by key.
+pub type Labels = BTreeMap<String, String>;
+
+/// Grows with each change that a snapshot's builder saw; only equality and order mean anything.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Revision(pub u64);
+
+/// Names a namespaced object.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ObjectRef {
+    /// Its namespace.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+}
+
+impl fmt::Display for ObjectRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.namespace, self.name)
+    }
+}
+
+/// A pod, as far as policies can tell.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pod {
+    /// Its name and namespace.
+    pub name: ObjectRef,
+    /// Its labels.
+    pub labels: Labels,
+    /// Its addresses, the first one its primary; empty until it has one.
+    pub addresses: Vec<IpAddr>,
+    /// The node that it runs on, once it is scheduled.
+    pub node: Option<String>,
+    /// Whether it shares its node's network namespace, which the API leaves open how to treat.
+    pub network: PodNetwork,
+    /// Whether it still holds its addresses.
+    pub lifecycle: Lifecycle,
+    /// The ports that its containers name; unnamed ones decide nothing and need not be here.
+    pub named_ports: Vec<NamedPort>,
+}
+
+/// Whose network namespace a pod uses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PodNetwork {
+    /// Its own.
+    Own,
+    /// Its node's (`hostNetwork: true`).
+    Host,
+}
+
+/// Whether a pod still holds its addresses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lifecycle {
+    /// Pending, running or terminating: what it has been given is its own.
+    Live,
+    /// Succeeded or failed: its addresses may be another's by now.
+    Finished,
+}
+
+/// A port that a container of a pod gives a name.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct NamedPort {
+    /// The name that policies may use.
+    pub name: String,
+    /// What it stands for.
+    pub number: u16,
+    /// The name matches only together with its protocol.
+    pub protocol: Protocol,
+    /// Whose port it is.
+    pub container: Container,
+}
+
+/// The kind of container that declares a port.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Container {
+    /// One of `containers`.
+    Regular,
+    /// One of `initContainers`, native sidecars included: the API leaves open whether its port
+    /// names resolve.
+    Init,
+}
+
+/// An immutable picture of a cluster, as far as policies can tell.
+#[derive(Clone, Debug, Default)]
+pub struct Snapshot {
+    /// Which state of the cluster this is.
+    pub revision: Revision,
+    /// The labels of each namespace. One that is absent here is taken to have only the label that
+    /// the API server sets on all, `kubernetes.io/metadata.name`.
+    pub namespaces: BTreeMap<String, Labels>,
+    /// The pods, in any order; [`PodId`] is the place in this list.
+    pub pods: Vec<Pod>,
+    /// The policies of all namespaces, in any order.
+    pub policies: Vec<Policy>,
+    /// All addresses that each node is known to have, from Nodes and from the `hostIPs` of pods. A
+    /// pod's own node is always let in; any other node is an address like those outside.
+    pub nodes: BTreeMap<String, Vec<IpAddr>>,
+}
+
+impl Snapshot {
+    /// The pod with this id.
+    ///
+    /// # Panics
+    ///
+    /// If the id is not of this snapshot.
+    pub fn pod(&self, id: PodId) -> &Pod {
+        &self.pods[id.0 as usize]
+    }
+
+    /// Whether the node that this pod runs on is known to have this address.
+    pub fn is_own_node(&self, pod: &Pod, address: IpAddr) -> bool {
+        let node = pod.node.as_ref().and_then(|node| self.nodes.get(node));
+        node.is_some_and(|addresses| {
+            addresses.iter().any(|one| one.to_canonical() == address.to_canonical())
+        })
+    }
+}

@@ -1,0 +1,314 @@
+//! Judges one observation against the expectation: the rules of evidence.
+
+use std::fmt;
+
+use crate::expected::{Expected, Unspecified};
+
+/// What a probe saw. A fact, no judgement.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The far end proved who it is or, where it is an address outside, answered.
+    Connected,
+    /// A reset, or an ICMP port unreachable. Not open, but only the listener's own word tells
+    /// whether a policy or a missing listener refused.
+    Refused,
+    /// Nothing came back in time.
+    TimedOut,
+    /// Something on the way said no; the errno's name.
+    Unreachable(String),
+    /// The probe could not tell. Never evidence.
+    Failed(String),
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Connected => f.pad("connected"),
+            Self::Refused => f.pad("refused"),
+            Self::TimedOut => f.pad("timed out"),
+            Self::Unreachable(errno) => write!(f, "unreachable ({errno})"),
+            Self::Failed(why) => write!(f, "failed ({why})"),
+        }
+    }
+}
+
+/// Whether the receiver was there to be reached: what makes a silence evidence.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Control {
+    /// The receiver said in the same round, before and after, that its listener answers; or, for
+    /// an address outside, another probe reached it in the same round.
+    Listening,
+    /// It did not, and why.
+    Unproven(String),
+}
+
+/// What one observation says, before repetition has confirmed it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Sighting {
+    /// As the policies say.
+    Conforms,
+    /// Expected to be denied, and it connected.
+    Leak,
+    /// Expected to be allowed, and it did not connect.
+    Blocked,
+    /// The expectation changed while the attempt was under way.
+    Moved,
+    /// The policies leave it open.
+    Unspecified(Unspecified),
+    /// No evidence either way.
+    Inconclusive(Why),
+}
+
+/// What netproof says of a flow, after repetition.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// As the policies say.
+    Conforms,
+    /// Expected to be denied, and it connects.
+    Leak(Steadiness),
+    /// Expected to be allowed, and it does not connect.
+    Blocked(Steadiness),
+    /// The expectation or a stand-in is younger than the network may take to follow.
+    Settling,
+    /// The policies leave it open: shown, never counted for or against.
+    Unspecified(Unspecified),
+    /// No evidence either way.
+    Inconclusive(Why),
+}
+
+/// Whether the confirmed attempts all agreed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Steadiness {
+    /// They did.
+    Steady,
+    /// The flow went wrong often enough to be reported, and right in between.
+    Flapping {
+        /// How many of the last attempts did not conform.
+        bad: usize,
+        /// How many attempts are remembered.
+        of: usize,
+    },
+}
+
+impl fmt::Display for Steadiness {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Steady => Ok(()),
+            Self::Flapping { bad, of } => write!(f, " (flapping: {bad} of the last {of} attempts)"),
+        }
+    }
+}
+
+/// A verdict without its reasons: what is counted, and what labels a metric.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum VerdictKind {
+    /// [`Verdict::Conforms`]
+    Conforms,
+    /// [`Verdict::Leak`]
+    Leak,
+    /// [`Verdict::Blocked`]
+    Blocked,
+    /// [`Verdict::Settling`]
+    Settling,
+    /// [`Verdict::Unspecified`]
+    Unspecified,
+    /// [`Verdict::Inconclusive`]
+    Inconclusive,
+}
+
+impl VerdictKind {
+    /// All of them, in the order in which they are shown.
+    pub const ALL: [Self; 6] = [
+        Self::Conforms,
+        Self::Leak,
+        Self::Blocked,
+        Self::Settling,
+        Self::Unspecified,
+        Self::Inconclusive,
+    ];
+
+    /// The stable word for metrics and reports.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Conforms => "conforms",
+            Self::Leak => "leak",
+            Self::Blocked => "blocked",
+            Self::Settling => "settling",
+            Self::Unspecified => "unspecified",
+            Self::Inconclusive => "inconclusive",
+        }
+    }
+}
+
+impl Verdict {
+    /// The verdict without its reasons.
+    pub fn kind(&self) -> VerdictKind {
+        match self {
+            Self::Conforms => VerdictKind::Conforms,
+            Self::Leak(_) => VerdictKind::Leak,
+            Self::Blocked(_) => VerdictKind::Blocked,
+            Self::Settling => VerdictKind::Settling,
+            Self::Unspecified(_) => VerdictKind::Unspecified,
+            Self::Inconclusive(_) => VerdictKind::Inconclusive,
+        }
+    }
+}
+
+/// Why there is no evidence.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Why {
+    /// The attempt itself failed.
+    Failed(String),
+    /// It did not connect, and nothing shows that the receiver was listening.
+    NoControl(String),
+    /// A probe that it takes is not there or does not speak.
+    NoProbe(String),
+    /// A policy of a namespace at one of the ends could not be understood.
+    NoPrediction(String),
+    /// Attempts disagree with each other too often.
+    Flapping {
+        /// How many of the last attempts did not conform.
+        bad: usize,
+        /// How many attempts are remembered.
+        of: usize,
+    },
+    /// A wrong outcome waits for its repetition.
+    Unconfirmed,
+    /// What the operator knew of the cluster was not what the API server had.
+    StaleWatch,
+    /// Nothing was seen yet, or what was seen is too old.
+    Stale,
+}
+
+impl fmt::Display for Why {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Failed(why) => write!(f, "the attempt failed: {why}"),
+            Self::NoControl(why) => {
+                write!(f, "it did not connect, and nothing shows that the receiver listened: {why}")
+            }
+            Self::NoProbe(why) => write!(f, "a probe is missing: {why}"),
+            Self::NoPrediction(why) => write!(f, "a policy could not be understood: {why}"),
+            Self::Flapping { bad, of } => {
+                write!(f, "flapping: {bad} of the last {of} attempts did not conform")
+            }
+            Self::Unconfirmed => f.write_str("a wrong outcome has not been confirmed yet"),
+            Self::StaleWatch => {
+                f.write_str("the cluster had changed unseen; the next round will know")
+            }
+            Self::Stale => f.write_str("no evidence yet, or none that is recent"),
+        }
+    }
+}
+
+/// Judges one observation: the expectation before and after it, what was seen, and whether the
+/// receiver was there.
+pub fn judge(
+    before: &Expected,
+    after: &Expected,
+    outcome: &Outcome,
+    control: &Control,
+) -> Sighting {
+    let allowed = match (before, after) {
+        (Expected::Allow(_), Expected::Allow(_)) => true,
+        (Expected::Deny(_), Expected::Deny(_)) => false,
+        (Expected::Unspecified(_), Expected::Unspecified(why)) => {
+            return Sighting::Unspecified(*why);
+        }
+        (
+            Expected::Allow(_) | Expected::Deny(_) | Expected::Unspecified(_),
+            Expected::Allow(_) | Expected::Deny(_) | Expected::Unspecified(_),
+        ) => return Sighting::Moved,
+    };
+    match (outcome, control) {
+        (Outcome::Failed(why), _) => Sighting::Inconclusive(Why::Failed(why.clone())),
+        (Outcome::Connected, _) if allowed => Sighting::Conforms,
+        (Outcome::Connected, _) => Sighting::Leak,
+        (
+            Outcome::Refused | Outcome::TimedOut | Outcome::Unreachable(_),
+            Control::Unproven(why),
+        ) => Sighting::Inconclusive(Why::NoControl(why.clone())),
+        (Outcome::Refused | Outcome::TimedOut | Outcome::Unreachable(_), Control::Listening) => {
+            if allowed {
+                Sighting::Blocked
+            } else {
+                Sighting::Conforms
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::expected::{Because, Decision};
+
+    fn because() -> Because {
+        Because { egress: Decision::NotIsolated, ingress: Decision::NotIsolated }
+    }
+
+    fn allow() -> Expected {
+        Expected::Allow(because())
+    }
+
+    fn deny() -> Expected {
+        Expected::Deny(because())
+    }
+
+    fn unproven() -> Control {
+        Control::Unproven("silent".into())
+    }
+
+    #[test]
+    fn silence_with_a_live_listener_is_evidence() {
+        for outcome in
+            [Outcome::TimedOut, Outcome::Refused, Outcome::Unreachable("EHOSTUNREACH".into())]
+        {
+            assert_eq!(judge(&deny(), &deny(), &outcome, &Control::Listening), Sighting::Conforms);
+            assert_eq!(judge(&allow(), &allow(), &outcome, &Control::Listening), Sighting::Blocked);
+        }
+    }
+
+    #[test]
+    fn silence_without_a_live_listener_is_inconclusive() {
+        for expected in [allow(), deny()] {
+            for outcome in [Outcome::TimedOut, Outcome::Refused] {
+                let sighting = judge(&expected, &expected, &outcome, &unproven());
+                assert_eq!(sighting, Sighting::Inconclusive(Why::NoControl("silent".into())));
+            }
+        }
+    }
+
+    #[test]
+    fn a_connection_needs_no_control() {
+        assert_eq!(judge(&deny(), &deny(), &Outcome::Connected, &unproven()), Sighting::Leak);
+        assert_eq!(judge(&allow(), &allow(), &Outcome::Connected, &unproven()), Sighting::Conforms);
+    }
+
+    #[test]
+    fn a_failed_attempt_is_never_evidence() {
+        for expected in [allow(), deny()] {
+            let outcome = Outcome::Failed("EMFILE".into());
+            let sighting = judge(&expected, &expected, &outcome, &Control::Listening);
+            assert_eq!(sighting, Sighting::Inconclusive(Why::Failed("EMFILE".into())));
+        }
+    }
+
+    #[test]
+    fn a_change_in_between_is_no_verdict() {
+        let outcome = Outcome::Connected;
+        assert_eq!(judge(&allow(), &deny(), &outcome, &Control::Listening), Sighting::Moved);
+        assert_eq!(judge(&deny(), &allow(), &outcome, &Control::Listening), Sighting::Moved);
+        let open = Expected::Unspecified(Unspecified::ToItself);
+        assert_eq!(judge(&deny(), &open, &outcome, &Control::Listening), Sighting::Moved);
+    }
+
+    #[test]
+    fn what_the_api_leaves_open_is_not_judged() {
+        let open = Expected::Unspecified(Unspecified::ToItself);
+        assert_eq!(
+            judge(&open, &open, &Outcome::TimedOut, &Control::Listening),
+            Sighting::Unspecified(Unspecified::ToItself)
+        );
+    }
+}

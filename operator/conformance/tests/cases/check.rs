@@ -1,0 +1,135 @@
+//! Compares a file's cases with what the predictor says, and reports every difference.
+
+use std::fmt::Display;
+
+use netproof_conformance::{
+    evaluate::expect,
+    expected::{Because, Decision, Expected},
+    policy::Rejected,
+    snapshot::Snapshot,
+};
+
+use crate::{
+    case::{By, Case, File, Reasons, Refusal},
+    drawing::{Cell, Mark, cells},
+};
+
+/// What came of a file.
+#[derive(Default)]
+pub struct Report {
+    pub cells: usize,
+    pub failures: Vec<String>,
+}
+
+/// Checks every cell and every refusal of every case.
+pub fn check(name: &str, file: &File) -> Report {
+    let mut report = Report::default();
+    for case in &file.cases {
+        let (count, failures) = match check_case(case, file) {
+            Ok(found) => found,
+            Err(failure) => (0, vec![failure]),
+        };
+        report.cells += count;
+        report.failures.extend(failures.iter().map(|why| format!("{name}: {}: {why}", case.claim)));
+    }
+    report
+}
+
+fn check_case(case: &Case, file: &File) -> Result<(usize, Vec<String>), String> {
+    let (snapshot, rejected) = case.snapshot(file)?;
+    let mut asked = vec![];
+    for (heading, drawing) in &case.expect {
+        asked.extend(cells(heading, drawing, &snapshot)?);
+    }
+    if asked.is_empty() && case.rejected.is_empty() {
+        return Err("asks nothing".to_owned());
+    }
+    let mut failures = refusals(&case.rejected, &rejected);
+    for cell in &asked {
+        failures.extend(check_cell(case, cell, &snapshot).map(|why| format!("{cell}: {why}")));
+    }
+    let mut named: Vec<_> = case.by.keys().collect();
+    if let Some(Reasons::Each(reasons)) = &case.reason {
+        named.extend(reasons.keys());
+    }
+    let unasked =
+        named.into_iter().filter(|name| asked.iter().all(|cell| cell.to_string() != **name));
+    failures.extend(unasked.map(|name| format!("{name} is explained, but not asked")));
+    Ok((asked.len(), failures))
+}
+
+fn check_cell(case: &Case, cell: &Cell, snapshot: &Snapshot) -> Option<String> {
+    let by = case.by.get(&cell.to_string());
+    match (expect(snapshot, &cell.flow), cell.expected) {
+        (Expected::Allow(because), Mark::Allow) | (Expected::Deny(because), Mark::Deny) => {
+            by.and_then(|by| differs(by, &because))
+        }
+        (Expected::Unspecified(why), Mark::Unspecified) => {
+            reason_differs(case, cell, &format!("{why:?}"))
+        }
+        (Expected::Allow(because), expected) => {
+            Some(format!("expected {expected}, is . ({})", words(&because)))
+        }
+        (Expected::Deny(because), expected) => {
+            Some(format!("expected {expected}, is X ({})", words(&because)))
+        }
+        (Expected::Unspecified(why), expected) => {
+            Some(format!("expected {expected}, is ? ({why:?})"))
+        }
+    }
+}
+
+fn reason_differs(case: &Case, cell: &Cell, reason: &str) -> Option<String> {
+    let expected = match &case.reason {
+        None => None,
+        Some(Reasons::All(reason)) => Some(reason),
+        Some(Reasons::Each(reasons)) => reasons.get(&cell.to_string()),
+    };
+    match expected {
+        Some(expected) if expected == reason => None,
+        Some(expected) => Some(format!("expected the reason {expected}, is {reason}")),
+        None => Some(format!("needs a reason; is {reason}")),
+    }
+}
+
+fn differs(by: &By, because: &Because) -> Option<String> {
+    let is = |expected: &Option<String>, decision| {
+        expected.as_ref().is_none_or(|expected| *expected == word(decision))
+    };
+    let same = is(&by.egress, &because.egress) && is(&by.ingress, &because.ingress);
+    (!same).then(|| format!("decided otherwise: {}", words(because)))
+}
+
+fn words(Because { egress, ingress }: &Because) -> String {
+    format!("egress {}; ingress {}", word(egress), word(ingress))
+}
+
+fn word(decision: &Decision) -> String {
+    match decision {
+        Decision::Exempt => "exempt".to_owned(),
+        Decision::NotIsolated => "not isolated".to_owned(),
+        Decision::AllowedBy(rules) => format!("allowed by {}", list(rules)),
+        Decision::DeniedBy(policies) => format!("denied by {}", list(policies)),
+    }
+}
+
+fn list(items: &[impl Display]) -> String {
+    items.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
+fn refusals(expected: &[Refusal], rejected: &[Rejected]) -> Vec<String> {
+    let meets = |one: &Refusal, rejected: &Rejected| {
+        rejected.object.to_string() == one.object
+            && rejected.field == one.field
+            && rejected.problem.to_string().contains(&one.message)
+    };
+    let missing = expected
+        .iter()
+        .filter(|one| !rejected.iter().any(|rejected| meets(one, rejected)))
+        .map(|one| format!("{} was not refused for {}: {}", one.object, one.field, one.message));
+    let surplus = rejected
+        .iter()
+        .filter(|rejected| !expected.iter().any(|one| meets(one, rejected)))
+        .map(|rejected| format!("refused: {rejected}"));
+    missing.chain(surplus).collect()
+}

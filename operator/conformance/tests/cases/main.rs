@@ -1,0 +1,68 @@
+//! Holds the cases in `cases/` against the predictor, and against the list of what needs one.
+
+mod case;
+mod check;
+mod drawing;
+
+use std::{collections::BTreeSet, fs, path::PathBuf};
+
+use case::File;
+
+/// The lines of the semantics that speak of what a `NetworkPolicy` says of one flow. The others
+/// are about observing it, about Services, whose flows are flows to their pods, about the network's
+/// own time and limits, or about other kinds of policy.
+const LAW: [u32; 42] = [
+    1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 27,
+    28, 29, 30, 31, 36, 37, 38, 39, 40, 44, 45, 46, 47, 48, 49, 56,
+];
+
+/// The ones of Kubernetes' own end-to-end cases that exist for UDP and SCTP too.
+const UPSTREAM_OTHER_PROTOCOLS: [u32; 3] = [1, 13, 14];
+
+#[test]
+fn every_case_holds() {
+    let files = files();
+    let reports: Vec<_> = files.iter().map(|(name, file)| check::check(name, file)).collect();
+    let cases: usize = files.iter().map(|(_, file)| file.cases.len()).sum();
+    let cells: usize = reports.iter().map(|report| report.cells).sum();
+    println!("{cases} cases, {cells} cells");
+    let failures: Vec<_> = reports.into_iter().flat_map(|report| report.failures).collect();
+    assert!(failures.is_empty(), "{} failures:\n{}", failures.len(), failures.join("\n"));
+}
+
+#[test]
+fn every_line_of_the_law_has_a_case() {
+    let shown: BTreeSet<u32> =
+        files().into_iter().flat_map(|(_, file)| file.cases).flat_map(|case| case.law).collect();
+    let missing: Vec<_> = LAW.iter().filter(|line| !shown.contains(line)).collect();
+    assert!(missing.is_empty(), "no case shows lines {missing:?}");
+}
+
+#[test]
+fn every_upstream_case_is_here() {
+    let shown: BTreeSet<String> = files()
+        .into_iter()
+        .flat_map(|(_, file)| file.cases)
+        .flat_map(|case| case.upstream)
+        .collect();
+    let others = UPSTREAM_OTHER_PROTOCOLS.iter().flat_map(|n| [format!("U{n}"), format!("S{n}")]);
+    let all: BTreeSet<String> = (1..=42).map(|n| format!("E{n}")).chain(others).collect();
+    assert_eq!(shown, all);
+}
+
+fn files() -> Vec<(String, File)> {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("cases");
+    let entries = fs::read_dir(folder).expect("cases are beside the tests");
+    let mut paths: Vec<_> = entries.map(|entry| entry.expect("readable folder").path()).collect();
+    paths.retain(|path| path.extension().is_some_and(|extension| extension == "yaml"));
+    paths.sort();
+    paths
+        .into_iter()
+        .map(|path| (path.file_name().unwrap().to_string_lossy().into_owned(), read(&path)))
+        .collect()
+}
+
+fn read(path: &PathBuf) -> File {
+    let text = fs::read_to_string(path).expect("readable file");
+    serde_saphyr::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
