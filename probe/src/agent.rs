@@ -1,0 +1,126 @@
+//! Obeys the lines of an operator: each request gets exactly one reply, as soon as it is done,
+//! over any pair of byte streams.
+
+mod decode;
+mod lines;
+mod replies;
+
+use std::{io, sync::Arc};
+
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    sync::mpsc,
+    task::JoinSet,
+};
+
+use crate::{
+    challenge::Identity,
+    dial::{self, NO_SCTP},
+    listen::{self, Listeners},
+    wire::{MAX_IN_FLIGHT, Protocol, Reply, Unsupported, VERSION},
+};
+
+use decode::Command;
+use lines::{Line, Lines};
+
+/// How many replies wait to be written before those who make them wait too.
+const QUEUE: usize = 256;
+
+/// The part of a probe that is told what to do.
+#[derive(Clone, Debug)]
+pub struct Agent {
+    identity: Identity,
+    listeners: Arc<Listeners>,
+}
+
+impl Agent {
+    /// An agent of this identity, which reports on these listeners.
+    pub fn new(identity: Identity, listeners: Listeners) -> Self {
+        Self { identity, listeners: Arc::new(listeners) }
+    }
+
+    /// Obeys what it reads until there is no more, and returns when the last reply is written.
+    /// A writer that fails loses replies and ends nothing; a reader that fails ends it.
+    ///
+    /// When nobody takes the replies it stops reading, so memory stays bounded.
+    pub async fn serve(
+        &self,
+        reader: impl AsyncRead + Unpin,
+        writer: impl AsyncWrite + Unpin,
+    ) -> io::Result<()> {
+        let (replies, queue) = mpsc::channel(QUEUE);
+        let (read, ()) = tokio::join!(self.obey(reader, replies), replies::write(queue, writer));
+        read
+    }
+
+    async fn obey(
+        &self,
+        reader: impl AsyncRead + Unpin,
+        replies: mpsc::Sender<Reply>,
+    ) -> io::Result<()> {
+        let mut lines = Lines::new(reader);
+        let mut in_flight = JoinSet::new();
+        let read = loop {
+            let decoded = match lines.next().await {
+                Ok(Some(Line::Whole(line))) if line.trim_ascii().is_empty() => continue,
+                Ok(Some(Line::Whole(line))) => decode::command(line),
+                Ok(Some(Line::TooLong)) => Err(decode::too_long()),
+                Ok(None) => break Ok(()),
+                Err(error) => break Err(error),
+            };
+            match decoded {
+                Ok(command) => self.start(command, &replies, &mut in_flight).await,
+                Err(error) => send(&replies, error).await,
+            }
+        };
+        in_flight.join_all().await;
+        read
+    }
+
+    /// Starts a command once there is room for it.
+    async fn start(
+        &self,
+        command: Command,
+        replies: &mpsc::Sender<Reply>,
+        in_flight: &mut JoinSet<()>,
+    ) {
+        while in_flight.try_join_next().is_some() {}
+        if in_flight.len() >= MAX_IN_FLIGHT {
+            in_flight.join_next().await;
+        }
+        let (agent, replies) = (self.clone(), replies.clone());
+        in_flight.spawn(async move { send(&replies, agent.perform(command).await).await });
+    }
+
+    async fn perform(&self, command: Command) -> Reply {
+        match command {
+            Command::Hello { id, nonce } => Reply::Hello {
+                id,
+                nonce,
+                version: VERSION,
+                identity: self.identity.as_str().to_owned(),
+                unsupported: unsupported(),
+                listeners: self.listeners.check().await,
+            },
+            Command::Ping { id, nonce } => Reply::Pong { id, nonce },
+            Command::CheckListeners { id } => {
+                Reply::Listeners { id, listeners: self.listeners.check().await }
+            }
+            Command::Attempt { id, attempt } => {
+                let attempted = dial::dial(&attempt).await;
+                let elapsed_us = u64::try_from(attempted.elapsed.as_micros())
+                    .expect("an attempt takes less than half a million years");
+                Reply::Attempted { id, outcome: attempted.outcome, elapsed_us }
+            }
+        }
+    }
+}
+
+async fn send(replies: &mpsc::Sender<Reply>, reply: Reply) {
+    replies.send(reply).await.expect("the writer goes on until every sender is gone");
+}
+
+fn unsupported() -> Vec<Unsupported> {
+    let why = listen::sctp_missing().map_or_else(|| NO_SCTP.to_owned(), |error| error.to_string());
+    vec![Unsupported { protocol: Protocol::Sctp, why }]
+}

@@ -1,0 +1,95 @@
+//! Splits a byte stream into lines, and never holds more of one than the longest allowed.
+
+use std::io;
+
+use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
+
+use crate::wire::MAX_LINE;
+
+/// The lines of a stream.
+pub(super) struct Lines<R> {
+    reader: BufReader<R>,
+    line: Vec<u8>,
+}
+
+/// One line.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Line<'a> {
+    /// Without its newline.
+    Whole(&'a [u8]),
+    /// Over [`MAX_LINE`]; it was skipped.
+    TooLong,
+}
+
+impl<R: AsyncRead + Unpin> Lines<R> {
+    pub(super) fn new(reader: R) -> Self {
+        Self { reader: BufReader::new(reader), line: Vec::new() }
+    }
+
+    /// The next line. The last need not have a newline.
+    pub(super) async fn next(&mut self) -> io::Result<Option<Line<'_>>> {
+        self.line.clear();
+        let mut length = 0;
+        loop {
+            let bytes = self.reader.fill_buf().await?;
+            if bytes.is_empty() && length == 0 {
+                return Ok(None);
+            }
+            let newline = bytes.iter().position(|byte| *byte == b'\n');
+            let part = &bytes[..newline.unwrap_or(bytes.len())];
+            let ended = bytes.is_empty() || newline.is_some();
+            length += part.len();
+            if length <= MAX_LINE {
+                self.line.extend_from_slice(part);
+            }
+            let consumed = part.len() + usize::from(newline.is_some());
+            self.reader.consume(consumed);
+            if ended {
+                let line = if length > MAX_LINE { Line::TooLong } else { Line::Whole(&self.line) };
+                return Ok(Some(line));
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncWriteExt, duplex};
+
+    use super::*;
+
+    async fn check(input: &[u8], expected: &[Line<'_>]) {
+        // A stream that gives a few bytes at a time.
+        let (mut give, take) = duplex(7);
+        let giving = async move { give.write_all(input).await.expect("it is taken") };
+        let taking = async {
+            let mut lines = Lines::new(take);
+            for line in expected {
+                assert_eq!(lines.next().await.expect("it is given").as_ref(), Some(line));
+            }
+            assert_eq!(lines.next().await.expect("it is given"), None);
+        };
+        tokio::join!(giving, taking);
+    }
+
+    #[tokio::test]
+    async fn lines_end_with_a_newline_or_with_the_stream() {
+        check(b"", &[]).await;
+        check(b"\n", &[Line::Whole(b"")]).await;
+        check(b"one\n\ntwo", &[Line::Whole(b"one"), Line::Whole(b""), Line::Whole(b"two")]).await;
+    }
+
+    #[tokio::test]
+    async fn the_longest_line_is_read_and_a_longer_one_skipped_to_its_newline() {
+        let longest = vec![b'a'; MAX_LINE];
+        let input = [&longest[..], b"\n", &longest, b"a\nnext\n"].concat();
+        check(&input, &[Line::Whole(&longest), Line::TooLong, Line::Whole(b"next")]).await;
+    }
+
+    #[tokio::test]
+    async fn a_line_too_long_is_not_kept() {
+        let mut lines = Lines::new(io::Cursor::new(vec![b'a'; 100 * MAX_LINE]));
+        assert_eq!(lines.next().await.expect("memory"), Some(Line::TooLong));
+        assert!(lines.line.capacity() <= 2 * MAX_LINE);
+    }
+}

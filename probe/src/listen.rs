@@ -1,0 +1,201 @@
+//! Opens the ports that the probe's pod stands in for, and answers those who ask who it is.
+
+mod check;
+mod socket;
+mod tcp;
+mod udp;
+
+use std::{io, sync::Arc, time::Duration};
+
+use tokio::{
+    net::{TcpListener, UdpSocket},
+    sync::{Semaphore, watch},
+    task::JoinSet,
+    time::sleep,
+};
+
+use crate::{
+    challenge::Identity,
+    dial::NO_SCTP,
+    log,
+    wire::{Listener, ListenerState, Protocol},
+};
+
+pub use socket::sctp_missing;
+
+/// How long until a port that could not be opened is tried again.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// A port to listen on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Port {
+    /// By which protocol.
+    pub protocol: Protocol,
+    /// Its number; 0 lets the kernel choose one.
+    pub number: u16,
+}
+
+/// What strangers can cost a probe at most.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// TCP connections at once, all ports together; more wait in the kernel's queue. Together
+    /// with the attempts in flight they stay below the usual limit of 1024 open files.
+    pub connections: usize,
+    /// How long a TCP connection has to ask its question and take the answer.
+    pub patience: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { connections: 512, patience: Duration::from_secs(5) }
+    }
+}
+
+/// The listeners of one probe. They close when this is dropped.
+///
+/// There is one socket a port, bound to the wildcard address of both families. Its UDP answers
+/// leave from the address that the kernel prefers towards the asker: in a pod with one address a
+/// family that is the address that was asked.
+#[derive(Debug)]
+pub struct Listeners {
+    identity: Identity,
+    ports: Vec<Opening>,
+    /// One check at a time: however many are asked for, the sockets are those of one.
+    turn: Semaphore,
+    _tasks: JoinSet<()>,
+}
+
+/// A port and how its opening went last.
+#[derive(Debug)]
+struct Opening {
+    port: Port,
+    state: watch::Receiver<State>,
+}
+
+/// How an opening went: the number that is being listened on, or why there is none.
+type State = Result<u16, String>;
+
+/// An open socket.
+enum Socket {
+    Tcp(TcpListener),
+    Udp(UdpSocket),
+}
+
+/// What every listener's task needs.
+#[derive(Clone)]
+struct Context {
+    identity: Identity,
+    connections: Arc<Semaphore>,
+    patience: Duration,
+}
+
+impl Listeners {
+    /// Opens the ports. One that cannot be opened is reported as silent, and tried again.
+    ///
+    /// Must be called within a tokio runtime.
+    pub fn open(identity: Identity, ports: &[Port], limits: Limits) -> Self {
+        let context = Context {
+            identity: identity.clone(),
+            connections: Arc::new(Semaphore::new(limits.connections)),
+            patience: limits.patience,
+        };
+        let mut tasks = JoinSet::new();
+        let ports = ports
+            .iter()
+            .map(|&port| {
+                let first = Socket::open(port);
+                let (tell, state) = watch::channel(state(port, &first));
+                tasks.spawn(keep_listening(port, first, tell, context.clone()));
+                Opening { port, state }
+            })
+            .collect();
+        Self { identity, ports, turn: Semaphore::new(1), _tasks: tasks }
+    }
+
+    /// The ports that are open now, with the numbers that they really have.
+    pub fn opened(&self) -> Vec<Port> {
+        self.ports
+            .iter()
+            .filter_map(|Opening { port, state }| {
+                let number = *state.borrow().as_ref().ok()?;
+                Some(Port { number, ..*port })
+            })
+            .collect()
+    }
+
+    /// Dials every listener over loopback and says which of them answer with this identity.
+    pub async fn check(&self) -> Vec<Listener> {
+        let _turn = self.turn.acquire().await.expect("the semaphore is never closed");
+        let mut checks = JoinSet::new();
+        for (index, Opening { port, state }) in self.ports.iter().enumerate() {
+            let (port, state, identity) = (*port, state.borrow().clone(), self.identity.clone());
+            checks.spawn(async move {
+                let (number, state) = match state {
+                    Ok(number) => (number, check::answers(port.protocol, number, &identity).await),
+                    Err(why) => (port.number, ListenerState::Silent { why }),
+                };
+                (index, Listener { protocol: port.protocol, port: number, state })
+            });
+        }
+        let mut listeners = checks.join_all().await;
+        listeners.sort_by_key(|(index, _)| *index);
+        listeners.into_iter().map(|(_, listener)| listener).collect()
+    }
+}
+
+impl Socket {
+    fn open(port: Port) -> io::Result<Self> {
+        match port.protocol {
+            Protocol::Tcp => socket::tcp(port.number).map(Self::Tcp),
+            Protocol::Udp => socket::udp(port.number).map(Self::Udp),
+            Protocol::Sctp => Err(io::Error::new(io::ErrorKind::Unsupported, NO_SCTP)),
+        }
+    }
+
+    fn port(&self) -> io::Result<u16> {
+        let address = match self {
+            Self::Tcp(listener) => listener.local_addr(),
+            Self::Udp(socket) => socket.local_addr(),
+        };
+        Ok(address?.port())
+    }
+
+    /// Answers until the task is dropped.
+    async fn serve(self, context: &Context) {
+        match self {
+            Self::Tcp(listener) => tcp::serve(listener, context).await,
+            Self::Udp(socket) => udp::serve(socket, &context.identity).await,
+        }
+    }
+}
+
+fn state(port: Port, opened: &io::Result<Socket>) -> State {
+    let number = match opened {
+        Ok(socket) => socket.port().map_err(|error| error.to_string()),
+        Err(error) => Err(error.to_string()),
+    };
+    number.map_err(|why| {
+        log::say(format_args!("Cannot listen on {:?} {}: {why}", port.protocol, port.number));
+        format!("could not be opened: {why}")
+    })
+}
+
+async fn keep_listening(
+    port: Port,
+    mut opened: io::Result<Socket>,
+    tell: watch::Sender<State>,
+    context: Context,
+) {
+    loop {
+        if let Ok(socket) = opened {
+            return socket.serve(&context).await;
+        }
+        sleep(RETRY).await;
+        opened = Socket::open(port);
+        if let Ok(socket) = &opened {
+            log::say(format_args!("Listening on {:?} {} at last", port.protocol, port.number));
+            let number = socket.port().map_err(|error| error.to_string());
+            tell.send_modify(|state| *state = number);
+        }
+    }
+}

@@ -1,0 +1,63 @@
+//! Asks one of the probe's own listeners, over the loopback addresses that no policy reaches.
+
+use std::{
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket},
+    time::Duration,
+};
+
+use tokio::join;
+
+use super::socket::family_is_off;
+use crate::{
+    challenge::{Identity, Nonce},
+    dial::{self, Attempt, Proof},
+    wire::{ListenerState, Outcome, Protocol},
+};
+
+/// A listener that is alive answers over loopback in microseconds.
+const TIMEOUT: Duration = Duration::from_millis(500);
+
+/// What one address had to say.
+enum Finding {
+    Answers,
+    FamilyIsOff,
+    Silent(String),
+}
+
+/// Whether the port answers with this identity in each family that the machine has.
+pub(super) async fn answers(protocol: Protocol, port: u16, identity: &Identity) -> ListenerState {
+    let v4 = ask(protocol, (Ipv4Addr::LOCALHOST, port).into(), identity);
+    let v6 = ask(protocol, (Ipv6Addr::LOCALHOST, port).into(), identity);
+    match join!(v4, v6) {
+        (Finding::Silent(why), _) | (_, Finding::Silent(why)) => ListenerState::Silent { why },
+        (Finding::FamilyIsOff, Finding::FamilyIsOff) => {
+            ListenerState::Silent { why: "there is no loopback address to dial".to_owned() }
+        }
+        (Finding::Answers, Finding::Answers | Finding::FamilyIsOff)
+        | (Finding::FamilyIsOff, Finding::Answers) => ListenerState::Answering,
+    }
+}
+
+async fn ask(protocol: Protocol, target: SocketAddr, identity: &Identity) -> Finding {
+    if !is_ours(target.ip()) {
+        return Finding::FamilyIsOff;
+    }
+    let proof = Proof::Identity(Nonce::fresh());
+    let attempt = Attempt { target, protocol, timeout: TIMEOUT, proof };
+    let why = match dial::dial(&attempt).await.outcome {
+        Outcome::Connected { identity: Some(shown) } if shown == identity.as_str() => {
+            return Finding::Answers;
+        }
+        Outcome::Connected { .. } => "another probe answers there".to_owned(),
+        Outcome::Refused => "refused".to_owned(),
+        Outcome::TimedOut => format!("no answer within {TIMEOUT:?}"),
+        Outcome::Unreachable { errno } => errno,
+        Outcome::Failed { why } => why,
+    };
+    Finding::Silent(format!("dialled at {target}: {why}"))
+}
+
+/// Whether this machine has the address. In doubt it does, and the attempt says what is wrong.
+fn is_ours(address: IpAddr) -> bool {
+    UdpSocket::bind((address, 0)).map_or_else(|error| !family_is_off(&error), |_| true)
+}

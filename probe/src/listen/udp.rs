@@ -1,0 +1,29 @@
+//! Answers questions that come over UDP.
+
+use std::{io, time::Duration};
+
+use tokio::{net::UdpSocket, time::sleep};
+
+use crate::challenge::{self, Identity, MAX_ASK};
+
+/// How long to wait after a receive that failed.
+const BACK_OFF: Duration = Duration::from_millis(50);
+
+pub(super) async fn serve(socket: UdpSocket, identity: &Identity) {
+    loop {
+        if answer_one(&socket, identity).await.is_err() {
+            sleep(BACK_OFF).await;
+        }
+    }
+}
+
+async fn answer_one(socket: &UdpSocket, identity: &Identity) -> io::Result<()> {
+    // One byte more than a question has, so that a longer datagram is not cut into one.
+    let mut buffer = [0; MAX_ASK + 1];
+    let (count, asker) = socket.recv_from(&mut buffer).await?;
+    if let Some(answer) = challenge::answer(&buffer[..count], identity) {
+        // An answer that cannot be sent is a datagram lost; the asker asks again.
+        let _ = socket.send_to(&answer, asker).await;
+    }
+    Ok(())
+}

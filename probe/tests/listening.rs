@@ -1,0 +1,161 @@
+//! Real listeners on loopback, with the clients that they have to bear.
+
+use std::{
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket},
+    time::Duration,
+};
+
+use netproof_probe::{
+    challenge::{Identity, Nonce},
+    dial::{Attempt, Proof, dial},
+    listen::{Limits, Listeners, Port},
+    wire::{Listener, ListenerState, Outcome, Protocol},
+};
+use socket2::{Domain, Socket, Type};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+    time::{Instant, timeout},
+};
+
+/// Long enough for everything that answers, on a machine that is busy.
+const PATIENT: Duration = Duration::from_secs(30);
+
+const TCP: Port = Port { protocol: Protocol::Tcp, number: 0 };
+const UDP: Port = Port { protocol: Protocol::Udp, number: 0 };
+
+fn open(ports: &[Port], limits: Limits) -> Listeners {
+    Listeners::open(Identity::new("pod-b").expect("an identity"), ports, limits)
+}
+
+async fn ask(address: IpAddr, port: Port) -> Outcome {
+    let target = SocketAddr::new(address, port.number);
+    let proof = Proof::Identity(Nonce::fresh());
+    let attempt = Attempt { target, protocol: port.protocol, timeout: PATIENT, proof };
+    dial(&attempt).await.outcome
+}
+
+fn pod_b() -> Outcome {
+    Outcome::Connected { identity: Some("pod-b".to_owned()) }
+}
+
+fn has(address: Ipv6Addr) -> bool {
+    UdpSocket::bind((address, 0)).is_ok()
+}
+
+async fn connect(port: Port) -> TcpStream {
+    TcpStream::connect((Ipv4Addr::LOCALHOST, port.number)).await.expect("it is listening")
+}
+
+#[tokio::test]
+async fn one_listener_answers_both_families() {
+    let listeners = open(&[TCP, UDP], Limits::default());
+    for port in listeners.opened() {
+        assert_eq!(ask(Ipv4Addr::LOCALHOST.into(), port).await, pod_b());
+        if has(Ipv6Addr::LOCALHOST) {
+            assert_eq!(ask(Ipv6Addr::LOCALHOST.into(), port).await, pod_b());
+        }
+    }
+}
+
+#[tokio::test]
+async fn listeners_that_answer_are_reported_in_the_order_given() {
+    let listeners = open(&[UDP, TCP, UDP], Limits::default());
+    let expected = listeners.opened().into_iter().map(|Port { protocol, number }| Listener {
+        protocol,
+        port: number,
+        state: ListenerState::Answering,
+    });
+    assert_eq!(listeners.check().await, expected.collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn a_port_that_another_holds_is_silent_until_it_is_free() {
+    let holder = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
+    holder.bind(&SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)).into()).expect("a free port");
+    holder.listen(1).expect("it is bound");
+    let number = holder.local_addr().ok().and_then(|a| a.as_socket()).expect("it is bound").port();
+    let listeners = open(&[Port { number, ..TCP }], Limits::default());
+    let why = "could not be opened: Address already in use (os error 98)".to_owned();
+    let listener = |state| Listener { protocol: Protocol::Tcp, port: number, state };
+    assert_eq!(listeners.check().await, [listener(ListenerState::Silent { why })]);
+
+    drop(holder);
+    let answering = [listener(ListenerState::Answering)];
+    let deadline = Instant::now() + PATIENT;
+    while listeners.check().await != answering {
+        assert!(Instant::now() < deadline, "the port is free, and still not opened");
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn sctp_is_silent_and_says_why() {
+    let port = Port { protocol: Protocol::Sctp, number: 9 };
+    let why = "could not be opened: this version of the probe does not speak SCTP".to_owned();
+    let state = ListenerState::Silent { why };
+    assert_eq!(
+        open(&[port], Limits::default()).check().await,
+        [Listener { protocol: Protocol::Sctp, port: 9, state }]
+    );
+}
+
+#[tokio::test]
+async fn a_slow_client_does_not_keep_others_waiting() {
+    let listeners = open(&[TCP], Limits::default());
+    let port = listeners.opened()[0];
+    let mut slow = Vec::new();
+    for _ in 0..100 {
+        let mut client = connect(port).await;
+        client.write_all(b"netproof-ask/1 00").await.expect("it is listening");
+        slow.push(client);
+    }
+    let limit = Limits::default().patience;
+    let answered = timeout(limit, ask(Ipv4Addr::LOCALHOST.into(), port)).await;
+    assert_eq!(answered, Ok(pod_b()));
+}
+
+#[tokio::test]
+async fn clients_that_never_ask_hold_their_places_for_a_limited_time() {
+    let limits = Limits { connections: 2, patience: Duration::from_millis(100) };
+    let listeners = open(&[TCP], limits);
+    let port = listeners.opened()[0];
+    let mut idle = Vec::new();
+    for _ in 0..10 {
+        idle.push(connect(port).await);
+    }
+    assert_eq!(ask(Ipv4Addr::LOCALHOST.into(), port).await, pod_b());
+}
+
+#[tokio::test]
+async fn what_is_no_question_gets_no_answer() {
+    let listeners = open(&[TCP], Limits::default());
+    let port = listeners.opened()[0];
+    for line in [&b"GET / HTTP/1.1\r\n"[..], b"netproof-ask/1 00fg\n", &[b'x'; 1000]] {
+        let mut client = connect(port).await;
+        client.write_all(line).await.expect("it is listening");
+        let mut answer = Vec::new();
+        // It is closed or reset, according to how much was not read.
+        let _ = client.read_to_end(&mut answer).await;
+        assert_eq!(answer, b"", "{}", line.escape_ascii());
+    }
+}
+
+#[tokio::test]
+async fn a_datagram_that_is_no_question_gets_no_answer() {
+    let listeners = open(&[UDP], Limits::default());
+    let client = tokio::net::UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a free port");
+    let number = listeners.opened()[0].number;
+    client.connect((Ipv4Addr::LOCALHOST, number)).await.expect("loopback");
+    for datagram in [
+        &b""[..],
+        b"netproof-answer/1 00ff pod-c\n",
+        b"netproof-ask/1 00ff\nand more than a question has",
+        b"netproof-ask/1 00ff\n",
+    ] {
+        client.send(datagram).await.expect("it is listening");
+    }
+    let mut buffer = [0; 100];
+    let count = timeout(PATIENT, client.recv(&mut buffer)).await.expect("the last is a question");
+    assert_eq!(&buffer[..count.expect("loopback")], b"netproof-answer/1 00ff pod-b\n");
+}
