@@ -1,0 +1,196 @@
+//! The `ConnectivityTest`: which endpoints there are, what is checked, and how often.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::api::core::v1::Toleration;
+use kube::{CustomResource, KubeSchema};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    check::Check, duration::DurationString, endpoint::Endpoint, rules, schema,
+    status::ConnectivityTestStatus,
+};
+
+/// What is to be tested, and how.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, CustomResource, KubeSchema)]
+#[kube(
+    group = "netproof.dev",
+    version = "v1alpha1",
+    kind = "ConnectivityTest",
+    namespaced,
+    status = "ConnectivityTestStatus",
+    cel,
+    shortname = "ctest",
+    category = "netproof",
+    derive = "PartialEq",
+    doc = "Checks whether NetworkPolicies are really enforced: probe pods stand in for workloads, attempt real connections, and what happens is compared with what the policies say.",
+    validation = rules::name_not_too_long(),
+    printcolumn(
+        name = "Conformant",
+        type_ = "string",
+        description = "Whether every flow that the policies decide behaves as they say",
+        json_path = r#".status.conditions[?(@.type=="Conformant")].status"#,
+    ),
+    printcolumn(
+        name = "Flows",
+        type_ = "integer",
+        description = "Flows under test",
+        json_path = ".status.summary.flows",
+    ),
+    printcolumn(
+        name = "Leaks",
+        type_ = "integer",
+        description = "Flows that connect although the policies deny them",
+        json_path = ".status.summary.leaks",
+    ),
+    printcolumn(
+        name = "Blocked",
+        type_ = "integer",
+        description = "Flows that do not connect although the policies allow them",
+        json_path = ".status.summary.blocked",
+    ),
+    printcolumn(
+        name = "Inconclusive",
+        type_ = "integer",
+        description = "Flows that could not be judged",
+        json_path = ".status.summary.inconclusive",
+    ),
+    printcolumn(
+        name = "Last-Round",
+        type_ = "date",
+        description = "Time since the last round ended",
+        json_path = ".status.lastRound.time",
+    ),
+    printcolumn(
+        name = "Age",
+        type_ = "date",
+        json_path = ".metadata.creationTimestamp",
+    ),
+    printcolumn(
+        name = "Reason",
+        type_ = "string",
+        description = "Why Conformant has its value",
+        json_path = r#".status.conditions[?(@.type=="Conformant")].reason"#,
+        priority = 1,
+    ),
+    printcolumn(
+        name = "Message",
+        type_ = "string",
+        json_path = r#".status.conditions[?(@.type=="Conformant")].message"#,
+        priority = 1,
+    ),
+    printcolumn(
+        name = "Interval",
+        type_ = "string",
+        json_path = ".spec.interval",
+        priority = 1,
+    ),
+)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(validation = rules::interval_not_below_timeout())]
+#[x_kube(validation = rules::settle_not_below_timeout())]
+#[x_kube(validation = rules::someone_can_attempt())]
+#[x_kube(validation = rules::checks_name_endpoints())]
+#[x_kube(validation = rules::checks_start_at_stand_ins())]
+pub struct ConnectivityTestSpec {
+    /// Time between two rounds when nothing changes, such as 30s or 5m; not below `timeout`. A
+    /// change that alters a prediction starts a round at once.
+    #[serde(default = "default_interval")]
+    pub interval: DurationString,
+
+    /// How long one attempt to connect may take, 50ms to 60s.
+    #[serde(default = "default_timeout")]
+    #[x_kube(validation = rules::timeout_in_range())]
+    pub timeout: DurationString,
+
+    /// How long the network may take to follow a change of policies, labels or pods before a
+    /// difference counts; not below `timeout`. Until then the verdict is Settling.
+    #[serde(default = "default_settle")]
+    pub settle: DurationString,
+
+    /// How many attempts in a row must agree before a Leak or Blocked is reported, 1 to 10.
+    #[serde(default = "default_confirm")]
+    #[schemars(schema_with = "schema::confirm")]
+    pub confirm: u8,
+
+    /// Whether the test goes on for ever or ends with its first verdict (condition Complete).
+    #[serde(default)]
+    pub run_policy: RunPolicy,
+
+    /// Pauses the test: its probe pods are removed, and its conditions become Unknown.
+    #[serde(default)]
+    pub suspend: bool,
+
+    /// On which nodes the probe pods run.
+    #[serde(default)]
+    pub placement: Placement,
+
+    /// The ends of the flows under test, at most 64; at least one must be a stand-in.
+    #[schemars(length(min = 1, max = 64))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
+    pub endpoints: Vec<Endpoint>,
+
+    /// Which endpoints attempt to reach which, at most 64; a flow that several checks name is
+    /// attempted once. Left out: every stand-in attempts to reach every endpoint at each of its
+    /// ports.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 64))]
+    pub checks: Vec<Check>,
+}
+
+fn default_interval() -> DurationString {
+    DurationString::from_secs(30)
+}
+
+fn default_timeout() -> DurationString {
+    DurationString::from_secs(1)
+}
+
+fn default_settle() -> DurationString {
+    DurationString::from_secs(15)
+}
+
+const fn default_confirm() -> u8 {
+    3
+}
+
+/// Whether a test goes on for ever.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+pub enum RunPolicy {
+    /// Round after round, as long as the test exists.
+    #[default]
+    Continuous,
+    /// Until there is a verdict, then condition Complete is True and the probe pods are removed.
+    Once,
+}
+
+/// On which nodes probe pods run.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Placement {
+    /// One probe pod an endpoint, or one on every node that the node selector and the tolerations
+    /// admit.
+    #[serde(default)]
+    pub spread: Spread,
+
+    /// Labels that a node must have to be given probe pods.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(schema_with = "schema::labels")]
+    pub node_selector: BTreeMap<String, String>,
+
+    /// Taints of nodes that probe pods tolerate, as in a pod.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 16))]
+    pub tolerations: Vec<Toleration>,
+}
+
+/// How many probe pods an endpoint has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+pub enum Spread {
+    /// One, on a node that the scheduler chooses.
+    #[default]
+    AnyNode,
+    /// One on each node, so that a node that stopped enforcing is found.
+    EveryNode,
+}
