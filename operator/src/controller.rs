@@ -1,0 +1,258 @@
+//! Reconciles `ConnectivityTests`: works out what each takes, places its stand-ins, and hands it to
+//! its tester.
+
+pub(crate) mod perform;
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use futures::{Stream, StreamExt};
+use k8s_openapi::jiff::Timestamp;
+use kube::{
+    Api, ResourceExt,
+    runtime::{
+        controller::{Action, Config, Controller},
+        watcher,
+    },
+};
+use netproof_conformance::snapshot::ObjectRef;
+use netproof_crds::{ConditionStatus, ConditionType, ConnectivityTest, Reason, RunPolicy, TestRef};
+use tokio::{sync::watch, task::JoinHandle};
+use tracing::{Instrument, debug, info_span, warn};
+
+use crate::{
+    place::decide,
+    predict::StandIn,
+    scenario::{Problem, Scenario, resolve},
+    standin::{Desired, Mould},
+    tester::{Assignment, Shared, Tester},
+    world::Kind,
+};
+
+/// Reconciliations under way at a time; kube's default is without bound.
+const CONCURRENCY: u16 = 8;
+
+/// After trouble with the API server the next try comes after this long, unless something changes.
+const RETRY: Duration = Duration::from_secs(5);
+
+/// What reconciling takes.
+pub struct Context {
+    /// What all tests share.
+    pub shared: Arc<Shared>,
+    /// What all stand-ins have in common.
+    pub mould: Mould,
+    testers: Mutex<HashMap<ObjectRef, Running>>,
+}
+
+/// A test that is being carried out.
+struct Running {
+    uid: String,
+    assignment: watch::Sender<Arc<Assignment>>,
+    task: JoinHandle<()>,
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+impl Context {
+    /// Nothing is carried out yet.
+    pub fn new(shared: Arc<Shared>, mould: Mould) -> Self {
+        Self { shared, mould, testers: Mutex::default() }
+    }
+
+    /// Hands a test to its tester, which is made if there is none for this very test.
+    fn assign(&self, test: &ConnectivityTest, assignment: Assignment) {
+        let reference = reference(test);
+        let name =
+            ObjectRef { namespace: reference.namespace.clone(), name: reference.name.clone() };
+        let mut testers = self.testers.lock().expect("no holder of this lock can panic");
+        if let Some(running) = testers.get(&name)
+            && running.uid == reference.uid
+            && !running.task.is_finished()
+        {
+            running.assignment.send_if_modified(|current| {
+                let differs = **current != assignment;
+                if differs {
+                    *current = Arc::new(assignment);
+                }
+                differs
+            });
+            return;
+        }
+        // The old one's figures and report go with it, before the new one's come.
+        testers.remove(&name);
+        let (sender, receiver) = watch::channel(Arc::new(assignment));
+        let created = test.creation_timestamp().map(|time| time.0);
+        let before = test.status.clone().unwrap_or_default();
+        let span = info_span!("test", test = %name);
+        let uid = reference.uid.clone();
+        let tester = Tester::new(reference, created, before, Arc::clone(&self.shared), receiver);
+        let task = tokio::spawn(tester.run().instrument(span));
+        testers.insert(name, Running { uid, assignment: sender, task });
+    }
+
+    /// Ends the testers of tests that are gone.
+    pub fn keep_only(&self, exists: impl Fn(&ObjectRef, &str) -> bool) {
+        let mut testers = self.testers.lock().expect("no holder of this lock can panic");
+        testers.retain(|name, running| exists(name, &running.uid));
+    }
+
+    /// The tests that are carried out, by name and UID.
+    pub fn running(&self) -> Vec<(ObjectRef, String)> {
+        let testers = self.testers.lock().expect("no holder of this lock can panic");
+        testers.iter().map(|(name, running)| (name.clone(), running.uid.clone())).collect()
+    }
+
+    /// Ends all testers.
+    pub fn stop(&self) {
+        self.keep_only(|_, _| false);
+    }
+}
+
+/// Why a test could not be reconciled.
+#[derive(Debug, thiserror::Error)]
+pub enum ReconcileError {
+    /// What is known of the cluster does not reach.
+    #[error("waiting for the picture of the cluster: {0}")]
+    Incomplete(String),
+}
+
+/// Reconciles all tests until `shutdown` resolves; `news` tells of changes elsewhere.
+pub async fn run(
+    context: Arc<Context>,
+    news: impl Stream<Item = ()> + Send + 'static,
+    shutdown: impl Future<Output = ()> + Send + Sync + 'static,
+) {
+    let tests = Api::<ConnectivityTest>::all(context.shared.streaming.clone());
+    Controller::new(tests, watcher::Config::default().timeout(180))
+        .with_config(Config::default().concurrency(CONCURRENCY))
+        .reconcile_all_on(news)
+        .graceful_shutdown_on(shutdown)
+        .run(reconcile, |_, error, _| retry(error), context)
+        .for_each(|result| async move {
+            match result {
+                Ok((test, _)) => debug!(%test, "Reconciled"),
+                Err(error) => debug!(%error, "Not reconciled"),
+            }
+        })
+        .await;
+}
+
+fn retry(error: &ReconcileError) -> Action {
+    match error {
+        ReconcileError::Incomplete(_) => Action::requeue(Duration::from_secs(1)),
+    }
+}
+
+async fn reconcile(
+    test: Arc<ConnectivityTest>,
+    context: Arc<Context>,
+) -> Result<Action, ReconcileError> {
+    if test.metadata.deletion_timestamp.is_some() {
+        return Ok(Action::await_change());
+    }
+    let world = Arc::clone(&context.shared.world.borrow());
+    for kind in [Kind::StandIns, Kind::StandInSets] {
+        if !world.complete.contains(&kind) {
+            // Who cannot see the stand-ins that there are must not make more of them.
+            let why = world.blind.get(&kind).cloned().unwrap_or_default();
+            if !why.is_empty() {
+                let problem = Problem::new(Reason::Forbidden, format!("{}: {why}", kind.word()));
+                context.assign(&test, assignment(&test, Err(problem), vec![]));
+            }
+            return Err(ReconcileError::Incomplete(format!("{} {why}", kind.word())));
+        }
+    }
+    let scenario = resolve(&test, &world);
+    let reference = reference(&test);
+    let wanted: Vec<Desired> = match &scenario {
+        Ok(scenario) if !suspended(&test) => scenario.desired.clone(),
+        Ok(_) => vec![],
+        // Not knowing enough is no reason to remove anything.
+        Err(problem) if problem.reason == Reason::SnapshotIncomplete => {
+            context.assign(&test, assignment(&test, scenario, vec![]));
+            return Ok(Action::requeue(RETRY));
+        }
+        Err(_) => vec![],
+    };
+    let mut placement =
+        decide(&wanted, &world.stand_ins, &reference, &context.mould, Timestamp::now());
+    let actions = std::mem::take(&mut placement.actions);
+    let client = &context.shared.client;
+    let sets = perform::sets(client, &wanted, &world, &reference).await;
+    let troubles =
+        perform::actions(client, actions, &wanted, &sets, &reference, &context.mould).await;
+    let troubled = !troubles.is_empty() || sets.values().any(Result::is_err);
+    let stand_ins = stand_ins(wanted, placement.found, &troubles);
+    context.assign(&test, assignment(&test, scenario, stand_ins));
+    let look_again = placement.look_again.map(|seconds| seconds.max(1).unsigned_abs());
+    Ok(match (troubled, look_again) {
+        (true, _) => Action::requeue(RETRY),
+        (false, Some(seconds)) => Action::requeue(Duration::from_secs(seconds)),
+        (false, None) => Action::await_change(),
+    })
+}
+
+fn stand_ins(
+    wanted: Vec<Desired>,
+    found: Vec<Option<(ObjectRef, crate::read::PodState)>>,
+    troubles: &BTreeMap<usize, Problem>,
+) -> Vec<StandIn> {
+    wanted
+        .into_iter()
+        .zip(found)
+        .enumerate()
+        .map(|(index, (desired, pod))| StandIn {
+            desired,
+            pod,
+            trouble: troubles.get(&index).cloned(),
+        })
+        .collect()
+}
+
+fn assignment(
+    test: &ConnectivityTest,
+    scenario: Result<Scenario, Problem>,
+    stand_ins: Vec<StandIn>,
+) -> Assignment {
+    if let Err(problem) = &scenario {
+        warn!(test = %test.name_any(), reason = %problem.reason, message = problem.message, "Test not accepted");
+    }
+    Assignment {
+        generation: test.metadata.generation.unwrap_or_default(),
+        once: test.spec.run_policy == RunPolicy::Once,
+        suspended: test.spec.suspend,
+        finished: finished(test),
+        scenario,
+        stand_ins,
+    }
+}
+
+fn suspended(test: &ConnectivityTest) -> bool {
+    test.spec.suspend || finished(test)
+}
+
+/// Whether the test has run to its end, as it is written now.
+fn finished(test: &ConnectivityTest) -> bool {
+    test.spec.run_policy == RunPolicy::Once
+        && test.status.iter().flat_map(|status| &status.conditions).any(|condition| {
+            condition.type_ == ConditionType::Complete.as_str()
+                && condition.status == ConditionStatus::True.as_str()
+                && condition.observed_generation == test.metadata.generation
+        })
+}
+
+/// Names a test.
+pub fn reference(test: &ConnectivityTest) -> TestRef {
+    TestRef {
+        namespace: test.namespace().unwrap_or_default(),
+        name: test.name_any(),
+        uid: test.uid().unwrap_or_default(),
+    }
+}

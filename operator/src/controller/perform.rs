@@ -1,0 +1,159 @@
+//! Does what was decided about stand-ins, and says what the API server thinks of it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use k8s_openapi::api::core::v1::Pod;
+use kube::{
+    Api, Client, ResourceExt,
+    api::{DeleteParams, Patch, PatchParams, Preconditions},
+};
+use netproof_conformance::snapshot::ObjectRef;
+use netproof_crds::{Reason, StandInSet, TestRef};
+use tracing::{info, warn};
+
+use crate::{
+    FIELD_MANAGER,
+    place::Action,
+    scenario::Problem,
+    standin::{Desired, Mould, set, set_name},
+    world::World,
+};
+
+/// The UID of the owner in each namespace, or why there is none.
+pub type Sets = BTreeMap<String, Result<String, Problem>>;
+
+/// Sees to it that the test has an owner for its stand-ins in each namespace where it wants some,
+/// and in no other.
+pub async fn sets(client: &Client, wanted: &[Desired], world: &World, test: &TestRef) -> Sets {
+    let namespaces: BTreeSet<&str> =
+        wanted.iter().map(|desired| desired.namespace.as_str()).collect();
+    for (name, read) in world.stand_in_sets.iter() {
+        let Ok(state) = &read.meaning else { continue };
+        let unwanted = state.test == *test && !namespaces.contains(name.namespace.as_str());
+        if unwanted && !state.terminating {
+            delete_set(client, name, &state.uid).await;
+        }
+    }
+    let mut sets = Sets::new();
+    for namespace in namespaces {
+        sets.insert(namespace.to_owned(), owner(client, namespace, world, test).await);
+    }
+    sets
+}
+
+async fn owner(
+    client: &Client,
+    namespace: &str,
+    world: &World,
+    test: &TestRef,
+) -> Result<String, Problem> {
+    let name = ObjectRef { namespace: namespace.into(), name: set_name(test) };
+    match world.stand_in_sets.get(&name).map(|read| &read.meaning) {
+        Some(Ok(state)) if state.terminating => {
+            return Err(Problem::new(
+                Reason::Starting,
+                format!("StandInSet {name} is being replaced"),
+            ));
+        }
+        Some(Ok(state)) if state.test == *test => return Ok(state.uid.clone()),
+        Some(Ok(state)) => {
+            // A test of the same name that is no more.
+            delete_set(client, &name, &state.uid).await;
+            return Err(Problem::new(
+                Reason::Starting,
+                format!("StandInSet {name} is being replaced"),
+            ));
+        }
+        Some(Err(_)) | None => {}
+    }
+    let api = Api::<StandInSet>::namespaced(client.clone(), namespace);
+    let params = PatchParams::apply(FIELD_MANAGER).force();
+    match api.patch(&name.name, &params, &Patch::Apply(set(test, namespace))).await {
+        Ok(set) => Ok(set.uid().unwrap_or_default()),
+        Err(error) => Err(problem(&error, &format!("StandInSet {name}"))),
+    }
+}
+
+/// Removes an owner of stand-ins, and by that its stand-ins.
+pub async fn delete_set(client: &Client, name: &ObjectRef, uid: &str) {
+    let api = Api::<StandInSet>::namespaced(client.clone(), &name.namespace);
+    match api.delete(&name.name, &only(uid)).await {
+        Ok(_) => info!(set = %name, "Stand-in set removed"),
+        Err(kube::Error::Api(error)) if error.code == 404 || error.code == 409 => {}
+        Err(error) => warn!(set = %name, %error, "Stand-in set not removed"),
+    }
+}
+
+/// Carries the actions out. Returns the trouble with each desired stand-in that has some.
+pub async fn actions(
+    client: &Client,
+    actions: Vec<Action>,
+    wanted: &[Desired],
+    sets: &Sets,
+    test: &TestRef,
+    mould: &Mould,
+) -> BTreeMap<usize, Problem> {
+    let mut troubles = BTreeMap::new();
+    for action in actions {
+        match action {
+            Action::Create { desired, incarnation } => {
+                let stand_in = &wanted[desired];
+                let made = match &sets[&stand_in.namespace] {
+                    Ok(uid) => create(client, &stand_in.pod(test, uid, mould, incarnation)).await,
+                    Err(problem) => Err(problem.clone()),
+                };
+                if let Err(problem) = made {
+                    troubles.insert(desired, problem);
+                }
+            }
+            Action::Delete { pod, uid } => delete_pod(client, &pod, &uid).await,
+        }
+    }
+    troubles
+}
+
+async fn create(client: &Client, pod: &Pod) -> Result<(), Problem> {
+    let (namespace, name) = (pod.namespace().unwrap_or_default(), pod.name_any());
+    let api = Api::<Pod>::namespaced(client.clone(), &namespace);
+    let params = PatchParams::apply(FIELD_MANAGER).force();
+    match api.patch(&name, &params, &Patch::Apply(pod)).await {
+        Ok(_) => Ok(()),
+        Err(error) => Err(problem(&error, &format!("pod {namespace}/{name}"))),
+    }
+}
+
+/// Removes a stand-in, if it is still this one.
+pub async fn delete_pod(client: &Client, pod: &ObjectRef, uid: &str) {
+    let api = Api::<Pod>::namespaced(client.clone(), &pod.namespace);
+    match api.delete(&pod.name, &only(uid)).await {
+        Ok(_) => info!(%pod, "Stand-in removed"),
+        Err(kube::Error::Api(error)) if error.code == 404 || error.code == 409 => {}
+        Err(error) => warn!(%pod, %error, "Stand-in not removed"),
+    }
+}
+
+fn only(uid: &str) -> DeleteParams {
+    DeleteParams::background()
+        .preconditions(Preconditions { uid: Some(uid.to_owned()), resource_version: None })
+}
+
+/// What an error of the API server means for a test. Admission (pod security, quotas, webhooks)
+/// refuses with the same code as missing permissions do; only the message tells them apart.
+pub fn problem(error: &kube::Error, what: &str) -> Problem {
+    let reason = match error {
+        kube::Error::Api(status) if status.code == 403 && status.message.contains("cannot ") => {
+            Reason::Forbidden
+        }
+        kube::Error::Api(status)
+            if status.code == 403 || status.code == 422 || status.code == 400 =>
+        {
+            Reason::PodRejected
+        }
+        _ => Reason::ApiUnavailable,
+    };
+    let message = match error {
+        kube::Error::Api(status) => status.message.clone(),
+        other => other.to_string(),
+    };
+    Problem::new(reason, format!("{what}: {message}"))
+}

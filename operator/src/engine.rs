@@ -1,0 +1,9 @@
+//! Asks probes and gathers what they saw. A probe is a pair of byte streams here: an attach stream,
+//! a pipe, or memory.
+
+pub mod session;
+
+pub mod round;
+
+#[cfg(test)]
+mod testing;

@@ -1,0 +1,216 @@
+//! One pass over the probes: who listens, what each attempt saw, and who still listens.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::SocketAddr,
+    sync::Arc,
+    time::Duration,
+};
+
+use futures::{StreamExt, future::join_all, stream};
+use netproof_conformance::{
+    flow::{Port, Protocol},
+    matrix::{Actor, Cell},
+    verdict::{Control, Outcome},
+};
+use netproof_probe::wire::{self, Listener, ListenerState, Op, Proof, Reply};
+use tokio::time::Instant;
+
+use super::session::{Session, SessionError, unexpected};
+
+/// Attempts that one round has under way at a time, so that its traffic stays a trickle.
+const CONCURRENCY: usize = 64;
+
+/// What a probe and its stream may add to the time of one attempt.
+const SLACK: Duration = Duration::from_secs(2);
+
+/// How long a probe may take to dial its own listeners.
+const LISTENER_CHECK: Duration = Duration::from_secs(3);
+
+/// A flow to attempt.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Asked {
+    /// Its place in the matrix.
+    pub cell: Cell,
+    /// Where the receiver is.
+    pub target: SocketAddr,
+    /// Who has to answer there.
+    pub receiver: Receiver,
+}
+
+/// Who has to answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Receiver {
+    /// A probe, with this identity.
+    Probe {
+        /// Its pod's UID.
+        identity: String,
+    },
+    /// An address outside: whoever answers.
+    External,
+}
+
+/// What came of a flow.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Seen {
+    /// Its place in the matrix.
+    pub cell: Cell,
+    /// What was seen; or that the sender has no probe to see by, and why.
+    pub outcome: Result<Outcome, String>,
+    /// Whether the receiver was there.
+    pub control: Control,
+}
+
+/// The probes that speak, by actor; for the others, why they do not.
+pub type Sessions = BTreeMap<Actor, Result<Arc<Session>, String>>;
+
+/// The addresses outside that somebody reached in this round, which proves that they listen.
+pub type Reached = BTreeSet<(SocketAddr, Protocol)>;
+
+/// Attempts the flows, all of them between two proofs that the receivers listen.
+pub async fn run(
+    asked: &[Asked],
+    sessions: &Sessions,
+    timeout: Duration,
+    reached: &mut Reached,
+) -> Vec<Seen> {
+    let receivers: BTreeSet<&Actor> = asked
+        .iter()
+        .filter(|flow| matches!(flow.receiver, Receiver::Probe { .. }))
+        .map(|flow| &flow.cell.to)
+        .collect();
+    let before = check_listeners(&receivers, sessions).await;
+    let attempts: Vec<_> = asked
+        .iter()
+        .map(|flow| async move {
+            let outcome = match sessions.get(&flow.cell.from) {
+                Some(Ok(session)) => Ok(attempt(flow, session, timeout).await),
+                Some(Err(why)) => Err(why.clone()),
+                None => Err("there is no stand-in".to_owned()),
+            };
+            (flow, outcome)
+        })
+        .collect();
+    let outcomes: Vec<_> = stream::iter(attempts).buffer_unordered(CONCURRENCY).collect().await;
+    let after = check_listeners(&receivers, sessions).await;
+    for (flow, outcome) in &outcomes {
+        if flow.receiver == Receiver::External && *outcome == Ok(Outcome::Connected) {
+            reached.insert((flow.target, flow.cell.port.protocol));
+        }
+    }
+    outcomes
+        .into_iter()
+        .map(|(flow, outcome)| Seen {
+            cell: flow.cell.clone(),
+            outcome,
+            control: control(flow, &before, &after, reached),
+        })
+        .collect()
+}
+
+type Listeners<'a> = BTreeMap<&'a Actor, Result<Vec<Listener>, String>>;
+
+async fn check_listeners<'a>(
+    receivers: &BTreeSet<&'a Actor>,
+    sessions: &Sessions,
+) -> Listeners<'a> {
+    let checks = receivers.iter().map(|actor| async move {
+        let listeners = match sessions.get(*actor) {
+            Some(Ok(session)) => session
+                .listeners(Instant::now() + LISTENER_CHECK)
+                .await
+                .map_err(|error| error.to_string()),
+            Some(Err(why)) => Err(why.clone()),
+            None => Err("there is no stand-in".to_owned()),
+        };
+        (*actor, listeners)
+    });
+    join_all(checks).await.into_iter().collect()
+}
+
+/// Both checks have to have found the listener answering: one that died and came back proves
+/// nothing for the time in between.
+fn control(flow: &Asked, before: &Listeners, after: &Listeners, reached: &Reached) -> Control {
+    match &flow.receiver {
+        Receiver::External if reached.contains(&(flow.target, flow.cell.port.protocol)) => {
+            Control::Listening
+        }
+        Receiver::External => Control::Unproven("no probe reached it in this round".into()),
+        Receiver::Probe { .. } => [before, after]
+            .into_iter()
+            .find_map(|listeners| silence(listeners.get(&flow.cell.to), flow.cell.port))
+            .map_or(Control::Listening, Control::Unproven),
+    }
+}
+
+/// Why a listener cannot be taken to be there; none if it answered.
+fn silence(listeners: Option<&Result<Vec<Listener>, String>>, port: Port) -> Option<String> {
+    let listeners = match listeners {
+        Some(Ok(listeners)) => listeners,
+        Some(Err(why)) => return Some(why.clone()),
+        None => return Some("its listeners were not checked".into()),
+    };
+    let protocol = to_wire(port.protocol);
+    let listener = listeners.iter().find(|l| l.port == port.number && l.protocol == protocol);
+    match listener.map(|listener| &listener.state) {
+        Some(ListenerState::Answering) => None,
+        Some(ListenerState::Silent { why }) => Some(format!("its listener is silent: {why}")),
+        None => Some("it was not told to listen there".into()),
+    }
+}
+
+async fn attempt(flow: &Asked, session: &Session, timeout: Duration) -> Outcome {
+    let proof = match flow.receiver {
+        Receiver::Probe { .. } => Proof::Identity { nonce: crate::nonce() },
+        Receiver::External => Proof::Answer,
+    };
+    let op = Op::Attempt {
+        target: flow.target,
+        protocol: to_wire(flow.cell.port.protocol),
+        timeout_ms: u32::try_from(timeout.as_millis()).unwrap_or(u32::MAX),
+        proof,
+    };
+    match session.request(op, Instant::now() + timeout + SLACK).await {
+        Ok(Reply::Attempted { outcome, .. }) => outcome_of(outcome, &flow.receiver),
+        Ok(other) => failed(&unexpected(&other)),
+        Err(error) => failed(&error),
+    }
+}
+
+fn failed(error: &SessionError) -> Outcome {
+    Outcome::Failed(error.to_string())
+}
+
+/// A probe's word, with the far end's identity checked.
+fn outcome_of(outcome: wire::Outcome, receiver: &Receiver) -> Outcome {
+    match (outcome, receiver) {
+        (wire::Outcome::Connected { identity: Some(found) }, Receiver::Probe { identity })
+            if found == *identity =>
+        {
+            Outcome::Connected
+        }
+        (wire::Outcome::Connected { identity: Some(found) }, Receiver::Probe { identity }) => {
+            Outcome::Failed(format!("connected to {found} instead of {identity}"))
+        }
+        (wire::Outcome::Connected { identity: None }, Receiver::Probe { .. }) => {
+            Outcome::Failed("connected without proof of identity".into())
+        }
+        (wire::Outcome::Connected { .. }, Receiver::External) => Outcome::Connected,
+        (wire::Outcome::Refused, _) => Outcome::Refused,
+        (wire::Outcome::TimedOut, _) => Outcome::TimedOut,
+        (wire::Outcome::Unreachable { errno }, _) => Outcome::Unreachable(errno),
+        (wire::Outcome::Failed { why }, _) => Outcome::Failed(why),
+    }
+}
+
+fn to_wire(protocol: Protocol) -> wire::Protocol {
+    match protocol {
+        Protocol::Tcp => wire::Protocol::Tcp,
+        Protocol::Udp => wire::Protocol::Udp,
+        Protocol::Sctp => wire::Protocol::Sctp,
+    }
+}
+
+#[cfg(test)]
+#[path = "round_tests.rs"]
+mod tests;

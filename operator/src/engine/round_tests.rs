@@ -1,0 +1,116 @@
+use super::*;
+use crate::engine::testing::{agent, free_port, session};
+
+const TIMEOUT: Duration = Duration::from_millis(1500);
+
+/// Flows among real agents on the loopback.
+struct Bed {
+    sessions: Sessions,
+    ports: BTreeMap<Actor, u16>,
+}
+
+impl Bed {
+    async fn of(names: &[&str]) -> Self {
+        let mut bed = Self { sessions: Sessions::new(), ports: BTreeMap::new() };
+        for name in names {
+            let (session, port) = session(name).await;
+            bed.sessions.insert(Actor::sole(*name), Ok(Arc::new(session)));
+            bed.ports.insert(Actor::sole(*name), port);
+        }
+        bed
+    }
+
+    fn flow(&self, from: &str, to: &str) -> Asked {
+        let number = self.ports[&Actor::sole(to)];
+        let port = Port { number, protocol: Protocol::Tcp };
+        Asked {
+            cell: Cell { from: Actor::sole(from), to: Actor::sole(to), port },
+            target: ([127, 0, 0, 1], number).into(),
+            receiver: Receiver::Probe { identity: to.into() },
+        }
+    }
+
+    async fn see(&self, flow: Asked) -> Seen {
+        let mut seen = run(&[flow], &self.sessions, TIMEOUT, &mut Reached::new()).await;
+        seen.remove(0)
+    }
+}
+
+#[tokio::test]
+async fn a_probe_that_proves_itself_is_connected() {
+    let bed = Bed::of(&["a", "b"]).await;
+    let seen = bed.see(bed.flow("a", "b")).await;
+    assert_eq!(seen.outcome, Ok(Outcome::Connected));
+    assert_eq!(seen.control, Control::Listening);
+}
+
+#[tokio::test]
+async fn another_probe_at_the_address_is_no_connection() {
+    let bed = Bed::of(&["a", "b"]).await;
+    let mut flow = bed.flow("a", "b");
+    flow.receiver = Receiver::Probe { identity: "the pod that had this address before".into() };
+    let seen = bed.see(flow).await;
+    assert!(matches!(seen.outcome, Ok(Outcome::Failed(_))), "{:?}", seen.outcome);
+}
+
+#[tokio::test]
+async fn a_closed_port_is_refused_and_proves_nothing() {
+    let bed = Bed::of(&["a", "b"]).await;
+    let mut flow = bed.flow("a", "b");
+    let closed = free_port();
+    flow.cell.port.number = closed;
+    flow.target.set_port(closed);
+    let seen = bed.see(flow).await;
+    assert_eq!(seen.outcome, Ok(Outcome::Refused));
+    assert!(matches!(seen.control, Control::Unproven(_)), "it was not told to listen there");
+}
+
+#[tokio::test]
+async fn a_receiver_without_a_session_cannot_vouch() {
+    let mut bed = Bed::of(&["a", "b"]).await;
+    bed.sessions.insert(Actor::sole("b"), Err("its stream was cut".into()));
+    let seen = bed.see(bed.flow("a", "b")).await;
+    assert_eq!(seen.outcome, Ok(Outcome::Connected), "its listener is there all the same");
+    assert_eq!(seen.control, Control::Unproven("its stream was cut".into()));
+}
+
+#[tokio::test]
+async fn a_sender_without_a_session_sees_nothing() {
+    let mut bed = Bed::of(&["a", "b"]).await;
+    bed.sessions.insert(Actor::sole("a"), Err("its stream was cut".into()));
+    let seen = bed.see(bed.flow("a", "b")).await;
+    assert_eq!(seen.outcome, Err("its stream was cut".into()));
+}
+
+#[tokio::test]
+async fn a_stream_cut_in_mid_round_is_a_failure_and_no_silence() {
+    let doomed = agent("a");
+    let session = Session::open(doomed.link, "a").await.expect("it greets");
+    let mut bed = Bed::of(&["b"]).await;
+    bed.sessions.insert(Actor::sole("a"), Ok(Arc::new(session)));
+    doomed.task.abort();
+    let seen = bed.see(bed.flow("a", "b")).await;
+    assert!(matches!(seen.outcome, Ok(Outcome::Failed(_))), "{:?}", seen.outcome);
+}
+
+#[tokio::test]
+async fn silence_of_an_address_outside_counts_once_somebody_reached_it() {
+    let bed = Bed::of(&["a", "b"]).await;
+    let outside = |from: &str, port: u16| Asked {
+        receiver: Receiver::External,
+        cell: Cell {
+            from: Actor::sole(from),
+            to: Actor::sole("outside"),
+            port: Port { number: port, protocol: Protocol::Tcp },
+        },
+        target: ([127, 0, 0, 1], port).into(),
+    };
+    let closed = free_port();
+    let seen = bed.see(outside("a", closed)).await;
+    assert!(matches!(seen.control, Control::Unproven(_)), "nobody reached it");
+    let open = bed.ports[&Actor::sole("b")];
+    let mut reached = Reached::new();
+    let seen = run(&[outside("a", open)], &bed.sessions, TIMEOUT, &mut reached).await;
+    assert_eq!(seen[0].control, Control::Listening);
+    assert_eq!(reached.len(), 1);
+}

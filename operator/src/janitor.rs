@@ -1,0 +1,96 @@
+//! Removes what outlived its test, and everything when netproof itself is removed.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use k8s_openapi::api::apps::v1::Deployment;
+use kube::{Api, ResourceExt};
+use netproof_crds::ConnectivityTest;
+use tokio::sync::watch;
+use tracing::{info, warn};
+
+use crate::{
+    controller::{
+        Context,
+        perform::{delete_pod, delete_set},
+    },
+    world::{Kind, World},
+};
+
+/// Ends the testers of tests that are gone, and removes the stand-ins that the garbage collector
+/// does not: those in other namespaces than their test's.
+pub async fn run(context: Arc<Context>, mut world: watch::Receiver<Arc<World>>) {
+    while world.changed().await.is_ok() {
+        let picture = Arc::clone(&world.borrow_and_update());
+        if picture.complete.contains(&Kind::Tests) {
+            sweep(&context, &picture).await;
+        }
+    }
+}
+
+async fn sweep(context: &Context, world: &World) {
+    let tests: BTreeSet<&str> =
+        world.tests.values().filter_map(|read| read.meaning.as_deref().ok()).collect();
+    let client = &context.shared.client;
+    let gone = |namespace: String, name: String, uid: String| async move {
+        let api = Api::<ConnectivityTest>::namespaced(client.clone(), &namespace);
+        // The picture may be older than what the controller knows: asked once more.
+        match api.get_opt(&name).await {
+            Ok(found) => found.is_none_or(|test| test.uid().as_deref() != Some(uid.as_str())),
+            Err(error) => {
+                warn!(%error, "Test cannot be looked up");
+                false
+            }
+        }
+    };
+    for (name, read) in world.stand_in_sets.iter() {
+        let Ok(state) = &read.meaning else { continue };
+        if state.terminating || tests.contains(state.test.uid.as_str()) {
+            continue;
+        }
+        let test = state.test.clone();
+        if gone(test.namespace.clone(), test.name.clone(), test.uid.clone()).await {
+            context.keep_only(|_, uid| uid != test.uid);
+            delete_set(client, name, &state.uid).await;
+        }
+    }
+    for (name, uid) in context.running() {
+        if !tests.contains(uid.as_str())
+            && gone(name.namespace.clone(), name.name.clone(), uid.clone()).await
+        {
+            context.keep_only(|_, other| *other != uid);
+        }
+    }
+}
+
+/// Removes all stand-ins if the operator is not only restarted but removed: its Deployment is gone,
+/// going or scaled to nothing, or its namespace is going.
+pub async fn clean_up(context: &Context, namespace: &str, deployment: &str) {
+    let world = Arc::clone(&context.shared.world.borrow());
+    let client = &context.shared.client;
+    let api = Api::<Deployment>::namespaced(client.clone(), namespace);
+    let removed = match api.get_opt(deployment).await {
+        Ok(None) => true,
+        Ok(Some(found)) => {
+            let replicas = found.spec.as_ref().and_then(|spec| spec.replicas);
+            found.metadata.deletion_timestamp.is_some() || replicas == Some(0)
+        }
+        Err(error) => {
+            warn!(%error, "Own Deployment cannot be looked up");
+            world.namespace(namespace).is_none_or(|state| state.terminating)
+        }
+    };
+    if !removed {
+        return;
+    }
+    info!("Operator is being removed: removing all stand-ins");
+    for (name, read) in world.stand_in_sets.iter() {
+        if let Ok(state) = &read.meaning {
+            delete_set(client, name, &state.uid).await;
+        }
+    }
+    for (name, read) in world.stand_ins.iter() {
+        if let Ok(pod) = &read.meaning {
+            delete_pod(client, name, &pod.uid).await;
+        }
+    }
+}

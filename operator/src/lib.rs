@@ -1,0 +1,53 @@
+//! The operator of netproof: places stand-ins, asks them to connect, judges what they saw.
+
+pub mod args;
+
+pub mod run;
+
+pub mod read;
+pub mod watch;
+pub mod world;
+
+pub mod controller;
+pub mod janitor;
+pub mod place;
+pub mod scenario;
+pub mod standin;
+
+pub mod certify;
+pub mod predict;
+pub mod tester;
+
+pub mod engine;
+pub mod probes;
+
+pub mod admin;
+pub mod metrics;
+pub mod reports;
+pub mod status;
+
+use std::{
+    sync::LazyLock,
+    time::{Duration, Instant},
+};
+
+/// The name under which fields are owned in server-side apply.
+pub(crate) const FIELD_MANAGER: &str = "netproof-operator";
+
+/// A random number, from the kernel.
+pub(crate) fn random() -> u64 {
+    getrandom::u64().expect("the kernel's random numbers are there from boot on")
+}
+
+/// A nonce that nobody can guess: 32 hexadecimal digits.
+pub(crate) fn nonce() -> String {
+    format!("{:016x}{:016x}", random(), random())
+}
+
+/// The monotonic time that ledgers count in. It begins a year before the program did, so that what
+/// is older than the program has a time as well.
+pub(crate) fn uptime() -> Duration {
+    static START: LazyLock<Instant> = LazyLock::new(Instant::now);
+    const YEAR: Duration = Duration::from_secs(365 * 24 * 3600);
+    YEAR + START.elapsed()
+}

@@ -1,0 +1,150 @@
+//! Decides which stand-ins to make and which to remove. Decisions are values; nothing is done here.
+
+use std::collections::BTreeSet;
+
+use k8s_openapi::jiff::Timestamp;
+use netproof_conformance::snapshot::ObjectRef;
+use netproof_crds::TestRef;
+
+use crate::{
+    read::{PodState, Progress},
+    standin::{Desired, HASH_LABEL, Mould, TEST_UID_LABEL},
+    world::Objects,
+};
+
+/// A stand-in that has ended is kept this long before it is replaced, so that one that always ends
+/// at once is not made anew in a tight loop; in seconds.
+const REST: i64 = 5;
+
+/// What to do about a test's stand-ins.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Action {
+    /// Make this one; which of the desired ones it is, and its incarnation.
+    Create {
+        /// The place in the list of desired stand-ins.
+        desired: usize,
+        /// Which of its possible names is free.
+        incarnation: u32,
+    },
+    /// Remove this one.
+    Delete {
+        /// The pod.
+        pod: ObjectRef,
+        /// Only if it is still this one.
+        uid: String,
+    },
+}
+
+/// What there is, and what is to be done.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Placement {
+    /// For each desired stand-in, in order, the pod that is it.
+    pub found: Vec<Option<(ObjectRef, PodState)>>,
+    /// What to do.
+    pub actions: Vec<Action>,
+    /// When to look again though nothing changes, in seconds from now.
+    pub look_again: Option<i64>,
+}
+
+/// Compares what is desired with the pods that there are.
+pub fn decide(
+    desired: &[Desired],
+    pods: &Objects<PodState>,
+    test: &TestRef,
+    mould: &Mould,
+    now: Timestamp,
+) -> Placement {
+    let ours: Vec<(&ObjectRef, &PodState)> = pods
+        .iter()
+        .filter_map(|(name, read)| Some((name, read.meaning.as_ref().ok()?)))
+        .filter(|(_, pod)| pod.labels.get(TEST_UID_LABEL) == Some(&test.uid))
+        .collect();
+    let mut placement = Placement { found: vec![], actions: vec![], look_again: None };
+    let mut kept = BTreeSet::new();
+    for (index, wanted) in desired.iter().enumerate() {
+        let hash = wanted.hash(test, mould);
+        let made: Vec<_> = ours
+            .iter()
+            .filter(|(name, pod)| {
+                pod.labels.get(HASH_LABEL) == Some(&hash) && name.namespace == wanted.namespace
+            })
+            .collect();
+        let usable = made.iter().find(|(_, pod)| match Life::of(pod, mould, now) {
+            Life::Usable { ends } => {
+                placement.look_again_in(ends);
+                true
+            }
+            Life::Resting { ends } => {
+                placement.look_again_in(ends);
+                true
+            }
+            Life::Over | Life::Leaving => false,
+        });
+        if let Some((name, pod)) = usable {
+            kept.insert((*name).clone());
+            placement.found.push(Some(((*name).clone(), (*pod).clone())));
+        } else {
+            placement.found.push(None);
+            let taken: BTreeSet<&str> = ours.iter().map(|(name, _)| name.name.as_str()).collect();
+            let free = (0..).find(|incarnation| {
+                let pod = wanted.pod(test, "", mould, *incarnation);
+                !taken.contains(pod.metadata.name.as_deref().unwrap_or_default())
+            });
+            let incarnation = free.expect("there are more incarnations than pods");
+            placement.actions.push(Action::Create { desired: index, incarnation });
+        }
+    }
+    for (name, pod) in ours {
+        if !kept.contains(name) && pod.progress != Progress::Terminating {
+            let (pod, uid) = (name.clone(), pod.uid.clone());
+            placement.actions.push(Action::Delete { pod, uid });
+        }
+    }
+    placement
+}
+
+impl Placement {
+    fn look_again_in(&mut self, seconds: i64) {
+        self.look_again = Some(self.look_again.map_or(seconds, |other| other.min(seconds)));
+    }
+}
+
+/// What a pod is still good for.
+enum Life {
+    /// It is or will be of use, for so many seconds.
+    Usable { ends: i64 },
+    /// It has ended, and will be replaced in so many seconds.
+    Resting { ends: i64 },
+    /// It has to be replaced now.
+    Over,
+    /// It is going already.
+    Leaving,
+}
+
+impl Life {
+    fn of(pod: &PodState, mould: &Mould, now: Timestamp) -> Self {
+        let age = pod.created.map_or(0, |created| now.as_second() - created.as_second());
+        // Replaced before the kubelet ends it, which would be a failure that nobody caused.
+        let lifetime = i64::try_from(mould.lifetime.as_secs()).unwrap_or(i64::MAX);
+        let retires = lifetime / 5 * 4;
+        match &pod.progress {
+            Progress::Terminating => Self::Leaving,
+            Progress::Ended(_) if age < REST => Self::Resting { ends: REST - age },
+            Progress::Ended(_) => Self::Over,
+            Progress::Running
+            | Progress::Starting
+            | Progress::Unschedulable(_)
+            | Progress::ImageUnavailable(_) => {
+                if age < retires {
+                    Self::Usable { ends: retires - age }
+                } else {
+                    Self::Over
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "place_tests.rs"]
+mod tests;

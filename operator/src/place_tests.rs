@@ -1,0 +1,129 @@
+use std::{collections::BTreeMap, time::Duration};
+
+use netproof_conformance::matrix::Actor;
+
+use super::*;
+use crate::world::Read;
+
+const NOW: i64 = 10_000;
+
+fn test() -> TestRef {
+    TestRef { namespace: "shop".into(), name: "t".into(), uid: "u-1".into() }
+}
+
+fn mould() -> Mould {
+    Mould { image: "probe:1".into(), priority_class: None, lifetime: Duration::from_secs(1000) }
+}
+
+fn desired(name: &str) -> Desired {
+    Desired {
+        actor: Actor::sole(name),
+        namespace: "shop".into(),
+        labels: BTreeMap::new(),
+        ports: vec![],
+        node: None,
+        node_selector: BTreeMap::new(),
+        tolerations: vec![],
+    }
+}
+
+/// A pod made from `desired`, `age` seconds ago.
+fn made(
+    desired: &Desired,
+    incarnation: u32,
+    age: i64,
+    progress: Progress,
+) -> (ObjectRef, PodState) {
+    let pod = desired.pod(&test(), "set", &mould(), incarnation);
+    let name = ObjectRef {
+        namespace: desired.namespace.clone(),
+        name: pod.metadata.name.expect("it is named"),
+    };
+    let state = PodState {
+        uid: format!("uid-{}-{incarnation}", desired.actor),
+        labels: pod.metadata.labels.unwrap_or_default(),
+        addresses: vec![],
+        node: None,
+        created: Timestamp::from_second(NOW - age).ok(),
+        started: None,
+        progress,
+    };
+    (name, state)
+}
+
+fn placed(desired: &[Desired], pods: &[(ObjectRef, PodState)]) -> Placement {
+    let pods = pods
+        .iter()
+        .map(|(name, pod)| {
+            (name.clone(), Read { version: String::new(), meaning: Ok(pod.clone()) })
+        })
+        .collect();
+    let now = Timestamp::from_second(NOW).expect("a time");
+    decide(desired, &pods, &test(), &mould(), now)
+}
+
+fn create(incarnation: u32) -> Action {
+    Action::Create { desired: 0, incarnation }
+}
+
+fn delete((pod, state): &(ObjectRef, PodState)) -> Action {
+    Action::Delete { pod: pod.clone(), uid: state.uid.clone() }
+}
+
+#[test]
+fn what_is_missing_is_made() {
+    assert_eq!(placed(&[desired("a")], &[]).actions, [create(0)]);
+}
+
+#[test]
+fn what_is_there_is_left_alone() {
+    for progress in [Progress::Running, Progress::Starting, Progress::Unschedulable("x".into())] {
+        let pod = made(&desired("a"), 0, 10, progress);
+        let placement = placed(&[desired("a")], std::slice::from_ref(&pod));
+        assert_eq!(placement.actions, []);
+        assert_eq!(placement.found, [Some(pod)]);
+        assert_eq!(placement.look_again, Some(790));
+    }
+}
+
+#[test]
+fn what_nobody_wants_any_more_is_removed() {
+    let pod = made(&desired("a"), 0, 10, Progress::Running);
+    assert_eq!(placed(&[], std::slice::from_ref(&pod)).actions, [delete(&pod)]);
+}
+
+#[test]
+fn pods_of_other_tests_are_not_ours() {
+    let mut pod = made(&desired("a"), 0, 10, Progress::Running);
+    pod.1.labels.insert(TEST_UID_LABEL.into(), "u-2".into());
+    assert_eq!(placed(&[], &[pod]).actions, []);
+}
+
+#[test]
+fn a_changed_endpoint_is_replaced() {
+    let old = made(&Desired { node: Some("n".into()), ..desired("a") }, 0, 10, Progress::Running);
+    let placement = placed(&[desired("a")], std::slice::from_ref(&old));
+    assert_eq!(placement.actions, [create(0), delete(&old)]);
+}
+
+#[test]
+fn a_pod_that_lingers_does_not_delay_its_successor() {
+    let leaving = made(&desired("a"), 0, 10, Progress::Terminating);
+    assert_eq!(placed(&[desired("a")], &[leaving]).actions, [create(1)]);
+}
+
+#[test]
+fn one_that_ended_is_replaced_after_a_rest() {
+    let ended = |age| made(&desired("a"), 0, age, Progress::Ended("OOMKilled".into()));
+    let placement = placed(&[desired("a")], &[ended(2)]);
+    assert_eq!((placement.actions, placement.look_again), (vec![], Some(3)));
+    let placement = placed(&[desired("a")], &[ended(5)]);
+    assert_eq!(placement.actions, [create(1), delete(&ended(5))]);
+}
+
+#[test]
+fn an_old_one_is_replaced_before_the_kubelet_ends_it() {
+    let old = made(&desired("a"), 0, 800, Progress::Running);
+    let placement = placed(&[desired("a")], std::slice::from_ref(&old));
+    assert_eq!(placement.actions, [create(1), delete(&old)]);
+}

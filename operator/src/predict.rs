@@ -1,0 +1,198 @@
+//! Builds the snapshot of a test, and asks it what the policies say of the test's flows.
+
+use std::{collections::BTreeMap, net::SocketAddr};
+
+use netproof_conformance::{
+    evaluate,
+    expected::Expected,
+    flow::{End, Family, Flow, PodId},
+    matrix::{Actor, Cell, Matrix},
+    policy::Policy,
+    report::Place,
+    snapshot::{Container, Lifecycle, NamedPort, ObjectRef, Pod, PodNetwork, Snapshot},
+};
+
+use crate::{
+    engine::round::{Asked, Receiver},
+    read::{PodState, Progress},
+    scenario::{Problem, Scenario, to_flow},
+    standin::Desired,
+    world::World,
+};
+
+/// A stand-in that a test wants, and how far it has come.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StandIn {
+    /// What is wanted.
+    pub desired: Desired,
+    /// The pod that it is, once there is one.
+    pub pod: Option<(ObjectRef, PodState)>,
+    /// Why there is none, if the API server said so.
+    pub trouble: Option<Problem>,
+}
+
+impl StandIn {
+    /// Its pod, if its probe runs.
+    pub fn running(&self) -> Option<(&ObjectRef, &PodState)> {
+        let (name, pod) = self.pod.as_ref()?;
+        (pod.progress == Progress::Running).then_some((name, pod))
+    }
+}
+
+/// What is known of a test's flows at one moment.
+pub struct Prediction {
+    /// What the policies say of each flow.
+    pub expected: Matrix<Expected>,
+    /// Why no prediction can be relied on, for the namespaces in which it cannot.
+    pub rejected: BTreeMap<String, String>,
+    /// The snapshot that it was made from.
+    pub snapshot: Snapshot,
+}
+
+/// Predicts a test's flows from what is known now.
+pub fn predict(scenario: &Scenario, stand_ins: &[StandIn], world: &World) -> Prediction {
+    let snapshot = snapshot(stand_ins, world);
+    let ends = ends(scenario, stand_ins);
+    let expected = scenario.flows.map(|cell, _| {
+        let flow =
+            Flow { from: ends[&cell.from], to: ends[&cell.to], port: cell.port, family: None };
+        evaluate::expect(&snapshot, &flow)
+    });
+    let rejected = world
+        .policies
+        .iter()
+        .filter_map(|(name, read)| Some((name, read.meaning.as_ref().err()?)))
+        .map(|(name, why)| (name.namespace.clone(), format!("{name}: {why}")))
+        .collect();
+    Prediction { expected, rejected, snapshot }
+}
+
+/// Only policies and labels of the stand-ins' own namespaces can decide: a policy applies to pods
+/// of its namespace alone.
+fn snapshot(stand_ins: &[StandIn], world: &World) -> Snapshot {
+    let homes = |namespace: &str| stand_ins.iter().any(|s| s.desired.namespace == namespace);
+    let policies: Vec<Policy> = world
+        .policies
+        .iter()
+        .filter(|(name, _)| homes(&name.namespace))
+        .filter_map(|(_, read)| read.meaning.as_ref().ok().cloned())
+        .collect();
+    let namespaces = world
+        .namespaces
+        .iter()
+        .filter(|(name, _)| homes(&name.name))
+        .filter_map(|(name, read)| {
+            Some((name.name.clone(), read.meaning.as_ref().ok()?.labels.clone()))
+        })
+        .collect();
+    let pods = stand_ins.iter().map(pod).collect();
+    let nodes = world
+        .nodes
+        .iter()
+        .filter_map(|(name, read)| {
+            Some((name.name.clone(), read.meaning.as_ref().ok()?.addresses.clone()))
+        })
+        .collect();
+    Snapshot { revision: world.revision, namespaces, pods, policies, nodes }
+}
+
+fn pod(stand_in: &StandIn) -> Pod {
+    let desired = &stand_in.desired;
+    let actual = stand_in.pod.as_ref();
+    let unnamed =
+        || ObjectRef { namespace: desired.namespace.clone(), name: desired.actor.to_string() };
+    Pod {
+        name: actual.map_or_else(unnamed, |(name, _)| name.clone()),
+        // What the API server admitted decides, not what was asked for.
+        labels: actual.map_or_else(|| desired.labels.clone(), |(_, pod)| pod.labels.clone()),
+        addresses: actual.map(|(_, pod)| pod.addresses.clone()).unwrap_or_default(),
+        node: actual.and_then(|(_, pod)| pod.node.clone()),
+        network: PodNetwork::Own,
+        lifecycle: Lifecycle::Live,
+        named_ports: desired
+            .ports
+            .iter()
+            .filter_map(|port| {
+                Some(NamedPort {
+                    name: port.name.clone()?,
+                    number: port.port,
+                    protocol: to_flow(port.protocol),
+                    container: Container::Regular,
+                })
+            })
+            .collect(),
+    }
+}
+
+fn ends(scenario: &Scenario, stand_ins: &[StandIn]) -> BTreeMap<Actor, End> {
+    let pods = (0..).zip(stand_ins).map(|(n, s)| (s.desired.actor.clone(), End::Pod(PodId(n))));
+    let externals = scenario.externals.iter();
+    pods.chain(externals.map(|(name, address)| (Actor::sole(name), End::Address(*address))))
+        .collect()
+}
+
+/// A flow as it is to be attempted; or why it cannot be.
+pub fn asked(cell: &Cell, scenario: &Scenario, stand_ins: &[StandIn]) -> Result<Asked, String> {
+    let from = running(&cell.from, stand_ins)?;
+    let (address, receiver) = if let Some(address) = scenario.externals.get(&cell.to.endpoint) {
+        (*address, Receiver::External)
+    } else {
+        let to = running(&cell.to, stand_ins)?;
+        let shared = to.addresses.iter().find(|address| {
+            from.addresses.iter().any(|own| Family::of(*own) == Family::of(**address))
+        });
+        let address = shared.ok_or("the ends share no IP family")?;
+        (*address, Receiver::Probe { identity: to.uid.clone() })
+    };
+    let target = SocketAddr::new(address, cell.port.number);
+    Ok(Asked { cell: cell.clone(), target, receiver })
+}
+
+fn running<'a>(actor: &Actor, stand_ins: &'a [StandIn]) -> Result<&'a PodState, String> {
+    let stand_in = stand_ins
+        .iter()
+        .find(|stand_in| stand_in.desired.actor == *actor)
+        .ok_or_else(|| format!("{actor} has no stand-in"))?;
+    match stand_in.running() {
+        Some((_, pod)) => Ok(pod),
+        None => Err(format!("{actor}: {}", not_running(stand_in).message)),
+    }
+}
+
+/// Why the probe of a stand-in does not run.
+pub fn not_running(stand_in: &StandIn) -> Problem {
+    use netproof_crds::Reason;
+    match (&stand_in.trouble, &stand_in.pod) {
+        (Some(problem), _) => problem.clone(),
+        (None, None) => Problem::new(Reason::Starting, "its pod is being created"),
+        (None, Some((name, pod))) => match &pod.progress {
+            Progress::Starting | Progress::Running => {
+                Problem::new(Reason::Starting, format!("pod {name} is starting"))
+            }
+            Progress::Terminating => {
+                Problem::new(Reason::Starting, format!("pod {name} is being replaced"))
+            }
+            Progress::Unschedulable(why) => {
+                Problem::new(Reason::Unschedulable, format!("pod {name}: {why}"))
+            }
+            Progress::ImageUnavailable(why) => {
+                Problem::new(Reason::ImageUnavailable, format!("pod {name}: {why}"))
+            }
+            Progress::Ended(why) => {
+                Problem::new(Reason::ProbeFailed, format!("pod {name} ended: {why}"))
+            }
+        },
+    }
+}
+
+/// Where an actor is, for people.
+pub fn place(actor: &Actor, scenario: &Scenario, stand_ins: &[StandIn]) -> Place {
+    if let Some(address) = scenario.externals.get(&actor.endpoint) {
+        return Place { at: address.to_string(), node: None };
+    }
+    let stand_in = stand_ins.iter().find(|stand_in| stand_in.desired.actor == *actor);
+    match stand_in.and_then(|stand_in| stand_in.pod.as_ref()) {
+        Some((name, pod)) => Place { at: name.to_string(), node: pod.node.clone() },
+        None => Place { at: "no pod".into(), node: None },
+    }
+}

@@ -1,0 +1,127 @@
+//! Keeps one conversation with each probe: attaches, greets, and attaches again when it ends.
+
+use std::{sync::Arc, time::Duration};
+
+use k8s_openapi::api::core::v1::Pod;
+use kube::{Api, Client, api::AttachParams};
+use tokio::{sync::watch, task::JoinHandle, time::timeout};
+use tracing::{Instrument, debug, info, info_span};
+
+use crate::{
+    engine::session::{Link, Session, SessionError},
+    standin::CONTAINER,
+    watch::Backoff,
+};
+
+/// How long the API server and the kubelet may take to open an attachment.
+const ATTACH: Duration = Duration::from_secs(10);
+
+/// Bytes that an attachment holds in each direction; kube's default of 1 KiB would make a pass over
+/// many flows wait for the loop that moves them.
+const PIPE: usize = 64 * 1024;
+
+/// A conversation that can be had, or why not.
+pub type Conversation = Result<Arc<Session>, String>;
+
+/// Names one incarnation of a probe's pod.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct PodId {
+    /// Its namespace.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+    /// Its UID, which its probe uses as its identity.
+    pub uid: String,
+}
+
+/// Keeps a conversation for as long as it is held.
+pub struct Probe {
+    state: watch::Receiver<Conversation>,
+    task: JoinHandle<()>,
+}
+
+impl Drop for Probe {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+impl Probe {
+    /// Begins to attach to a pod that runs. `turned` is told of every change.
+    pub fn keep(client: Client, pod: PodId, turned: watch::Sender<()>) -> Self {
+        let (sender, state) = watch::channel(Err("attaching to it".to_owned()));
+        let span = info_span!("probe", pod = %format!("{}/{}", pod.namespace, pod.name));
+        let task = tokio::spawn(keep(client, pod, sender, turned).instrument(span));
+        Self { state, task }
+    }
+
+    /// The conversation as it is now.
+    pub fn conversation(&self) -> Conversation {
+        match &*self.state.borrow() {
+            Ok(session) => match session.over() {
+                None => Ok(Arc::clone(session)),
+                Some(error) => Err(error.to_string()),
+            },
+            Err(why) => Err(why.clone()),
+        }
+    }
+}
+
+async fn keep(
+    client: Client,
+    pod: PodId,
+    state: watch::Sender<Conversation>,
+    turned: watch::Sender<()>,
+) {
+    let api = Api::namespaced(client, &pod.namespace);
+    let mut backoff = Backoff::default();
+    let set = |conversation| {
+        drop(state.send_replace(conversation));
+        turned.send_replace(());
+    };
+    loop {
+        match open(&api, &pod).await {
+            Ok(session) => {
+                debug!("Attached");
+                backoff.reset();
+                let session = Arc::new(session);
+                set(Ok(Arc::clone(&session)));
+                let error = session.ended().await;
+                info!(%error, "Probe lost");
+                set(Err(error.to_string()));
+            }
+            Err(error) => {
+                debug!(%error, "Attach failed");
+                set(Err(error));
+            }
+        }
+        tokio::time::sleep(backoff.next()).await;
+    }
+}
+
+async fn open(api: &Api<Pod>, pod: &PodId) -> Result<Session, String> {
+    let params = AttachParams::default()
+        .container(CONTAINER)
+        .stdin(true)
+        .stdout(true)
+        .stderr(false)
+        .max_stdin_buf_size(PIPE)
+        .max_stdout_buf_size(PIPE);
+    let mut attached = timeout(ATTACH, api.attach(&pod.name, &params))
+        .await
+        .map_err(|_| format!("the API server did not attach within {} s", ATTACH.as_secs()))?
+        .map_err(|error| format!("cannot attach: {error}"))?;
+    let reader = attached.stdout().ok_or("the attachment has no stdout")?;
+    let writer = attached.stdin().ok_or("the attachment has no stdin")?;
+    let status = attached.take_status().ok_or("the attachment has no status")?;
+    // Owning the attachment in the future that waits for its end keeps it open just as long as
+    // somebody waits.
+    let ended = Box::pin(async move {
+        let said = status.await.and_then(|status| status.message);
+        let why = said.unwrap_or_else(|| "the attachment ended without a word".to_owned());
+        drop(attached);
+        why
+    });
+    let link = Link { reader: Box::new(reader), writer: Box::new(writer), ended };
+    Session::open(link, &pod.uid).await.map_err(|error: SessionError| error.to_string())
+}

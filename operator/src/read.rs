@@ -1,0 +1,257 @@
+//! Turns the API's objects, once, into the little that netproof needs of them.
+
+use std::net::IpAddr;
+
+use k8s_openapi::{
+    api::{
+        apps::v1::{DaemonSet, Deployment, StatefulSet},
+        core::v1::{
+            Container, ContainerStatus, Namespace, Node, NodeSpec, NodeStatus, Pod, PodSpec,
+            PodStatus, PodTemplateSpec, Taint,
+        },
+        networking::v1::NetworkPolicy,
+    },
+    jiff::Timestamp,
+};
+use kube::{
+    ResourceExt,
+    api::{ApiResource, DynamicObject},
+};
+use netproof_conformance::{
+    policy::{Policy, network_policy},
+    snapshot::Labels,
+};
+use netproof_crds::{ConnectivityTest, NamedPort, Protocol, StandInSet, StandInSetSpec, TestRef};
+use serde::de::DeserializeOwned;
+
+use crate::{
+    standin,
+    world::{Kind, erased},
+};
+
+/// The resource of a kind, and the label selector that narrows it to what concerns us.
+pub fn resource(kind: Kind) -> (ApiResource, Option<String>) {
+    match kind {
+        Kind::NetworkPolicies => (erased::<NetworkPolicy>(), None),
+        Kind::Namespaces => (erased::<Namespace>(), None),
+        Kind::Nodes => (erased::<Node>(), None),
+        Kind::Tests => (erased::<ConnectivityTest>(), None),
+        Kind::StandInSets => (erased::<StandInSet>(), None),
+        Kind::StandIns => (erased::<Pod>(), Some(standin::TEST_UID_LABEL.to_owned())),
+        Kind::Deployments => (erased::<Deployment>(), None),
+        Kind::StatefulSets => (erased::<StatefulSet>(), None),
+        Kind::DaemonSets => (erased::<DaemonSet>(), None),
+    }
+}
+
+/// A namespace.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NamespaceState {
+    /// Its labels.
+    pub labels: Labels,
+    /// Whether it is being deleted.
+    pub terminating: bool,
+}
+
+/// A node.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NodeState {
+    /// Its labels.
+    pub labels: Labels,
+    /// What a pod has to tolerate to be placed there.
+    pub taints: Vec<Taint>,
+    /// Its own addresses.
+    pub addresses: Vec<IpAddr>,
+}
+
+/// What a stand-in takes over from a workload.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Template {
+    /// The labels of its pods.
+    pub labels: Labels,
+    /// The ports that its containers declare.
+    pub ports: Vec<NamedPort>,
+}
+
+/// The owner of stand-ins.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SetState {
+    /// Its own UID.
+    pub uid: String,
+    /// The test that it belongs to.
+    pub test: TestRef,
+    /// Whether it is being deleted.
+    pub terminating: bool,
+}
+
+/// One of our own probe pods.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PodState {
+    /// Its UID.
+    pub uid: String,
+    /// Its labels.
+    pub labels: Labels,
+    /// Its addresses, the first one its primary.
+    pub addresses: Vec<IpAddr>,
+    /// The node that it was placed on.
+    pub node: Option<String>,
+    /// When it was created.
+    pub created: Option<Timestamp>,
+    /// When its probe started.
+    pub started: Option<Timestamp>,
+    /// How far it has come.
+    pub progress: Progress,
+}
+
+/// How far a pod has come.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Progress {
+    /// Its probe runs.
+    Running,
+    /// Not there yet.
+    Starting,
+    /// No node takes it, and why.
+    Unschedulable(String),
+    /// Its image cannot be had, and why.
+    ImageUnavailable(String),
+    /// It has ended, and why.
+    Ended(String),
+    /// It is being deleted.
+    Terminating,
+}
+
+pub(crate) fn policy(object: &DynamicObject) -> Result<Policy, String> {
+    let manifest = network_policy::NetworkPolicy {
+        metadata: network_policy::Metadata {
+            namespace: object.namespace().unwrap_or_default(),
+            name: object.name_any(),
+        },
+        spec: part(object, "spec")?,
+    };
+    network_policy::compile(&manifest).map_err(|rejected| rejected.to_string())
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "read like the others")]
+pub(crate) fn namespace(object: &DynamicObject) -> Result<NamespaceState, String> {
+    Ok(NamespaceState { labels: object.labels().clone(), terminating: terminating(object) })
+}
+
+pub(crate) fn node(object: &DynamicObject) -> Result<NodeState, String> {
+    let spec: NodeSpec = part(object, "spec")?;
+    let status: NodeStatus = part(object, "status")?;
+    // Among them are host names, which are no addresses.
+    let addresses = status.addresses.iter().flatten().filter_map(|a| a.address.parse().ok());
+    Ok(NodeState {
+        labels: object.labels().clone(),
+        taints: spec.taints.unwrap_or_default(),
+        addresses: addresses.collect(),
+    })
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "read like the others")]
+pub(crate) fn uid(object: &DynamicObject) -> Result<String, String> {
+    Ok(object.uid().unwrap_or_default())
+}
+
+pub(crate) fn stand_in_set(object: &DynamicObject) -> Result<SetState, String> {
+    let spec: StandInSetSpec = part(object, "spec")?;
+    let uid = object.uid().unwrap_or_default();
+    Ok(SetState { uid, test: spec.test, terminating: terminating(object) })
+}
+
+pub(crate) fn template(object: &DynamicObject) -> Result<Template, String> {
+    let template = object.data.pointer("/spec/template").cloned().unwrap_or_default();
+    let template: PodTemplateSpec =
+        serde_json::from_value(template).map_err(|error| format!("spec.template: {error}"))?;
+    let labels = template.metadata.and_then(|metadata| metadata.labels).unwrap_or_default();
+    let containers = template.spec.map(|spec| spec.containers).unwrap_or_default();
+    Ok(Template { labels, ports: containers.iter().flat_map(declared).collect() })
+}
+
+pub(crate) fn pod(object: &DynamicObject) -> Result<PodState, String> {
+    let pod: Pod = object.clone().try_parse().map_err(|error| error.to_string())?;
+    let status = pod.status.clone().unwrap_or_default();
+    let addresses: Vec<IpAddr> = status
+        .pod_ips
+        .iter()
+        .flatten()
+        .map(|address| address.ip.parse().map_err(|_| format!("podIPs: {:?}", address.ip)))
+        .collect::<Result<_, _>>()?;
+    Ok(PodState {
+        uid: pod.uid().unwrap_or_default(),
+        labels: pod.labels().clone(),
+        node: pod.spec.as_ref().and_then(|spec: &PodSpec| spec.node_name.clone()),
+        created: pod.creation_timestamp().map(|time| time.0),
+        started: container(&status)
+            .and_then(|container| container.state.as_ref()?.running.as_ref()?.started_at.as_ref())
+            .map(|time| time.0),
+        progress: progress(&pod, &addresses),
+        addresses,
+    })
+}
+
+fn progress(pod: &Pod, addresses: &[IpAddr]) -> Progress {
+    if pod.metadata.deletion_timestamp.is_some() {
+        return Progress::Terminating;
+    }
+    let status = pod.status.clone().unwrap_or_default();
+    let said = || {
+        let words = [status.reason.clone(), status.message.clone()];
+        let words: Vec<_> = words.into_iter().flatten().collect();
+        if words.is_empty() { "its probe ended".to_owned() } else { words.join(": ") }
+    };
+    match status.phase.as_deref() {
+        Some("Failed" | "Succeeded") => return Progress::Ended(said()),
+        Some("Pending" | "Running" | "Unknown") | None | Some(_) => {}
+    }
+    let state =
+        container(&status).and_then(|container| container.state.clone()).unwrap_or_default();
+    if state.running.is_some() && !addresses.is_empty() {
+        return Progress::Running;
+    }
+    if let Some(waiting) = state.waiting {
+        let reason = waiting.reason.unwrap_or_default();
+        let message = format!("{reason}: {}", waiting.message.unwrap_or_default());
+        if ["ErrImagePull", "ImagePullBackOff", "ErrImageNeverPull", "InvalidImageName"]
+            .contains(&reason.as_str())
+        {
+            return Progress::ImageUnavailable(message);
+        }
+    }
+    let unscheduled = status.conditions.iter().flatten().find(|condition| {
+        condition.type_ == "PodScheduled" && condition.reason.as_deref() == Some("Unschedulable")
+    });
+    match unscheduled {
+        Some(condition) => Progress::Unschedulable(condition.message.clone().unwrap_or_default()),
+        None => Progress::Starting,
+    }
+}
+
+fn container(status: &PodStatus) -> Option<&ContainerStatus> {
+    status.container_statuses.iter().flatten().find(|c| c.name == standin::CONTAINER)
+}
+
+fn declared(container: &Container) -> Vec<NamedPort> {
+    let ports = container.ports.iter().flatten();
+    ports
+        .filter_map(|port| {
+            let protocol = match port.protocol.as_deref() {
+                None | Some("" | "TCP") => Protocol::Tcp,
+                Some("UDP") => Protocol::Udp,
+                Some("SCTP") => Protocol::Sctp,
+                Some(_) => return None,
+            };
+            let number = u16::try_from(port.container_port).ok()?;
+            Some(NamedPort { name: port.name.clone(), port: number, protocol })
+        })
+        .collect()
+}
+
+fn terminating(object: &DynamicObject) -> bool {
+    object.metadata.deletion_timestamp.is_some()
+}
+
+fn part<T: DeserializeOwned>(object: &DynamicObject, field: &str) -> Result<T, String> {
+    let value = object.data.get(field).cloned().unwrap_or(serde_json::json!({}));
+    serde_json::from_value(value).map_err(|error| format!("{field}: {error}"))
+}

@@ -1,0 +1,65 @@
+//! What can be asked about each test at any moment: the matrix and the findings, as text.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, RwLock},
+};
+
+use netproof_conformance::verdict::VerdictKind;
+use netproof_conformance::{matrix::Matrix, report::grids, snapshot::ObjectRef};
+
+use crate::status::{Detail, View};
+
+/// The newest report of each test.
+#[derive(Default)]
+pub struct Reports(RwLock<BTreeMap<ObjectRef, Arc<View>>>);
+
+impl Reports {
+    /// Replaces the report of a test.
+    pub fn put(&self, test: ObjectRef, view: Arc<View>) {
+        self.0.write().expect("no holder of this lock can panic").insert(test, view);
+    }
+
+    /// The test is gone.
+    pub fn forget(&self, test: &ObjectRef) {
+        self.0.write().expect("no holder of this lock can panic").remove(test);
+    }
+
+    /// The newest report of a test.
+    pub fn get(&self, test: &ObjectRef) -> Option<Arc<View>> {
+        self.0.read().expect("no holder of this lock can panic").get(test).cloned()
+    }
+}
+
+/// The report as text: the matrix, and a sentence for each finding.
+pub fn matrix_text(view: &View) -> String {
+    let lines: Matrix<_> = view.details.map(|_, detail| detail.line.clone());
+    let mut text = grids(&lines);
+    for kind in [VerdictKind::Leak, VerdictKind::Blocked, VerdictKind::Inconclusive] {
+        let of_kind = |(_, detail): &(&_, &Detail)| detail.line.verdict.kind() == kind;
+        for (_, detail) in view.details.iter().filter(of_kind) {
+            text.push('\n');
+            text.push_str(&detail.sentence);
+        }
+    }
+    let [.., (_, status, reason, message), _] = &view.conditions()[..5] else { return text };
+    text.push_str(&format!("\n\nConformant={status} ({reason}): {message}\n"));
+    text
+}
+
+/// One line a flow: `from to port/protocol expected verdict`, for scripts.
+pub fn flow_lines(view: &View) -> String {
+    use netproof_conformance::expected::Expected;
+    view.details
+        .iter()
+        .map(|(cell, detail)| {
+            let expected = match detail.line.expected {
+                Expected::Allow(_) => "Allow",
+                Expected::Deny(_) => "Deny",
+                Expected::Unspecified(_) => "Unspecified",
+            };
+            let verdict = detail.line.verdict.kind().word();
+            format!("{} {} {} {expected} {verdict}\n", cell.from, cell.to, cell.port)
+        })
+        .collect()
+}

@@ -1,0 +1,299 @@
+//! Works out, from a test and what is known of the cluster, what the test takes: stand-ins,
+//! addresses and flows; or why it cannot be carried out.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::IpAddr,
+    time::{Duration, Instant},
+};
+
+use k8s_openapi::api::core::v1::{Taint, Toleration};
+use kube::ResourceExt;
+use netproof_conformance::{
+    flow::{self, Port},
+    ledger::Patience,
+    matrix::{Actor, Matrix},
+    plan::{self, Intent, Role},
+    snapshot::ObjectRef,
+};
+use netproof_crds::{
+    ALLOW_STAND_INS_LABEL, Check, ConnectivityTest, ConnectivityTestSpec, Endpoint, EndpointKind,
+    Expectation, NamedPort, Protocol, Reason, Spread, StandIn, StandInSource, WorkloadKind,
+    WorkloadRef,
+};
+
+use crate::{
+    read::Template,
+    standin::{Desired, workload_labels},
+    world::{Kind, World},
+};
+
+/// More flows than this are more than one operator should attempt for one test.
+const MAX_FLOWS: usize = 20_000;
+
+/// Why a test cannot be carried out, or a stand-in not be had.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// The stable word.
+    pub reason: Reason,
+    /// For people: what is wrong, and what to do.
+    pub message: String,
+}
+
+impl Problem {
+    /// A problem.
+    pub fn new(reason: Reason, message: impl Into<String>) -> Self {
+        Self { reason, message: message.into() }
+    }
+}
+
+/// What a test takes.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Scenario {
+    /// How long and how often the network may be wrong.
+    pub patience: Patience,
+    /// Between two rounds when nothing changes.
+    pub interval: Duration,
+    /// One attempt.
+    pub timeout: Duration,
+    /// Its stand-ins.
+    pub desired: Vec<Desired>,
+    /// The addresses outside, by the name of their endpoint.
+    pub externals: BTreeMap<String, IpAddr>,
+    /// The flows to ask about, and what the user wants of them.
+    pub flows: Matrix<BTreeSet<Intent>>,
+}
+
+/// Works out what a test takes.
+pub fn resolve(test: &ConnectivityTest, world: &World) -> Result<Scenario, Problem> {
+    let home = test.namespace().unwrap_or_default();
+    let spec = &test.spec;
+    if let Some(why) = world.stale(Kind::Namespaces, Instant::now()) {
+        return Err(Problem::new(Reason::SnapshotIncomplete, why));
+    }
+    let nodes = match spec.placement.spread {
+        Spread::AnyNode => vec![None],
+        Spread::EveryNode => every_node(spec, world)?,
+    };
+    let mut desired = Vec::new();
+    let mut externals = BTreeMap::new();
+    let mut endpoints = Vec::new();
+    for endpoint in &spec.endpoints {
+        let (role, ports) = match kind_of(endpoint)? {
+            EndpointKind::External(external) => {
+                let address = external.address.parse().map_err(|_| {
+                    let message = format!(
+                        "endpoint {}: {} is no IP address",
+                        endpoint.name, external.address
+                    );
+                    Problem::new(Reason::InvalidSpec, message)
+                })?;
+                externals.insert(endpoint.name.clone(), address);
+                let ports = external.ports.iter().map(|p| port(p.port, p.protocol)).collect();
+                (Role::External, ports)
+            }
+            EndpointKind::StandIn(stand_in) => {
+                let namespace = stand_in.namespace.clone().unwrap_or_else(|| home.clone());
+                admitted(&namespace, &home, &endpoint.name, world)?;
+                let template = template(stand_in, &namespace, &endpoint.name, world)?;
+                desired.extend(nodes.iter().map(|node| Desired {
+                    actor: Actor { endpoint: endpoint.name.clone(), on: node.clone() },
+                    namespace: namespace.clone(),
+                    labels: template.labels.clone(),
+                    ports: template.ports.clone(),
+                    node: node.clone(),
+                    node_selector: spec.placement.node_selector.clone(),
+                    tolerations: spec.placement.tolerations.clone(),
+                }));
+                let ports = template.ports.iter().map(|p| port(p.port, p.protocol)).collect();
+                (Role::StandIn(nodes.clone()), ports)
+            }
+        };
+        endpoints.push(plan::Endpoint { name: endpoint.name.clone(), role, ports });
+    }
+    let checks: Vec<plan::Check> = spec.checks.iter().map(check).collect();
+    let flows = plan::plan(&endpoints, &checks);
+    if flows.len() > MAX_FLOWS {
+        let message = format!(
+            "{} flows are more than the {MAX_FLOWS} that one test may have; name fewer in checks, or spread over fewer nodes",
+            flows.len()
+        );
+        return Err(Problem::new(Reason::TooManyFlows, message));
+    }
+    let interval = Duration::from(spec.interval);
+    let timeout = Duration::from(spec.timeout);
+    let patience = Patience {
+        settle: spec.settle.into(),
+        confirm: usize::from(spec.confirm.max(1)),
+        stale_after: stale_after(interval, timeout),
+    };
+    Ok(Scenario { patience, interval, timeout, desired, externals, flows })
+}
+
+/// Two rounds may be missed; a third is too many. The constant is for a round's own duration.
+fn stale_after(interval: Duration, timeout: Duration) -> Duration {
+    interval * 3 + timeout * 2 + Duration::from_secs(10)
+}
+
+fn kind_of(endpoint: &Endpoint) -> Result<EndpointKind<'_>, Problem> {
+    endpoint.kind().ok_or_else(|| {
+        let message = format!("endpoint {}: exactly one of standIn and external", endpoint.name);
+        Problem::new(Reason::InvalidSpec, message)
+    })
+}
+
+/// Whether a test of `home` may place stand-ins in this namespace.
+fn admitted(namespace: &str, home: &str, endpoint: &str, world: &World) -> Result<(), Problem> {
+    let Some(state) = world.namespace(namespace) else {
+        let message = format!("endpoint {endpoint}: there is no namespace {namespace}");
+        return Err(Problem::new(Reason::NamespaceNotFound, message));
+    };
+    if state.terminating {
+        let message = format!("endpoint {endpoint}: namespace {namespace} is being deleted");
+        return Err(Problem::new(Reason::NamespaceTerminating, message));
+    }
+    let opted_in = state.labels.get(ALLOW_STAND_INS_LABEL).is_some_and(|value| value == "true");
+    if namespace != home && !opted_in {
+        let message = format!(
+            "endpoint {endpoint}: namespace {namespace} has not opted in; its administrators can: kubectl label namespace {namespace} {ALLOW_STAND_INS_LABEL}=true"
+        );
+        return Err(Problem::new(Reason::NamespaceNotOptedIn, message));
+    }
+    Ok(())
+}
+
+/// The labels and ports of a stand-in.
+fn template(
+    stand_in: &StandIn,
+    namespace: &str,
+    endpoint: &str,
+    world: &World,
+) -> Result<Template, Problem> {
+    match stand_in.source() {
+        None => {
+            let message = format!("endpoint {endpoint}: exactly one of labels and like");
+            Err(Problem::new(Reason::InvalidSpec, message))
+        }
+        Some(StandInSource::Labels(labels)) => {
+            Ok(Template { labels: workload_labels(labels), ports: stand_in.ports.clone() })
+        }
+        Some(StandInSource::Like(like)) => {
+            let template = workload(like, namespace, endpoint, world)?;
+            let labels = workload_labels(&template.labels);
+            Ok(Template { labels, ports: overridden(&template.ports, &stand_in.ports) })
+        }
+    }
+}
+
+fn workload(
+    like: &WorkloadRef,
+    namespace: &str,
+    endpoint: &str,
+    world: &World,
+) -> Result<Template, Problem> {
+    let (objects, kind, word) = match like.kind {
+        WorkloadKind::Deployment => (&world.deployments, Kind::Deployments, "Deployment"),
+        WorkloadKind::StatefulSet => (&world.stateful_sets, Kind::StatefulSets, "StatefulSet"),
+        WorkloadKind::DaemonSet => (&world.daemon_sets, Kind::DaemonSets, "DaemonSet"),
+    };
+    if let Some(why) = world.stale(kind, Instant::now()) {
+        let forbidden = world.blind.get(&kind).is_some_and(|why| why.contains("forbidden"));
+        let reason = if forbidden { Reason::Forbidden } else { Reason::SnapshotIncomplete };
+        return Err(Problem::new(reason, format!("endpoint {endpoint}: {why}")));
+    }
+    let name = ObjectRef { namespace: namespace.into(), name: like.name.clone() };
+    match objects.get(&name).map(|read| &read.meaning) {
+        Some(Ok(template)) => Ok(template.clone()),
+        Some(Err(why)) => {
+            let message = format!("endpoint {endpoint}: {word} {name} was not understood: {why}");
+            Err(Problem::new(Reason::InvalidSpec, message))
+        }
+        None => {
+            let message = format!("endpoint {endpoint}: there is no {word} {name}");
+            Err(Problem::new(Reason::WorkloadNotFound, message))
+        }
+    }
+}
+
+/// A workload's ports, with those of the test added or in their place. One port per number and
+/// protocol: containers of a pod share them.
+fn overridden(declared: &[NamedPort], own: &[NamedPort]) -> Vec<NamedPort> {
+    let mut ports: BTreeMap<(u16, Protocol), NamedPort> = BTreeMap::new();
+    for port in declared.iter().chain(own) {
+        ports.insert((port.port, port.protocol), port.clone());
+    }
+    ports.into_values().collect()
+}
+
+/// The nodes that take the test's stand-ins, one each.
+fn every_node(spec: &ConnectivityTestSpec, world: &World) -> Result<Vec<Option<String>>, Problem> {
+    if let Some(why) = world.stale(Kind::Nodes, Instant::now()) {
+        return Err(Problem::new(Reason::SnapshotIncomplete, why));
+    }
+    let placement = &spec.placement;
+    let nodes: Vec<_> = world
+        .nodes
+        .iter()
+        .filter_map(|(name, read)| Some((name, read.meaning.as_ref().ok()?)))
+        .filter(|(_, node)| {
+            placement.node_selector.iter().all(|(key, value)| node.labels.get(key) == Some(value))
+                && node.taints.iter().all(|taint| tolerated(taint, &placement.tolerations))
+        })
+        .map(|(name, _)| Some(name.name.clone()))
+        .collect();
+    if nodes.is_empty() {
+        let message = "no node has the labels of placement.nodeSelector and only taints that placement.tolerations tolerate";
+        return Err(Problem::new(Reason::Unschedulable, message));
+    }
+    Ok(nodes)
+}
+
+fn tolerated(taint: &Taint, tolerations: &[Toleration]) -> bool {
+    let soft = taint.effect == "PreferNoSchedule";
+    soft || tolerations.iter().any(|toleration| {
+        let effect = toleration.effect.as_deref().is_none_or(|e| e.is_empty() || e == taint.effect);
+        let key = toleration.key.as_deref().is_none_or(|k| k.is_empty() || k == taint.key);
+        let value = toleration.operator.as_deref() == Some("Exists")
+            || toleration.value.as_deref().unwrap_or_default()
+                == taint.value.as_deref().unwrap_or_default();
+        effect && key && value
+    })
+}
+
+fn check(check: &Check) -> plan::Check {
+    plan::Check {
+        from: check.from.clone(),
+        to: check.to.clone(),
+        ports: check.ports.iter().map(|p| port(p.port, p.protocol)).collect(),
+        intent: check.expect.map(|expect| match expect {
+            Expectation::Allow => Intent::Allow,
+            Expectation::Deny => Intent::Deny,
+        }),
+    }
+}
+
+fn port(number: u16, protocol: Protocol) -> Port {
+    Port { number, protocol: to_flow(protocol) }
+}
+
+/// The same protocol in the words of conformance.
+pub fn to_flow(protocol: Protocol) -> flow::Protocol {
+    match protocol {
+        Protocol::Tcp => flow::Protocol::Tcp,
+        Protocol::Udp => flow::Protocol::Udp,
+        Protocol::Sctp => flow::Protocol::Sctp,
+    }
+}
+
+/// The same protocol in the words of the API.
+pub fn to_crd(protocol: flow::Protocol) -> Protocol {
+    match protocol {
+        flow::Protocol::Tcp => Protocol::Tcp,
+        flow::Protocol::Udp => Protocol::Udp,
+        flow::Protocol::Sctp => Protocol::Sctp,
+    }
+}
+
+#[cfg(test)]
+#[path = "scenario_tests.rs"]
+mod tests;

@@ -1,0 +1,397 @@
+//! Puts what is known of a test into its status: pure, so that every situation is a test.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use k8s_openapi::{
+    apimachinery::pkg::apis::meta::v1::{Condition, Time},
+    jiff::Timestamp,
+};
+use netproof_conformance::{
+    expected::Expected,
+    matrix::{Cell, Matrix},
+    plan::Intent,
+    report::{Line, Place, references},
+    verdict::{Outcome, Steadiness, Verdict, VerdictKind},
+};
+use netproof_crds::{
+    ConditionStatus, ConditionType, ConnectivityTestStatus, Expectation, Finding, FindingEnd,
+    FindingVerdict, FlowOutcome, FlowSummary, LastRound, MAX_FINDINGS, ProbeCount, Reason,
+};
+
+use crate::scenario::{Problem, to_crd};
+
+/// What a test does at the moment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// It cannot be carried out.
+    NotAccepted(Problem),
+    /// It is suspended.
+    Suspended,
+    /// It is carried out.
+    Active,
+}
+
+/// One flow, with what only people need.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Detail {
+    /// What is expected, what was seen, and what that means.
+    pub line: Line,
+    /// The finding as a sentence.
+    pub sentence: String,
+    /// Where the two ends are.
+    pub places: [Place; 2],
+    /// When the verdict turned to what it is.
+    pub since: Timestamp,
+    /// How many of the last attempts agree with the very last one.
+    pub agreeing: usize,
+    /// What the user wants of it.
+    pub intents: BTreeSet<Intent>,
+}
+
+/// All that a status says.
+#[derive(Clone, Debug, PartialEq)]
+pub struct View {
+    /// The generation of the spec that it is about.
+    pub generation: i64,
+    /// What the test does at the moment.
+    pub phase: Phase,
+    /// Whether it ends with its first verdict.
+    pub once: bool,
+    /// Its flows.
+    pub details: Matrix<Detail>,
+    /// How many probes it takes.
+    pub wanted: usize,
+    /// How many of them speak.
+    pub attached: usize,
+    /// Why the first of the others does not.
+    pub missing: Option<Problem>,
+    /// The last round over all flows in which every probe spoke.
+    pub last_round: Option<LastRound>,
+    /// Why there is no recent round; none if there is.
+    pub stale: Option<Problem>,
+}
+
+type Said = (ConditionType, ConditionStatus, Reason, String);
+
+impl View {
+    /// How many flows have each verdict.
+    pub fn counts(&self) -> BTreeMap<VerdictKind, u32> {
+        let mut counts: BTreeMap<VerdictKind, u32> =
+            VerdictKind::ALL.into_iter().map(|kind| (kind, 0)).collect();
+        for (_, detail) in self.details.iter() {
+            *counts.entry(detail.line.verdict.kind()).or_default() += 1;
+        }
+        counts
+    }
+
+    /// The conditions.
+    pub fn conditions(&self) -> Vec<Said> {
+        let mut conditions = vec![
+            self.accepted(),
+            self.probes_ready(),
+            self.fresh(),
+            self.conformant(),
+            self.intended(),
+        ];
+        if self.once {
+            let (_, status, ..) = &conditions[3];
+            let decided = *status != ConditionStatus::Unknown;
+            conditions.push(if decided {
+                let message = "the verdict stands; the probes are removed";
+                said(ConditionType::Complete, ConditionStatus::True, Reason::Finished, message)
+            } else {
+                let message = "the verdict is not there yet";
+                said(ConditionType::Complete, ConditionStatus::False, Reason::Running, message)
+            });
+        }
+        conditions
+    }
+
+    fn accepted(&self) -> Said {
+        match &self.phase {
+            Phase::NotAccepted(problem) => {
+                let status = match problem.reason {
+                    Reason::ApiUnavailable | Reason::SnapshotIncomplete => ConditionStatus::Unknown,
+                    _ => ConditionStatus::False,
+                };
+                said(ConditionType::Accepted, status, problem.reason, &problem.message)
+            }
+            Phase::Suspended | Phase::Active => said(
+                ConditionType::Accepted,
+                ConditionStatus::True,
+                Reason::Valid,
+                "everything that the test names is there",
+            ),
+        }
+    }
+
+    /// What keeps every other condition from being known.
+    fn obstacle(&self) -> Option<(Reason, String)> {
+        match &self.phase {
+            Phase::NotAccepted(problem) => Some((Reason::NotAccepted, problem.message.clone())),
+            Phase::Suspended => Some((Reason::Suspended, "the test is suspended".into())),
+            Phase::Active => None,
+        }
+    }
+
+    fn probes_ready(&self) -> Said {
+        let type_ = ConditionType::ProbesReady;
+        if let Some((reason, message)) = self.obstacle() {
+            return said(type_, ConditionStatus::Unknown, reason, &message);
+        }
+        match &self.missing {
+            Some(problem) => {
+                let message =
+                    format!("{} of {} attached; {}", self.attached, self.wanted, problem.message);
+                said(type_, ConditionStatus::False, problem.reason, &message)
+            }
+            None => {
+                let message = format!("{} of {} attached", self.attached, self.wanted);
+                said(type_, ConditionStatus::True, Reason::AllAttached, &message)
+            }
+        }
+    }
+
+    fn fresh(&self) -> Said {
+        let type_ = ConditionType::Fresh;
+        if let Some((reason, message)) = self.obstacle() {
+            return said(type_, ConditionStatus::Unknown, reason, &message);
+        }
+        match &self.stale {
+            None => said(
+                type_,
+                ConditionStatus::True,
+                Reason::RecentRound,
+                "a round with all probes ended recently",
+            ),
+            Some(problem) => {
+                let status = match problem.reason {
+                    Reason::Stale => ConditionStatus::False,
+                    _ => ConditionStatus::Unknown,
+                };
+                said(type_, status, problem.reason, &problem.message)
+            }
+        }
+    }
+
+    fn conformant(&self) -> Said {
+        let type_ = ConditionType::Conformant;
+        let unknown =
+            |reason, message: &str| said(type_, ConditionStatus::Unknown, reason, message);
+        if let Some((reason, message)) = self.obstacle() {
+            return unknown(reason, &message);
+        }
+        let counts = self.counts();
+        let [conforms, leaks, blocked, settling, unspecified, inconclusive] =
+            VerdictKind::ALL.map(|kind| counts[&kind]);
+        let total = self.details.len();
+        let message = format!(
+            "{conforms} of {total} flows conform, {leaks} leak, {blocked} are blocked, {settling} are settling, {inconclusive} are inconclusive, {unspecified} are left open by the API"
+        );
+        let bad = |reason| said(type_, ConditionStatus::False, reason, &message);
+        match (leaks, blocked) {
+            (1.., 1..) => return bad(Reason::LeaksAndBlocks),
+            (1.., 0) => return bad(Reason::Leaks),
+            (0, 1..) => return bad(Reason::Blocks),
+            (0, 0) => {}
+        }
+        if let Some(problem) = &self.stale {
+            return unknown(problem.reason, &problem.message);
+        }
+        if self.missing.is_some() {
+            return unknown(Reason::ProbesNotReady, &message);
+        }
+        match (inconclusive, settling, conforms) {
+            (1.., _, _) => unknown(Reason::Inconclusive, &message),
+            (0, 1.., _) => unknown(Reason::Settling, &message),
+            (0, 0, 0) => unknown(Reason::NothingToJudge, &message),
+            (0, 0, 1..) => said(type_, ConditionStatus::True, Reason::AllConform, &message),
+        }
+    }
+
+    fn intended(&self) -> Said {
+        let type_ = ConditionType::Intended;
+        if let Some((reason, message)) = self.obstacle() {
+            return said(type_, ConditionStatus::Unknown, reason, &message);
+        }
+        let asked: Vec<_> =
+            self.details.iter().filter(|(_, detail)| !detail.intents.is_empty()).collect();
+        let contradicted = asked.iter().find(|(_, detail)| {
+            detail.intents.iter().any(|intent| contradicts(*intent, &detail.line.expected))
+        });
+        let open = asked
+            .iter()
+            .find(|(_, detail)| matches!(detail.line.expected, Expected::Unspecified(_)));
+        let (status, reason, message) = match (asked.len(), contradicted, open) {
+            (0, _, _) => {
+                let message = "no check says what it expects".to_owned();
+                (ConditionStatus::Unknown, Reason::NoIntent, message)
+            }
+            (_, Some((cell, detail)), _) => {
+                let message = format!("{cell}: {}", contradiction(&detail.line.expected));
+                (ConditionStatus::False, Reason::ContradictsIntent, message)
+            }
+            (_, None, Some((cell, _))) => {
+                let message = format!("{cell}: the API leaves open what the policies say");
+                (ConditionStatus::Unknown, Reason::IntentUndecided, message)
+            }
+            (flows, None, None) => {
+                let message = format!("the policies say what the checks expect of {flows} flows");
+                (ConditionStatus::True, Reason::MatchesIntent, message)
+            }
+        };
+        said(type_, status, reason, &message)
+    }
+
+    /// The status, with transition times kept from the one before.
+    pub fn status(
+        &self,
+        before: &ConnectivityTestStatus,
+        now: Timestamp,
+    ) -> ConnectivityTestStatus {
+        let conditions = self
+            .conditions()
+            .into_iter()
+            .map(|said| condition(said, self.generation, &before.conditions, now))
+            .collect();
+        let mut findings = self.findings();
+        let truncated = findings.len().saturating_sub(MAX_FINDINGS);
+        findings.truncate(MAX_FINDINGS);
+        let active = self.phase == Phase::Active;
+        ConnectivityTestStatus {
+            observed_generation: Some(self.generation),
+            conditions,
+            summary: active.then(|| self.summary()),
+            findings,
+            truncated: (truncated > 0).then_some(u32::try_from(truncated).unwrap_or(u32::MAX)),
+            last_round: self.last_round.clone(),
+            probes: Some(ProbeCount {
+                wanted: u32::try_from(self.wanted).unwrap_or(u32::MAX),
+                attached: u32::try_from(self.attached).unwrap_or(u32::MAX),
+            }),
+        }
+    }
+
+    fn summary(&self) -> FlowSummary {
+        let counts = self.counts();
+        let [conforms, leaks, blocked, settling, unspecified, inconclusive] =
+            VerdictKind::ALL.map(|kind| counts[&kind]);
+        let flows = u32::try_from(self.details.len()).unwrap_or(u32::MAX);
+        FlowSummary { flows, conforms, leaks, blocked, settling, unspecified, inconclusive }
+    }
+
+    /// Leaks first, then blocked flows, then what could not be judged.
+    fn findings(&self) -> Vec<Finding> {
+        let mut findings: Vec<Finding> =
+            self.details.iter().filter_map(|(cell, detail)| finding(cell, detail)).collect();
+        findings.sort_by_key(|finding| (finding.verdict, finding.flapping));
+        findings
+    }
+}
+
+fn contradicts(intent: Intent, expected: &Expected) -> bool {
+    match (intent, expected) {
+        (Intent::Allow, Expected::Deny(_)) | (Intent::Deny, Expected::Allow(_)) => true,
+        (Intent::Allow, Expected::Allow(_))
+        | (Intent::Deny, Expected::Deny(_))
+        | (_, Expected::Unspecified(_)) => false,
+    }
+}
+
+fn contradiction(expected: &Expected) -> String {
+    let by = references(expected).join(", ");
+    let by = if by.is_empty() { "no policy isolates either end".to_owned() } else { by };
+    match expected {
+        Expected::Allow(_) => format!("a check expects Deny, the policies allow it ({by})"),
+        Expected::Deny(_) => format!("a check expects Allow, the policies deny it ({by})"),
+        Expected::Unspecified(why) => why.to_string(),
+    }
+}
+
+fn finding(cell: &Cell, detail: &Detail) -> Option<Finding> {
+    let (verdict, flapping) = match &detail.line.verdict {
+        Verdict::Leak(steadiness) => (FindingVerdict::Leak, *steadiness != Steadiness::Steady),
+        Verdict::Blocked(steadiness) => {
+            (FindingVerdict::Blocked, *steadiness != Steadiness::Steady)
+        }
+        Verdict::Inconclusive(_) => (FindingVerdict::Inconclusive, false),
+        Verdict::Conforms | Verdict::Settling | Verdict::Unspecified(_) => return None,
+    };
+    let expected = match detail.line.expected {
+        Expected::Allow(_) => Expectation::Allow,
+        Expected::Deny(_) => Expectation::Deny,
+        // Nothing is expected of it, so nothing about it is a finding.
+        Expected::Unspecified(_) => return None,
+    };
+    Some(Finding {
+        verdict,
+        from: end(&cell.from.endpoint, &detail.places[0]),
+        to: end(&cell.to.endpoint, &detail.places[1]),
+        port: cell.port.number,
+        protocol: to_crd(cell.port.protocol),
+        expected,
+        by: references(&detail.line.expected),
+        outcome: detail.line.outcome.as_ref().map(outcome),
+        flapping,
+        since: Some(Time(detail.since)),
+        confirmations: u32::try_from(detail.agreeing).unwrap_or(u32::MAX),
+        message: detail.sentence.clone(),
+    })
+}
+
+fn end(endpoint: &str, place: &Place) -> FindingEnd {
+    let mut end = FindingEnd { endpoint: endpoint.into(), ..FindingEnd::default() };
+    match place.at.split_once('/') {
+        Some((namespace, pod)) => {
+            end.namespace = Some(namespace.into());
+            end.pod = Some(pod.into());
+        }
+        None => end.address = Some(place.at.clone()),
+    }
+    end.node.clone_from(&place.node);
+    end
+}
+
+fn outcome(outcome: &Outcome) -> FlowOutcome {
+    match outcome {
+        Outcome::Connected => FlowOutcome::Connected,
+        Outcome::Refused => FlowOutcome::Refused,
+        Outcome::TimedOut => FlowOutcome::TimedOut,
+        Outcome::Unreachable(_) => FlowOutcome::Unreachable,
+        Outcome::Failed(_) => FlowOutcome::Failed,
+    }
+}
+
+fn said(type_: ConditionType, status: ConditionStatus, reason: Reason, message: &str) -> Said {
+    (type_, status, reason, message.to_owned())
+}
+
+/// The API's limit for a condition's message is 32768 bytes; people read less.
+const MESSAGE: usize = 1024;
+
+fn condition(
+    (type_, status, reason, mut message): Said,
+    generation: i64,
+    before: &[Condition],
+    now: Timestamp,
+) -> Condition {
+    if message.len() > MESSAGE {
+        message = message.chars().take(MESSAGE / 4).collect::<String>() + " …";
+    }
+    let same = before
+        .iter()
+        .find(|old| old.type_ == type_.as_str() && old.status == status.as_str())
+        .map(|old| old.last_transition_time.clone());
+    Condition {
+        type_: type_.as_str().into(),
+        status: status.as_str().into(),
+        reason: reason.as_str().into(),
+        message,
+        observed_generation: Some(generation),
+        last_transition_time: same.unwrap_or(Time(now)),
+    }
+}
+
+#[cfg(test)]
+#[path = "status_tests.rs"]
+mod tests;

@@ -1,0 +1,175 @@
+use netproof_conformance::{
+    expected::{Because, Decision, Unspecified},
+    flow::{Port, Protocol},
+    matrix::Actor,
+    verdict::Why,
+};
+
+use super::*;
+
+fn now() -> Timestamp {
+    Timestamp::from_second(1000).expect("a time")
+}
+
+fn because() -> Because {
+    Because { egress: Decision::NotIsolated, ingress: Decision::NotIsolated }
+}
+
+fn detail(expected: Expected, verdict: Verdict) -> Detail {
+    Detail {
+        line: Line { expected, outcome: Some(Outcome::TimedOut), verdict },
+        sentence: "a sentence".into(),
+        places: [Place::default(), Place::default()],
+        since: now(),
+        agreeing: 3,
+        intents: BTreeSet::new(),
+    }
+}
+
+fn conforming() -> Detail {
+    detail(Expected::Allow(because()), Verdict::Conforms)
+}
+
+fn leak() -> Detail {
+    detail(Expected::Deny(because()), Verdict::Leak(Steadiness::Steady))
+}
+
+fn blocked() -> Detail {
+    detail(Expected::Allow(because()), Verdict::Blocked(Steadiness::Steady))
+}
+
+/// A view in which all is well but for the verdicts of these flows.
+fn view(details: Vec<Detail>) -> View {
+    let cell = |number: usize| Cell {
+        from: Actor::sole("web"),
+        to: Actor::sole("db"),
+        port: Port { number: u16::try_from(number).expect("few"), protocol: Protocol::Tcp },
+    };
+    View {
+        generation: 7,
+        phase: Phase::Active,
+        once: false,
+        details: details.into_iter().enumerate().map(|(n, d)| (cell(n + 1), d)).collect(),
+        wanted: 2,
+        attached: 2,
+        missing: None,
+        last_round: None,
+        stale: None,
+    }
+}
+
+fn says(view: &View, wanted: ConditionType) -> (ConditionStatus, Reason) {
+    let conditions = view.conditions();
+    let (_, status, reason, _) =
+        conditions.iter().find(|(type_, ..)| *type_ == wanted).expect("the condition is there");
+    (*status, *reason)
+}
+
+fn conformant(view: &View) -> (ConditionStatus, Reason) {
+    says(view, ConditionType::Conformant)
+}
+
+#[test]
+fn all_that_conforms_is_conformant() {
+    let open = Expected::Unspecified(Unspecified::ToItself);
+    let open = detail(open, Verdict::Unspecified(Unspecified::ToItself));
+    let view = view(vec![conforming(), open]);
+    assert_eq!(conformant(&view), (ConditionStatus::True, Reason::AllConform));
+}
+
+#[test]
+fn one_leak_is_enough() {
+    let unsure = detail(Expected::Deny(because()), Verdict::Inconclusive(Why::Unconfirmed));
+    let leaking = view(vec![conforming(), leak(), unsure]);
+    assert_eq!(conformant(&leaking), (ConditionStatus::False, Reason::Leaks));
+    let both = view(vec![leak(), blocked()]);
+    assert_eq!(conformant(&both), (ConditionStatus::False, Reason::LeaksAndBlocks));
+    assert_eq!(conformant(&view(vec![blocked()])), (ConditionStatus::False, Reason::Blocks));
+}
+
+#[test]
+fn half_of_the_evidence_is_never_green() {
+    let unknown = ConditionStatus::Unknown;
+    let unsure = detail(Expected::Deny(because()), Verdict::Inconclusive(Why::Unconfirmed));
+    let settling = detail(Expected::Deny(because()), Verdict::Settling);
+    assert_eq!(conformant(&view(vec![conforming(), unsure])), (unknown, Reason::Inconclusive));
+    assert_eq!(conformant(&view(vec![conforming(), settling])), (unknown, Reason::Settling));
+    assert_eq!(conformant(&view(vec![])), (unknown, Reason::NothingToJudge));
+}
+
+#[test]
+fn old_evidence_is_never_green() {
+    let stale = Some(Problem::new(Reason::Stale, "long ago"));
+    let view = View { stale, ..view(vec![conforming()]) };
+    assert_eq!(conformant(&view), (ConditionStatus::Unknown, Reason::Stale));
+    assert_eq!(says(&view, ConditionType::Fresh), (ConditionStatus::False, Reason::Stale));
+}
+
+#[test]
+fn a_missing_probe_is_never_green_and_says_why() {
+    let missing = Some(Problem::new(Reason::ImageUnavailable, "no such image"));
+    let view = View { missing, attached: 1, ..view(vec![conforming()]) };
+    let ready = says(&view, ConditionType::ProbesReady);
+    assert_eq!(ready, (ConditionStatus::False, Reason::ImageUnavailable));
+    assert_eq!(conformant(&view), (ConditionStatus::Unknown, Reason::ProbesNotReady));
+}
+
+#[test]
+fn what_is_not_accepted_claims_nothing() {
+    let problem = Problem::new(Reason::WorkloadNotFound, "there is no Deployment shop/was");
+    let view = View { phase: Phase::NotAccepted(problem), ..view(vec![]) };
+    let accepted = says(&view, ConditionType::Accepted);
+    assert_eq!(accepted, (ConditionStatus::False, Reason::WorkloadNotFound));
+    for other in [ConditionType::ProbesReady, ConditionType::Fresh, ConditionType::Conformant] {
+        assert_eq!(says(&view, other), (ConditionStatus::Unknown, Reason::NotAccepted));
+    }
+    assert_eq!(view.status(&ConnectivityTestStatus::default(), now()).summary, None);
+}
+
+#[test]
+fn intent_is_compared_with_the_policies_only() {
+    let intends = |intent, detail: Detail| Detail { intents: [intent].into(), ..detail };
+    let intended = |detail| says(&view(vec![detail]), ConditionType::Intended);
+    assert_eq!(
+        intended(intends(Intent::Deny, leak())),
+        (ConditionStatus::True, Reason::MatchesIntent),
+        "the policies say Deny; that the network leaks is another matter"
+    );
+    let contradicted = (ConditionStatus::False, Reason::ContradictsIntent);
+    assert_eq!(intended(intends(Intent::Allow, leak())), contradicted);
+    assert_eq!(intended(conforming()), (ConditionStatus::Unknown, Reason::NoIntent));
+}
+
+#[test]
+fn a_test_that_runs_once_is_complete_with_its_verdict() {
+    let once = |details| View { once: true, ..view(details) };
+    let complete = |details| says(&once(details), ConditionType::Complete);
+    assert_eq!(complete(vec![conforming()]), (ConditionStatus::True, Reason::Finished));
+    assert_eq!(complete(vec![leak()]), (ConditionStatus::True, Reason::Finished));
+    let settling = detail(Expected::Deny(because()), Verdict::Settling);
+    assert_eq!(complete(vec![settling]), (ConditionStatus::False, Reason::Running));
+}
+
+#[test]
+fn transition_times_change_only_on_transition() {
+    let later = Timestamp::from_second(2000).expect("a time");
+    let first = view(vec![conforming()]).status(&ConnectivityTestStatus::default(), now());
+    let second = view(vec![leak()]).status(&first, later);
+    let time = |status: &ConnectivityTestStatus, type_: ConditionType| {
+        let condition = status.conditions.iter().find(|c| c.type_ == type_.as_str());
+        condition.expect("it is there").last_transition_time.0
+    };
+    assert_eq!(time(&second, ConditionType::Accepted), now());
+    assert_eq!(time(&second, ConditionType::Conformant), later);
+}
+
+#[test]
+fn findings_are_bounded_and_the_worst_come_first() {
+    let mut details = vec![blocked()];
+    details.extend(std::iter::repeat_with(leak).take(MAX_FINDINGS + 4));
+    let status = view(details).status(&ConnectivityTestStatus::default(), now());
+    assert_eq!(status.findings.len(), MAX_FINDINGS);
+    assert_eq!(status.truncated, Some(5));
+    assert!(status.findings.iter().all(|finding| finding.verdict == FindingVerdict::Leak));
+    assert_eq!(status.summary.expect("there is one").leaks, 54);
+}

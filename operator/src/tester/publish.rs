@@ -1,0 +1,216 @@
+//! Publishes what is known of a test: its status, its figures, its report, and an Event when the
+//! verdict turns.
+
+use std::{sync::Arc, time::Duration};
+
+use k8s_openapi::{api::core::v1::ObjectReference, jiff::Timestamp};
+use kube::{
+    Api,
+    api::{Patch, PatchParams},
+    runtime::events::{Event, EventType, Recorder, Reporter},
+};
+use netproof_conformance::snapshot::ObjectRef;
+use netproof_crds::{
+    ConditionStatus, ConditionType, ConnectivityTest, ConnectivityTestStatus, Reason, TestRef,
+};
+use serde_json::json;
+use tokio::time::Instant;
+use tracing::warn;
+
+use super::Shared;
+use crate::{
+    FIELD_MANAGER,
+    metrics::TestMetrics,
+    reports::matrix_text,
+    status::{Phase, View},
+    watch::Backoff,
+};
+
+/// A status that differs only in when the last round was is written this seldom.
+const ROUTINE: Duration = Duration::from_secs(30);
+
+/// An operator that has just started waits this long for evidence before it says that it has none.
+const PATIENCE: Duration = Duration::from_secs(8);
+
+/// The one writer of a test's status.
+pub struct Publisher {
+    test: TestRef,
+    created: Option<Timestamp>,
+    shared: Arc<Shared>,
+    recorder: Recorder,
+    /// What the API server has, as far as we know.
+    written: ConnectivityTestStatus,
+    written_at: Option<Instant>,
+    began: Instant,
+    retry: Option<Instant>,
+    backoff: Backoff,
+    /// The last verdict that said something.
+    turned: Option<(ConditionStatus, Reason)>,
+}
+
+impl Publisher {
+    /// Publishes for one test, of which an earlier operator left this status.
+    pub fn new(
+        test: TestRef,
+        created: Option<Timestamp>,
+        before: ConnectivityTestStatus,
+        shared: Arc<Shared>,
+    ) -> Self {
+        let reporter = Reporter { controller: "netproof.dev/operator".into(), instance: None };
+        Self {
+            recorder: Recorder::new(shared.client.clone(), reporter),
+            turned: turned(&before),
+            test,
+            created,
+            shared,
+            written: before,
+            written_at: None,
+            began: Instant::now(),
+            retry: None,
+            backoff: Backoff::default(),
+        }
+    }
+
+    /// The figures of this test.
+    pub fn metrics(&self) -> TestMetrics<'_> {
+        self.shared.metrics.of(&self.test.namespace, &self.test.name)
+    }
+
+    /// Publishes what is known; returns when to try again if that failed.
+    pub async fn publish(&mut self, view: View, stale_after: Duration) -> Option<Instant> {
+        self.measure(&view, stale_after);
+        let view = Arc::new(view);
+        let name =
+            ObjectRef { namespace: self.test.namespace.clone(), name: self.test.name.clone() };
+        self.shared.reports.put(name, Arc::clone(&view));
+        if self.retry.is_some_and(|retry| Instant::now() < retry) {
+            return self.retry;
+        }
+        let status = view.status(&self.written, Timestamp::now());
+        if !self.worth_writing(&view, &status) {
+            return None;
+        }
+        match self.write(&status).await {
+            Ok(()) => {
+                self.backoff.reset();
+                self.retry = None;
+                self.written = status;
+                self.written_at = Some(Instant::now());
+                self.announce(&view).await;
+            }
+            // The test is gone, or made anew: whoever comes after this one writes.
+            Err(kube::Error::Api(error)) if error.code == 404 || error.code == 409 => {}
+            Err(error) => {
+                warn!(%error, "Status not written");
+                self.retry = Some(Instant::now() + self.backoff.next());
+            }
+        }
+        self.shared.metrics.status_written(self.retry.is_none());
+        self.retry
+    }
+
+    fn worth_writing(&self, view: &View, status: &ConnectivityTestStatus) -> bool {
+        let unknown = view.conditions().iter().any(|(type_, status, ..)| {
+            *type_ == ConditionType::Fresh && *status != ConditionStatus::True
+        });
+        if self.written_at.is_none()
+            && unknown
+            && view.phase == Phase::Active
+            && self.written.observed_generation == status.observed_generation
+            && self.began.elapsed() < PATIENCE
+        {
+            return false;
+        }
+        let gist = |status: &ConnectivityTestStatus| {
+            let mut gist = status.clone();
+            gist.last_round = None;
+            gist
+        };
+        let routine = self.written_at.is_none_or(|at| at.elapsed() >= ROUTINE);
+        gist(status) != gist(&self.written) || (routine && *status != self.written)
+    }
+
+    async fn write(&self, status: &ConnectivityTestStatus) -> Result<(), kube::Error> {
+        let api =
+            Api::<ConnectivityTest>::namespaced(self.shared.client.clone(), &self.test.namespace);
+        let patch = json!({
+            "apiVersion": "netproof.dev/v1alpha1",
+            "kind": "ConnectivityTest",
+            // With the UID, a test made anew under this name refuses this status.
+            "metadata": {"name": self.test.name, "uid": self.test.uid},
+            "status": status,
+        });
+        let params = PatchParams::apply(FIELD_MANAGER).force();
+        api.patch_status(&self.test.name, &params, &Patch::Apply(patch)).await.map(drop)
+    }
+
+    /// An Event, if the verdict has turned to something that says more than "wait".
+    async fn announce(&mut self, view: &View) {
+        let turned = turned(&self.written);
+        if turned == self.turned {
+            return;
+        }
+        let Some((status, reason)) = turned else { return };
+        if matches!(reason, Reason::Settling | Reason::NoRoundYet) {
+            return;
+        }
+        self.turned = turned;
+        let message = matrix_text(view).lines().last().unwrap_or_default().to_owned();
+        let type_ = match status {
+            ConditionStatus::True => EventType::Normal,
+            ConditionStatus::False | ConditionStatus::Unknown => EventType::Warning,
+        };
+        let event = Event {
+            type_,
+            reason: reason.as_str().into(),
+            note: Some(message),
+            action: "Judge".into(),
+            secondary: None,
+        };
+        let reference = ObjectReference {
+            api_version: Some("netproof.dev/v1alpha1".into()),
+            kind: Some("ConnectivityTest".into()),
+            namespace: Some(self.test.namespace.clone()),
+            name: Some(self.test.name.clone()),
+            uid: Some(self.test.uid.clone()),
+            ..ObjectReference::default()
+        };
+        // An Event is a courtesy: the status says the same.
+        if let Err(error) = self.recorder.publish(&event, &reference).await {
+            warn!(%error, "Event not written");
+        }
+    }
+
+    fn measure(&self, view: &View, stale_after: Duration) {
+        let metrics = self.metrics();
+        for (kind, count) in view.counts() {
+            metrics.flows(kind, count);
+        }
+        for (condition, status, ..) in view.conditions() {
+            metrics.condition(condition, status);
+        }
+        metrics.probes(view.attached, view.wanted);
+        metrics.suspended(view.phase == Phase::Suspended);
+        let seconds = |at: Timestamp| at.as_duration().as_secs_f64();
+        metrics.ages(self.created.map_or(0.0, seconds), stale_after.as_secs_f64());
+        metrics.last_round(view.last_round.as_ref().map_or(0.0, |round| seconds(round.time.0)));
+    }
+}
+
+impl Drop for Publisher {
+    fn drop(&mut self) {
+        self.metrics().forget();
+        let name =
+            ObjectRef { namespace: self.test.namespace.clone(), name: self.test.name.clone() };
+        self.shared.reports.forget(&name);
+    }
+}
+
+/// What the Conformant condition of a status says.
+fn turned(status: &ConnectivityTestStatus) -> Option<(ConditionStatus, Reason)> {
+    let condition =
+        status.conditions.iter().find(|c| c.type_ == ConditionType::Conformant.as_str())?;
+    let of = |word: &str| ConditionStatus::ALL.iter().find(|s| s.as_str() == word).copied();
+    let reason = Reason::ALL.iter().find(|r| r.as_str() == condition.reason).copied();
+    Some((of(&condition.status)?, reason?))
+}

@@ -1,0 +1,141 @@
+//! Follows one kind of object, and knows how old its knowledge is.
+//!
+//! kube-runtime's watcher swallows bookmarks, so that a store fed by it cannot tell a quiet cluster
+//! from a dead stream. Here each bookmark, event and list is a sign of life with a time.
+
+use std::time::Duration;
+
+use futures::StreamExt;
+use kube::{
+    Api, ResourceExt,
+    api::{DynamicObject, ListParams, WatchEvent, WatchParams},
+};
+use tokio::sync::mpsc;
+use tracing::{debug, warn};
+
+/// The API server is asked to end a watch after this long, below the idle limits of load balancers
+/// (kubernetes-facts: about 240 s); it sends a bookmark about every minute until then.
+const WATCH_SECONDS: u32 = 180;
+
+/// Objects asked for in one page of a list.
+const PAGE: u32 = 500;
+
+/// What was learned.
+#[derive(Debug)]
+pub enum Change {
+    /// All there is; what is not among it is gone.
+    Reset(Vec<DynamicObject>),
+    /// This is new, or has changed.
+    Applied(Box<DynamicObject>),
+    /// This is gone.
+    Deleted(Box<DynamicObject>),
+    /// Nothing has changed.
+    Alive,
+    /// The API server does not tell us, and why. What is known stays known, and ages.
+    Blind(String),
+}
+
+/// Follows all objects of `api` that the label selector admits, for as long as somebody listens.
+pub async fn follow(
+    api: Api<DynamicObject>,
+    selector: Option<String>,
+    changes: mpsc::Sender<Change>,
+) {
+    let mut backoff = Backoff::default();
+    while let Err(error) = follow_once(&api, selector.as_deref(), &changes, &mut backoff).await {
+        if changes.is_closed() {
+            return;
+        }
+        let delay = backoff.next();
+        warn!(%error, ?delay, "Watch failed");
+        if changes.send(Change::Blind(error.to_string())).await.is_err() {
+            return;
+        }
+        tokio::time::sleep(delay).await;
+    }
+}
+
+/// One list and the watches after it, until one fails (an error) or nobody listens (`Ok`).
+async fn follow_once(
+    api: &Api<DynamicObject>,
+    selector: Option<&str>,
+    changes: &mpsc::Sender<Change>,
+    backoff: &mut Backoff,
+) -> Result<(), kube::Error> {
+    let (objects, mut version) = list(api, selector).await?;
+    if changes.send(Change::Reset(objects)).await.is_err() {
+        return Ok(());
+    }
+    backoff.reset();
+    loop {
+        let mut params = WatchParams::default().timeout(WATCH_SECONDS);
+        params.label_selector = selector.map(str::to_owned);
+        let mut events = api.watch(&params, &version).await?.boxed();
+        while let Some(event) = events.next().await {
+            let change = match event? {
+                WatchEvent::Added(object) | WatchEvent::Modified(object) => {
+                    version = object.resource_version().unwrap_or(version);
+                    Change::Applied(Box::new(object))
+                }
+                WatchEvent::Deleted(object) => {
+                    version = object.resource_version().unwrap_or(version);
+                    Change::Deleted(Box::new(object))
+                }
+                WatchEvent::Bookmark(bookmark) => {
+                    version = bookmark.metadata.resource_version;
+                    Change::Alive
+                }
+                // Among them 410 Gone: the history that the watch would go on from is no more.
+                WatchEvent::Error(status) => return Err(kube::Error::Api(status)),
+            };
+            if changes.send(change).await.is_err() {
+                return Ok(());
+            }
+        }
+        debug!(version, "Watch ended, going on");
+    }
+}
+
+async fn list(
+    api: &Api<DynamicObject>,
+    selector: Option<&str>,
+) -> Result<(Vec<DynamicObject>, String), kube::Error> {
+    let mut objects = Vec::new();
+    let mut params = ListParams::default().limit(PAGE);
+    params.label_selector = selector.map(str::to_owned);
+    loop {
+        let page = api.list(&params).await?;
+        objects.extend(page.items);
+        match page.metadata.continue_.filter(|token| !token.is_empty()) {
+            Some(token) => params = params.continue_token(&token),
+            None => return Ok((objects, page.metadata.resource_version.unwrap_or_default())),
+        }
+    }
+}
+
+/// Delays that grow after each failure, spread so that many clients do not come back together.
+#[derive(Debug, Default)]
+pub struct Backoff {
+    failures: u32,
+}
+
+impl Backoff {
+    const FIRST: Duration = Duration::from_millis(200);
+    const LAST: Duration = Duration::from_secs(15);
+
+    /// How long to wait after one more failure.
+    #[expect(clippy::should_implement_trait, reason = "no iterator: it never ends")]
+    pub fn next(&mut self) -> Duration {
+        let full = Self::FIRST.saturating_mul(1 << self.failures.min(10)).min(Self::LAST);
+        self.failures = self.failures.saturating_add(1);
+        let half = full / 2;
+        half + Duration::from_millis(
+            crate::random() % (u64::try_from(half.as_millis()).unwrap_or(1) + 1),
+        )
+    }
+
+    /// It worked.
+    pub fn reset(&mut self) {
+        self.failures = 0;
+    }
+}

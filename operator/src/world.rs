@@ -1,0 +1,290 @@
+//! What the operator knows of the cluster, as one picture that only ever moves forward.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use kube::{
+    Api, Client, ResourceExt,
+    api::{ApiResource, DynamicObject},
+};
+use netproof_conformance::{
+    policy::Policy,
+    snapshot::{ObjectRef, Revision},
+};
+use tokio::sync::{mpsc, watch};
+use tracing::warn;
+
+use crate::{
+    read::{self, NamespaceState, NodeState, PodState, Template},
+    watch::{Change, follow},
+};
+
+/// Without a sign of life for this long, what is known of a kind is too old to judge by: bookmarks
+/// come about every minute, so this is two that did not.
+pub const STALE_AFTER: Duration = Duration::from_secs(130);
+
+/// A kind of object that the operator follows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Kind {
+    /// `networking.k8s.io/v1` `NetworkPolicies`.
+    NetworkPolicies,
+    /// Namespaces.
+    Namespaces,
+    /// Nodes.
+    Nodes,
+    /// Our own tests.
+    Tests,
+    /// The owners of our own probe pods.
+    StandInSets,
+    /// Our own probe pods; no others.
+    StandIns,
+    /// Deployments.
+    Deployments,
+    /// `StatefulSets`.
+    StatefulSets,
+    /// `DaemonSets`.
+    DaemonSets,
+}
+
+impl Kind {
+    /// All of them.
+    pub const ALL: [Self; 9] = [
+        Self::NetworkPolicies,
+        Self::Namespaces,
+        Self::Nodes,
+        Self::Tests,
+        Self::StandInSets,
+        Self::StandIns,
+        Self::Deployments,
+        Self::StatefulSets,
+        Self::DaemonSets,
+    ];
+
+    /// Those without which nothing can be judged.
+    pub const DECISIVE: [Self; 3] = [Self::NetworkPolicies, Self::Namespaces, Self::StandIns];
+
+    /// The name for people and metrics.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::NetworkPolicies => "networkpolicies",
+            Self::Namespaces => "namespaces",
+            Self::Nodes => "nodes",
+            Self::Tests => "connectivitytests",
+            Self::StandInSets => "standinsets",
+            Self::StandIns => "stand-in pods",
+            Self::Deployments => "deployments",
+            Self::StatefulSets => "statefulsets",
+            Self::DaemonSets => "daemonsets",
+        }
+    }
+}
+
+/// An object as it was read: its version, and its meaning or why it has none for us.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Read<T> {
+    /// Its `resourceVersion`.
+    pub version: String,
+    /// What it means.
+    pub meaning: Result<T, String>,
+}
+
+/// The objects of a kind by name; what is cluster-scoped has an empty namespace.
+pub type Objects<T> = BTreeMap<ObjectRef, Read<T>>;
+
+/// A picture of what is known.
+#[derive(Clone, Debug, Default)]
+pub struct World {
+    /// Grows with each change.
+    pub revision: Revision,
+    /// `NetworkPolicies`.
+    pub policies: Arc<Objects<Policy>>,
+    /// Namespaces.
+    pub namespaces: Arc<Objects<NamespaceState>>,
+    /// Nodes.
+    pub nodes: Arc<Objects<NodeState>>,
+    /// The UIDs of all tests.
+    pub tests: Arc<Objects<String>>,
+    /// The owners of our own probe pods, and the UIDs of the tests that they belong to.
+    pub stand_in_sets: Arc<Objects<read::SetState>>,
+    /// Our own probe pods.
+    pub stand_ins: Arc<Objects<PodState>>,
+    /// The pod templates of Deployments.
+    pub deployments: Arc<Objects<Template>>,
+    /// The pod templates of `StatefulSets`.
+    pub stateful_sets: Arc<Objects<Template>>,
+    /// The pod templates of `DaemonSets`.
+    pub daemon_sets: Arc<Objects<Template>>,
+    /// Kinds that have been read completely at least once.
+    pub complete: BTreeSet<Kind>,
+    /// When each kind last gave a sign of life.
+    pub alive: BTreeMap<Kind, Instant>,
+    /// Why a kind cannot be followed at the moment.
+    pub blind: BTreeMap<Kind, String>,
+}
+
+impl World {
+    /// Why nothing can be judged by this picture of a kind; none if it is complete and recent.
+    pub fn stale(&self, kind: Kind, now: Instant) -> Option<String> {
+        let age = self.alive.get(&kind).map(|alive| now.saturating_duration_since(*alive));
+        let why = self.blind.get(&kind).map(|why| format!(": {why}")).unwrap_or_default();
+        match age {
+            _ if !self.complete.contains(&kind) => {
+                Some(format!("{} have not been read yet{why}", kind.word()))
+            }
+            Some(age) if age <= STALE_AFTER => None,
+            _ => Some(format!(
+                "nothing was heard of {} for over {} s{why}",
+                kind.word(),
+                STALE_AFTER.as_secs()
+            )),
+        }
+    }
+
+    /// Why nothing can be judged at all; none if all decisive kinds are complete and recent.
+    pub fn blindness(&self, now: Instant) -> Option<String> {
+        Kind::DECISIVE.into_iter().find_map(|kind| self.stale(kind, now))
+    }
+
+    /// The namespace, if it is there.
+    pub fn namespace(&self, name: &str) -> Option<&NamespaceState> {
+        let name = ObjectRef { namespace: String::new(), name: name.into() };
+        self.namespaces.get(&name)?.meaning.as_ref().ok()
+    }
+
+    /// How many objects of a kind are there that could not be understood.
+    pub fn rejected(&self, kind: Kind) -> usize {
+        fn count<T>(objects: &Objects<T>) -> usize {
+            objects.values().filter(|read| read.meaning.is_err()).count()
+        }
+        match kind {
+            Kind::NetworkPolicies => count(&self.policies),
+            Kind::Namespaces => count(&self.namespaces),
+            Kind::Nodes => count(&self.nodes),
+            Kind::Tests => count(&self.tests),
+            Kind::StandInSets => count(&self.stand_in_sets),
+            Kind::StandIns => count(&self.stand_ins),
+            Kind::Deployments => count(&self.deployments),
+            Kind::StatefulSets => count(&self.stateful_sets),
+            Kind::DaemonSets => count(&self.daemon_sets),
+        }
+    }
+
+    /// Takes a change over; returns whether somebody may want to know.
+    fn take(&mut self, kind: Kind, change: Change) -> bool {
+        match &change {
+            Change::Blind(why) => {
+                self.blind.insert(kind, why.clone());
+            }
+            Change::Reset(_) => {
+                self.complete.insert(kind);
+                self.revive(kind);
+            }
+            Change::Applied(_) | Change::Deleted(_) | Change::Alive => self.revive(kind),
+        }
+        match kind {
+            Kind::NetworkPolicies => store(&mut self.policies, change, read::policy),
+            Kind::Namespaces => store(&mut self.namespaces, change, read::namespace),
+            Kind::Nodes => store(&mut self.nodes, change, read::node),
+            Kind::Tests => store(&mut self.tests, change, read::uid),
+            Kind::StandInSets => store(&mut self.stand_in_sets, change, read::stand_in_set),
+            Kind::StandIns => store(&mut self.stand_ins, change, read::pod),
+            Kind::Deployments => store(&mut self.deployments, change, read::template),
+            Kind::StatefulSets => store(&mut self.stateful_sets, change, read::template),
+            Kind::DaemonSets => store(&mut self.daemon_sets, change, read::template),
+        }
+    }
+
+    fn revive(&mut self, kind: Kind) {
+        self.blind.remove(&kind);
+        self.alive.insert(kind, Instant::now());
+    }
+}
+
+/// Takes a change over; returns whether somebody may want to know: a new version of an object that
+/// means the same to us is no news.
+fn store<T: Clone + PartialEq>(
+    objects: &mut Arc<Objects<T>>,
+    change: Change,
+    meaning: impl Fn(&DynamicObject) -> Result<T, String>,
+) -> bool {
+    let read = |object: &DynamicObject| {
+        let meaning = meaning(object);
+        if let Err(error) = &meaning {
+            warn!(object = %name_of(object), %error, "Object not understood");
+        }
+        Read { version: object.resource_version().unwrap_or_default(), meaning }
+    };
+    match change {
+        Change::Reset(all) => {
+            *objects = Arc::new(all.iter().map(|object| (name_of(object), read(object))).collect());
+            true
+        }
+        Change::Applied(object) => {
+            let new = read(&object);
+            let old = Arc::make_mut(objects).insert(name_of(&object), new.clone());
+            old.is_none_or(|old| old.meaning != new.meaning)
+        }
+        Change::Deleted(object) => Arc::make_mut(objects).remove(&name_of(&object)).is_some(),
+        Change::Alive | Change::Blind(_) => true,
+    }
+}
+
+fn name_of(object: &DynamicObject) -> ObjectRef {
+    ObjectRef { namespace: object.namespace().unwrap_or_default(), name: object.name_any() }
+}
+
+/// Keeps a picture of the cluster up to date for as long as somebody looks at it.
+pub async fn keep(client: Client, pictures: watch::Sender<Arc<World>>) {
+    let (changes, mut all) = mpsc::channel::<(Kind, Change)>(256);
+    for kind in Kind::ALL {
+        let (resource, selector) = read::resource(kind);
+        let api = Api::all_with(client.clone(), &resource);
+        tokio::spawn(follow_kind(api, selector, kind, changes.clone()));
+    }
+    drop(changes);
+    let mut world = World::default();
+    while let Some((kind, change)) = all.recv().await {
+        let mut news = world.take(kind, change);
+        while let Ok((kind, change)) = all.try_recv() {
+            news |= world.take(kind, change);
+        }
+        // Versions that mean the same are published with the next news: the certification of a
+        // verdict compares meanings' versions with the newest picture.
+        world.revision = Revision(world.revision.0 + 1);
+        let published = pictures.send_if_modified(|picture| {
+            *picture = Arc::new(world.clone());
+            news
+        });
+        if !published && pictures.is_closed() {
+            return;
+        }
+    }
+}
+
+async fn follow_kind(
+    api: Api<DynamicObject>,
+    selector: Option<String>,
+    kind: Kind,
+    changes: mpsc::Sender<(Kind, Change)>,
+) {
+    let (of_kind, mut received) = mpsc::channel(64);
+    let follower = tokio::spawn(follow(api, selector, of_kind));
+    while let Some(change) = received.recv().await {
+        if changes.send((kind, change)).await.is_err() {
+            break;
+        }
+    }
+    follower.abort();
+}
+
+/// Erases a typed resource to what a dynamic client needs.
+pub(crate) fn erased<K>() -> ApiResource
+where
+    K: kube::Resource,
+    K::DynamicType: Default,
+{
+    ApiResource::erase::<K>(&K::DynamicType::default())
+}
