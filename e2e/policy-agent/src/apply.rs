@@ -1,0 +1,89 @@
+//! Hands scripts to the node's own `nft`, which runs each as one transaction: all of it or nothing.
+
+use std::{io, os::unix::fs::chroot, path::PathBuf, process::Stdio, time::Duration};
+
+use thiserror::Error;
+use tokio::{io::AsyncWriteExt, process::Command, time::timeout};
+
+/// Where nft is, under the node's root.
+const NFT: &str = "/usr/sbin/nft";
+
+/// Far more than the largest script takes; the kernel's transaction lock is shared with kube-proxy.
+const DEADLINE: Duration = Duration::from_secs(10);
+
+/// The node's nft.
+#[derive(Clone, Debug)]
+pub struct Nft {
+    /// The node's root directory, as this process sees it.
+    root: PathBuf,
+}
+
+/// A script that is not in force.
+#[derive(Debug, Error)]
+pub enum NftError {
+    /// It could not be started, or not be given the script.
+    #[error("nft did not run under {root}")]
+    Run {
+        /// The node's root directory.
+        root: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// It did not like the script, or the kernel did not.
+    #[error("nft refused the script: {0}")]
+    Refused(String),
+    /// It took longer than any script should; whether it had an effect is not known.
+    #[error("nft did not end within {DEADLINE:?}")]
+    Deadline,
+}
+
+impl Nft {
+    /// The nft of the node whose root directory is seen at `root`.
+    pub fn new(root: PathBuf) -> Self {
+        Self { root }
+    }
+
+    /// Puts a script in force.
+    pub async fn run(&self, script: &str) -> Result<(), NftError> {
+        let output = timeout(DEADLINE, self.feed(script)).await.map_err(|_| NftError::Deadline)?;
+        let output = output.map_err(|source| NftError::Run { root: self.root.clone(), source })?;
+        if output.status.success() {
+            Ok(())
+        } else {
+            Err(NftError::Refused(String::from_utf8_lossy(&output.stderr).trim().to_owned()))
+        }
+    }
+
+    async fn feed(&self, script: &str) -> io::Result<std::process::Output> {
+        let mut child = self
+            .command()
+            .args(["-f", "-"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()?;
+        let mut stdin = child.stdin.take().expect("stdin is piped");
+        // nft reads all of its input before it writes anything, so neither side waits for the other.
+        stdin.write_all(script.as_bytes()).await?;
+        drop(stdin);
+        child.wait_with_output().await
+    }
+
+    /// nft with the node's root as its own, so that it finds the node's libraries; the network
+    /// namespace is the node's already.
+    #[allow(unsafe_code, reason = "the only way to change the root of a child alone")]
+    fn command(&self) -> Command {
+        let mut command = Command::new(NFT);
+        let root = self.root.clone();
+        // SAFETY: between fork and exec only two system calls are made; a path this short is
+        // passed to them from the stack, so that nothing is allocated or locked.
+        unsafe {
+            command.pre_exec(move || {
+                chroot(&root)?;
+                std::env::set_current_dir("/")
+            });
+        }
+        command
+    }
+}

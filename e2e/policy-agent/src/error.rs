@@ -1,0 +1,29 @@
+//! Why an object cannot be read.
+
+use thiserror::Error;
+
+/// An object that the API server would have refused; it is skipped, never guessed at.
+#[derive(Debug, Error, PartialEq, Eq)]
+pub enum Invalid {
+    /// A field without which the object means nothing.
+    #[error("{0} is missing")]
+    Missing(&'static str),
+    /// A field whose content is outside of what the API allows.
+    #[error("{field} cannot be {value:?}")]
+    Value {
+        /// The field, as the API names it.
+        field: &'static str,
+        /// What stood there.
+        value: String,
+    },
+    /// Fields that exclude each other, or that need each other.
+    #[error("{0}")]
+    Combination(&'static str),
+}
+
+impl Invalid {
+    /// A field with a content that the API does not know.
+    pub fn value(field: &'static str, value: &(impl ToString + ?Sized)) -> Self {
+        Self::Value { field, value: value.to_string() }
+    }
+}

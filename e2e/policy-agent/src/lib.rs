@@ -1,0 +1,33 @@
+//! Makes a plain network keep `NetworkPolicies`, with one nftables table on each node.
+//!
+//! A test network and no product: small, and honest about what the API says. It reads the
+//! `NetworkPolicy` API on its own and shares no code with the operator, so that a mistake in one of
+//! the two shows against the other.
+//!
+//! `watch` turns objects into a [`World`](world::World); [`rules`](rules::rules) decides what this
+//! node must program, [`render`] writes that as an nft script, and [`apply`] hands the script to the
+//! node's own `nft` as one transaction. `agent` keeps the four in step.
+//!
+//! Deliberately absent: connections that exist when a policy begins to deny them are not cut (the
+//! API leaves that open), denied packets are dropped and never answered, and pods on the host's
+//! network are their node, neither subject nor peer.
+
+pub mod error;
+
+pub mod select;
+
+pub mod policy;
+
+pub mod world;
+
+pub mod ruleset;
+
+pub mod rules;
+
+pub mod render;
+
+pub mod apply;
+
+pub mod watch;
+
+pub mod agent;

@@ -1,0 +1,254 @@
+//! A [`Ruleset`] as an nft script that replaces our table, and no other, in one transaction.
+//!
+//! Each direction is a base chain of its own: an accept ends only that chain, so that a packet
+//! between two pods of one node passes the sender's egress and then the receiver's ingress. A base
+//! chain finds the pod by one look-up, whatever their number; the pod's own chain ends in a drop.
+//!
+//! Replies pass by connection tracking, and so does everything of a connection that was allowed
+//! once, even under a newer deny. Packets in state invalid are judged as new ones are.
+
+#[cfg(test)]
+mod tests;
+
+use std::{collections::BTreeMap, fmt::Display, net::IpAddr};
+
+use ipnet::IpNet;
+
+use crate::{
+    policy::{Block, Direction, PortRange, Protocol},
+    ruleset::{Allow, Isolation, Numbers, PeerSet, PortSet, Ruleset, Side, Subject},
+};
+
+/// The table that is ours.
+pub const TABLE: &str = "inet netproof_policy";
+
+/// nft refuses longer comments.
+const LONGEST_COMMENT: usize = 127;
+
+/// The script after which this ruleset is in force.
+pub fn replacement(ruleset: &Ruleset) -> String {
+    let chains =
+        side(&ruleset.egress, Direction::Egress) + &side(&ruleset.ingress, Direction::Ingress);
+    format!("{}table {TABLE} {{\n{chains}}}\n", removal())
+}
+
+/// The script after which nothing is enforced. Adding first makes deleting right in every case.
+pub fn removal() -> String {
+    format!("table {TABLE}\ndelete table {TABLE}\n")
+}
+
+fn side(side: &Side, direction: Direction) -> String {
+    if side.subjects.is_empty() && side.held.is_empty() {
+        return String::new();
+    }
+    let pods = side.subjects.iter().filter_map(|subject| match &subject.isolation {
+        Isolation::Open => None,
+        Isolation::Isolated(allows) => Some(pod_chain(subject, allows, direction)),
+    });
+    pods.chain([base_chain(side, direction)]).collect()
+}
+
+fn base_chain(side: &Side, direction: Direction) -> String {
+    let (name, priority) = match direction {
+        Direction::Egress => ("egress", "filter"),
+        Direction::Ingress => ("ingress", "filter + 1"),
+    };
+    let hook = format!("type filter hook forward priority {priority}; policy accept;");
+    let established = "ct state established,related accept".to_owned();
+    let statements = [hook, established].into_iter();
+    chain(name, statements.chain(look_ups(side, direction)).chain(holds(side, direction)))
+}
+
+/// What is done about the pods that are known.
+fn look_ups(side: &Side, direction: Direction) -> Vec<String> {
+    let verdicts = side.subjects.iter().flat_map(|subject| {
+        let verdict = match &subject.isolation {
+            Isolation::Open => "accept".to_owned(),
+            Isolation::Isolated(_) => format!("goto {}", chain_name(subject, direction)),
+        };
+        let element =
+            move |address: &IpAddr| (Family::of(*address), format!("{address} : {verdict}"));
+        subject.addresses.iter().map(element)
+    });
+    let look_up = |(family, verdicts): (Family, Vec<String>)| {
+        format!("{} vmap {}", family.field(subject_end(direction)), set(verdicts))
+    };
+    by_family(verdicts).into_iter().map(look_up).collect()
+}
+
+/// What is done about those that are not.
+fn holds(side: &Side, direction: Direction) -> Vec<String> {
+    let held = side.held.iter().map(|range| (Family::of(range.addr()), *range));
+    let hold = |(family, ranges): (Family, Vec<IpNet>)| {
+        format!("{} {} drop", family.field(subject_end(direction)), set(ranges))
+    };
+    by_family(held).into_iter().map(hold).collect()
+}
+
+fn pod_chain(subject: &Subject, allows: &[Allow], direction: Direction) -> String {
+    let name = &subject.name;
+    let pod = format!("{}/{}", name.namespace.as_deref().unwrap_or_default(), name.name);
+    let comment = format!("comment \"{}\"", pod.chars().take(LONGEST_COMMENT).collect::<String>());
+    let accepted = allows.iter().flat_map(|allow| accepts(allow, direction));
+    chain(
+        &chain_name(subject, direction),
+        [comment].into_iter().chain(accepted).chain(["drop".to_owned()]),
+    )
+}
+
+/// Unique in its direction, since no two subjects have an address in common.
+fn chain_name(subject: &Subject, direction: Direction) -> String {
+    let address = subject.addresses.first().map(ToString::to_string).unwrap_or_default();
+    let direction = match direction {
+        Direction::Ingress => "ingress",
+        Direction::Egress => "egress",
+    };
+    format!("{direction}_{}", address.replace(['.', ':'], "_"))
+}
+
+fn accepts(allow: &Allow, direction: Direction) -> Vec<String> {
+    let ports = port_matches(&allow.ports);
+    peer_matches(&allow.peers, peer_end(direction))
+        .iter()
+        .flat_map(|peer| ports.iter().map(move |port| format!("{peer}{port}accept")))
+        .collect()
+}
+
+/// Matches of which one must hold, each empty or followed by a space.
+fn peer_matches(peers: &PeerSet, end: &str) -> Vec<String> {
+    match peers {
+        PeerSet::Anyone => vec![String::new()],
+        PeerSet::Addresses(addresses) => {
+            by_family(addresses.iter().map(|address| (Family::of(*address), address)))
+                .into_iter()
+                .map(|(family, addresses)| format!("{} {} ", family.field(end), set(addresses)))
+                .collect()
+        }
+        PeerSet::Block(block) => vec![block_match(block, end)],
+    }
+}
+
+fn block_match(block: &Block, end: &str) -> String {
+    let field = Family::of(block.range.addr()).field(end);
+    let except = outermost(&block.except);
+    if except.is_empty() {
+        format!("{field} {} ", block.range)
+    } else {
+        format!("{field} {} {field} != {} ", block.range, set(except))
+    }
+}
+
+/// Without those that lie in another: nft takes no set whose elements overlap.
+fn outermost(ranges: &[IpNet]) -> Vec<IpNet> {
+    let mut ranges = ranges.to_vec();
+    ranges.sort_by_key(IpNet::prefix_len);
+    let mut outer = Vec::<IpNet>::new();
+    for range in ranges {
+        if !outer.iter().any(|wider| wider.contains(&range)) {
+            outer.push(range);
+        }
+    }
+    outer
+}
+
+/// Matches of which one must hold, each empty or followed by a space.
+fn port_matches(ports: &PortSet) -> Vec<String> {
+    match ports {
+        PortSet::All => vec![String::new()],
+        PortSet::OneOf(numbers) => [Protocol::Tcp, Protocol::Udp, Protocol::Sctp]
+            .into_iter()
+            .filter_map(|protocol| protocol_match(protocol, numbers))
+            .collect(),
+    }
+}
+
+fn protocol_match(protocol: Protocol, numbers: &Numbers) -> Option<String> {
+    let keyword = match protocol {
+        Protocol::Tcp => "tcp",
+        Protocol::Udp => "udp",
+        Protocol::Sctp => "sctp",
+    };
+    let ranges = numbers.iter().filter(|(of, _)| *of == protocol).map(|(_, range)| *range);
+    match merged(ranges).as_slice() {
+        [] => None,
+        [PortRange::ALL] => Some(format!("meta l4proto {keyword} ")),
+        ranges => Some(format!("{keyword} dport {} ", set(ranges.iter().copied().map(port_range)))),
+    }
+}
+
+fn port_range(range: PortRange) -> String {
+    if range.first == range.last {
+        range.first.to_string()
+    } else {
+        format!("{}-{}", range.first, range.last)
+    }
+}
+
+/// The same ports by ranges that do not overlap, from ranges in ascending order.
+fn merged(ranges: impl Iterator<Item = PortRange>) -> Vec<PortRange> {
+    let mut merged = Vec::<PortRange>::new();
+    for range in ranges {
+        match merged.last_mut() {
+            Some(before) if range.first <= before.last => before.last = before.last.max(range.last),
+            Some(_) | None => merged.push(range),
+        }
+    }
+    merged
+}
+
+/// nft's name for the end that is the subject.
+fn subject_end(direction: Direction) -> &'static str {
+    match direction {
+        Direction::Ingress => "daddr",
+        Direction::Egress => "saddr",
+    }
+}
+
+/// nft's name for the other end.
+fn peer_end(direction: Direction) -> &'static str {
+    match direction {
+        Direction::Ingress => "saddr",
+        Direction::Egress => "daddr",
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Family {
+    V4,
+    V6,
+}
+
+impl Family {
+    fn of(address: IpAddr) -> Self {
+        match address {
+            IpAddr::V4(_) => Self::V4,
+            IpAddr::V6(_) => Self::V6,
+        }
+    }
+
+    /// How nft names one end of a packet of this family; it matches no packet of the other.
+    fn field(self, end: &str) -> String {
+        match self {
+            Self::V4 => format!("ip {end}"),
+            Self::V6 => format!("ip6 {end}"),
+        }
+    }
+}
+
+fn by_family<T>(items: impl Iterator<Item = (Family, T)>) -> BTreeMap<Family, Vec<T>> {
+    let mut families = BTreeMap::<_, Vec<_>>::new();
+    for (family, item) in items {
+        families.entry(family).or_default().push(item);
+    }
+    families
+}
+
+fn set(elements: impl IntoIterator<Item = impl Display>) -> String {
+    let elements: Vec<_> = elements.into_iter().map(|element| element.to_string()).collect();
+    format!("{{ {} }}", elements.join(", "))
+}
+
+fn chain(name: &str, statements: impl Iterator<Item = String>) -> String {
+    let statements: Vec<_> = statements.collect();
+    format!("\tchain {name} {{\n\t\t{}\n\t}}\n", statements.join("\n\t\t"))
+}

@@ -1,0 +1,119 @@
+//! The script of one small example, and the spots where nft is particular.
+
+use super::*;
+use crate::world::ObjectName;
+
+fn subject(name: &str, addresses: &[&str], isolation: Isolation) -> Subject {
+    Subject {
+        name: ObjectName { namespace: Some("shop".into()), name: name.into() },
+        addresses: addresses.iter().map(|address| address.parse().unwrap()).collect(),
+        isolation,
+    }
+}
+
+fn ports(numbers: &[(Protocol, u16, u16)]) -> PortSet {
+    let range = |&(protocol, first, last)| (protocol, PortRange { first, last });
+    PortSet::OneOf(numbers.iter().map(range).collect())
+}
+
+fn block(range: &str, except: &[&str]) -> PeerSet {
+    PeerSet::Block(Block {
+        range: range.parse().unwrap(),
+        except: except.iter().map(|part| part.parse().unwrap()).collect(),
+    })
+}
+
+fn addresses(addresses: &[&str]) -> PeerSet {
+    PeerSet::Addresses(addresses.iter().map(|address| address.parse().unwrap()).collect())
+}
+
+#[test]
+fn a_pod_has_a_chain_a_direction() {
+    let db = Isolation::Isolated(vec![
+        Allow {
+            peers: addresses(&["10.0.1.5", "10.0.1.6", "fd00::5"]),
+            ports: ports(&[(Protocol::Tcp, 3306, 3306), (Protocol::Udp, 0, u16::MAX)]),
+        },
+        Allow { peers: block("10.9.0.0/16", &["10.9.1.0/24"]), ports: PortSet::All },
+    ]);
+    let out = Allow { peers: PeerSet::Anyone, ports: ports(&[(Protocol::Sctp, 1, 9)]) };
+    let ruleset = Ruleset {
+        ingress: Side {
+            subjects: vec![
+                subject("db", &["10.0.1.2", "fd00::2"], db),
+                subject("web", &["10.0.1.3"], Isolation::Open),
+            ],
+            held: vec!["10.0.1.0/24".parse().unwrap()],
+        },
+        egress: Side {
+            subjects: vec![subject("db", &["10.0.1.2"], Isolation::Isolated(vec![out]))],
+            held: Vec::new(),
+        },
+    };
+    let expected = "\
+table inet netproof_policy
+delete table inet netproof_policy
+table inet netproof_policy {
+	chain egress_10_0_1_2 {
+		comment \"shop/db\"
+		sctp dport { 1-9 } accept
+		drop
+	}
+	chain egress {
+		type filter hook forward priority filter; policy accept;
+		ct state established,related accept
+		ip saddr vmap { 10.0.1.2 : goto egress_10_0_1_2 }
+	}
+	chain ingress_10_0_1_2 {
+		comment \"shop/db\"
+		ip saddr { 10.0.1.5, 10.0.1.6 } tcp dport { 3306 } accept
+		ip saddr { 10.0.1.5, 10.0.1.6 } meta l4proto udp accept
+		ip6 saddr { fd00::5 } tcp dport { 3306 } accept
+		ip6 saddr { fd00::5 } meta l4proto udp accept
+		ip saddr 10.9.0.0/16 ip saddr != { 10.9.1.0/24 } accept
+		drop
+	}
+	chain ingress {
+		type filter hook forward priority filter + 1; policy accept;
+		ct state established,related accept
+		ip daddr vmap { 10.0.1.2 : goto ingress_10_0_1_2, 10.0.1.3 : accept }
+		ip6 daddr vmap { fd00::2 : goto ingress_10_0_1_2 }
+		ip daddr { 10.0.1.0/24 } drop
+	}
+}
+";
+    assert_eq!(replacement(&ruleset), expected);
+}
+
+#[test]
+fn nothing_to_enforce_is_an_empty_table() {
+    let expected = format!("{}table inet netproof_policy {{\n}}\n", removal());
+    assert_eq!(replacement(&Ruleset::default()), expected);
+}
+
+#[test]
+fn port_ranges_in_a_set_do_not_overlap() {
+    let numbers = ports(&[
+        (Protocol::Tcp, 80, 90),
+        (Protocol::Tcp, 85, 86),
+        (Protocol::Tcp, 90, 95),
+        (Protocol::Tcp, 99, 99),
+    ]);
+    assert_eq!(port_matches(&numbers), ["tcp dport { 80-95, 99 } "]);
+}
+
+#[test]
+fn excepts_in_a_set_do_not_overlap() {
+    let peers = block("fd00::/16", &["fd00:1::/64", "fd00:1::/32", "fd00:2::/32", "fd00:2::/32"]);
+    let expected = "ip6 saddr fd00::/16 ip6 saddr != { fd00:1::/32, fd00:2::/32 } ";
+    assert_eq!(peer_matches(&peers, "saddr"), [expected]);
+}
+
+#[test]
+fn no_peers_or_no_ports_let_nothing_through() {
+    let nobody = Allow { peers: addresses(&[]), ports: PortSet::All };
+    let nowhere = Allow { peers: PeerSet::Anyone, ports: ports(&[]) };
+    for void in [nobody, nowhere] {
+        assert_eq!(accepts(&void, Direction::Ingress), Vec::<String>::new());
+    }
+}
