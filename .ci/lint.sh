@@ -1,0 +1,54 @@
+#!/usr/bin/env bash
+# Everything that is checked without running the product: formatting, lints, licences, purity, scripts, alerts.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+cache=${NETPROOF_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/netproof}
+export PATH=$cache/bin:$PATH
+
+say() {
+  echo "== $* (${SECONDS} s)"
+}
+
+# apt PACKAGE COMMAND: installs a Debian package where its command is missing and we may.
+apt() {
+  command -v "$2" >/dev/null && return
+  [[ $(id -u) == 0 ]] && command -v apt-get >/dev/null || {
+    echo "$2 is missing: install $1" >&2
+    exit 1
+  }
+  say "Installing $1"
+  # A server that comes with a package is not to be started.
+  printf '#!/bin/sh\nexit 101\n' >/usr/sbin/policy-rc.d
+  chmod +x /usr/sbin/policy-rc.d
+  apt-get update -qq
+  DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends "$1" >/dev/null
+  rm -f /usr/sbin/policy-rc.d
+}
+
+say "rustfmt"
+cargo fmt --all --check
+say "clippy"
+cargo clippy --locked --workspace --all-targets -- -D warnings
+say "rustdoc"
+RUSTDOCFLAGS='-D warnings' cargo doc --locked --workspace --no-deps --quiet
+say "conformance is pure"
+.ci/pure.sh
+say "shellcheck"
+apt shellcheck shellcheck
+git ls-files '*.sh' .ci/run | xargs shellcheck -x
+say "alerts"
+apt prometheus promtool
+deploy/monitoring/test.sh
+say "cargo-deny"
+if ! command -v cargo-deny >/dev/null; then
+  say "Installing cargo-deny (once)"
+  cargo install --quiet --locked --root "$cache" cargo-deny
+fi
+cargo deny --log-level error check bans licenses sources
+# The advisories' database is fetched; where it cannot be reached, nothing is claimed.
+if ! cargo deny --log-level error fetch db >/dev/null 2>&1; then
+  echo "   advisories not checked: their database cannot be reached from here"
+else
+  cargo deny --log-level error check advisories
+fi
+say "done"

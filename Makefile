@@ -1,0 +1,39 @@
+# The commands of this project. CI calls the same names.
+# Everything expensive is kept outside the checkout, in $(NETPROOF_CACHE).
+
+SHELL := bash
+NETPROOF_CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/netproof
+export NETPROOF_CACHE
+export CARGO_TARGET_DIR ?= $(NETPROOF_CACHE)/target
+
+.PHONY: help demo demo-down test e2e lint bench crds
+
+help:
+	@echo 'make test       unit, property and loopback tests: no cluster, no root, no network'
+	@echo 'make demo       the main job, on a real cluster of its own'
+	@echo 'make demo-down  removes what demo and e2e made (PURGE=1: the cache too)'
+	@echo 'make e2e        tests on that cluster'
+	@echo 'make lint       formatting, clippy, licences, purity, shell scripts, alerts'
+	@echo 'make bench      benchmarks'
+	@echo 'make crds       writes deploy/crds anew from crds/'
+
+test:
+	.ci/test.sh
+
+demo:
+	e2e/demo.sh
+
+demo-down:
+	e2e/cluster/down.sh $(if $(PURGE),--purge)
+
+e2e:
+	e2e/run.sh
+
+lint:
+	.ci/lint.sh
+
+bench:
+	cargo bench -p netproof-probe
+
+crds:
+	cargo run -q -p netproof-crds --example yaml

@@ -1,0 +1,72 @@
+//! The way to the cluster that `e2e/cluster/up.sh` makes, and to no other.
+
+use std::{env, io::Write as _, path::PathBuf, process::Stdio, sync::LazyLock, time::Duration};
+
+use anyhow::{Context, Result, ensure};
+use kube::{
+    Client, Config,
+    config::{KubeConfigOptions, Kubeconfig},
+};
+use tokio::{
+    process::Command,
+    time::{Instant, timeout},
+};
+
+/// A command that takes longer is given up.
+const COMMAND: Duration = Duration::from_secs(30);
+
+/// Where `e2e/cluster/lib.sh` keeps the kubeconfig. What the user's own kubeconfig names is another
+/// cluster, in which nothing is to be killed.
+pub fn kubeconfig() -> PathBuf {
+    let set = |name| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let cache = set("NETPROOF_CACHE").unwrap_or_else(|| {
+        let caches =
+            set("XDG_CACHE_HOME").unwrap_or_else(|| set("HOME").unwrap_or_default().join(".cache"));
+        caches.join("netproof")
+    });
+    cache.join("kubeconfig")
+}
+
+/// A client; one a test, since it lives on the test's own runtime.
+pub async fn client() -> Result<Client> {
+    let path = kubeconfig();
+    let kubeconfig = Kubeconfig::read_from(&path)
+        .with_context(|| format!("no cluster to test on: {}; run make e2e", path.display()))?;
+    let options = KubeConfigOptions::default();
+    let mut config = Config::from_custom_kubeconfig(kubeconfig, &options).await?;
+    config.connect_timeout = Some(Duration::from_secs(5));
+    config.default_retry = false;
+    Ok(Client::try_from(config)?)
+}
+
+/// Runs a command to its end; returns what it wrote.
+pub async fn run(program: &str, args: &[&str]) -> Result<String> {
+    let mut command = Command::new(program);
+    command.args(args).env("KUBECONFIG", kubeconfig()).stdin(Stdio::null()).kill_on_drop(true);
+    let what = || format!("{program} {}", args.join(" "));
+    let output = timeout(COMMAND, command.output()).await.with_context(what)?.with_context(what)?;
+    ensure!(
+        output.status.success(),
+        "{}: {}: {}{}",
+        what(),
+        output.status,
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+/// Says what a test is doing, or a figure that it measured, also when the test succeeds: past the
+/// capture of the test harness, which knows only of `print!`.
+pub fn say(text: impl AsRef<str>) {
+    static START: LazyLock<Instant> = LazyLock::new(Instant::now);
+    let line = format!("\n    {:6.1} s  {}", START.elapsed().as_secs_f32(), text.as_ref());
+    // Nobody listens to stderr: then nobody misses it.
+    drop(std::io::stderr().write_all(line.as_bytes()));
+}
+
+/// A suffix that nothing else on the cluster has.
+pub fn random_suffix() -> String {
+    use std::hash::{BuildHasher as _, RandomState};
+    format!("{:06x}", RandomState::new().hash_one(std::process::id()) & 0xff_ffff)
+}

@@ -1,0 +1,126 @@
+//! Counts the operator's requests to the API server, by verb, exactly and without disturbing them.
+//!
+//! The API server counts requests by the `FlowSchema` that they match. Schemas for the operator's
+//! service account, one a verb, that give its requests the priority that they had anyway, make these
+//! counts the operator's own. Attachments pass no `FlowSchema`; the first of each watch does.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context, Result, ensure};
+use k8s_openapi::api::flowcontrol::v1::FlowSchema;
+use kube::{
+    Api, Client,
+    api::{ListParams, Request},
+};
+use serde_json::json;
+
+use crate::{Home, SOON, Sandbox, eventually, operator};
+
+/// All that the operator has a permission for.
+const VERBS: [&str; 7] = ["get", "list", "watch", "create", "patch", "update", "delete"];
+
+/// What is counted.
+const COUNTER: &str = "apiserver_flowcontrol_dispatched_requests_total{";
+
+/// Where requests go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Place {
+    /// To one namespace.
+    Here,
+    /// To another, to all at once, or to what is in none.
+    Elsewhere,
+}
+
+/// Requests by place and verb.
+pub type Counts = BTreeMap<(Place, &'static str), u64>;
+
+/// Counts from when it was installed.
+pub struct Meter {
+    client: Client,
+    suffix: String,
+}
+
+impl Meter {
+    /// Begins to count; requests to `home` apart from all others.
+    pub async fn install(sandbox: &Sandbox, home: &Home) -> Result<Self> {
+        let meter = Self { client: sandbox.client.clone(), suffix: sandbox.suffix.clone() };
+        for place in [Place::Here, Place::Elsewhere] {
+            for verb in VERBS {
+                sandbox.flow_schema(&meter.schema(place, verb, &home.name)?).await?;
+            }
+        }
+        let api = Api::<FlowSchema>::all(sandbox.client.clone());
+        let last = meter.name(Place::Elsewhere, "delete");
+        eventually("the FlowSchemas are in force", SOON, async || {
+            let schema = api.get(&last).await?;
+            let conditions = schema.status.unwrap_or_default().conditions.unwrap_or_default();
+            let attached = |c: &_| -> bool {
+                let c: &k8s_openapi::api::flowcontrol::v1::FlowSchemaCondition = c;
+                c.type_.as_deref() == Some("Dangling") && c.status.as_deref() == Some("False")
+            };
+            ensure!(conditions.iter().any(attached), "{conditions:?}");
+            Ok(())
+        })
+        .await?;
+        Ok(meter)
+    }
+
+    fn name(&self, place: Place, verb: &str) -> String {
+        let place = match place {
+            Place::Here => "here",
+            Place::Elsewhere => "elsewhere",
+        };
+        format!("netproof-e2e-{}-{place}-{verb}", self.suffix)
+    }
+
+    fn schema(&self, place: Place, verb: &str, home: &str) -> Result<FlowSchema> {
+        let (precedence, namespaces, cluster) = match place {
+            Place::Here => (5000, home, false),
+            Place::Elsewhere => (5001, "*", true),
+        };
+        let account = json!({"namespace": operator::NAMESPACE, "name": operator::NAME});
+        Ok(serde_json::from_value(json!({
+            "metadata": {"name": self.name(place, verb)},
+            "spec": {
+                "matchingPrecedence": precedence,
+                "priorityLevelConfiguration": {"name": "workload-low"},
+                "distinguisherMethod": {"type": "ByUser"},
+                "rules": [{
+                    "subjects": [{"kind": "ServiceAccount", "serviceAccount": account}],
+                    "resourceRules": [{
+                        "verbs": [verb], "apiGroups": ["*"], "resources": ["*"],
+                        "namespaces": [namespaces], "clusterScope": cluster,
+                    }],
+                }],
+            },
+        }))?)
+    }
+
+    /// The counts so far.
+    pub async fn read(&self) -> Result<Counts> {
+        let request = Request::new("/metrics").list(&ListParams::default())?;
+        let text = self.client.request_text(request).await.context("the API server's metrics")?;
+        let mut counts = Counts::new();
+        for place in [Place::Here, Place::Elsewhere] {
+            for verb in VERBS {
+                let label = format!("flow_schema=\"{}\"", self.name(place, verb));
+                let lines = text.lines().filter(|l| l.starts_with(COUNTER) && l.contains(&label));
+                let values = lines.filter_map(|l| l.rsplit(' ').next()?.parse::<u64>().ok());
+                counts.insert((place, verb), values.sum());
+            }
+        }
+        Ok(counts)
+    }
+}
+
+/// What was added to the counts.
+pub fn since(before: &Counts, after: &Counts) -> Counts {
+    after.iter().map(|(key, count)| (*key, count - before[key])).collect()
+}
+
+/// The counts of one place, for people: `patch 4, watch 9`.
+pub fn text(counts: &Counts, place: Place) -> String {
+    let there = counts.iter().filter(|((of, _), count)| *of == place && **count > 0);
+    let words: Vec<String> = there.map(|((_, verb), count)| format!("{verb} {count}")).collect();
+    if words.is_empty() { "none".into() } else { words.join(", ") }
+}

@@ -1,0 +1,92 @@
+//! The operator as it runs on the cluster: its pod, its reports, its figures.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use k8s_openapi::api::{apps::v1::Deployment, core::v1::Pod};
+use kube::{
+    Api, Client, ResourceExt,
+    api::{DeleteParams, ListParams, LogParams, Request},
+};
+
+use crate::{cluster::run, eventually, stand_ins};
+
+/// Where it lives.
+pub const NAMESPACE: &str = "netproof-system";
+
+/// The name of its Deployment, and of its service account.
+pub const NAME: &str = "netproof-operator";
+
+/// The labels of its pods.
+const LABELS: &str = "app.kubernetes.io/name=netproof,app.kubernetes.io/component=operator";
+
+fn pods(client: &Client) -> Api<Pod> {
+    Api::namespaced(client.clone(), NAMESPACE)
+}
+
+/// Its Deployment.
+pub async fn deployment(client: &Client) -> Result<Deployment> {
+    let api = Api::<Deployment>::namespaced(client.clone(), NAMESPACE);
+    api.get(NAME).await.context("the operator's Deployment")
+}
+
+/// Removes its Deployment, as uninstalling does.
+pub async fn remove(client: &Client) -> Result<()> {
+    let api = Api::<Deployment>::namespaced(client.clone(), NAMESPACE);
+    api.delete(NAME, &DeleteParams::background()).await.context("removing the operator")?;
+    Ok(())
+}
+
+/// Its one pod that is not going.
+pub async fn pod(client: &Client) -> Result<Pod> {
+    let mut found = pods(client).list(&ListParams::default().labels(LABELS)).await?.items;
+    found.retain(|pod| pod.metadata.deletion_timestamp.is_none());
+    ensure!(found.len() == 1, "the operator's pods: {}", stand_ins::texts(&found));
+    Ok(found.remove(0))
+}
+
+/// Waits until its one pod is another than `killed`, whether or not it is ready.
+pub async fn succeeded(client: &Client, killed: &str, patience: Duration) -> Result<Pod> {
+    eventually("the operator has a successor", patience, async || {
+        let pod = pod(client).await?;
+        ensure!(pod.uid().as_deref() != Some(killed), "{}", stand_ins::text(&pod));
+        Ok(pod)
+    })
+    .await
+}
+
+/// Waits until it is ready; returns its pod.
+pub async fn ready(client: &Client, patience: Duration) -> Result<Pod> {
+    eventually("the operator is ready", patience, async || {
+        let pod = pod(client).await?;
+        ensure!(stand_ins::ready(&pod), "{}", stand_ins::text(&pod));
+        Ok(pod)
+    })
+    .await
+}
+
+/// What it reports of each flow of a test: `from to port expected verdict`, sorted.
+pub async fn flows(namespace: &str, test: &str) -> Result<Vec<String>> {
+    let deployment = format!("deployment/{NAME}");
+    let exec = ["-n", NAMESPACE, "exec", &deployment, "--", "/netproof"];
+    let report = ["flows", "-n", namespace, test];
+    let text = run("kubectl", &[&exec[..], &report[..]].concat()).await?;
+    let mut flows: Vec<String> = text.lines().map(str::to_owned).collect();
+    flows.sort_unstable();
+    Ok(flows)
+}
+
+/// What Prometheus would be told, by way of the API server.
+pub async fn metrics(client: &Client) -> Result<String> {
+    let pod = pod(client).await?;
+    let request = Request::new(format!("/api/v1/namespaces/{NAMESPACE}/pods"))
+        .get_subresource("proxy/metrics", &format!("{}:8080", pod.name_any()))?;
+    client.request_text(request).await.context("the operator's metrics")
+}
+
+/// The last lines that it wrote.
+pub async fn log_tail(client: &Client, lines: i64) -> Result<String> {
+    let pod = pod(client).await?;
+    let params = LogParams { tail_lines: Some(lines), ..LogParams::default() };
+    Ok(pods(client).logs(&pod.name_any(), &params).await?)
+}

@@ -1,0 +1,211 @@
+//! A place of a test's own on the cluster, of which nothing is left when the test has ended, however
+//! it has ended.
+
+use std::{
+    panic::{AssertUnwindSafe, resume_unwind},
+    sync::Mutex,
+    time::Duration,
+};
+
+use anyhow::{Context, Result, bail};
+use futures::FutureExt;
+use k8s_openapi::api::{apps::v1::Deployment, core::v1::Namespace, flowcontrol::v1::FlowSchema};
+use kube::{
+    Api, Client, Resource,
+    api::{DeleteParams, PostParams},
+};
+use serde_json::json;
+use tokio::time::timeout;
+
+use crate::{
+    MINUTE, cluster,
+    eventually::eventually,
+    home::{self, Home},
+    operator,
+};
+
+/// No test takes longer.
+const LONGEST: Duration = Duration::from_secs(420);
+
+/// What a test has made outside namespaces of its own, and its namespaces.
+pub struct Sandbox {
+    /// The way to the cluster.
+    pub client: Client,
+    /// Part of the names of all that the test makes.
+    pub suffix: String,
+    made: Mutex<Vec<Made>>,
+}
+
+/// What is to be undone.
+enum Made {
+    Namespace(String),
+    FlowSchema(String),
+    /// This is to be there again.
+    Removed(Box<Deployment>),
+}
+
+/// Runs a test in a sandbox. When it fails, what is there is shown before it is removed.
+pub async fn sandbox(body: impl AsyncFnOnce(&Sandbox) -> Result<()>) {
+    let client = cluster::client().await.expect("a client");
+    let sandbox = Sandbox { client, suffix: cluster::random_suffix(), made: Mutex::default() };
+    let body = AssertUnwindSafe(timeout(LONGEST, body(&sandbox)));
+    let outcome = body.catch_unwind().await;
+    if !matches!(outcome, Ok(Ok(Ok(())))) {
+        cluster::say(sandbox.describe().await);
+    }
+    let cleaned = sandbox.clean().await;
+    match outcome {
+        Err(panic) => resume_unwind(panic),
+        Ok(Err(_)) => panic!("the test took longer than {} s", LONGEST.as_secs()),
+        Ok(Ok(Err(error))) => panic!("{error:?}"),
+        Ok(Ok(Ok(()))) => cleaned.expect("what the test made can be removed"),
+    }
+}
+
+impl Sandbox {
+    /// A namespace of the test's own, with these labels.
+    pub async fn namespace(&self, word: &str, labels: &[(&str, &str)]) -> Result<Home> {
+        let name = format!("e2e-{word}-{}", self.suffix);
+        let labels: serde_json::Map<String, serde_json::Value> =
+            labels.iter().map(|(key, value)| ((*key).to_owned(), json!(value))).collect();
+        let namespace: Namespace =
+            serde_json::from_value(json!({"metadata": {"name": name, "labels": labels}}))?;
+        self.note(Made::Namespace(name.clone()));
+        Api::all(self.client.clone())
+            .create(&PostParams::default(), &namespace)
+            .await
+            .with_context(|| format!("namespace {name}"))?;
+        Ok(Home { client: self.client.clone(), name })
+    }
+
+    /// Sorts requests for the meter.
+    pub async fn flow_schema(&self, schema: &FlowSchema) -> Result<()> {
+        self.note(Made::FlowSchema(schema.metadata.name.clone().unwrap_or_default()));
+        let api = Api::<FlowSchema>::all(self.client.clone());
+        api.create(&PostParams::default(), schema).await.context("FlowSchema")?;
+        Ok(())
+    }
+
+    /// From now on the operator's Deployment may be removed: it is put back at the end.
+    pub async fn save_operator(&self) -> Result<()> {
+        let mut saved = operator::deployment(&self.client).await?;
+        // It is to be made anew, not to be that very object.
+        saved.status = None;
+        saved.metadata.uid = None;
+        saved.metadata.resource_version = None;
+        saved.metadata.creation_timestamp = None;
+        saved.metadata.managed_fields = None;
+        self.note(Made::Removed(Box::new(saved)));
+        Ok(())
+    }
+
+    /// Puts back what was saved.
+    pub async fn restore_operator(&self) -> Result<()> {
+        let saved: Vec<Deployment> = {
+            let made = self.made.lock().expect("no holder of this lock can panic");
+            made.iter().filter_map(Made::deployment).cloned().collect()
+        };
+        for deployment in &saved {
+            restore(&self.client, deployment).await?;
+        }
+        Ok(())
+    }
+
+    fn note(&self, made: Made) {
+        self.made.lock().expect("no holder of this lock can panic").push(made);
+    }
+
+    fn homes(&self) -> Vec<Home> {
+        let made = self.made.lock().expect("no holder of this lock can panic");
+        let names = made.iter().filter_map(|made| match made {
+            Made::Namespace(name) => Some(name.clone()),
+            Made::FlowSchema(_) | Made::Removed(_) => None,
+        });
+        names.map(|name| Home { client: self.client.clone(), name }).collect()
+    }
+
+    async fn describe(&self) -> String {
+        let mut text = String::from("What is there:");
+        for home in self.homes() {
+            text.push_str(&home::describe(&home).await);
+        }
+        text.push_str("\n  The operator's last lines:\n");
+        text.push_str(&operator::log_tail(&self.client, 40).await.unwrap_or_default());
+        text
+    }
+
+    /// Removes, by name, what the test has made.
+    async fn clean(&self) -> Result<()> {
+        let made =
+            std::mem::take(&mut *self.made.lock().expect("no holder of this lock can panic"));
+        let mut troubles = Vec::new();
+        for thing in made.iter().rev() {
+            let undone = match thing {
+                Made::Namespace(name) => remove::<Namespace>(&self.client, name).await,
+                Made::FlowSchema(name) => remove::<FlowSchema>(&self.client, name).await,
+                Made::Removed(deployment) => restore(&self.client, deployment).await,
+            };
+            troubles.extend(undone.err());
+        }
+        for thing in &made {
+            if let Made::Namespace(name) = thing {
+                let gone = gone::<Namespace>(&self.client, name, MINUTE).await;
+                troubles.extend(gone.err());
+            }
+        }
+        if troubles.is_empty() {
+            return Ok(());
+        }
+        bail!("not everything was removed: {troubles:#?}")
+    }
+}
+
+impl Made {
+    fn deployment(&self) -> Option<&Deployment> {
+        match self {
+            Self::Removed(deployment) => Some(deployment),
+            Self::Namespace(_) | Self::FlowSchema(_) => None,
+        }
+    }
+}
+
+async fn restore(client: &Client, saved: &Deployment) -> Result<()> {
+    let api = Api::<Deployment>::namespaced(client.clone(), operator::NAMESPACE);
+    match api.create(&PostParams::default(), saved).await {
+        Ok(_) => {}
+        Err(kube::Error::Api(error)) if error.code == 409 => {}
+        Err(error) => return Err(error).context("the operator's Deployment"),
+    }
+    operator::ready(client, 2 * MINUTE).await.map(drop)
+}
+
+async fn remove<K>(client: &Client, name: &str) -> Result<()>
+where
+    K: Resource<Scope = kube::core::ClusterResourceScope, DynamicType = ()>
+        + Clone
+        + std::fmt::Debug
+        + serde::de::DeserializeOwned,
+{
+    match Api::<K>::all(client.clone()).delete(name, &DeleteParams::background()).await {
+        Ok(_) => Ok(()),
+        Err(kube::Error::Api(error)) if error.code == 404 || error.code == 409 => Ok(()),
+        Err(error) => Err(error).with_context(|| format!("removing {name}")),
+    }
+}
+
+/// Waits until an object of the cluster is gone.
+pub async fn gone<K>(client: &Client, name: &str, patience: Duration) -> Result<()>
+where
+    K: Resource<Scope = kube::core::ClusterResourceScope, DynamicType = ()>
+        + Clone
+        + std::fmt::Debug
+        + serde::de::DeserializeOwned,
+{
+    let api = Api::<K>::all(client.clone());
+    let what = format!("{} {name} is gone", K::kind(&()));
+    eventually(&what, patience, async || match api.get_opt(name).await? {
+        None => Ok(()),
+        Some(object) => bail!("{object:?}"),
+    })
+    .await
+}

@@ -1,0 +1,82 @@
+//! Reads the status of a `ConnectivityTest`.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use netproof_crds::{
+    ConditionStatus, ConditionType, ConnectivityTest, FindingVerdict, FlowSummary,
+};
+
+/// What a test says of one matter; none if it says nothing of its present spec.
+pub fn condition(test: &ConnectivityTest, type_: ConditionType) -> Option<&Condition> {
+    let conditions = test.status.as_ref()?.conditions.iter();
+    conditions
+        .filter(|condition| condition.observed_generation == test.metadata.generation)
+        .find(|condition| condition.type_ == type_.as_str())
+}
+
+/// Whether a condition has this status.
+pub fn is(test: &ConnectivityTest, type_: ConditionType, status: ConditionStatus) -> bool {
+    condition(test, type_).is_some_and(|condition| condition.status == status.as_str())
+}
+
+/// Whether every flow that is decided is as the policies say.
+pub fn conformant(test: &ConnectivityTest) -> bool {
+    is(test, ConditionType::Conformant, ConditionStatus::True)
+}
+
+/// The counts of flows; all 0 if there are none.
+pub fn summary(test: &ConnectivityTest) -> FlowSummary {
+    test.status.as_ref().and_then(|status| status.summary).unwrap_or_default()
+}
+
+/// Whether it says of any flow that the network is wrong about it, by whichever of its means.
+pub fn accuses(test: &ConnectivityTest) -> bool {
+    let summary = summary(test);
+    let findings = test.status.iter().flat_map(|status| &status.findings);
+    summary.leaks > 0
+        || summary.blocked > 0
+        || is(test, ConditionType::Conformant, ConditionStatus::False)
+        || findings.into_iter().any(|finding| match finding.verdict {
+            FindingVerdict::Leak | FindingVerdict::Blocked => true,
+            FindingVerdict::Inconclusive => false,
+        })
+}
+
+/// The whole status on a few lines.
+pub fn text(test: &ConnectivityTest) -> String {
+    let Some(status) = &test.status else { return "no status".into() };
+    let mut words = vec![format!(
+        "generation {} of {}:",
+        status.observed_generation.unwrap_or_default(),
+        test.metadata.generation.unwrap_or_default()
+    )];
+    for condition in &status.conditions {
+        words.push(format!("{}={}({})", condition.type_, condition.status, condition.reason));
+    }
+    if let Some(FlowSummary {
+        flows,
+        conforms,
+        leaks,
+        blocked,
+        settling,
+        unspecified,
+        inconclusive,
+    }) = status.summary
+    {
+        words.push(format!(
+            "{flows} flows: {conforms} conform, {leaks} leak, {blocked} blocked, {settling} settling, {unspecified} unspecified, {inconclusive} inconclusive"
+        ));
+    }
+    if let Some(probes) = status.probes {
+        words.push(format!("{} of {} probes", probes.attached, probes.wanted));
+    }
+    if let Some(round) = &status.last_round {
+        words.push(format!("last round {}", round.time.0));
+    }
+    let mut lines = vec![words.join(" ")];
+    let not_true = |condition: &&Condition| condition.status != ConditionStatus::True.as_str();
+    let conditions = status.conditions.iter().filter(not_true);
+    lines.extend(conditions.map(|said| format!("{}: {}", said.type_, said.message)));
+    let findings = status.findings.iter();
+    lines.extend(findings.map(|finding| format!("{:?}: {}", finding.verdict, finding.message)));
+    lines.join("\n        ")
+}

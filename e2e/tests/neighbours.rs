@@ -1,0 +1,230 @@
+//! Stand-ins disturb nobody: neither Services nor ReplicaSets nor disruption budgets take them for
+//! the workload that they stand in for.
+
+use std::collections::BTreeSet;
+
+use k8s_openapi::api::{
+    apps::v1::{Deployment, ReplicaSet},
+    core::v1::{Pod, Service},
+    discovery::v1::EndpointSlice,
+    policy::v1::PodDisruptionBudget,
+};
+use kube::{ResourceExt, api::ListParams};
+use netproof_e2e::{
+    Home, MINUTE, Result, SOON, Test, Witness, ensure, eventually,
+    examples::{connectivity_test, deployment, yaml},
+    sandbox, say, stand_ins,
+};
+use serde_json::json;
+
+/// A stand-in on each node for the Deployment, and two more with just its labels.
+const LIKE_THE_SERVER: &str = "
+interval: 2s
+settle: 3s
+placement: {spread: EveryNode}
+endpoints:
+- {name: server, standIn: {like: {kind: Deployment, name: server}}}
+- {name: twin, standIn: {labels: {app: server}, ports: [{name: http, port: 8080}]}}
+";
+
+/// The Deployment, and a test with four stand-ins for it.
+async fn with_stand_ins(home: &Home) -> Result<Test> {
+    let test = home.test(&connectivity_test("like", LIKE_THE_SERVER)).await?;
+    test.conforms(2 * MINUTE).await?;
+    let pods = test.stand_ins().await?;
+    ensure!(pods.len() == 4, "{}", stand_ins::texts(&pods));
+    for pod in &pods {
+        let app = pod.labels().get("app").map(String::as_str);
+        ensure!(app == Some("server") && !stand_ins::ready(pod), "{}", stand_ins::text(pod));
+    }
+    Ok(test)
+}
+
+/// The pods of the Deployment are these many, and all are ready; returns them.
+async fn real_pods(home: &Home, count: usize) -> Result<Vec<Pod>> {
+    eventually(&format!("{count} real pods are ready"), MINUTE, async || {
+        let mut pods = home.pods().await?;
+        pods.retain(|pod| !stand_ins::is(pod));
+        let fine = pods.len() == count && pods.iter().all(stand_ins::ready);
+        ensure!(fine, "{}", stand_ins::texts(&pods));
+        Ok(pods)
+    })
+    .await
+}
+
+async fn scale(home: &Home, replicas: i32) -> Result<()> {
+    home.patch::<Deployment>("server", &json!({"spec": {"replicas": replicas}})).await.map(drop)
+}
+
+/// The addresses to which a Service's traffic goes.
+fn routed(slices: &[EndpointSlice]) -> BTreeSet<&str> {
+    let endpoints = slices.iter().flat_map(|slice| &slice.endpoints);
+    // As the API has it, an endpoint that says nothing of itself is ready.
+    let ready = endpoints.filter(|endpoint| {
+        let said = endpoint.conditions.as_ref();
+        said.is_none_or(|said| said.ready != Some(false) || said.serving != Some(false))
+    });
+    ready.flat_map(|endpoint| endpoint.addresses.iter().map(String::as_str)).collect()
+}
+
+fn addresses(pods: &[Pod]) -> BTreeSet<&str> {
+    pods.iter().filter_map(|pod| pod.status.as_ref()?.pod_ip.as_deref()).collect()
+}
+
+async fn routes_only_to(home: &Home, pods: &[Pod]) -> Result<()> {
+    eventually("the Service's endpoints are the real pods", SOON, async || {
+        let slices = home.api::<EndpointSlice>().list(&ListParams::default()).await?.items;
+        let (routed, real) = (routed(&slices), addresses(pods));
+        ensure!(routed == real, "routed to {routed:?}, real pods at {real:?}");
+        Ok(())
+    })
+    .await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_service_keeps_only_its_real_endpoints() {
+    sandbox(async |sandbox| {
+        let home = sandbox.namespace("service", &[]).await?;
+        home.create(&deployment("server", 2)).await?;
+        home.create(&yaml::<Service>(
+            "
+            metadata: {name: server}
+            spec: {selector: {app: server}, ports: [{port: 8080, targetPort: http}]}
+            ",
+        ))
+        .await?;
+        let real = real_pods(&home, 2).await?;
+        routes_only_to(&home, &real).await?;
+        let all = home.api::<EndpointSlice>();
+        let slices = Witness::start(all.clone(), None, |s| format!("{:?}", s.endpoints)).await?;
+
+        let test = with_stand_ins(&home).await?;
+        let mut pods = test.stand_ins().await?;
+        // The slices know of them, which shows that they were looked at, and call them not ready.
+        eventually("the slices list the stand-ins", SOON, async || {
+            let slices = all.list(&ListParams::default()).await?.items;
+            let listed: BTreeSet<&str> = slices
+                .iter()
+                .flat_map(|slice| &slice.endpoints)
+                .flat_map(|endpoint| endpoint.addresses.iter().map(String::as_str))
+                .collect();
+            ensure!(addresses(&pods).is_subset(&listed), "listed {listed:?}");
+            Ok(())
+        })
+        .await?;
+        routes_only_to(&home, &real).await?;
+        let stands_in = |address: &&str| addresses(&pods).contains(address);
+        slices.never("traffic to a stand-in", |sight| {
+            let slice = std::slice::from_ref(&*sight.object);
+            !sight.gone && routed(slice).iter().any(|address| stands_in(address))
+        })?;
+        test.delete().await?;
+        test.leaves_nothing(SOON).await?;
+        pods.clear();
+        routes_only_to(&home, &real).await
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_replica_set_keeps_its_own_pods_and_their_number() {
+    sandbox(async |sandbox| {
+        let home = sandbox.namespace("replicas", &[]).await?;
+        home.create(&deployment("server", 2)).await?;
+        let real = real_pods(&home, 2).await?;
+        let test = with_stand_ins(&home).await?;
+        let stand_ins_before = stand_ins::uids(&test.stand_ins().await?);
+
+        let still = real_pods(&home, 2).await?;
+        ensure!(stand_ins::uids(&still) == stand_ins::uids(&real), "other pods: {still:#?}");
+        for replicas in [3, 1, 2] {
+            scale(&home, i32::try_from(replicas)?).await?;
+            let pods = real_pods(&home, replicas).await?;
+            say(format!("scaled to {replicas}: {} pods of its own", pods.len()));
+            eventually("the ReplicaSet counts its own", SOON, async || {
+                let sets = home.api::<ReplicaSet>().list(&ListParams::default()).await?.items;
+                let counts: Vec<_> =
+                    sets.iter().filter_map(|set| Some(set.status.as_ref()?.replicas)).collect();
+                ensure!(counts == [i32::try_from(replicas)?], "ReplicaSets with {counts:?}");
+                Ok(())
+            })
+            .await?;
+        }
+        let pods = test.stand_ins().await?;
+        ensure!(stand_ins::uids(&pods) == stand_ins_before, "others: {}", stand_ins::texts(&pods));
+        for pod in &pods {
+            let owners: Vec<_> = pod.owner_references().iter().map(|o| o.kind.as_str()).collect();
+            ensure!(owners == ["StandInSet"], "{} owned by {owners:?}", stand_ins::text(pod));
+        }
+        test.conforms(MINUTE).await?;
+        Ok(())
+    })
+    .await;
+}
+
+/// What a budget says: allowed, expected, healthy, desired.
+fn arithmetic(budget: &PodDisruptionBudget) -> Option<[i32; 4]> {
+    let said = budget.status.as_ref()?;
+    let failed = said.conditions.iter().flatten().any(|c| c.reason == "SyncFailed");
+    (!failed).then_some([
+        said.disruptions_allowed,
+        said.expected_pods,
+        said.current_healthy,
+        said.desired_healthy,
+    ])
+}
+
+fn budget_text(budget: &PodDisruptionBudget) -> String {
+    let conditions = budget.status.as_ref().and_then(|status| status.conditions.as_ref());
+    format!("{} {:?} {conditions:?}", budget.name_any(), arithmetic(budget))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_disruption_budget_allows_what_it_allowed_without_stand_ins() {
+    sandbox(async |sandbox| {
+        let home = sandbox.namespace("budget", &[]).await?;
+        home.create(&deployment("server", 4)).await?;
+        let budgets = [
+            ("at-least-3", json!({"minAvailable": 3}), [1, 4, 4, 3], [2, 5, 5, 3]),
+            ("at-least-half", json!({"minAvailable": "50%"}), [2, 4, 4, 2], [2, 5, 5, 3]),
+            ("at-most-2", json!({"maxUnavailable": 2}), [2, 4, 4, 2], [2, 5, 5, 3]),
+            ("at-most-quarter", json!({"maxUnavailable": "25%"}), [1, 4, 4, 3], [2, 5, 5, 3]),
+        ];
+        for (name, spec, ..) in &budgets {
+            let mut spec = spec.clone();
+            spec["selector"] = json!({"matchLabels": {"app": "server"}});
+            let budget = json!({"metadata": {"name": name}, "spec": spec});
+            home.create::<PodDisruptionBudget>(&serde_json::from_value(budget)?).await?;
+        }
+        let say_just = async |four: bool| -> Result<()> {
+            for (name, _, of_four, of_five) in &budgets {
+                let wanted = if four { of_four } else { of_five };
+                eventually(&format!("{name}: {wanted:?}"), MINUTE, async || {
+                    let budget = home.api::<PodDisruptionBudget>().get(name).await?;
+                    ensure!(arithmetic(&budget) == Some(*wanted), "{}", budget_text(&budget));
+                    Ok(())
+                })
+                .await?;
+            }
+            Ok(())
+        };
+        real_pods(&home, 4).await?;
+        say_just(true).await?;
+        let witness = Witness::start(home.api(), None, budget_text).await?;
+        let test = with_stand_ins(&home).await?;
+        say_just(true).await?;
+        witness.never("other arithmetic", |sight| {
+            let mut all = budgets.iter();
+            all.any(|(name, _, four, _)| {
+                sight.object.name_any() == *name && arithmetic(&sight.object) != Some(*four)
+            })
+        })?;
+        // A fifth makes the controller count anew, certainly after it has seen the stand-ins.
+        scale(&home, 5).await?;
+        real_pods(&home, 5).await?;
+        say_just(false).await?;
+        test.conforms(MINUTE).await?;
+        Ok(())
+    })
+    .await;
+}
