@@ -39,9 +39,8 @@ impl Latencies {
         let kept = |test: &ConnectivityTest| expects(test) && status::conformant(test);
         let written = Instant::now();
         change.await?;
-        let expected = witness.first(written, &format!("{what}: expected"), FOLLOWED, expects);
-        let expected = expected.await?.at - written;
-        let kept = witness.first(written, &format!("{what}: kept"), FOLLOWED, kept).await?;
+        let expected = witness.first(written, what, FOLLOWED, expects).await?.at - written;
+        let kept = witness.first(written, what, FOLLOWED, kept).await?;
         let kept = kept.at - written;
         say(format!(
             "{what}: expected after {:.2} s, conformant after {:.2} s",

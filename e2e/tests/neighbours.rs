@@ -1,4 +1,4 @@
-//! Stand-ins disturb nobody: neither Services nor ReplicaSets nor disruption budgets take them for
+//! Stand-ins disturb nobody: neither Services nor `ReplicaSets` nor disruption budgets take them for
 //! the workload that they stand in for.
 
 use std::collections::BTreeSet;
@@ -113,10 +113,10 @@ async fn a_service_keeps_only_its_real_endpoints() {
         })
         .await?;
         routes_only_to(&home, &real).await?;
-        let stands_in = |address: &&str| addresses(&pods).contains(address);
+        let stands_in = |address: &str| addresses(&pods).contains(address);
         slices.never("traffic to a stand-in", |sight| {
             let slice = std::slice::from_ref(&*sight.object);
-            !sight.gone && routed(slice).iter().any(|address| stands_in(address))
+            !sight.gone && routed(slice).into_iter().any(&stands_in)
         })?;
         test.delete().await?;
         test.leaves_nothing(SOON).await?;

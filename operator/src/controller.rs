@@ -90,7 +90,7 @@ impl Context {
         let (sender, receiver) = watch::channel(Arc::new(assignment));
         let created = test.creation_timestamp().map(|time| time.0);
         let before = test.status.clone().unwrap_or_default();
-        let span = info_span!("test", test = %name);
+        let span = info_span!(parent: None, "test", test = %name);
         let uid = reference.uid.clone();
         let tester = Tester::new(reference, created, before, Arc::clone(&self.shared), receiver);
         let task = tokio::spawn(tester.run().instrument(span));

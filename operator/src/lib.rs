@@ -31,6 +31,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use k8s_openapi::jiff::{SignedDuration, Timestamp};
+
 /// The name under which fields are owned in server-side apply.
 pub(crate) const FIELD_MANAGER: &str = "netproof-operator";
 
@@ -47,7 +49,18 @@ pub(crate) fn nonce() -> String {
 /// The monotonic time that ledgers count in. It begins a year before the program did, so that what
 /// is older than the program has a time as well.
 pub(crate) fn uptime() -> Duration {
-    static START: LazyLock<Instant> = LazyLock::new(Instant::now);
-    const YEAR: Duration = Duration::from_secs(365 * 24 * 3600);
-    YEAR + START.elapsed()
+    YEAR + START.0.elapsed()
 }
+
+/// The time of day of a moment that a ledger has, the same each time it is asked for.
+pub(crate) fn time_of_day(moment: Duration) -> Timestamp {
+    let since_start = SignedDuration::try_from(moment).unwrap_or_default()
+        - SignedDuration::try_from(YEAR).unwrap_or_default();
+    let time = START.1.checked_add(since_start).unwrap_or(START.1);
+    Timestamp::from_second(time.as_second()).unwrap_or(time)
+}
+
+const YEAR: Duration = Duration::from_secs(365 * 24 * 3600);
+
+/// When the program began, by both clocks.
+static START: LazyLock<(Instant, Timestamp)> = LazyLock::new(|| (Instant::now(), Timestamp::now()));

@@ -1,6 +1,6 @@
 //! The binary: parses the command line, sets logging up, runs, and maps errors to exit codes.
 
-use std::process::ExitCode;
+use std::{io::IsTerminal, process::ExitCode};
 
 use clap::Parser;
 use netproof::{
@@ -16,7 +16,11 @@ async fn main() -> ExitCode {
     let result = match cli.command {
         Command::Operator(args) => {
             let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| "info".into());
-            tracing_subscriber::fmt().with_env_filter(filter).with_target(false).init();
+            tracing_subscriber::fmt()
+                .with_env_filter(filter)
+                .with_target(false)
+                .with_ansi(std::io::stdout().is_terminal())
+                .init();
             run::operator(args).await
         }
         Command::Matrix(args) => report("matrix", args).await,

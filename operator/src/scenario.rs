@@ -145,6 +145,10 @@ fn kind_of(endpoint: &Endpoint) -> Result<EndpointKind<'_>, Problem> {
 /// Whether a test of `home` may place stand-ins in this namespace.
 fn admitted(namespace: &str, home: &str, endpoint: &str, world: &World) -> Result<(), Problem> {
     let Some(state) = world.namespace(namespace) else {
+        if namespace == home {
+            let message = format!("namespace {home} is not known yet");
+            return Err(Problem::new(Reason::SnapshotIncomplete, message));
+        }
         let message = format!("endpoint {endpoint}: there is no namespace {namespace}");
         return Err(Problem::new(Reason::NamespaceNotFound, message));
     };

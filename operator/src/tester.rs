@@ -30,7 +30,7 @@ use crate::{
     reports::Reports,
     scenario::{Problem, Scenario},
     status::{Detail, Phase, View},
-    uptime,
+    time_of_day, uptime,
     world::World,
 };
 
@@ -86,6 +86,8 @@ pub struct Tester {
     probes: BTreeMap<PodId, Probe>,
     /// Which pod each actor was last seen as.
     known: BTreeMap<Actor, PodId>,
+    /// Whose probes spoke when last asked.
+    speaking: BTreeSet<Actor>,
     ledger: Ledger,
     next_round: Instant,
     /// The last round over all flows in which every probe spoke.
@@ -118,6 +120,7 @@ impl Tester {
             turned: watch::Sender::new(()),
             probes: BTreeMap::new(),
             known: BTreeMap::new(),
+            speaking: BTreeSet::new(),
             ledger: Ledger::new(patience),
             next_round: Instant::now(),
             last_round: None,
@@ -156,7 +159,7 @@ impl Tester {
             }
         };
         self.ledger.set_patience(scenario.patience);
-        let newcomers = self.keep_probes(&assignment.stand_ins);
+        self.keep_probes(&assignment.stand_ins);
         let prediction = predict(scenario, &assignment.stand_ins, &world);
         let changed = self.ledger.expect(prediction.expected.clone(), uptime());
         if !changed.is_empty() {
@@ -164,10 +167,9 @@ impl Tester {
         }
         let now = Instant::now();
         let blind = world.blindness(now.into_std());
-        let speaking = self.sessions(&assignment.stand_ins);
-        if blind.is_none() && speaking.values().any(Result::is_ok) {
-            let whole = now >= self.next_round || newcomers;
-            if whole {
+        let newcomers = self.note_speaking(&assignment.stand_ins);
+        if blind.is_none() && !self.speaking.is_empty() {
+            if now >= self.next_round || newcomers {
                 self.next_round = now + scenario.interval;
                 self.round(&assignment, scenario, Scope::All, BTreeSet::new()).await;
             } else {
@@ -189,6 +191,7 @@ impl Tester {
     async fn rest(&mut self, assignment: &Assignment, phase: Phase) -> Instant {
         self.probes.clear();
         self.known.clear();
+        self.speaking.clear();
         self.ledger.expect(Matrix::default(), uptime());
         self.last_round = None;
         self.next_round = Instant::now();
@@ -213,8 +216,18 @@ impl Tester {
         wake
     }
 
-    /// Talks to the probes that run, and to no others. Returns whether one of them is new.
-    fn keep_probes(&mut self, stand_ins: &[StandIn]) -> bool {
+    /// Notes whose probes speak; returns whether one of them did not before.
+    fn note_speaking(&mut self, stand_ins: &[StandIn]) -> bool {
+        let sessions = self.sessions(stand_ins);
+        let speaking: BTreeSet<Actor> =
+            sessions.into_iter().filter(|(_, s)| s.is_ok()).map(|(actor, _)| actor).collect();
+        let newcomers = !speaking.is_subset(&self.speaking);
+        self.speaking = speaking;
+        newcomers
+    }
+
+    /// Talks to the probes that run, and to no others.
+    fn keep_probes(&mut self, stand_ins: &[StandIn]) {
         let mut running = BTreeMap::new();
         for stand_in in stand_ins {
             if let Some((name, pod)) = stand_in.running() {
@@ -227,7 +240,6 @@ impl Tester {
             }
         }
         self.probes.retain(|id, _| running.values().any(|(other, _)| other == id));
-        let mut newcomers = false;
         for (actor, (id, started)) in running {
             if !self.probes.contains_key(&id) {
                 let streaming = self.shared.streaming.clone();
@@ -235,14 +247,12 @@ impl Tester {
                 self.probes.insert(id.clone(), probe);
             }
             if self.known.get(&actor) != Some(&id) {
-                newcomers = true;
                 let age = started.map_or(0, |at| Timestamp::now().as_second() - at.as_second());
                 let age = Duration::from_secs(u64::try_from(age).unwrap_or(0));
                 self.ledger.born(&actor, uptime().saturating_sub(age), uptime());
                 self.known.insert(actor, id);
             }
         }
-        newcomers
     }
 
     fn sessions(&self, stand_ins: &[StandIn]) -> Sessions {
@@ -498,13 +508,11 @@ impl Tester {
                 let places =
                     [&cell.from, &cell.to].map(|a| place(a, scenario, &assignment.stand_ins));
                 let sentence = sentence(cell, &line, [&places[0], &places[1]], policies.clone());
-                let age = up.saturating_sub(record.since).as_secs();
-                let since = Timestamp::now() - Duration::from_secs(age);
                 let detail = Detail {
                     line,
                     sentence,
                     places,
-                    since: Timestamp::from_second(since.as_second()).unwrap_or(since),
+                    since: time_of_day(record.since),
                     agreeing: record.agreeing(),
                     intents: scenario.flows.get(cell).cloned().unwrap_or_default(),
                 };

@@ -75,7 +75,7 @@ node_image() {
   local context=$work/context
   rm -rf "$context"
   mkdir -p "$context"
-  docker import "$root" netproof-e2e/base
+  docker import --change 'LABEL netproof-e2e=yes' "$root" netproof-e2e/base
 
   ln "$pause" "$context/pause"
   ln "$coredns"/* "$programs"/* "$context/"
@@ -118,6 +118,7 @@ tidy() {
   docker image rm netproof-e2e/empty-node netproof-e2e/base \
     netproof-e2e/pause netproof-e2e/etcd netproof-e2e/coredns netproof-e2e/kubernetes
   docker image ls --format '{{.Repository}}:{{.Tag}}' netproof-e2e/node | grep -vxF "$image" | xargs -r docker image rm || true
+  docker image prune -f --filter label=netproof-e2e
   find "$parts" -mindepth 1 -maxdepth 1 -mtime +30 -exec rm -rf {} +
 }
 

@@ -18,8 +18,12 @@ use tokio::time::Instant;
 
 use super::session::{Session, SessionError, unexpected};
 
-/// Attempts that one round has under way at a time, so that its traffic stays a trickle.
-const CONCURRENCY: usize = 64;
+/// Attempts that one probe has under way at a time: far fewer than it takes, since one that has
+/// its hands full reads no heartbeat either.
+const PER_PROBE: usize = 32;
+
+/// Probes that attempt at a time, so that a round's traffic stays bounded.
+const PROBES: usize = 8;
 
 /// What a probe and its stream may add to the time of one attempt.
 const SLACK: Duration = Duration::from_secs(2);
@@ -80,18 +84,16 @@ pub async fn run(
         .map(|flow| &flow.cell.to)
         .collect();
     let before = check_listeners(&receivers, sessions).await;
-    let attempts: Vec<_> = asked
-        .iter()
-        .map(|flow| async move {
-            let outcome = match sessions.get(&flow.cell.from) {
-                Some(Ok(session)) => Ok(attempt(flow, session, timeout).await),
-                Some(Err(why)) => Err(why.clone()),
-                None => Err("there is no stand-in".to_owned()),
-            };
-            (flow, outcome)
-        })
+    let mut by_sender: BTreeMap<&Actor, Vec<&Asked>> = BTreeMap::new();
+    for flow in asked {
+        by_sender.entry(&flow.cell.from).or_default().push(flow);
+    }
+    let senders: Vec<_> = by_sender
+        .into_iter()
+        .map(|(sender, flows)| attempt_all(flows, sessions.get(sender), timeout))
         .collect();
-    let outcomes: Vec<_> = stream::iter(attempts).buffer_unordered(CONCURRENCY).collect().await;
+    let outcomes: Vec<Vec<_>> = stream::iter(senders).buffer_unordered(PROBES).collect().await;
+    let outcomes: Vec<_> = outcomes.into_iter().flatten().collect();
     let after = check_listeners(&receivers, sessions).await;
     for (flow, outcome) in &outcomes {
         if flow.receiver == Receiver::External && *outcome == Ok(Outcome::Connected) {
@@ -157,6 +159,29 @@ fn silence(listeners: Option<&Result<Vec<Listener>, String>>, port: Port) -> Opt
         Some(ListenerState::Silent { why }) => Some(format!("its listener is silent: {why}")),
         None => Some("it was not told to listen there".into()),
     }
+}
+
+/// The attempts of one probe.
+async fn attempt_all<'a>(
+    flows: Vec<&'a Asked>,
+    session: Option<&Result<Arc<Session>, String>>,
+    timeout: Duration,
+) -> Vec<(&'a Asked, Result<Outcome, String>)> {
+    let session = match session {
+        Some(Ok(session)) => session,
+        missing => {
+            let why = match missing {
+                Some(Err(why)) => why.as_str(),
+                Some(Ok(_)) | None => "there is no stand-in",
+            };
+            return flows.into_iter().map(|flow| (flow, Err(why.to_owned()))).collect();
+        }
+    };
+    let attempts: Vec<_> = flows
+        .into_iter()
+        .map(|flow| async move { (flow, Ok(attempt(flow, session, timeout).await)) })
+        .collect();
+    stream::iter(attempts).buffer_unordered(PER_PROBE).collect().await
 }
 
 async fn attempt(flow: &Asked, session: &Session, timeout: Duration) -> Outcome {

@@ -309,7 +309,8 @@ async fn write(
     mut writer: Box<dyn AsyncWrite + Send + Unpin>,
     mut lines: mpsc::Receiver<String>,
 ) -> SessionError {
-    let mut batch = String::new();
+    // A line torn by an earlier stream's cut ends here, and takes nothing of ours with it.
+    let mut batch = String::from("\n");
     while let Some(line) = lines.recv().await {
         batch.push_str(&line);
         batch.push('\n');

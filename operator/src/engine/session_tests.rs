@@ -57,7 +57,10 @@ async fn a_probe_that_hangs_is_noticed_by_its_heartbeat() {
     let probe = tokio::spawn(async move {
         let (reader, mut writer) = tokio::io::split(theirs);
         let mut lines = BufReader::new(reader).lines();
-        let line = lines.next_line().await.expect("readable").expect("a greeting");
+        let mut line = String::new();
+        while line.is_empty() {
+            line = lines.next_line().await.expect("readable").expect("a greeting");
+        }
         writer.write_all(hello_to(&line).as_bytes()).await.expect("writable");
         std::future::pending::<()>().await;
         drop((lines, writer));
@@ -99,6 +102,9 @@ async fn noise_before_the_greeting_is_passed_over() {
         writer.write_all(noise.as_bytes()).await.expect("writable");
         let mut lines = BufReader::new(reader).lines();
         while let Ok(Some(line)) = lines.next_line().await {
+            if line.is_empty() {
+                continue;
+            }
             writer.write_all(hello_to(&line).as_bytes()).await.expect("writable");
         }
     });

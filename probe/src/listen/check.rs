@@ -61,3 +61,27 @@ async fn ask(protocol: Protocol, target: SocketAddr, identity: &Identity) -> Fin
 fn is_ours(address: IpAddr) -> bool {
     UdpSocket::bind((address, 0)).map_or_else(|error| !family_is_off(&error), |_| true)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::listen::{Limits, Listeners, Port};
+
+    fn identity(text: &str) -> Identity {
+        Identity::new(text).expect("an identity")
+    }
+
+    #[tokio::test]
+    async fn an_answer_with_another_identity_is_not_the_listeners_own() {
+        for protocol in [Protocol::Tcp, Protocol::Udp] {
+            let port = Port { protocol, number: 0 };
+            let listeners = Listeners::open(identity("pod-b"), &[port], Limits::default());
+            let number = listeners.opened()[0].number;
+            let why = format!("dialled at 127.0.0.1:{number}: another probe answers there");
+            assert_eq!(
+                answers(protocol, number, &identity("pod-a")).await,
+                ListenerState::Silent { why }
+            );
+        }
+    }
+}
