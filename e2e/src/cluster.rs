@@ -60,9 +60,13 @@ pub async fn run(program: &str, args: &[&str]) -> Result<String> {
 /// capture of the test harness, which knows only of `print!`.
 pub fn say(text: impl AsRef<str>) {
     static START: LazyLock<Instant> = LazyLock::new(Instant::now);
-    let line = format!("\n    {:6.1} s  {}", START.elapsed().as_secs_f32(), text.as_ref());
+    to_stderr(&format!("\n    {:6.1} s  {}", START.elapsed().as_secs_f32(), text.as_ref()));
+}
+
+/// Writes past the capture of the test harness.
+pub(crate) fn to_stderr(text: &str) {
     // Nobody listens to stderr: then nobody misses it.
-    drop(std::io::stderr().write_all(line.as_bytes()));
+    drop(std::io::stderr().write_all(text.as_bytes()));
 }
 
 /// A suffix that nothing else on the cluster has.

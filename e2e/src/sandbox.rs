@@ -47,6 +47,7 @@ enum Made {
 /// Runs a test in a sandbox. When it fails, what is there is shown before it is removed.
 pub async fn sandbox(body: impl AsyncFnOnce(&Sandbox) -> Result<()>) {
     let client = cluster::client().await.expect("a client");
+    cluster::say("begins");
     let sandbox = Sandbox { client, suffix: cluster::random_suffix(), made: Mutex::default() };
     let body = AssertUnwindSafe(timeout(LONGEST, body(&sandbox)));
     let outcome = body.catch_unwind().await;
@@ -54,10 +55,11 @@ pub async fn sandbox(body: impl AsyncFnOnce(&Sandbox) -> Result<()>) {
         cluster::say(sandbox.describe().await);
     }
     let cleaned = sandbox.clean().await;
+    cluster::to_stderr("\n");
     match outcome {
         Err(panic) => resume_unwind(panic),
         Ok(Err(_)) => panic!("the test took longer than {} s", LONGEST.as_secs()),
-        Ok(Ok(Err(error))) => panic!("{error:?}"),
+        Ok(Ok(Err(error))) => panic!("{error:#}"),
         Ok(Ok(Ok(()))) => cleaned.expect("what the test made can be removed"),
     }
 }

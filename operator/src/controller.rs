@@ -173,13 +173,12 @@ async fn reconcile(
     let reference = reference(&test);
     let wanted: Vec<Desired> = match &scenario {
         Ok(scenario) if !suspended(&test) => scenario.desired.clone(),
-        Ok(_) => vec![],
         // Not knowing enough is no reason to remove anything.
         Err(problem) if problem.reason == Reason::SnapshotIncomplete => {
             context.assign(&test, assignment(&test, scenario, vec![]));
             return Ok(Action::requeue(RETRY));
         }
-        Err(_) => vec![],
+        Ok(_) | Err(_) => vec![],
     };
     let mut placement =
         decide(&wanted, &world.stand_ins, &reference, &context.mould, Timestamp::now());

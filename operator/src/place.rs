@@ -70,11 +70,7 @@ pub fn decide(
             })
             .collect();
         let usable = made.iter().find(|(_, pod)| match Life::of(pod, mould, now) {
-            Life::Usable { ends } => {
-                placement.look_again_in(ends);
-                true
-            }
-            Life::Resting { ends } => {
+            Life::Usable { ends } | Life::Resting { ends } => {
                 placement.look_again_in(ends);
                 true
             }
@@ -86,7 +82,7 @@ pub fn decide(
         } else {
             placement.found.push(None);
             let taken: BTreeSet<&str> = ours.iter().map(|(name, _)| name.name.as_str()).collect();
-            let free = (0..).find(|incarnation| {
+            let free = (0..u32::MAX).find(|incarnation| {
                 let pod = wanted.pod(test, "", mould, *incarnation);
                 !taken.contains(pod.metadata.name.as_deref().unwrap_or_default())
             });

@@ -200,9 +200,8 @@ fn progress(pod: &Pod, addresses: &[IpAddr]) -> Progress {
         let words: Vec<_> = words.into_iter().flatten().collect();
         if words.is_empty() { "its probe ended".to_owned() } else { words.join(": ") }
     };
-    match status.phase.as_deref() {
-        Some("Failed" | "Succeeded") => return Progress::Ended(said()),
-        Some("Pending" | "Running" | "Unknown") | None | Some(_) => {}
+    if let Some("Failed" | "Succeeded") = status.phase.as_deref() {
+        return Progress::Ended(said());
     }
     let state =
         container(&status).and_then(|container| container.state.clone()).unwrap_or_default();

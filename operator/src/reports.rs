@@ -8,6 +8,8 @@ use std::{
 use netproof_conformance::verdict::VerdictKind;
 use netproof_conformance::{matrix::Matrix, report::grids, snapshot::ObjectRef};
 
+use netproof_crds::ConditionType;
+
 use crate::status::{Detail, View};
 
 /// The newest report of each test.
@@ -42,15 +44,28 @@ pub fn matrix_text(view: &View) -> String {
             text.push_str(&detail.sentence);
         }
     }
-    let [.., (_, status, reason, message), _] = &view.conditions()[..5] else { return text };
-    text.push_str(&format!("\n\nConformant={status} ({reason}): {message}\n"));
+    text.push_str("\n\n");
+    text.push_str(&verdict_line(view));
     text
+}
+
+/// What the Conformant condition says, on a line.
+pub fn verdict_line(view: &View) -> String {
+    let conditions = view.conditions();
+    let found = conditions.iter().find(|(type_, ..)| *type_ == ConditionType::Conformant);
+    match found {
+        Some((_, status, reason, message)) => {
+            format!("Conformant={status} ({reason}): {message}\n")
+        }
+        None => String::new(),
+    }
 }
 
 /// One line a flow: `from to port/protocol expected verdict`, for scripts.
 pub fn flow_lines(view: &View) -> String {
     use netproof_conformance::expected::Expected;
-    view.details
+    let lines: Vec<String> = view
+        .details
         .iter()
         .map(|(cell, detail)| {
             let expected = match detail.line.expected {
@@ -61,5 +76,6 @@ pub fn flow_lines(view: &View) -> String {
             let verdict = detail.line.verdict.kind().word();
             format!("{} {} {} {expected} {verdict}\n", cell.from, cell.to, cell.port)
         })
-        .collect()
+        .collect();
+    lines.concat()
 }

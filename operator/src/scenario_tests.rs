@@ -45,7 +45,7 @@ fn world() -> World {
     }
 }
 
-fn test(spec: Value) -> ConnectivityTest {
+fn test(spec: &Value) -> ConnectivityTest {
     let object = json!({
         "apiVersion": "netproof.dev/v1alpha1", "kind": "ConnectivityTest",
         "metadata": {"name": "t", "namespace": "shop", "uid": "u"},
@@ -54,7 +54,7 @@ fn test(spec: Value) -> ConnectivityTest {
     serde_json::from_value(object).expect("a test")
 }
 
-fn stand_in(name: &str, more: Value) -> Value {
+fn stand_in(name: &str, more: &Value) -> Value {
     let mut body = json!({"labels": {"app": name}, "ports": [{"port": 80}]});
     for (key, value) in more.as_object().expect("fields") {
         body[key] = value.clone();
@@ -72,7 +72,7 @@ fn refused(test: &ConnectivityTest, world: &World) -> (Reason, String) {
 fn a_stand_in_is_like_its_workload_but_for_what_controllers_set() {
     let like = json!({"kind": "Deployment", "name": "was"});
     let endpoints = json!([{"name": "was", "standIn": {"like": like, "ports": [{"port": 9090}]}}]);
-    let scenario = resolve(&test(json!({"endpoints": endpoints})), &world()).expect("accepted");
+    let scenario = resolve(&test(&json!({"endpoints": endpoints})), &world()).expect("accepted");
     assert_eq!(scenario.desired[0].labels, labels(&[("app", "was")]));
     let ports: Vec<u16> = scenario.desired[0].ports.iter().map(|port| port.port).collect();
     assert_eq!(ports, [8080, 9090]);
@@ -83,7 +83,7 @@ fn a_workload_that_is_not_there_is_named() {
     let like = json!({"kind": "StatefulSet", "name": "db"});
     let endpoints = json!([{"name": "db", "standIn": {"like": like}}]);
     assert_eq!(
-        refused(&test(json!({"endpoints": endpoints})), &world()),
+        refused(&test(&json!({"endpoints": endpoints})), &world()),
         (Reason::WorkloadNotFound, "endpoint db: there is no StatefulSet shop/db".into())
     );
 }
@@ -92,8 +92,8 @@ fn a_workload_that_is_not_there_is_named() {
 fn another_namespace_has_to_opt_in() {
     let mut world = world();
     let namespace = |pairs| read(NamespaceState { labels: labels(pairs), terminating: false });
-    let elsewhere = stand_in("a", json!({"namespace": "data"}));
-    let test = test(json!({"endpoints": [elsewhere]}));
+    let elsewhere = stand_in("a", &json!({"namespace": "data"}));
+    let test = test(&json!({"endpoints": [elsewhere]}));
     assert_eq!(refused(&test, &world).0, Reason::NamespaceNotFound);
     Arc::make_mut(&mut world.namespaces).insert(named("", "data"), namespace(&[]));
     let (reason, message) = refused(&test, &world);
@@ -109,7 +109,7 @@ fn a_namespace_that_goes_takes_no_stand_ins() {
     let mut world = world();
     let going = NamespaceState { labels: labels(&[]), terminating: true };
     Arc::make_mut(&mut world.namespaces).insert(named("", "shop"), read(going));
-    let test = test(json!({"endpoints": [stand_in("a", json!({}))]}));
+    let test = test(&json!({"endpoints": [stand_in("a", &json!({}))]}));
     assert_eq!(refused(&test, &world).0, Reason::NamespaceTerminating);
 }
 
@@ -119,16 +119,16 @@ fn a_missing_permission_is_said_only_to_those_who_need_it() {
     world.complete.remove(&Kind::Deployments);
     world.blind.insert(Kind::Deployments, "deployments is forbidden".into());
     let like = json!({"kind": "Deployment", "name": "was"});
-    let needs = test(json!({"endpoints": [{"name": "was", "standIn": {"like": like}}]}));
+    let needs = test(&json!({"endpoints": [{"name": "was", "standIn": {"like": like}}]}));
     assert_eq!(refused(&needs, &world).0, Reason::Forbidden);
-    let other = test(json!({"endpoints": [stand_in("a", json!({}))]}));
+    let other = test(&json!({"endpoints": [stand_in("a", &json!({}))]}));
     assert!(resolve(&other, &world).is_ok());
 }
 
 #[test]
 fn every_node_means_every_node_that_takes_it() {
     let spec = |placement: Value| {
-        test(json!({"endpoints": [stand_in("a", json!({}))], "placement": placement}))
+        test(&json!({"endpoints": [stand_in("a", &json!({}))], "placement": placement}))
     };
     let nodes = |test: &ConnectivityTest| -> Vec<Option<String>> {
         let scenario = resolve(test, &world()).expect("accepted");
@@ -146,9 +146,9 @@ fn every_node_means_every_node_that_takes_it() {
 fn durations_become_patience() {
     let spec = json!({
         "interval": "10s", "timeout": "500ms", "settle": "5s", "confirm": 4,
-        "endpoints": [stand_in("a", json!({}))],
+        "endpoints": [stand_in("a", &json!({}))],
     });
-    let scenario = resolve(&test(spec), &world()).expect("accepted");
+    let scenario = resolve(&test(&spec), &world()).expect("accepted");
     assert_eq!(scenario.timeout, Duration::from_millis(500));
     let patience = Patience {
         settle: Duration::from_secs(5),
@@ -160,6 +160,6 @@ fn durations_become_patience() {
 
 #[test]
 fn what_is_not_known_yet_is_not_decided() {
-    let test = test(json!({"endpoints": [stand_in("a", json!({}))]}));
+    let test = test(&json!({"endpoints": [stand_in("a", &json!({}))]}));
     assert_eq!(refused(&test, &World::default()).0, Reason::SnapshotIncomplete);
 }

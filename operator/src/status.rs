@@ -139,17 +139,12 @@ impl View {
         if let Some((reason, message)) = self.obstacle() {
             return said(type_, ConditionStatus::Unknown, reason, &message);
         }
-        match &self.missing {
-            Some(problem) => {
-                let message =
-                    format!("{} of {} attached; {}", self.attached, self.wanted, problem.message);
-                said(type_, ConditionStatus::False, problem.reason, &message)
-            }
-            None => {
-                let message = format!("{} of {} attached", self.attached, self.wanted);
-                said(type_, ConditionStatus::True, Reason::AllAttached, &message)
-            }
+        let count = format!("{} of {} attached", self.attached, self.wanted);
+        if let Some(problem) = &self.missing {
+            let message = format!("{count}; {}", problem.message);
+            return said(type_, ConditionStatus::False, problem.reason, &message);
         }
+        said(type_, ConditionStatus::True, Reason::AllAttached, &count)
     }
 
     fn fresh(&self) -> Said {

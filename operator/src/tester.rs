@@ -14,6 +14,7 @@ use netproof_conformance::{
     expected::Expected,
     ledger::{Ledger, Patience},
     matrix::{Actor, Cell, Matrix},
+    policy::Policy,
     report::{Line, sentence},
     verdict::{Sighting, Verdict, Why, judge},
 };
@@ -161,7 +162,7 @@ impl Tester {
         self.ledger.set_patience(scenario.patience);
         self.keep_probes(&assignment.stand_ins);
         let prediction = predict(scenario, &assignment.stand_ins, &world);
-        let changed = self.ledger.expect(prediction.expected.clone(), uptime());
+        let changed = self.ledger.expect(&prediction.expected, uptime());
         if !changed.is_empty() {
             debug!(flows = changed.len(), "Predictions changed");
         }
@@ -192,7 +193,7 @@ impl Tester {
         self.probes.clear();
         self.known.clear();
         self.speaking.clear();
-        self.ledger.expect(Matrix::default(), uptime());
+        self.ledger.expect(&Matrix::default(), uptime());
         self.last_round = None;
         self.next_round = Instant::now();
         let retry = self.publish(assignment, phase).await;
@@ -392,7 +393,7 @@ impl Tester {
         let world = Arc::clone(&self.world.borrow());
         let after = predict(scenario, stand_ins, &world);
         // The expectation as it is now comes first, so that a change restarts its settling.
-        self.ledger.expect(after.expected.clone(), uptime());
+        self.ledger.expect(&after.expected, uptime());
         let mut sighted: Vec<_> =
             seen.into_iter().map(|seen| sight(seen, &before, &after, assignment)).collect();
         self.certify(&mut sighted, &world, stand_ins).await;
@@ -495,7 +496,8 @@ impl Tester {
     fn details(&self, assignment: &Assignment) -> Matrix<Detail> {
         let Ok(scenario) = &assignment.scenario else { return Matrix::default() };
         let world = self.world.borrow();
-        let policies = world.policies.values().filter_map(|read| read.meaning.as_ref().ok());
+        let policies: Vec<&Policy> =
+            world.policies.values().filter_map(|read| read.meaning.as_ref().ok()).collect();
         let up = uptime();
         self.ledger
             .records()
@@ -507,7 +509,7 @@ impl Tester {
                 };
                 let places =
                     [&cell.from, &cell.to].map(|a| place(a, scenario, &assignment.stand_ins));
-                let sentence = sentence(cell, &line, [&places[0], &places[1]], policies.clone());
+                let sentence = sentence(cell, &line, [&places[0], &places[1]], &policies);
                 let detail = Detail {
                     line,
                     sentence,

@@ -108,18 +108,17 @@ impl Ledger {
 
     /// Takes over a new set of expectations: flows that are not in it are forgotten, new ones are
     /// settling, and changed ones have to settle anew. Returns the flows whose answer changed.
-    pub fn expect(&mut self, expected: Matrix<Expected>, now: Duration) -> BTreeSet<Cell> {
+    pub fn expect(&mut self, expected: &Matrix<Expected>, now: Duration) -> BTreeSet<Cell> {
         self.records.retain(|cell, _| expected.get(cell).is_some());
         let mut changed = BTreeSet::new();
         for (cell, expected) in expected.iter() {
-            let differs = match self.records.get_mut(cell) {
-                Some(record) => record.expect(expected, now),
-                None => {
-                    let since = since(&self.born, cell).unwrap_or(now);
-                    let record = Record::new(expected.clone(), now, since);
-                    self.records.insert(cell.clone(), record);
-                    true
-                }
+            let differs = if let Some(record) = self.records.get_mut(cell) {
+                record.expect(expected, now)
+            } else {
+                let since = since(&self.born, cell).unwrap_or(now);
+                let record = Record::new(expected.clone(), now, since);
+                self.records.insert(cell.clone(), record);
+                true
             };
             if differs {
                 changed.insert(cell.clone());

@@ -47,7 +47,7 @@ impl One {
     }
 
     fn expect(&mut self, expected: Expected, second: u64) -> bool {
-        !self.0.expect([(cell(), expected)].into_iter().collect(), at(second)).is_empty()
+        !self.0.expect(&[(cell(), expected)].into_iter().collect(), at(second)).is_empty()
     }
 
     fn see(&mut self, sighting: Sighting, second: u64) -> Option<Followed> {

@@ -41,7 +41,9 @@ pub fn grids(matrix: &Matrix<Line>) -> String {
     let width = (columns.len() * (digits + 1)).max("EXPECTED".len());
     let mut text =
         format!("{:stub$}  {:width$}   {:width$}   {}\n", "", "EXPECTED", "OBSERVED", "VERDICT");
-    let numbers: String = (1..=columns.len()).map(|n| format!("{n:>digits$} ")).collect();
+    let padded = |glyph: String| -> String { format!("{glyph:>digits$} ") };
+    let numbers: Vec<String> = (1..=columns.len()).map(|n| padded(n.to_string())).collect();
+    let numbers = numbers.concat();
     let _ = writeln!(
         text,
         "{:stub$}  {numbers:width$}   {numbers:width$}   {}",
@@ -56,7 +58,9 @@ pub fn grids(matrix: &Matrix<Line>) -> String {
             })
             .collect();
         let grid = |glyph: fn(&Line) -> char| -> String {
-            lines.iter().map(|line| format!("{:>digits$} ", line.map_or(' ', glyph))).collect()
+            let cells: Vec<String> =
+                lines.iter().map(|line| padded(line.map_or(' ', glyph).to_string())).collect();
+            cells.concat()
         };
         let [expected, observed, verdict] = [grid(expected), grid(observed), grid(verdict)];
         let _ = writeln!(
@@ -109,12 +113,7 @@ fn verdict(line: &Line) -> char {
 
 /// A finding as a sentence: both ends, where they are, the port, what was seen, and the policies
 /// and rules that say otherwise. `policies` are those of the snapshot.
-pub fn sentence<'p>(
-    cell: &Cell,
-    line: &Line,
-    [from, to]: [&Place; 2],
-    policies: impl Iterator<Item = &'p Policy> + Clone,
-) -> String {
+pub fn sentence(cell: &Cell, line: &Line, [from, to]: [&Place; 2], policies: &[&Policy]) -> String {
     let outcome = line.outcome.as_ref().map_or("was not attempted".to_owned(), ToString::to_string);
     let head = format!(
         "{} ({}) to {} ({}) port {}: {outcome}",
@@ -153,7 +152,7 @@ fn place(place: &Place) -> String {
     }
 }
 
-fn denial<'p>(because: &Because, policies: impl Iterator<Item = &'p Policy> + Clone) -> String {
+fn denial(because: &Because, policies: &[&Policy]) -> String {
     let sides = [(Direction::Egress, &because.egress), (Direction::Ingress, &because.ingress)];
     let said: Vec<String> = sides
         .into_iter()
@@ -163,8 +162,8 @@ fn denial<'p>(because: &Because, policies: impl Iterator<Item = &'p Policy> + Cl
         })
         .flat_map(|(direction, names)| names.iter().map(move |name| (direction, name)))
         .map(|(direction, name)| {
-            let policy = policies.clone().find(|policy| policy.name == *name);
-            isolating(name, direction, policy)
+            let policy = policies.iter().find(|policy| policy.name == *name);
+            isolating(name, direction, policy.copied())
         })
         .collect();
     said.join(" and ")

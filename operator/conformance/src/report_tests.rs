@@ -53,7 +53,7 @@ fn grids_stand_side_by_side() {
 fn a_leak_names_both_ends_and_the_policy() {
     let web = Place { at: "shop/web-1".into(), node: Some("n1".into()) };
     let db = Place { at: "shop/db-1".into(), node: None };
-    let text = sentence(&cell("web", "db", 3306), &leak(), [&web, &db], [].iter());
+    let text = sentence(&cell("web", "db", 3306), &leak(), [&web, &db], &[]);
     assert_eq!(
         text,
         "Leak: web (shop/web-1 on node n1) to db (shop/db-1) port 3306/TCP: connected, but policy \

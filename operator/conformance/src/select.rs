@@ -9,7 +9,7 @@ use crate::snapshot::Labels;
 pub const NAMESPACE_NAME: &str = "kubernetes.io/metadata.name";
 
 /// A label selector: all of its requirements have to hold, so that one without any matches
-/// everything.
+/// everything. Selectors that ask for the same, in whatever order, are equal.
 ///
 /// The absent selector of the API, which differs from the empty one, is no value of this type:
 /// where it may be absent, an enum says what that means.
@@ -35,11 +35,6 @@ impl Selector {
     /// The empty selector, which matches everything.
     pub fn everything() -> Self {
         Self::default()
-    }
-
-    /// What has to hold, each requirement once and in a fixed order.
-    pub fn requirements(&self) -> impl Iterator<Item = &Requirement> {
-        self.requirements.iter()
     }
 
     /// Whether all requirements hold for these labels.

@@ -21,7 +21,7 @@ use super::Shared;
 use crate::{
     FIELD_MANAGER,
     metrics::TestMetrics,
-    reports::matrix_text,
+    reports::verdict_line,
     status::{Phase, View},
     watch::Backoff,
 };
@@ -155,7 +155,7 @@ impl Publisher {
             return;
         }
         self.turned = turned;
-        let message = matrix_text(view).lines().last().unwrap_or_default().to_owned();
+        let message = verdict_line(view).trim_end().to_owned();
         let type_ = match status {
             ConditionStatus::True => EventType::Normal,
             ConditionStatus::False | ConditionStatus::Unknown => EventType::Warning,

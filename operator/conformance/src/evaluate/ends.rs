@@ -58,7 +58,8 @@ fn is_host(pod: &Pod) -> bool {
 impl<'a> Ends<'a> {
     /// Finds the ends' addresses, or says why there are none that the flow could use.
     pub(super) fn resolve(snapshot: &'a Snapshot, flow: &Flow) -> Result<Self, Unspecified> {
-        let (from, to) = (End::pod(flow.from, snapshot), End::pod(flow.to, snapshot));
+        let (from, senders) = resolve(flow.from, snapshot);
+        let (to, receivers) = resolve(flow.to, snapshot);
         let pods = || [from, to].into_iter().flatten();
         if pods().any(|pod| pod.lifecycle == Lifecycle::Finished) {
             return Err(Unspecified::Finished);
@@ -66,7 +67,6 @@ impl<'a> Ends<'a> {
         if pods().any(|pod| pod.addresses.is_empty()) {
             return Err(Unspecified::NoAddress);
         }
-        let (senders, receivers) = (flow.from.addresses(from), flow.to.addresses(to));
         let (from_address, to_address) =
             common(&senders, &receivers, flow.family).ok_or(Unspecified::NoCommonFamily)?;
         Ok(Self {
@@ -108,21 +108,14 @@ impl<'a> Ends<'a> {
     }
 }
 
-impl End {
-    fn pod(self, snapshot: &Snapshot) -> Option<&Pod> {
-        match self {
-            Self::Pod(id) => Some(snapshot.pod(id)),
-            Self::Address(_) => None,
+/// The pod that an end names, if it names one, and all addresses of the end.
+fn resolve(end: End, snapshot: &Snapshot) -> (Option<&Pod>, Vec<IpAddr>) {
+    match end {
+        End::Pod(id) => {
+            let pod = snapshot.pod(id);
+            (Some(pod), pod.addresses.iter().map(IpAddr::to_canonical).collect())
         }
-    }
-
-    fn addresses(self, pod: Option<&Pod>) -> Vec<IpAddr> {
-        match (self, pod) {
-            (Self::Address(address), _) => vec![address.to_canonical()],
-            (Self::Pod(_), pod) => {
-                pod.into_iter().flat_map(|pod| &pod.addresses).map(IpAddr::to_canonical).collect()
-            }
-        }
+        End::Address(address) => (None, vec![address.to_canonical()]),
     }
 }
 
