@@ -79,12 +79,14 @@ impl Context {
             running.assignment.send_if_modified(|current| {
                 let differs = **current != assignment;
                 if differs {
+                    tell(&name, &assignment, Some(current));
                     *current = Arc::new(assignment);
                 }
                 differs
             });
             return;
         }
+        tell(&name, &assignment, None);
         // The old one's figures and report go with it, before the new one's come.
         testers.remove(&name);
         let (sender, receiver) = watch::channel(Arc::new(assignment));
@@ -112,6 +114,16 @@ impl Context {
     /// Ends all testers.
     pub fn stop(&self) {
         self.keep_only(|_, _| false);
+    }
+}
+
+/// Logs that a test is not accepted, when it turns so or for another reason.
+fn tell(test: &ObjectRef, now: &Assignment, before: Option<&Assignment>) {
+    let problem = |assignment: &Assignment| assignment.scenario.as_ref().err().cloned();
+    if let Some(Problem { reason, message }) = problem(now)
+        && before.and_then(problem).is_none_or(|before| before.message != message)
+    {
+        warn!(%test, %reason, message, "Test not accepted");
     }
 }
 
@@ -180,6 +192,10 @@ async fn reconcile(
         }
         Ok(_) | Err(_) => vec![],
     };
+    if wanted.is_empty() {
+        // Its tester has to know before its probes go, or it would report that they are missing.
+        context.assign(&test, assignment(&test, scenario.clone(), vec![]));
+    }
     let mut placement =
         decide(&wanted, &world.stand_ins, &reference, &context.mould, Timestamp::now());
     let actions = std::mem::take(&mut placement.actions);
@@ -220,14 +236,10 @@ fn assignment(
     scenario: Result<Scenario, Problem>,
     stand_ins: Vec<StandIn>,
 ) -> Assignment {
-    if let Err(problem) = &scenario {
-        warn!(test = %test.name_any(), reason = %problem.reason, message = problem.message, "Test not accepted");
-    }
     Assignment {
         generation: test.metadata.generation.unwrap_or_default(),
         once: test.spec.run_policy == RunPolicy::Once,
         suspended: test.spec.suspend,
-        finished: finished(test),
         scenario,
         stand_ins,
     }

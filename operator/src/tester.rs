@@ -56,8 +56,6 @@ pub struct Assignment {
     pub once: bool,
     /// Whether it is not to run for now.
     pub suspended: bool,
-    /// Whether it has run to its end, and the verdict stands.
-    pub finished: bool,
     /// What it takes; or why it cannot be carried out.
     pub scenario: Result<Scenario, Problem>,
     /// Its stand-ins, one for each that the scenario desires.
@@ -146,7 +144,7 @@ impl Tester {
     async fn step(&mut self) -> Instant {
         let assignment = Arc::clone(&self.assignment.borrow_and_update());
         let world = Arc::clone(&self.world.borrow_and_update());
-        if assignment.finished {
+        if assignment.once && self.publisher.is_final(assignment.generation) {
             // The verdict stands, and nobody writes to it any more.
             self.probes.clear();
             self.publisher.metrics().suspended(true);
@@ -165,6 +163,8 @@ impl Tester {
         let changed = self.ledger.expect(&prediction.expected, uptime());
         if !changed.is_empty() {
             debug!(flows = changed.len(), "Predictions changed");
+            // What was known is not known any more, and is not claimed for another round.
+            self.publish(&assignment, Phase::Active).await;
         }
         let now = Instant::now();
         let blind = world.blindness(now.into_std());

@@ -8,7 +8,7 @@ use crate::{
     matrix::{Actor, Cell, Matrix},
     policy::{Isolation, Policy},
     snapshot::ObjectRef,
-    verdict::{Outcome, Verdict},
+    verdict::{Outcome, Verdict, Why},
 };
 
 /// What is known of one flow.
@@ -133,6 +133,8 @@ pub fn sentence(cell: &Cell, line: &Line, [from, to]: [&Place; 2], policies: &[&
         (Verdict::Blocked(steady), Expected::Allow(because)) => {
             format!("Blocked{steady}: {head}, but it is allowed: {}.", permission(because))
         }
+        // The outcome says it already.
+        (Verdict::Inconclusive(Why::Failed(_)), _) => format!("Inconclusive: {head}."),
         (Verdict::Inconclusive(why), _) => format!("Inconclusive: {head}; {why}."),
         (
             Verdict::Leak(_)

@@ -76,6 +76,15 @@ impl Publisher {
         self.shared.metrics.of(&self.test.namespace, &self.test.name)
     }
 
+    /// Whether the verdict stands for good: the test was to run once, and has, as it is written.
+    pub fn is_final(&self, generation: i64) -> bool {
+        self.written.conditions.iter().any(|condition| {
+            condition.type_ == ConditionType::Complete.as_str()
+                && condition.status == ConditionStatus::True.as_str()
+                && condition.observed_generation == Some(generation)
+        })
+    }
+
     /// Publishes what is known; returns when to try again if that failed.
     pub async fn publish(&mut self, view: View, stale_after: Duration) -> Option<Instant> {
         self.measure(&view, stale_after);
@@ -110,12 +119,15 @@ impl Publisher {
     }
 
     fn worth_writing(&self, view: &View, status: &ConnectivityTestStatus) -> bool {
-        let unknown = view.conditions().iter().any(|(type_, status, ..)| {
-            *type_ == ConditionType::Fresh && *status != ConditionStatus::True
-        });
+        let waiting = match &view.phase {
+            Phase::Active => view.stale.is_some(),
+            Phase::NotAccepted(problem) => {
+                matches!(problem.reason, Reason::SnapshotIncomplete | Reason::ApiUnavailable)
+            }
+            Phase::Suspended => false,
+        };
         if self.written_at.is_none()
-            && unknown
-            && view.phase == Phase::Active
+            && waiting
             && self.written.observed_generation == status.observed_generation
             && self.began.elapsed() < PATIENCE
         {
