@@ -12,10 +12,10 @@ say() {
 # apt PACKAGE COMMAND: installs a Debian package where its command is missing and we may.
 apt() {
   command -v "$2" >/dev/null && return
-  [[ $(id -u) == 0 ]] && command -v apt-get >/dev/null || {
+  if [[ $(id -u) != 0 ]] || ! command -v apt-get >/dev/null; then
     echo "$2 is missing: install $1" >&2
     exit 1
-  }
+  fi
   say "Installing $1"
   # A server that comes with a package is not to be started.
   printf '#!/bin/sh\nexit 101\n' >/usr/sbin/policy-rc.d

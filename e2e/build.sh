@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Builds the static binaries and their images, each under the tag `dev` and under one of its content.
 set -euo pipefail
+# shellcheck source=cluster/lib.sh
 . "$(dirname "$0")/cluster/lib.sh"
 
 root=$(cd "$here/../.." && pwd)

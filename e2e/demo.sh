@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Shows the main job on a real cluster: a network that ignores policies, then the same one enforcing them.
 set -euo pipefail
+# shellcheck source=cluster/lib.sh
 . "$(dirname "$0")/cluster/lib.sh"
 
 root=$(cd "$here/../.." && pwd)

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Turns the test network's enforcement of NetworkPolicies on or off: enforcement.sh on|off
 set -euo pipefail
+# shellcheck source=cluster/lib.sh
 . "$(dirname "$0")/cluster/lib.sh"
 # shellcheck source=images.sh
 . "$here/../images.sh"

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Loads the images into the nodes and installs netproof as deploy/ has it.
 set -euo pipefail
+# shellcheck source=cluster/lib.sh
 . "$(dirname "$0")/cluster/lib.sh"
 # shellcheck source=images.sh
 . "$here/../images.sh"

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # The tests on a real cluster: the demo's two verdicts first, then everything under e2e/tests on the enforcing network.
 set -euo pipefail
+# shellcheck source=cluster/lib.sh
 . "$(dirname "$0")/cluster/lib.sh"
 
 root=$(cd "$here/../.." && pwd)
