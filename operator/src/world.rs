@@ -288,3 +288,7 @@ where
 {
     ApiResource::erase::<K>(&K::DynamicType::default())
 }
+
+#[cfg(test)]
+#[path = "world_tests.rs"]
+mod tests;

@@ -27,7 +27,7 @@ use crate::{
 };
 
 /// A status that differs only in when the last round was is written this seldom.
-const ROUTINE: Duration = Duration::from_secs(30);
+const ROUTINE: Duration = Duration::from_secs(25);
 
 /// An operator that has just started waits this long for evidence before it says that it has none.
 const PATIENCE: Duration = Duration::from_secs(8);

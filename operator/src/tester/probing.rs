@@ -1,0 +1,102 @@
+//! Which of a test's probes run, speak, or are missing.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
+
+use k8s_openapi::jiff::Timestamp;
+use netproof_conformance::{
+    matrix::{Actor, Cell},
+    verdict::{Sighting, Why},
+};
+
+use super::{Assignment, Tester};
+use crate::{
+    engine::round::Sessions,
+    predict::{StandIn, asked, not_running},
+    probes::{PodId, Probe},
+    uptime,
+};
+
+impl Tester {
+    /// Notes whose probes speak; returns whether one of them did not before.
+    pub(super) fn note_speaking(&mut self, stand_ins: &[StandIn]) -> bool {
+        let sessions = self.sessions(stand_ins);
+        let speaking: BTreeSet<Actor> =
+            sessions.into_iter().filter(|(_, s)| s.is_ok()).map(|(actor, _)| actor).collect();
+        let newcomers = !speaking.is_subset(&self.speaking);
+        self.speaking = speaking;
+        newcomers
+    }
+
+    /// Talks to the probes that run, and to no others.
+    pub(super) fn keep_probes(&mut self, stand_ins: &[StandIn]) {
+        let mut running = BTreeMap::new();
+        for stand_in in stand_ins {
+            if let Some((name, pod)) = stand_in.running() {
+                let id = PodId {
+                    namespace: name.namespace.clone(),
+                    name: name.name.clone(),
+                    uid: pod.uid.clone(),
+                };
+                running.insert(stand_in.desired.actor.clone(), (id, pod.started));
+            }
+        }
+        self.probes.retain(|id, _| running.values().any(|(other, _)| other == id));
+        for (actor, (id, started)) in running {
+            if !self.probes.contains_key(&id) {
+                let streaming = self.shared.streaming.clone();
+                let probe = Probe::keep(streaming, id.clone(), self.turned.clone());
+                self.probes.insert(id.clone(), probe);
+            }
+            if self.known.get(&actor) != Some(&id) {
+                let age = started.map_or(0, |at| Timestamp::now().as_second() - at.as_second());
+                let age = Duration::from_secs(u64::try_from(age).unwrap_or(0));
+                self.ledger.born(&actor, uptime().saturating_sub(age), uptime());
+                self.known.insert(actor, id);
+            }
+        }
+    }
+
+    pub(super) fn sessions(&self, stand_ins: &[StandIn]) -> Sessions {
+        stand_ins
+            .iter()
+            .map(|stand_in| {
+                let conversation = match self.probe(stand_in) {
+                    Some(probe) => probe.conversation(),
+                    None => Err(not_running(stand_in).message),
+                };
+                (stand_in.desired.actor.clone(), conversation)
+            })
+            .collect()
+    }
+
+    pub(super) fn probe(&self, stand_in: &StandIn) -> Option<&Probe> {
+        let (name, pod) = stand_in.running()?;
+        let id = PodId {
+            namespace: name.namespace.clone(),
+            name: name.name.clone(),
+            uid: pod.uid.clone(),
+        };
+        self.probes.get(&id)
+    }
+
+    /// Flows whose ends are not both there are inconclusive, whether or not a round can be run.
+    pub(super) fn note_missing(&mut self, assignment: &Assignment) {
+        let Ok(scenario) = &assignment.scenario else { return };
+        let sessions = self.sessions(&assignment.stand_ins);
+        let cells: Vec<Cell> = scenario.flows.iter().map(|(cell, _)| cell.clone()).collect();
+        for cell in cells {
+            let why = asked(&cell, scenario, &assignment.stand_ins).err().or_else(|| {
+                [&cell.from, &cell.to]
+                    .into_iter()
+                    .find_map(|actor| sessions.get(actor)?.as_ref().err().cloned())
+            });
+            if let Some(why) = why {
+                let sighting = Sighting::Inconclusive(Why::NoProbe(why));
+                self.ledger.observe(&cell, sighting, None, uptime());
+            }
+        }
+    }
+}

@@ -1,0 +1,83 @@
+use serde_json::{Value, json};
+
+use super::*;
+
+fn object(value: Value) -> DynamicObject {
+    serde_json::from_value(value).expect("an object")
+}
+
+fn policy(name: &str, version: &str, spec: &Value) -> DynamicObject {
+    object(json!({
+        "apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy",
+        "metadata": {"namespace": "shop", "name": name, "resourceVersion": version},
+        "spec": spec,
+    }))
+}
+
+fn good(name: &str, version: &str) -> DynamicObject {
+    policy(name, version, &json!({"podSelector": {}}))
+}
+
+fn applied(object: DynamicObject) -> Change {
+    Change::Applied(Box::new(object))
+}
+
+const POLICIES: Kind = Kind::NetworkPolicies;
+
+#[test]
+fn what_does_not_decode_is_counted_and_the_rest_goes_on() {
+    let mut world = World::default();
+    let bad = policy("bad", "2", &json!({"podSelector": "all of them"}));
+    let refused = policy("refused", "3", &json!({"ingress": [{"from": [{}]}]}));
+    world.take(POLICIES, Change::Reset(vec![good("a", "1"), bad, refused]));
+    assert_eq!(world.rejected(POLICIES), 2);
+    assert_eq!(world.policies.values().filter(|read| read.meaning.is_ok()).count(), 1);
+    world.take(POLICIES, applied(good("bad", "4")));
+    assert_eq!(world.rejected(POLICIES), 1, "it may get better");
+}
+
+#[test]
+fn a_list_replaces_what_was_known() {
+    let mut world = World::default();
+    world.take(POLICIES, Change::Reset(vec![good("a", "1"), good("b", "2")]));
+    world.take(POLICIES, Change::Reset(vec![good("b", "2")]));
+    let names: Vec<&str> = world.policies.keys().map(|name| name.name.as_str()).collect();
+    assert_eq!(names, ["b"], "a policy that was deleted unseen is gone after a relist");
+}
+
+#[test]
+fn another_version_that_means_the_same_is_no_news_but_is_known() {
+    let mut world = World::default();
+    world.take(POLICIES, Change::Reset(vec![good("a", "1")]));
+    assert!(!world.take(POLICIES, applied(good("a", "2"))));
+    assert_eq!(world.policies.values().next().map(|read| read.version.as_str()), Some("2"));
+    assert!(world.take(POLICIES, Change::Deleted(Box::new(good("a", "3")))));
+}
+
+#[test]
+fn nothing_is_judged_before_every_decisive_kind_was_read() {
+    let mut world = World::default();
+    assert!(world.blindness(Instant::now()).is_some());
+    for kind in Kind::DECISIVE {
+        world.take(kind, Change::Reset(vec![]));
+    }
+    assert_eq!(world.blindness(Instant::now()), None);
+}
+
+#[test]
+fn a_kind_that_is_silent_too_long_blinds() {
+    let mut world = World::default();
+    for kind in Kind::DECISIVE {
+        world.take(kind, Change::Reset(vec![]));
+    }
+    world.take(POLICIES, Change::Blind("connection refused".into()));
+    let now = Instant::now();
+    assert_eq!(world.blindness(now), None, "what was known a moment ago still stands");
+    let later = now + STALE_AFTER + Duration::from_secs(1);
+    let why = world.blindness(later).expect("it is too old");
+    assert!(why.contains("networkpolicies") && why.contains("connection refused"), "{why}");
+    world.alive.insert(POLICIES, later);
+    world.alive.insert(Kind::Namespaces, later);
+    world.alive.insert(Kind::StandIns, later);
+    assert_eq!(world.blindness(later), None);
+}
