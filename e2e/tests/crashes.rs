@@ -7,7 +7,7 @@ use kube::ResourceExt;
 use netproof_crds::{ConditionStatus, ConditionType, ConnectivityTest, Reason};
 use netproof_e2e::{
     Context, Home, MINUTE, Result, SOON, Sandbox, Test, Witness, ensure,
-    examples::{TRIO_CONFORMS, only_the_client, trio},
+    examples::{TRIO_CONFORMS, deployment, only_the_client, trio, yaml},
     node, operator, sandbox, say, stand_ins, status,
 };
 use tokio::time::{Instant, sleep};
@@ -94,6 +94,31 @@ async fn an_operator_killed_in_mid_round_is_succeeded_by_one_that_takes_over_the
             pods.sights().iter().filter_map(|sight| sight.object.uid()).collect();
         ensure!(seen == before, "more pods than the three: {}", pods.timeline());
         statuses.accuses_nobody()
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_operator_that_begins_anew_takes_nothing_back_that_is_known() {
+    sandbox(async |sandbox| {
+        let home = sandbox.namespace("anew", &[]).await?;
+        home.create(&only_the_client()).await?;
+        home.create(&deployment("server", 0)).await?;
+        let mut like = trio();
+        like.spec.endpoints[0] =
+            yaml("{name: server, standIn: {like: {kind: Deployment, name: server}}}");
+        let test = home.test(&like).await?;
+        test.conforms(2 * MINUTE).await?;
+        let witness = test.witness().await?;
+        for _ in 0..3 {
+            let victim = operator::ready(&sandbox.client, MINUTE).await?;
+            stand_ins::kill(&sandbox.client, &victim).await?;
+            let uid = victim.uid().context("a UID")?;
+            operator::succeeded(&sandbox.client, &uid, MINUTE).await?;
+            let at = Timestamp::now();
+            test.conforms_after(at, MINUTE).await?;
+        }
+        witness.never("a doubt", |sight| !status::conformant(&sight.object))
     })
     .await;
 }
