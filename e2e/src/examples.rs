@@ -3,7 +3,7 @@
 use k8s_openapi::api::{apps::v1::Deployment, networking::v1::NetworkPolicy};
 use netproof_crds::ConnectivityTest;
 use serde::de::DeserializeOwned;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// An object from YAML.
 pub fn yaml<K: DeserializeOwned>(text: &str) -> K {
@@ -12,11 +12,13 @@ pub fn yaml<K: DeserializeOwned>(text: &str) -> K {
     serde_json::from_value(value).unwrap_or_else(|error| panic!("{error} in\n{text}"))
 }
 
-/// A test with this spec.
+/// A test with this spec, in YAML.
 pub fn connectivity_test(name: &str, spec: &str) -> ConnectivityTest {
-    let spec: Value =
-        serde_saphyr::from_str(spec).unwrap_or_else(|error| panic!("{error} in\n{spec}"));
-    let object = serde_json::json!({
+    named(name, &yaml(spec))
+}
+
+fn named(name: &str, spec: &Value) -> ConnectivityTest {
+    let object = json!({
         "apiVersion": "netproof.dev/v1alpha1",
         "kind": "ConnectivityTest",
         "metadata": {"name": name},
@@ -27,17 +29,20 @@ pub fn connectivity_test(name: &str, spec: &str) -> ConnectivityTest {
 
 /// A server, a client and a stranger, all in one namespace, every two seconds.
 pub fn trio() -> ConnectivityTest {
-    connectivity_test(
-        "trio",
+    trio_paced("{interval: 2s, settle: 5s}")
+}
+
+/// The trio with these intervals; with `{}` the defaults.
+pub fn trio_paced(pace: &str) -> ConnectivityTest {
+    let mut spec: Value = yaml(pace);
+    spec["endpoints"] = yaml(
         "
-        interval: 2s
-        settle: 5s
-        endpoints:
         - {name: server, standIn: {labels: {app: server}, ports: [{port: 8080}]}}
         - {name: client, standIn: {labels: {app: client}}}
         - {name: stranger, standIn: {labels: {app: stranger}}}
         ",
-    )
+    );
+    named("trio", &spec)
 }
 
 /// The server of the trio lets the client in and nobody else.

@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context, Result, ensure};
-use k8s_openapi::api::flowcontrol::v1::FlowSchema;
+use k8s_openapi::api::flowcontrol::v1::{FlowSchema, FlowSchemaCondition};
 use kube::{
     Api, Client,
     api::{ListParams, Request},
@@ -54,9 +54,8 @@ impl Meter {
         eventually("the FlowSchemas are in force", SOON, async || {
             let schema = api.get(&last).await?;
             let conditions = schema.status.unwrap_or_default().conditions.unwrap_or_default();
-            let attached = |c: &_| -> bool {
-                let c: &k8s_openapi::api::flowcontrol::v1::FlowSchemaCondition = c;
-                c.type_.as_deref() == Some("Dangling") && c.status.as_deref() == Some("False")
+            let attached = |said: &FlowSchemaCondition| {
+                said.type_.as_deref() == Some("Dangling") && said.status.as_deref() == Some("False")
             };
             ensure!(conditions.iter().any(attached), "{conditions:?}");
             Ok(())

@@ -7,15 +7,15 @@ use k8s_openapi::{
 };
 use netproof_crds::{ConditionType, ConnectivityTest};
 use netproof_e2e::{
-    Home, MINUTE, Result, SOON, Witness,
-    examples::{connectivity_test, yaml},
+    Context, Home, MINUTE, Result, SOON, Witness,
+    examples::{trio_paced, yaml},
     sandbox, say, status,
 };
 use serde_json::json;
 use tokio::time::Instant;
 
 /// Rounds of their own are a minute apart: whatever comes sooner comes of the change.
-const INTERVAL: &str = "interval: 60s\nsettle: 5s\n";
+const PACE: &str = "{interval: 60s, settle: 5s}";
 
 /// Within this, the settling and what the machine takes under load, the verdict is there.
 const FOLLOWED: Duration = Duration::from_secs(20);
@@ -87,21 +87,12 @@ async fn change_policy(home: &Home, ingress: &serde_json::Value) -> Result<()> {
 async fn a_policy_added_changed_and_deleted_is_followed_at_once() {
     sandbox(async |sandbox| {
         let home = sandbox.namespace("policy", &[]).await?;
-        let test = connectivity_test(
-            "policy",
-            &[
-                INTERVAL,
-                "
-endpoints:
-- {name: server, standIn: {labels: {app: server}, ports: [{port: 8080}]}}
-- {name: client, standIn: {labels: {app: client}}}
-- {name: stranger, standIn: {labels: {app: stranger}}}
-checks:
-- {from: [client], to: [server], expect: Deny}
-- {from: [stranger], to: [server], expect: Deny}
-",
-            ]
-            .concat(),
+        let mut test = trio_paced(PACE);
+        test.spec.checks = yaml(
+            "
+            - {from: [client], to: [server], expect: Deny}
+            - {from: [stranger], to: [server], expect: Deny}
+            ",
         );
         let test = home.test(&test).await?;
         test.conforms(2 * MINUTE).await?;
@@ -160,15 +151,11 @@ async fn a_namespace_relabelled_is_followed_at_once() {
             ",
         ))
         .await?;
-        let spec = "
-endpoints:
-- {name: server, standIn: {labels: {app: server}, ports: [{port: 8080}]}}
-- {name: client, standIn: {namespace: AWAY, labels: {app: client}}}
-checks:
-- {from: [client], to: [server], expect: Deny}
-"
-        .replace("AWAY", &away.name);
-        let test = connectivity_test("relabelled", &[INTERVAL, &spec].concat());
+        let mut test = trio_paced(PACE);
+        test.spec.endpoints.truncate(2);
+        let client = test.spec.endpoints[1].stand_in.as_mut().context("a stand-in")?;
+        client.namespace = Some(away.name.clone());
+        test.spec.checks = yaml("[{from: [client], to: [server], expect: Deny}]");
         let test = home.test(&test).await?;
         test.conforms(2 * MINUTE).await?;
         test.reports(&["client server 8080/TCP Allow conforms"], SOON).await?;

@@ -6,7 +6,7 @@ use kube::{Api, api::ListParams};
 use netproof_crds::ConnectivityTest;
 use netproof_e2e::{
     MINUTE, Result, SOON, ensure, eventually,
-    examples::{connectivity_test, only_the_client, trio},
+    examples::{only_the_client, trio, trio_paced},
     meter::{self, Meter, Place},
     operator, sandbox, say,
 };
@@ -66,14 +66,7 @@ async fn a_test_at_rest_costs_less_than_ten_requests_a_minute() {
         home.create(&only_the_client()).await?;
         let meter = Meter::install(sandbox, &home).await?;
         let began = meter.read().await?;
-        let mut at_default_intervals = trio();
-        let defaults = connectivity_test(
-            "rest",
-            "endpoints: [{name: nobody, standIn: {labels: {}}}]",
-        );
-        at_default_intervals.spec.interval = defaults.spec.interval;
-        at_default_intervals.spec.settle = defaults.spec.settle;
-        let test = home.test(&at_default_intervals).await?;
+        let test = home.test(&trio_paced("{}")).await?;
         let round = test.conforms(2 * MINUTE).await?;
         // What made it counts: else what follows would count nothing.
         let made = meter::since(&began, &meter.read().await?);

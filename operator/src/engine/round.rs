@@ -65,6 +65,15 @@ pub struct Seen {
     pub control: Control,
 }
 
+/// What one pass over the probes brought.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pass {
+    /// What came of each flow.
+    pub seen: Vec<Seen>,
+    /// Who was needed and did not speak, before the attempts or after them.
+    pub mute: BTreeSet<Actor>,
+}
+
 /// The probes that speak, by actor; for the others, why they do not.
 pub type Sessions = BTreeMap<Actor, Result<Arc<Session>, String>>;
 
@@ -77,7 +86,7 @@ pub async fn run(
     sessions: &Sessions,
     timeout: Duration,
     reached: &mut Reached,
-) -> Vec<Seen> {
+) -> Pass {
     let receivers: BTreeSet<&Actor> = asked
         .iter()
         .filter(|flow| matches!(flow.receiver, Receiver::Probe { .. }))
@@ -100,14 +109,19 @@ pub async fn run(
             reached.insert((flow.target, flow.cell.port.protocol));
         }
     }
-    outcomes
+    let unheard = before.iter().chain(&after).filter(|(_, listeners)| listeners.is_err());
+    let mut mute: BTreeSet<Actor> = unheard.map(|(actor, _)| (*actor).clone()).collect();
+    let unable = outcomes.iter().filter(|(_, outcome)| outcome.is_err());
+    mute.extend(unable.map(|(flow, _)| flow.cell.from.clone()));
+    let seen = outcomes
         .into_iter()
         .map(|(flow, outcome)| Seen {
             cell: flow.cell.clone(),
             outcome,
             control: control(flow, &before, &after, reached),
         })
-        .collect()
+        .collect();
+    Pass { seen, mute }
 }
 
 type Listeners<'a> = BTreeMap<&'a Actor, Result<Vec<Listener>, String>>;

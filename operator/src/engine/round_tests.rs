@@ -31,8 +31,8 @@ impl Bed {
     }
 
     async fn see(&self, flow: Asked) -> Seen {
-        let mut seen = run(&[flow], &self.sessions, TIMEOUT, &mut Reached::new()).await;
-        seen.remove(0)
+        let mut pass = run(&[flow], &self.sessions, TIMEOUT, &mut Reached::new()).await;
+        pass.seen.remove(0)
     }
 }
 
@@ -111,7 +111,19 @@ async fn silence_of_an_address_outside_counts_once_somebody_reached_it() {
     assert!(matches!(seen.control, Control::Unproven(_)), "nobody reached it");
     let open = bed.ports[&Actor::sole("b")];
     let mut reached = Reached::new();
-    let seen = run(&[outside("a", open)], &bed.sessions, TIMEOUT, &mut reached).await;
-    assert_eq!(seen[0].control, Control::Listening);
+    let pass = run(&[outside("a", open)], &bed.sessions, TIMEOUT, &mut reached).await;
+    assert_eq!(pass.seen[0].control, Control::Listening);
+    assert!(pass.mute.is_empty());
     assert_eq!(reached.len(), 1);
+}
+
+#[tokio::test]
+async fn who_did_not_speak_is_named_whichever_end_it_is() {
+    let mut bed = Bed::of(&["a", "b"]).await;
+    let silenced = bed.sessions.insert(Actor::sole("b"), Err("its stream was cut".into()));
+    for flow in [bed.flow("a", "b"), bed.flow("b", "a")] {
+        let pass = run(&[flow], &bed.sessions, TIMEOUT, &mut Reached::new()).await;
+        assert_eq!(pass.mute, [Actor::sole("b")].into());
+    }
+    drop(silenced);
 }

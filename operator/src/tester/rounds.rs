@@ -123,23 +123,22 @@ impl Tester {
             }
         }
         let sessions = self.sessions(stand_ins);
-        let seen = round::run(&flows, &sessions, scenario.timeout, reached).await;
+        let pass = round::run(&flows, &sessions, scenario.timeout, reached).await;
 
         let world = Arc::clone(&self.world.borrow());
         let after = predict(scenario, stand_ins, &world);
         // The expectation as it is now comes first, so that a change restarts its settling.
         self.ledger.expect(&after.expected, uptime());
         let mut sighted: Vec<_> =
-            seen.into_iter().map(|seen| sight(seen, &before, &after, assignment)).collect();
+            pass.seen.into_iter().map(|seen| sight(seen, &before, &after, assignment)).collect();
         self.certify(&mut sighted, &world, stand_ins).await;
 
-        let mut complete = absent.is_empty();
+        let complete = absent.is_empty() && pass.mute.is_empty();
         for (cell, why) in absent {
             let sighting = Sighting::Inconclusive(Why::NoProbe(why));
             self.ledger.observe(&cell, sighting, None, uptime());
         }
         for (cell, sighting, outcome) in sighted {
-            complete &= !matches!(sighting, Sighting::Inconclusive(Why::NoProbe(_)));
             if let Some(followed) = self.ledger.observe(&cell, sighting, outcome, uptime()) {
                 debug!(%cell, ?followed, "Network followed");
                 self.publisher.metrics().followed(followed);
