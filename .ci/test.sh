@@ -17,8 +17,5 @@ command -v cc >/dev/null || {
 }
 echo "Compiling and running the tests (the first time takes some minutes) ..."
 start=$SECONDS
-log=$(mktemp)
-trap 'rm -f "$log"' EXIT
-cargo test --locked --workspace --exclude netproof-e2e --lib --bins --tests "$@" 2>&1 | tee "$log"
+cargo test --locked --workspace --exclude netproof-e2e --lib --bins --tests "$@"
 echo "The tests took $((SECONDS - start)) s"
-awk '/^test result:/ { passed += $4; failed += $6 } END { print passed " passed, " failed " failed" }' "$log"
