@@ -148,3 +148,21 @@ impl fmt::Display for Unspecified {
         })
     }
 }
+
+/// Answers for tests in which the reason does not matter.
+#[cfg(test)]
+pub(crate) mod testing {
+    use super::{Because, Decision, Expected};
+
+    fn because() -> Because {
+        Because { egress: Decision::NotIsolated, ingress: Decision::NotIsolated }
+    }
+
+    pub(crate) fn allow() -> Expected {
+        Expected::Allow(because())
+    }
+
+    pub(crate) fn deny() -> Expected {
+        Expected::Deny(because())
+    }
+}

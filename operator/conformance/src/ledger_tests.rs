@@ -1,7 +1,11 @@
 use super::*;
 use crate::{
-    expected::{Because, Decision, Unspecified},
+    expected::{
+        Because, Decision, Unspecified,
+        testing::{allow, deny},
+    },
     flow::{Port, Protocol},
+    verdict::Steadiness,
 };
 
 const SETTLE: Duration = Duration::from_secs(10);
@@ -10,18 +14,6 @@ const PATIENCE: Patience =
 
 fn at(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
-}
-
-fn because() -> Because {
-    Because { egress: Decision::NotIsolated, ingress: Decision::NotIsolated }
-}
-
-fn allow() -> Expected {
-    Expected::Allow(because())
-}
-
-fn deny() -> Expected {
-    Expected::Deny(because())
 }
 
 fn cell() -> Cell {

@@ -241,19 +241,7 @@ pub fn judge(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::expected::{Because, Decision};
-
-    fn because() -> Because {
-        Because { egress: Decision::NotIsolated, ingress: Decision::NotIsolated }
-    }
-
-    fn allow() -> Expected {
-        Expected::Allow(because())
-    }
-
-    fn deny() -> Expected {
-        Expected::Deny(because())
-    }
+    use crate::expected::testing::{allow, deny};
 
     fn unproven() -> Control {
         Control::Unproven("silent".into())

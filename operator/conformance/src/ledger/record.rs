@@ -1,0 +1,203 @@
+//! What is known of one flow: how attempts, changes and time turn into its verdict.
+
+use std::{collections::VecDeque, time::Duration};
+
+use super::{Change, Followed, Patience};
+use crate::{
+    expected::Expected,
+    verdict::{Outcome, Sighting, Steadiness, Verdict, Why},
+};
+
+/// Why a flow is not judged yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Cause {
+    /// A stand-in at one of its ends is new: a network may deny it everything at first, so that
+    /// even a denial proves nothing yet.
+    NewStandIn,
+    /// The expectation changed, and the network has, or has not yet, been seen to follow.
+    Changed { change: Change, followed: bool },
+}
+
+/// What is known of one flow.
+#[derive(Clone, Debug)]
+pub struct Record {
+    /// What the policies say now.
+    pub expected: Expected,
+    /// What was seen last, and when.
+    pub seen: Option<(Outcome, Duration)>,
+    /// When the verdict last turned to its present kind.
+    pub since: Duration,
+    pub(super) verdict: Verdict,
+    /// Since when the flow has to settle, and why.
+    pub(super) unsettled: Option<(Duration, Cause)>,
+    /// Whether each of the last judged attempts conformed, oldest first.
+    pub(super) sights: VecDeque<bool>,
+}
+
+impl Record {
+    /// How many of the last attempts agree with the very last one.
+    pub fn agreeing(&self) -> usize {
+        self.sights.iter().rev().take_while(|sight| Some(*sight) == self.sights.back()).count()
+    }
+
+    pub(super) fn new(expected: Expected, now: Duration, since: Duration) -> Self {
+        Self {
+            verdict: Verdict::Settling,
+            expected,
+            seen: None,
+            since: now,
+            unsettled: Some((since, Cause::NewStandIn)),
+            sights: VecDeque::new(),
+        }
+    }
+
+    /// Takes over what the policies say now; returns whether the answer differs.
+    pub(super) fn expect(&mut self, expected: &Expected, now: Duration) -> bool {
+        let change = match (&self.expected, expected) {
+            (Expected::Allow(_), Expected::Allow(_)) | (Expected::Deny(_), Expected::Deny(_)) => {
+                None
+            }
+            (Expected::Unspecified(_) | Expected::Allow(_), Expected::Deny(_)) => {
+                Some(Change::Tightening)
+            }
+            (Expected::Unspecified(_) | Expected::Deny(_), Expected::Allow(_)) => {
+                Some(Change::Loosening)
+            }
+            (_, Expected::Unspecified(why)) => {
+                let differs = self.expected != *expected;
+                self.expected = expected.clone();
+                self.turn(Verdict::Unspecified(*why), now);
+                self.sights.clear();
+                return differs;
+            }
+        };
+        self.expected = expected.clone();
+        let Some(change) = change else { return false };
+        // A stand-in that was new and has not settled stays new: its age says less than nothing
+        // about how fast the network follows changes.
+        let cause = match self.unsettled {
+            Some((_, Cause::NewStandIn)) if self.verdict == Verdict::Settling => Cause::NewStandIn,
+            _ => Cause::Changed { change, followed: false },
+        };
+        self.unsettled = Some((now, cause));
+        self.sights.clear();
+        self.turn(Verdict::Settling, now);
+        true
+    }
+
+    pub(super) fn observe(
+        &mut self,
+        sighting: Sighting,
+        patience: &Patience,
+        now: Duration,
+    ) -> Option<Followed> {
+        let settling = self.settling(patience, now);
+        match sighting {
+            Sighting::Moved => None,
+            Sighting::Unspecified(why) => {
+                self.turn(Verdict::Unspecified(why), now);
+                None
+            }
+            Sighting::Inconclusive(why @ Why::NoProbe(_)) => {
+                self.turn(Verdict::Inconclusive(why), now);
+                None
+            }
+            Sighting::Inconclusive(why) => {
+                let verdict = if settling { Verdict::Settling } else { Verdict::Inconclusive(why) };
+                self.turn(verdict, now);
+                None
+            }
+            Sighting::Leak | Sighting::Blocked if settling => {
+                self.turn(Verdict::Settling, now);
+                None
+            }
+            Sighting::Leak | Sighting::Blocked => {
+                self.remember(false, patience, now);
+                None
+            }
+            Sighting::Conforms => {
+                let new = matches!(self.unsettled, Some((_, Cause::NewStandIn)));
+                if settling && new && matches!(self.expected, Expected::Deny(_)) {
+                    self.turn(Verdict::Settling, now);
+                    return None;
+                }
+                self.remember(true, patience, now);
+                self.followed(now)
+            }
+        }
+    }
+
+    /// Marks the change as followed; returns it the first time.
+    fn followed(&mut self, now: Duration) -> Option<Followed> {
+        match &mut self.unsettled {
+            Some((since, Cause::Changed { change, followed })) if !*followed => {
+                *followed = true;
+                Some(Followed { change: *change, latency: now.saturating_sub(*since) })
+            }
+            Some((_, Cause::Changed { .. } | Cause::NewStandIn)) | None => None,
+        }
+    }
+
+    pub(super) fn settling(&self, patience: &Patience, now: Duration) -> bool {
+        self.unsettled.is_some_and(|(since, _)| now < since + patience.settle)
+    }
+
+    fn remember(&mut self, conformed: bool, patience: &Patience, now: Duration) {
+        self.sights.push_back(conformed);
+        while self.sights.len() > patience.memory() {
+            self.sights.pop_front();
+        }
+        self.turn(self.weigh(patience), now);
+    }
+
+    /// What the remembered attempts say together. One switch from right to wrong, or back, is a
+    /// network that broke or recovered; more are flapping.
+    fn weigh(&self, patience: &Patience) -> Verdict {
+        let of = self.sights.len();
+        let bad = self.sights.iter().filter(|conformed| !**conformed).count();
+        if bad == 0 {
+            return Verdict::Conforms;
+        }
+        let pairs = self.sights.iter().zip(self.sights.iter().skip(1));
+        let switches = pairs.filter(|(earlier, later)| earlier != later).count();
+        let steady = self.agreeing() >= patience.confirm;
+        match (switches, steady) {
+            (0 | 1, true) if self.sights.back() == Some(&true) => Verdict::Conforms,
+            (0 | 1, true) => self.accuse(Steadiness::Steady),
+            (0 | 1, false) => Verdict::Inconclusive(Why::Unconfirmed),
+            _ if bad >= patience.confirm => self.accuse(Steadiness::Flapping { bad, of }),
+            _ => Verdict::Inconclusive(Why::Flapping { bad, of }),
+        }
+    }
+
+    fn accuse(&self, steadiness: Steadiness) -> Verdict {
+        match self.expected {
+            Expected::Deny(_) => Verdict::Leak(steadiness),
+            Expected::Allow(_) => Verdict::Blocked(steadiness),
+            Expected::Unspecified(why) => Verdict::Unspecified(why),
+        }
+    }
+
+    fn turn(&mut self, verdict: Verdict, now: Duration) {
+        if verdict.kind() != self.verdict.kind() {
+            self.since = now;
+        }
+        self.verdict = verdict;
+    }
+
+    /// The verdict, with old evidence counted as none.
+    pub(super) fn verdict(&self, patience: &Patience, now: Duration) -> Verdict {
+        let fresh = |at: Duration| now.saturating_sub(at) <= patience.stale_after;
+        match &self.verdict {
+            Verdict::Conforms | Verdict::Leak(_) | Verdict::Blocked(_)
+                if !self.seen.as_ref().is_some_and(|(_, at)| fresh(*at)) =>
+            {
+                Verdict::Inconclusive(Why::Stale)
+            }
+            Verdict::Settling if !self.settling(patience, now) && !fresh(self.since) => {
+                Verdict::Inconclusive(Why::Stale)
+            }
+            verdict => verdict.clone(),
+        }
+    }
+}
