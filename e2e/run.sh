@@ -36,7 +36,7 @@ say "Compiling the tests"
 cd "$root"
 cargo test --locked -p netproof-e2e --no-run || failed "the tests do not compile"
 
-# One at a time: some kill the operator that all share.
+# One at a time, so that what each says is not mixed with what another says.
 say "The tests"
 cargo test --locked -p netproof-e2e --no-fail-fast -- --test-threads=1 || failed "a test"
 say "All is well"

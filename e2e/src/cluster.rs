@@ -1,6 +1,8 @@
 //! The way to the cluster that `e2e/cluster/up.sh` makes, and to no other.
 
-use std::{env, io::Write as _, path::PathBuf, process::Stdio, sync::LazyLock, time::Duration};
+use std::{
+    env, fs::File, io::Write as _, path::PathBuf, process::Stdio, sync::LazyLock, time::Duration,
+};
 
 use anyhow::{Context, Result, ensure};
 use kube::{
@@ -9,6 +11,7 @@ use kube::{
 };
 use tokio::{
     process::Command,
+    signal::unix::{SignalKind, signal},
     time::{Instant, timeout},
 };
 
@@ -67,6 +70,24 @@ pub fn say(text: impl AsRef<str>) {
 pub(crate) fn to_stderr(text: &str) {
     // Nobody listens to stderr: then nobody misses it.
     drop(std::io::stderr().write_all(text.as_bytes()));
+}
+
+/// Waits until no other test is on the cluster, in whichever process: some kill the operator that
+/// all share. The turn ends when the file is closed.
+pub(crate) async fn turn() -> Result<File> {
+    let path = kubeconfig().with_file_name("e2e.lock");
+    let file = File::create(&path).with_context(|| path.display().to_string())?;
+    tokio::task::spawn_blocking(move || file.lock().map(|()| file)).await?.context("a turn")
+}
+
+/// Resolves when somebody interrupts or terminates the tests.
+pub(crate) async fn told_to_end() {
+    let [mut interrupt, mut terminate] = [SignalKind::interrupt(), SignalKind::terminate()]
+        .map(|kind| signal(kind).expect("a handler of signals"));
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+    }
 }
 
 /// A suffix that nothing else on the cluster has.

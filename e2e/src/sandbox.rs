@@ -47,10 +47,20 @@ enum Made {
 /// Runs a test in a sandbox. When it fails, what is there is shown before it is removed.
 pub async fn sandbox(body: impl AsyncFnOnce(&Sandbox) -> Result<()>) {
     let client = cluster::client().await.expect("a client");
+    let _turn = cluster::turn().await.expect("a turn");
     cluster::say("begins");
     let sandbox = Sandbox { client, suffix: cluster::random_suffix(), made: Mutex::default() };
     let body = AssertUnwindSafe(timeout(LONGEST, body(&sandbox)));
-    let outcome = body.catch_unwind().await;
+    let outcome = tokio::select! {
+        outcome = body.catch_unwind() => outcome,
+        () = cluster::told_to_end() => {
+            cluster::say("told to end: removing what the test made");
+            let cleaned = sandbox.clean().await;
+            cluster::say(format!("{cleaned:?}\n"));
+            // Not a panic, after which the next test would begin.
+            std::process::exit(130)
+        }
+    };
     if !matches!(outcome, Ok(Ok(Ok(())))) {
         cluster::say(sandbox.describe().await);
     }

@@ -100,7 +100,7 @@ async fn a_service_keeps_only_its_real_endpoints() {
         let slices = Witness::start(all.clone(), None, |s| format!("{:?}", s.endpoints)).await?;
 
         let test = with_stand_ins(&home).await?;
-        let mut pods = test.stand_ins().await?;
+        let pods = test.stand_ins().await?;
         // The slices know of them, which shows that they were looked at, and call them not ready.
         eventually("the slices list the stand-ins", SOON, async || {
             let slices = all.list(&ListParams::default()).await?.items;
@@ -121,7 +121,6 @@ async fn a_service_keeps_only_its_real_endpoints() {
         })?;
         test.delete().await?;
         test.leaves_nothing(SOON).await?;
-        pods.clear();
         routes_only_to(&home, &real).await
     })
     .await;
