@@ -15,7 +15,7 @@ use kube::{
     api::{DeleteParams, PostParams},
 };
 use serde_json::json;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use crate::{
     MINUTE, cluster,
@@ -26,6 +26,9 @@ use crate::{
 
 /// No test takes longer.
 const LONGEST: Duration = Duration::from_secs(420);
+
+/// A namespace with a few pods takes some six seconds to go; what is longer should be seen.
+const SLOW: Duration = Duration::from_secs(15);
 
 /// What a test has made outside namespaces of its own, and its namespaces.
 pub struct Sandbox {
@@ -64,7 +67,11 @@ pub async fn sandbox(body: impl AsyncFnOnce(&Sandbox) -> Result<()>) {
     if !matches!(outcome, Ok(Ok(Ok(())))) {
         cluster::say(sandbox.describe().await);
     }
+    let ended = Instant::now();
     let cleaned = sandbox.clean().await;
+    if ended.elapsed() > SLOW {
+        cluster::say(format!("removing what the test made took {:.1?}", ended.elapsed()));
+    }
     cluster::to_stderr("\n");
     match outcome {
         Err(panic) => resume_unwind(panic),

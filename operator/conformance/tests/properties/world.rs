@@ -129,7 +129,11 @@ fn pods() -> impl Strategy<Value = Vec<Pod>> {
 fn pod() -> impl Strategy<Value = Pod> {
     let network = prop_oneof![3 => Just(PodNetwork::Own), 1 => Just(PodNetwork::Host)];
     let lifecycle = prop_oneof![15 => Just(Lifecycle::Live), 1 => Just(Lifecycle::Finished)];
-    let addresses = prop_oneof![1 => vec(address(), 0..1), 4 => vec(address(), 1..3), 20 => vec(address(), 3..5)];
+    let addresses = prop_oneof![
+        1 => Just(vec![]),
+        4 => vec(address(), 1..3),
+        20 => vec(address(), 3..5),
+    ];
     let node = option::weighted(0.9, word(&NODES));
     (namespace(), labels(), addresses, node, network, lifecycle, vec(named_port(), 0..4)).prop_map(
         |(namespace, labels, addresses, node, network, lifecycle, named_ports)| Pod {
