@@ -9,15 +9,18 @@ use std::collections::BTreeMap;
 use anyhow::{Context, Result, ensure};
 use k8s_openapi::api::flowcontrol::v1::{FlowSchema, FlowSchemaCondition};
 use kube::{
-    Api, Client,
-    api::{ListParams, Request},
+    Api, Client, ResourceExt,
+    api::{DeleteParams, ListParams, Request},
 };
 use serde_json::json;
 
-use crate::{Home, SOON, Sandbox, eventually, operator};
+use crate::{Home, SOON, Sandbox, eventually, operator, say};
 
 /// All that the operator has a permission for.
 const VERBS: [&str; 7] = ["get", "list", "watch", "create", "patch", "update", "delete"];
+
+/// What the names of all schemas here begin with.
+const PREFIX: &str = "netproof-e2e-";
 
 /// What is counted.
 const COUNTER: &str = "apiserver_flowcontrol_dispatched_requests_total{";
@@ -44,12 +47,19 @@ impl Meter {
     /// Begins to count; requests to `home` apart from all others.
     pub async fn install(sandbox: &Sandbox, home: &Home) -> Result<Self> {
         let meter = Self { client: sandbox.client.clone(), suffix: sandbox.suffix.clone() };
+        let api = Api::<FlowSchema>::all(sandbox.client.clone());
+        // No other test is under way: these are of one that was killed, and would count in our place.
+        for stale in api.list(&ListParams::default()).await?.items {
+            if stale.name_any().starts_with(PREFIX) {
+                say(format!("removing what a killed test left: {}", stale.name_any()));
+                api.delete(&stale.name_any(), &DeleteParams::default()).await?;
+            }
+        }
         for place in [Place::Here, Place::Elsewhere] {
             for verb in VERBS {
                 sandbox.flow_schema(&meter.schema(place, verb, &home.name)?).await?;
             }
         }
-        let api = Api::<FlowSchema>::all(sandbox.client.clone());
         let last = meter.name(Place::Elsewhere, "delete");
         eventually("the FlowSchemas are in force", SOON, async || {
             let schema = api.get(&last).await?;
@@ -69,7 +79,7 @@ impl Meter {
             Place::Here => "here",
             Place::Elsewhere => "elsewhere",
         };
-        format!("netproof-e2e-{}-{place}-{verb}", self.suffix)
+        format!("{PREFIX}{}-{place}-{verb}", self.suffix)
     }
 
     fn schema(&self, place: Place, verb: &str, home: &str) -> Result<FlowSchema> {
