@@ -5,13 +5,19 @@ set -euo pipefail
 # shellcheck source=nodes.sh
 . "$here/nodes.sh"
 
-# One line a node: name, pod range, address. Complete once the controller manager has given every node its range.
+# One line a node: name, pod range, address. Complete once the controller manager has given every node its range. The address
+# is the engine's word: after a restart a container may have another one, which the API server learns only some time later.
 node_routes() {
-  kubectl get nodes -o jsonpath='{range .items[*]}{.metadata.name} {.spec.podCIDR} {.status.addresses[?(@.type=="InternalIP")].address}{"\n"}{end}'
+  local name range
+  for name in $(nodes); do
+    range=$(kubectl get node "$name" -o jsonpath='{.spec.podCIDR}') || return 1
+    [[ -n $range ]] || return 1
+    echo "$name $range $(node_address "$name")"
+  done
 }
 
 routes_are_complete() {
-  routes=$(node_routes) && [[ $(grep -c '/' <<<"$routes") == "$(nodes | wc -w)" ]]
+  routes=$(node_routes)
 }
 
 within 90 routes_are_complete || die "The API server does not tell the nodes' pod ranges within 90 s"

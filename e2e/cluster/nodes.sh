@@ -5,6 +5,11 @@ running() {
   [[ $(docker container inspect -f '{{.State.Running}}' "$1" 2>/dev/null) == true ]]
 }
 
+# Where the other nodes reach it.
+node_address() {
+  docker container inspect -f "{{(index .NetworkSettings.Networks \"$cluster\").IPAddress}}" "$1"
+}
+
 start_nodes() {
   local name
   for name in $(nodes); do
