@@ -93,7 +93,14 @@ fn snapshot(stand_ins: &[StandIn], world: &World) -> Snapshot {
             Some((name.name.clone(), read.meaning.as_ref().ok()?.addresses.clone()))
         })
         .collect();
-    Snapshot { revision: world.revision, namespaces, pods, policies, nodes }
+    Snapshot {
+        revision: world.revision,
+        namespaces,
+        pods,
+        policies,
+        cluster_policies: vec![],
+        nodes,
+    }
 }
 
 fn pod(stand_in: &StandIn) -> Pod {

@@ -2,7 +2,10 @@
 
 use std::fmt;
 
-use crate::snapshot::ObjectRef;
+use crate::{
+    policy::cluster::{Action, ClusterPolicyKind, ClusterPolicyRef},
+    snapshot::ObjectRef,
+};
 
 /// What the policies say of a flow.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,6 +47,9 @@ pub enum Decision {
     /// The pod is isolated by these policies, and none of their rules lets the flow pass. Never
     /// empty.
     DeniedBy(Vec<ObjectRef>),
+    /// A rule of a policy of the cluster decides: before any `NetworkPolicy` is asked, or where
+    /// none isolates the pod.
+    Ruled(Ruling, ClusterRuleRef),
 }
 
 impl Decision {
@@ -51,7 +57,28 @@ impl Decision {
     pub fn allows(&self) -> bool {
         match self {
             Self::Exempt | Self::NotIsolated | Self::AllowedBy(_) => true,
+            Self::Ruled(ruling, _) => *ruling == Ruling::Accept,
             Self::DeniedBy(_) => false,
+        }
+    }
+}
+
+/// What a rule of a policy of the cluster decides, where it decides.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Ruling {
+    /// The flow passes this side.
+    Accept,
+    /// It does not.
+    Deny,
+}
+
+impl Ruling {
+    /// Of an action, if it is one that decides.
+    pub(crate) fn of(action: Action) -> Option<Self> {
+        match action {
+            Action::Accept => Some(Self::Accept),
+            Action::Deny => Some(Self::Deny),
+            Action::Pass => None,
         }
     }
 }
@@ -63,6 +90,11 @@ pub enum Direction {
     Ingress,
     /// What a subject sends.
     Egress,
+}
+
+impl Direction {
+    /// The sender's side, then the receiver's: as a flow passes them.
+    pub const BOTH: [Self; 2] = [Self::Egress, Self::Ingress];
 }
 
 impl fmt::Display for Direction {
@@ -107,7 +139,41 @@ impl fmt::Display for RuleRef {
     }
 }
 
-/// Why the API gives no answer. Each is an open reading of `NetworkPolicy` v1.
+/// Names one rule of a policy of the cluster, and the peer and the port of it that decided.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ClusterRuleRef {
+    /// The policy.
+    pub policy: ClusterPolicyRef,
+    /// Which of its two lists of rules.
+    pub direction: Direction,
+    /// The place in that list.
+    pub rule: usize,
+    /// The place in `from` or `to`.
+    pub peer: usize,
+    /// The place in `protocols` or `ports`; none where there is no such list.
+    pub port: Option<usize>,
+}
+
+impl fmt::Display for ClusterRuleRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let list = match self.direction {
+            Direction::Ingress => "from",
+            Direction::Egress => "to",
+        };
+        write!(f, "{} {}[{}].{list}[{}]", self.policy, self.direction, self.rule, self.peer)?;
+        if let Some(port) = self.port {
+            let list = match self.policy.kind {
+                ClusterPolicyKind::ClusterNetworkPolicy => "protocols",
+                ClusterPolicyKind::AdminNetworkPolicy
+                | ClusterPolicyKind::BaselineAdminNetworkPolicy => "ports",
+            };
+            write!(f, ".{list}[{port}]")?;
+        }
+        Ok(())
+    }
+}
+
+/// Why the API gives no answer. Each is an open reading of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Unspecified {
     /// An end has no address yet.
@@ -126,6 +192,19 @@ pub enum Unspecified {
     NamedPortWithoutPod,
     /// Whether a port named on an init container resolves.
     InitContainerPort,
+    /// Which of several cluster policies of one priority is applied.
+    EqualPriority,
+    /// Whether a `BaselineAdminNetworkPolicy` comes before or after `ClusterNetworkPolicies` of the
+    /// Baseline tier.
+    BaselineOrder,
+    /// Whether the network has peers by ranges of addresses, in policies of the cluster.
+    NetworksPeer,
+    /// Whether an address is that of a node that a rule names by its labels.
+    NodesPeer,
+    /// Which addresses a domain name resolves to.
+    DomainNamesPeer,
+    /// A peer or a protocol of a kind that only a later version of the API has.
+    UnknownField,
 }
 
 impl fmt::Display for Unspecified {
@@ -145,6 +224,20 @@ impl fmt::Display for Unspecified {
             Self::InitContainerPort => {
                 "the API leaves open whether the ports of init containers resolve by name"
             }
+            Self::EqualPriority => {
+                "policies of equal priority disagree, and the API leaves open which one is applied"
+            }
+            Self::BaselineOrder => {
+                "the API leaves open whether a BaselineAdminNetworkPolicy comes before or after ClusterNetworkPolicies"
+            }
+            Self::NetworksPeer => {
+                "a peer by networks is a feature that not every network has, and those without it fail closed"
+            }
+            Self::NodesPeer => "a peer by nodes is an experimental feature, and not known to match",
+            Self::DomainNamesPeer => {
+                "what a domain name resolves to is not known from the objects"
+            }
+            Self::UnknownField => "a peer or protocol of a kind that is not known here could decide",
         })
     }
 }

@@ -1,5 +1,9 @@
 //! A policy as the evaluator sees it: compiled once, and without wrong states.
 
+pub mod admin_network_policy;
+pub mod baseline_admin_network_policy;
+pub mod cluster;
+pub mod cluster_network_policy;
 pub mod label_selector;
 pub mod network_policy;
 
@@ -16,7 +20,7 @@ use crate::{expected::Direction, flow::Protocol, select::Selector, snapshot::Obj
 
 pub use rejected::{Problem, Rejected};
 
-/// What one policy object says.
+/// What one `NetworkPolicy` says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Policy {
     /// The object. Its namespace is also that of all subjects: a policy never applies elsewhere.

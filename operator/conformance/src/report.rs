@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, fmt::Write};
 
 use crate::{
-    expected::{Because, Decision, Direction, Expected},
+    expected::{Because, Decision, Direction, Expected, Ruling},
     flow::Port,
     matrix::{Actor, Cell, Matrix},
     policy::{Isolation, Policy},
@@ -158,15 +158,25 @@ fn denial(because: &Because, policies: &[&Policy]) -> String {
     let sides = [(Direction::Egress, &because.egress), (Direction::Ingress, &because.ingress)];
     let said: Vec<String> = sides
         .into_iter()
-        .filter_map(|(direction, decision)| match decision {
-            Decision::DeniedBy(names) => Some((direction, names)),
-            Decision::Exempt | Decision::NotIsolated | Decision::AllowedBy(_) => None,
+        .filter_map(|(direction, decision)| -> Option<Vec<String>> {
+            match decision {
+                Decision::DeniedBy(names) => Some(
+                    names
+                        .iter()
+                        .map(|name| {
+                            let policy = policies.iter().find(|policy| policy.name == *name);
+                            isolating(name, direction, policy.copied())
+                        })
+                        .collect(),
+                ),
+                Decision::Ruled(Ruling::Deny, rule) => Some(vec![format!("{rule} (denies it)")]),
+                Decision::Exempt
+                | Decision::NotIsolated
+                | Decision::AllowedBy(_)
+                | Decision::Ruled(Ruling::Accept, _) => None,
+            }
         })
-        .flat_map(|(direction, names)| names.iter().map(move |name| (direction, name)))
-        .map(|(direction, name)| {
-            let policy = policies.iter().find(|policy| policy.name == *name);
-            isolating(name, direction, policy.copied())
-        })
+        .flatten()
         .collect();
     said.join(" and ")
 }
@@ -198,6 +208,8 @@ fn permission(because: &Because) -> String {
         Decision::NotIsolated => format!("nothing isolates {direction}"),
         Decision::Exempt => format!("{direction} is exempt"),
         Decision::DeniedBy(_) => format!("{direction} is denied"),
+        Decision::Ruled(Ruling::Accept, rule) => format!("{rule} accepts it"),
+        Decision::Ruled(Ruling::Deny, rule) => format!("{rule} denies it"),
     };
     format!(
         "{}; {}",
@@ -221,6 +233,7 @@ pub fn references(expected: &Expected) -> Vec<String> {
             Decision::DeniedBy(names) => {
                 references.extend(names.iter().map(|name| format!("{name} {direction}")));
             }
+            Decision::Ruled(_, rule) => references.push(rule.to_string()),
             Decision::Exempt | Decision::NotIsolated => {}
         }
     }

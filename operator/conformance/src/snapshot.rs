@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fmt, net::IpAddr};
 
 use crate::{
     flow::{PodId, Protocol},
-    policy::Policy,
+    policy::{Policy, cluster::ClusterPolicy},
 };
 
 /// Labels of an object, by key.
@@ -14,18 +14,28 @@ pub type Labels = BTreeMap<String, String>;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Revision(pub u64);
 
-/// Names a namespaced object.
+/// Names an object.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ObjectRef {
-    /// Its namespace.
+    /// Its namespace; empty if it is in none.
     pub namespace: String,
     /// Its name.
     pub name: String,
 }
 
+impl ObjectRef {
+    /// Names an object that is in no namespace.
+    pub fn of_cluster(name: &str) -> Self {
+        Self { namespace: String::new(), name: name.to_owned() }
+    }
+}
+
 impl fmt::Display for ObjectRef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.namespace, self.name)
+        match self.namespace.as_str() {
+            "" => f.write_str(&self.name),
+            namespace => write!(f, "{namespace}/{}", self.name),
+        }
     }
 }
 
@@ -99,8 +109,10 @@ pub struct Snapshot {
     pub namespaces: BTreeMap<String, Labels>,
     /// The pods, in any order; [`PodId`] is the place in this list.
     pub pods: Vec<Pod>,
-    /// The policies of all namespaces, in any order.
+    /// The `NetworkPolicies` of all namespaces, in any order.
     pub policies: Vec<Policy>,
+    /// The policies of the cluster as a whole, in any order.
+    pub cluster_policies: Vec<ClusterPolicy>,
     /// All addresses that each node is known to have, from Nodes and from the `hostIPs` of pods. A
     /// pod's own node is always let in; any other node is an address like those outside.
     pub nodes: BTreeMap<String, Vec<IpAddr>>,

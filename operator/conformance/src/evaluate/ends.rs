@@ -48,7 +48,8 @@ impl<'a> Resolved<'a> {
     }
 }
 
-fn is_host(pod: &Pod) -> bool {
+/// Whether it shares its node's network.
+pub(super) fn is_host(pod: &Pod) -> bool {
     match pod.network {
         PodNetwork::Own => false,
         PodNetwork::Host => true,

@@ -1,7 +1,7 @@
 //! `networking.k8s.io/v1` `NetworkPolicy`: the object, and what it compiles to.
 
 mod compile;
-mod port;
+pub(super) mod port;
 
 use serde::Deserialize;
 

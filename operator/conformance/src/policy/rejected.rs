@@ -104,6 +104,68 @@ pub enum Problem {
     /// More types than there are.
     #[error("has more than two entries: use Ingress, Egress or both")]
     PolicyTypes,
+    /// A field that has to be there.
+    #[error("is missing")]
+    FieldMissing,
+    /// None, or more than one, of fields that exclude each other.
+    #[error("needs exactly one of {0}")]
+    OneOf(&'static str),
+    /// A list that says nothing.
+    #[error("is empty: give it an element, or leave it out where it may be")]
+    Empty,
+    /// A list that is longer than the API takes.
+    #[error("has too many elements: use at most {most}")]
+    TooMany {
+        /// How many there may be.
+        most: usize,
+    },
+    /// A text that is longer than the API takes.
+    #[error("is too long: use at most {most} characters")]
+    TooLong {
+        /// How many there may be.
+        most: usize,
+    },
+    /// An element of a set that is in it already.
+    #[error("{0:?} is there twice")]
+    Twice(String),
+    /// Not an action of this kind.
+    #[error("{found:?} is no action here: use {known}")]
+    Action {
+        /// As it is written.
+        found: String,
+        /// What could be written.
+        known: &'static str,
+    },
+    /// Not a tier of policies.
+    #[error("{0:?} is no tier: use Admin or Baseline")]
+    Tier(String),
+    /// Not a priority.
+    #[error(
+        "{0} is no priority: use a number from 0 to 1000; the lower it is, the sooner it decides"
+    )]
+    Priority(i64),
+    /// A peer that only `to` can have.
+    #[error("can only be a peer of egress rules: for ingress, use namespaces or pods")]
+    OnlyEgress,
+    /// Not a domain name.
+    #[error("{0:?} is no domain name: use names such as example.com or *.example.com")]
+    DomainName(String),
+    /// A name for a port of something that has no named ports.
+    #[error(
+        "cannot be named beside networks, nodes or domainNames, which give ports no names: use numbers, or a rule of its own"
+    )]
+    NamedPortWithoutPods,
+    /// A range of ports that does not go up.
+    #[error("{start} to {end} is no range: end has to be above start")]
+    PortRange {
+        /// Where it begins.
+        start: u16,
+        /// Where it ends.
+        end: u16,
+    },
+    /// A `BaselineAdminNetworkPolicy` of another name.
+    #[error("{0:?} cannot be: the only one of this kind is called default")]
+    NotDefault(String),
 }
 
 /// A problem on its way out of the object, gathering the path to itself.

@@ -1,6 +1,17 @@
 //! What the API server takes for a name, a label or a port's name
 //! (`k8s.io/apimachinery/pkg/util/validation`).
 
+use super::rejected::Problem;
+
+/// A name that an object can have, by the rule of its kind.
+pub(super) fn object_name(name: &str, is_valid: impl Fn(&str) -> bool) -> Result<(), Problem> {
+    match name {
+        "" => Err(Problem::Missing),
+        name if is_valid(name) => Ok(()),
+        name => Err(Problem::Name(name.to_owned())),
+    }
+}
+
 /// A key of a label: a name, and before it, if it likes, a DNS name and a slash.
 pub(super) fn is_label_key(key: &str) -> bool {
     match key.split_once('/') {
@@ -48,4 +59,19 @@ fn is_fenced(name: &str, outside: impl Fn(u8) -> bool, inside: impl Fn(u8) -> bo
     bytes.first().is_some_and(|&byte| outside(byte))
         && bytes.last().is_some_and(|&byte| outside(byte))
         && bytes.iter().all(|&byte| outside(byte) || inside(byte))
+}
+
+/// A part of a domain name, as the pattern of `domainNames` has it. Its `A-z` takes in the six
+/// characters of ASCII between the capitals and the others; so does this.
+pub(super) fn is_domain_label(label: &str) -> bool {
+    let first = |byte: u8| byte.is_ascii_digit() || (b'A'..=b'z').contains(&byte);
+    match label.as_bytes() {
+        [] => false,
+        [only] => first(*only),
+        [head, middle @ .., last] => {
+            first(*head)
+                && last.is_ascii_alphanumeric()
+                && middle.iter().all(|&byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
+        }
+    }
 }

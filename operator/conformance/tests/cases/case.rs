@@ -5,8 +5,8 @@ use std::{collections::BTreeMap, net::IpAddr};
 use netproof_conformance::{
     flow::{Port, Protocol},
     policy::{
-        Policy, Rejected,
-        network_policy::{NetworkPolicy, compile},
+        Policy, Rejected, admin_network_policy, baseline_admin_network_policy,
+        cluster::ClusterPolicy, cluster_network_policy, network_policy,
     },
     snapshot::{
         Container, Labels, Lifecycle, NamedPort, ObjectRef, Pod, PodNetwork, Revision, Snapshot,
@@ -41,7 +41,13 @@ pub struct Case {
     #[serde(default)]
     pods: BTreeMap<String, PodText>,
     #[serde(default)]
-    policies: Vec<NetworkPolicy>,
+    policies: Vec<network_policy::NetworkPolicy>,
+    #[serde(default, rename = "clusterNetworkPolicies")]
+    cluster: Vec<cluster_network_policy::ClusterNetworkPolicy>,
+    #[serde(default, rename = "adminNetworkPolicies")]
+    admin: Vec<admin_network_policy::AdminNetworkPolicy>,
+    #[serde(default, rename = "baselineAdminNetworkPolicies")]
+    baseline: Vec<baseline_admin_network_policy::BaselineAdminNetworkPolicy>,
     #[serde(default)]
     pub rejected: Vec<Refusal>,
     #[serde(default)]
@@ -91,7 +97,9 @@ pub struct By {
 impl Case {
     /// The cluster with what this case changes in it, and which of its policies were refused.
     pub fn snapshot(&self, file: &File) -> Result<(Snapshot, Vec<Rejected>), String> {
-        let (policies, rejected) = self.compile();
+        let mut rejected = vec![];
+        let policies = self.policies(&mut rejected);
+        let cluster_policies = self.cluster_policies(&mut rejected);
         let snapshot = Snapshot {
             revision: Revision::default(),
             namespaces: merged(&file.namespaces, &self.namespaces),
@@ -101,6 +109,7 @@ impl Case {
                 .map(|((name, pod), index)| pod.read(name, index))
                 .collect::<Result<_, _>>()?,
             policies,
+            cluster_policies,
             nodes: file.nodes.clone(),
         };
         let strays = snapshot.policies.iter().map(|policy| &policy.name);
@@ -111,16 +120,25 @@ impl Case {
         }
     }
 
-    fn compile(&self) -> (Vec<Policy>, Vec<Rejected>) {
-        let (mut policies, mut rejected) = (vec![], vec![]);
-        for policy in &self.policies {
-            match compile(policy) {
-                Ok(policy) => policies.push(policy),
-                Err(why) => rejected.push(why),
-            }
-        }
-        (policies, rejected)
+    fn policies(&self, rejected: &mut Vec<Rejected>) -> Vec<Policy> {
+        each(&self.policies, network_policy::compile, rejected).collect()
     }
+
+    fn cluster_policies(&self, rejected: &mut Vec<Rejected>) -> Vec<ClusterPolicy> {
+        let cluster: Vec<_> =
+            each(&self.cluster, cluster_network_policy::compile, rejected).collect();
+        let admin: Vec<_> = each(&self.admin, admin_network_policy::compile, rejected).collect();
+        let baseline = each(&self.baseline, baseline_admin_network_policy::compile, rejected);
+        cluster.into_iter().chain(admin).chain(baseline).collect()
+    }
+}
+
+fn each<A, B>(
+    written: &[A],
+    compile: impl Fn(&A) -> Result<B, Rejected>,
+    rejected: &mut Vec<Rejected>,
+) -> impl Iterator<Item = B> {
+    written.iter().filter_map(move |one| compile(one).map_err(|why| rejected.push(why)).ok())
 }
 
 fn merged<T: Clone>(all: &BTreeMap<String, T>, ours: &BTreeMap<String, T>) -> BTreeMap<String, T> {

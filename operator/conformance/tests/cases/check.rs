@@ -4,7 +4,7 @@ use std::fmt::Display;
 
 use netproof_conformance::{
     evaluate::expect,
-    expected::{Because, Decision, Expected},
+    expected::{Because, Decision, Expected, Ruling},
     policy::Rejected,
     snapshot::Snapshot,
 };
@@ -110,6 +110,8 @@ fn word(decision: &Decision) -> String {
         Decision::NotIsolated => "not isolated".to_owned(),
         Decision::AllowedBy(rules) => format!("allowed by {}", list(rules)),
         Decision::DeniedBy(policies) => format!("denied by {}", list(policies)),
+        Decision::Ruled(Ruling::Accept, rule) => format!("accepted by {rule}"),
+        Decision::Ruled(Ruling::Deny, rule) => format!("denied by {rule}"),
     }
 }
 

@@ -70,7 +70,7 @@ proptest! {
             prop_assert_eq!(because.passes(), passes);
             for decision in [&because.egress, &because.ingress] {
                 match decision {
-                    Decision::Exempt | Decision::NotIsolated => {}
+                    Decision::Exempt | Decision::NotIsolated | Decision::Ruled(..) => {}
                     Decision::AllowedBy(rules) => {
                         prop_assert!(rules.is_sorted() && !rules.is_empty());
                     }
@@ -234,7 +234,7 @@ proptest! {
 
 fn names(because: &Because, name: &ObjectRef) -> bool {
     [&because.egress, &because.ingress].into_iter().any(|decision| match decision {
-        Decision::Exempt | Decision::NotIsolated => false,
+        Decision::Exempt | Decision::NotIsolated | Decision::Ruled(..) => false,
         Decision::AllowedBy(rules) => rules.iter().any(|rule| rule.policy == *name),
         Decision::DeniedBy(policies) => policies.contains(name),
     })

@@ -30,8 +30,8 @@ pub fn compile(object: &NetworkPolicy) -> Result<Policy, Rejected> {
 
 fn parts(object: &NetworkPolicy) -> Result<(Selector, Isolation, Isolation), Fault> {
     let NetworkPolicy { metadata, spec } = object;
-    object_name(&metadata.name, syntax::is_dns_subdomain).at("metadata.name")?;
-    object_name(&metadata.namespace, syntax::is_dns_label).at("metadata.namespace")?;
+    syntax::object_name(&metadata.name, syntax::is_dns_subdomain).at("metadata.name")?;
+    syntax::object_name(&metadata.namespace, syntax::is_dns_label).at("metadata.namespace")?;
     let subjects = spec.pod_selector.compile().at("podSelector").at("spec")?;
     let ingress = each("ingress", &spec.ingress, IngressRule::compile).at("spec")?;
     let egress = each("egress", &spec.egress, EgressRule::compile).at("spec")?;
@@ -40,14 +40,6 @@ fn parts(object: &NetworkPolicy) -> Result<(Selector, Isolation, Isolation), Fau
         if isolated.contains(&direction) { Isolation::Isolated(rules) } else { Isolation::Open }
     };
     Ok((subjects, isolation(Direction::Ingress, ingress), isolation(Direction::Egress, egress)))
-}
-
-fn object_name(name: &str, is_valid: impl Fn(&str) -> bool) -> Result<(), Problem> {
-    match name {
-        "" => Err(Problem::Missing),
-        name if is_valid(name) => Ok(()),
-        name => Err(Problem::Name(name.to_owned())),
-    }
 }
 
 /// Without `policyTypes` a policy always isolates ingress, and egress only if it has a rule for it.

@@ -78,7 +78,8 @@ impl NetworkPolicyPort {
     }
 }
 
-fn protocol(written: Option<&str>) -> Result<Protocol, Problem> {
+/// TCP where none is written.
+pub(in crate::policy) fn protocol(written: Option<&str>) -> Result<Protocol, Problem> {
     match written {
         None => Ok(Protocol::default()),
         Some("TCP") => Ok(Protocol::Tcp),
@@ -88,7 +89,7 @@ fn protocol(written: Option<&str>) -> Result<Protocol, Problem> {
     }
 }
 
-fn port_number(number: i64) -> Result<u16, Problem> {
+pub(in crate::policy) fn port_number(number: i64) -> Result<u16, Problem> {
     match u16::try_from(number) {
         Ok(port) if port > 0 => Ok(port),
         Ok(_) | Err(_) => Err(Problem::PortNumber(number)),

@@ -1,0 +1,195 @@
+//! One side of a flow, by one reading: who the subject is, and what peers and ports match.
+
+use super::{
+    ends::{Ends, Resolved, is_host},
+    reading::{Liberty, Reading},
+};
+use crate::{
+    expected::{Direction, Unspecified},
+    policy::{
+        Namespaces, Numbers, Peer, PortMatch,
+        cluster::{ClusterPeer, ClusterPolicy, ClusterPort, ClusterPorts, ClusterRule, PodsOf},
+    },
+    select::Selector,
+    snapshot::{Container, Pod},
+};
+
+/// One side of a flow, where policies apply.
+pub(super) struct Side<'a> {
+    pub(super) ends: &'a Ends<'a>,
+    reading: Reading,
+    pub(super) direction: Direction,
+    pub(super) subject: &'a Pod,
+    peer: &'a Resolved<'a>,
+}
+
+/// Whether a rule of a cluster policy matches.
+pub(super) enum Match {
+    /// It does not.
+    No,
+    /// It does, by this peer and this port.
+    Yes {
+        /// The place in the list of peers.
+        peer: usize,
+        /// The place in the list of ports, if there is one.
+        port: Option<usize>,
+    },
+    /// It is not known, and why.
+    Maybe(Unspecified),
+}
+
+/// Whether one element of a list matches.
+enum Element {
+    No,
+    Yes,
+    Maybe(Unspecified),
+}
+
+impl Element {
+    fn of(matches: bool) -> Self {
+        if matches { Self::Yes } else { Self::No }
+    }
+}
+
+impl<'a> Side<'a> {
+    /// A side; none where no policy can apply to it.
+    pub(super) fn of(ends: &'a Ends<'a>, reading: Reading, direction: Direction) -> Option<Self> {
+        let (own, peer, from_or_to_node) = match direction {
+            Direction::Ingress => (&ends.to, &ends.from, ends.is_from_own_node()),
+            Direction::Egress => {
+                let exempt = ends.is_to_own_node() && reading.takes(Liberty::ExemptsOwnNode);
+                (&ends.from, &ends.to, exempt)
+            }
+        };
+        let to_itself = ends.same_pod && reading.takes(Liberty::ExemptsItself);
+        let subject = own.pod(reading).filter(|_| !to_itself && !from_or_to_node)?;
+        Some(Self { ends, reading, direction, subject, peer })
+    }
+
+    /// Whether a peer of a `NetworkPolicy` of that namespace is at the other end.
+    pub(super) fn is_peer(&self, peer: &Peer, own_namespace: &str) -> bool {
+        match peer {
+            Peer::Addresses(block) => block.contains(self.peer.address),
+            Peer::Pods { namespaces, pods } => self.peer.pod(self.reading).is_some_and(|pod| {
+                pods.matches(&pod.labels) && self.is_among(namespaces, own_namespace, pod)
+            }),
+        }
+    }
+
+    fn is_among(&self, namespaces: &Namespaces, own_namespace: &str, pod: &Pod) -> bool {
+        match namespaces {
+            Namespaces::Own => pod.name.namespace == own_namespace,
+            Namespaces::Matching(selector) => self.is_in(selector, pod),
+        }
+    }
+
+    fn is_in(&self, namespaces: &Selector, pod: &Pod) -> bool {
+        let namespace = &pod.name.namespace;
+        namespaces.matches_namespace(namespace, self.ends.snapshot.namespaces.get(namespace))
+    }
+
+    /// Whether a port of a `NetworkPolicy` is the flow's.
+    pub(super) fn is_port(&self, port: &PortMatch) -> bool {
+        let asked = self.ends.port;
+        port.protocol == asked.protocol
+            && match &port.numbers {
+                Numbers::Any => true,
+                Numbers::Range { first, last } => (*first..=*last).contains(&asked.number),
+                Numbers::Named(name) => self.is_named(name),
+            }
+    }
+
+    /// A name means what the receiving pod's containers give it, also in a rule for egress.
+    fn is_named(&self, name: &str) -> bool {
+        let Some(receiver) = self.ends.to.pod(self.reading) else {
+            return self.reading.takes(Liberty::NamesMatchOutside);
+        };
+        receiver.named_ports.iter().any(|port| {
+            port.name == name
+                && (port.number, port.protocol) == (self.ends.port.number, self.ends.port.protocol)
+                && match port.container {
+                    Container::Regular => true,
+                    Container::Init => self.reading.takes(Liberty::InitPortsResolve),
+                }
+        })
+    }
+
+    /// Whether a policy of the cluster applies to the subject. Pods of the host's network are not
+    /// open to a reading here: the API excludes them by name.
+    pub(super) fn is_subject(&self, policy: &ClusterPolicy) -> bool {
+        !is_host(self.subject) && self.is_one_of(&policy.subjects, self.subject)
+    }
+
+    fn is_one_of(&self, wanted: &PodsOf, pod: &Pod) -> bool {
+        wanted.pods.matches(&pod.labels) && self.is_in(&wanted.namespaces, pod)
+    }
+
+    /// Whether a rule of a cluster policy matches the flow.
+    pub(super) fn matches(&self, rule: &ClusterRule) -> Match {
+        let peer = first(rule.peers.iter().map(|peer| self.is_cluster_peer(peer)));
+        let port = match &rule.ports {
+            ClusterPorts::All => None,
+            ClusterPorts::Only(ports) => {
+                Some(first(ports.iter().map(|port| self.is_cluster_port(port))))
+            }
+        };
+        match (peer, port) {
+            (Found::No, _) | (_, Some(Found::No)) => Match::No,
+            (Found::At(peer), None) => Match::Yes { peer, port: None },
+            (Found::At(peer), Some(Found::At(port))) => Match::Yes { peer, port: Some(port) },
+            (Found::Maybe(why), _) | (_, Some(Found::Maybe(why))) => Match::Maybe(why),
+        }
+    }
+
+    fn is_cluster_peer(&self, peer: &ClusterPeer) -> Element {
+        let pod = self.peer.pod(Reading::LITERAL).filter(|pod| !is_host(pod));
+        match peer {
+            ClusterPeer::Pods(wanted) => {
+                Element::of(pod.is_some_and(|pod| self.is_one_of(wanted, pod)))
+            }
+            ClusterPeer::Networks(ranges) => {
+                if ranges.iter().any(|range| range.contains(&self.peer.address)) {
+                    Element::Maybe(Unspecified::NetworksPeer)
+                } else {
+                    Element::No
+                }
+            }
+            // A pod with an address of its own is no node.
+            ClusterPeer::Nodes(_) if pod.is_some() => Element::No,
+            ClusterPeer::Nodes(_) => Element::Maybe(Unspecified::NodesPeer),
+            ClusterPeer::DomainNames(_) => Element::Maybe(Unspecified::DomainNamesPeer),
+            ClusterPeer::Unknown(_) => Element::Maybe(Unspecified::UnknownField),
+        }
+    }
+
+    fn is_cluster_port(&self, port: &ClusterPort) -> Element {
+        let asked = self.ends.port;
+        match port {
+            ClusterPort::Range { protocol, first, last } => {
+                Element::of(*protocol == asked.protocol && (*first..=*last).contains(&asked.number))
+            }
+            ClusterPort::Named(name) => Element::of(self.is_named(name)),
+            ClusterPort::Unknown(_) => Element::Maybe(Unspecified::UnknownField),
+        }
+    }
+}
+
+/// What a list comes to.
+enum Found {
+    No,
+    At(usize),
+    Maybe(Unspecified),
+}
+
+/// The first element that matches; where none does for certain, the first that may.
+fn first(elements: impl Iterator<Item = Element>) -> Found {
+    let mut found = Found::No;
+    for (index, element) in elements.enumerate() {
+        match (element, &found) {
+            (Element::Yes, _) => return Found::At(index),
+            (Element::Maybe(why), Found::No) => found = Found::Maybe(why),
+            (Element::Maybe(_) | Element::No, _) => {}
+        }
+    }
+    found
+}

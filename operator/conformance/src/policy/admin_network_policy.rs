@@ -1,0 +1,222 @@
+//! `policy.networking.k8s.io/v1alpha1` `AdminNetworkPolicy`, of both channels: the Admin tier before
+//! there was `ClusterNetworkPolicy`.
+
+use serde::Deserialize;
+
+use super::{
+    Rejected,
+    cluster::{
+        Action, ClusterPolicy, ClusterPolicyKind, ClusterPolicyRef, ClusterPort, ClusterPorts,
+        ClusterRule, Tier,
+        written::{Dialect, Others, Written},
+    },
+    cluster_network_policy::priority,
+    json,
+    network_policy::{Metadata, port},
+    rejected::{At, Fault, Problem},
+    syntax,
+};
+use crate::{expected::Direction, snapshot::ObjectRef};
+
+pub use super::cluster::written::{NamespacedPod, Peer, Subject};
+
+/// An `AdminNetworkPolicy` as the API's JSON has it; a null is an absent field.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(remote = "Self")]
+pub struct AdminNetworkPolicy {
+    /// What it is called.
+    #[serde(default, deserialize_with = "json::optional")]
+    pub metadata: Metadata,
+    /// What it says.
+    #[serde(default, deserialize_with = "json::optional")]
+    pub spec: AdminNetworkPolicySpec,
+}
+
+/// `AdminNetworkPolicySpec`
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(remote = "Self")]
+pub struct AdminNetworkPolicySpec {
+    /// From 0 to 1000, the lower the sooner.
+    pub priority: Option<i64>,
+    /// The pods that it applies to.
+    pub subject: Option<Subject>,
+    /// What subjects may receive.
+    #[serde(default, deserialize_with = "json::list")]
+    pub ingress: Vec<IngressRule>,
+    /// What subjects may send.
+    #[serde(default, deserialize_with = "json::list")]
+    pub egress: Vec<EgressRule>,
+}
+
+/// `AdminNetworkPolicyIngressRule`
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(remote = "Self")]
+pub struct IngressRule {
+    /// What it is called.
+    #[serde(default, deserialize_with = "json::optional")]
+    pub name: String,
+    /// `Allow`, `Deny` or, except in a baseline, `Pass`.
+    pub action: Option<String>,
+    /// Who sends.
+    #[serde(default, deserialize_with = "json::list")]
+    pub from: Vec<Peer>,
+    /// What is sent; anything if it is absent.
+    pub ports: Option<Vec<PortMatch>>,
+}
+
+/// `AdminNetworkPolicyEgressRule`
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(remote = "Self")]
+pub struct EgressRule {
+    /// What it is called.
+    #[serde(default, deserialize_with = "json::optional")]
+    pub name: String,
+    /// `Allow`, `Deny` or, except in a baseline, `Pass`.
+    pub action: Option<String>,
+    /// Who receives.
+    #[serde(default, deserialize_with = "json::list")]
+    pub to: Vec<Peer>,
+    /// What is sent; anything if it is absent.
+    pub ports: Option<Vec<PortMatch>>,
+}
+
+/// `AdminNetworkPolicyPort`: exactly one of its fields.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(remote = "Self", rename_all = "camelCase")]
+pub struct PortMatch {
+    /// One number.
+    pub port_number: Option<PortNumber>,
+    /// What the receiving pod's containers give this name.
+    pub named_port: Option<String>,
+    /// From one number to another.
+    pub port_range: Option<PortRange>,
+    /// What a later version of the API may add.
+    #[serde(flatten)]
+    pub others: Others,
+}
+
+/// `Port`
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(remote = "Self")]
+pub struct PortNumber {
+    /// TCP if it is absent.
+    pub protocol: Option<String>,
+    /// The number.
+    pub port: Option<i64>,
+}
+
+/// `PortRange`
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(remote = "Self")]
+pub struct PortRange {
+    /// TCP if it is absent.
+    pub protocol: Option<String>,
+    /// The lowest.
+    pub start: Option<i64>,
+    /// The highest.
+    pub end: Option<i64>,
+}
+
+json::only_from_objects!(
+    AdminNetworkPolicy,
+    AdminNetworkPolicySpec,
+    IngressRule,
+    EgressRule,
+    PortMatch,
+    PortNumber,
+    PortRange,
+);
+
+const DIALECT: Dialect = Dialect {
+    rules: 100,
+    elements: 100,
+    actions: &[("Allow", Action::Accept), ("Deny", Action::Deny), ("Pass", Action::Pass)],
+    action_words: "Allow, Deny or Pass",
+    wants_namespace_selector: true,
+};
+
+/// Compiles an object, or says what the API server would refuse about it, or what is stored and
+/// means nothing.
+pub fn compile(object: &AdminNetworkPolicy) -> Result<ClusterPolicy, Rejected> {
+    parts(object).map_err(|fault| fault.of(ObjectRef::of_cluster(&object.metadata.name)))
+}
+
+fn parts(object: &AdminNetworkPolicy) -> Result<ClusterPolicy, Fault> {
+    let AdminNetworkPolicy { metadata, spec } = object;
+    syntax::object_name(&metadata.name, syntax::is_dns_subdomain).at("metadata.name")?;
+    let kind = ClusterPolicyKind::AdminNetworkPolicy;
+    Ok(ClusterPolicy {
+        name: ClusterPolicyRef { kind, name: metadata.name.clone() },
+        tier: Tier::Admin,
+        priority: priority(spec.priority).at("priority").at("spec")?,
+        subjects: DIALECT.subjects(spec.subject.as_ref()).at("subject").at("spec")?,
+        ingress: DIALECT.each("ingress", &spec.ingress, |rule| rule.compile(DIALECT)).at("spec")?,
+        egress: DIALECT.each("egress", &spec.egress, |rule| rule.compile(DIALECT)).at("spec")?,
+    })
+}
+
+impl IngressRule {
+    pub(super) fn compile(&self, dialect: Dialect) -> Result<ClusterRule, Fault> {
+        dialect.rule(Written {
+            name: &self.name,
+            action: self.action.as_deref(),
+            direction: Direction::Ingress,
+            peers: &self.from,
+            ports: ports(dialect, self.ports.as_deref())?,
+        })
+    }
+}
+
+impl EgressRule {
+    pub(super) fn compile(&self, dialect: Dialect) -> Result<ClusterRule, Fault> {
+        let ports = ports(dialect, self.ports.as_deref())?;
+        dialect.rule(Written {
+            name: &self.name,
+            action: self.action.as_deref(),
+            direction: Direction::Egress,
+            peers: &self.to,
+            ports,
+        })
+    }
+}
+
+fn ports(dialect: Dialect, written: Option<&[PortMatch]>) -> Result<ClusterPorts, Fault> {
+    dialect.ports("ports", written, PortMatch::compile)
+}
+
+impl PortMatch {
+    fn compile(&self) -> Result<ClusterPort, Fault> {
+        let Self { port_number, named_port, port_range, others } = self;
+        match (port_number, named_port, port_range, others.sole()?) {
+            (Some(one), None, None, None) => one.compile().at("portNumber"),
+            (None, Some(name), None, None) => Ok(ClusterPort::Named(name.clone())),
+            (None, None, Some(range), None) => range.compile().at("portRange"),
+            (None, None, None, Some(unknown)) => Ok(ClusterPort::Unknown(unknown.to_owned())),
+            _ => Err(Problem::OneOf("portNumber, namedPort and portRange").into()),
+        }
+    }
+}
+
+impl PortNumber {
+    fn compile(&self) -> Result<ClusterPort, Fault> {
+        let protocol = port::protocol(self.protocol.as_deref()).at("protocol")?;
+        let number = number(self.port, "port")?;
+        Ok(ClusterPort::Range { protocol, first: number, last: number })
+    }
+}
+
+impl PortRange {
+    /// The API says that `end` has to be above `start`, and stores ranges of one port all the same.
+    fn compile(&self) -> Result<ClusterPort, Fault> {
+        let protocol = port::protocol(self.protocol.as_deref()).at("protocol")?;
+        let (start, end) = (number(self.start, "start")?, number(self.end, "end")?);
+        if start > end {
+            return Err(Problem::PortRange { start, end }.into());
+        }
+        Ok(ClusterPort::Range { protocol, first: start, last: end })
+    }
+}
+
+fn number(written: Option<i64>, field: &str) -> Result<u16, Fault> {
+    written.ok_or(Problem::FieldMissing).and_then(port::port_number).at(field)
+}

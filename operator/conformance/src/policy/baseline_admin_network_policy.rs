@@ -1,0 +1,79 @@
+//! `policy.networking.k8s.io/v1alpha1` `BaselineAdminNetworkPolicy`, of both channels: the Baseline
+//! tier before there was `ClusterNetworkPolicy`. A cluster has one at most, called `default`.
+
+use serde::Deserialize;
+
+use super::{
+    Rejected,
+    admin_network_policy::{EgressRule, IngressRule},
+    cluster::{
+        Action, ClusterPolicy, ClusterPolicyKind, ClusterPolicyRef, Priority, Tier,
+        written::{Dialect, Subject},
+    },
+    json,
+    network_policy::Metadata,
+    rejected::{At, Fault, Problem},
+};
+use crate::snapshot::ObjectRef;
+
+/// A `BaselineAdminNetworkPolicy` as the API's JSON has it; a null is an absent field.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(remote = "Self")]
+pub struct BaselineAdminNetworkPolicy {
+    /// What it is called.
+    #[serde(default, deserialize_with = "json::optional")]
+    pub metadata: Metadata,
+    /// What it says.
+    #[serde(default, deserialize_with = "json::optional")]
+    pub spec: BaselineAdminNetworkPolicySpec,
+}
+
+/// `BaselineAdminNetworkPolicySpec`
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(remote = "Self")]
+pub struct BaselineAdminNetworkPolicySpec {
+    /// The pods that it applies to.
+    pub subject: Option<Subject>,
+    /// What subjects may receive.
+    #[serde(default, deserialize_with = "json::list")]
+    pub ingress: Vec<IngressRule>,
+    /// What subjects may send.
+    #[serde(default, deserialize_with = "json::list")]
+    pub egress: Vec<EgressRule>,
+}
+
+json::only_from_objects!(BaselineAdminNetworkPolicy, BaselineAdminNetworkPolicySpec);
+
+/// As for `AdminNetworkPolicy`, but that there is no tier to pass to.
+const DIALECT: Dialect = Dialect {
+    rules: 100,
+    elements: 100,
+    actions: &[("Allow", Action::Accept), ("Deny", Action::Deny)],
+    action_words: "Allow or Deny",
+    wants_namespace_selector: true,
+};
+
+/// Compiles an object, or says what the API server would refuse about it, or what is stored and
+/// means nothing.
+pub fn compile(object: &BaselineAdminNetworkPolicy) -> Result<ClusterPolicy, Rejected> {
+    parts(object).map_err(|fault| fault.of(ObjectRef::of_cluster(&object.metadata.name)))
+}
+
+fn parts(object: &BaselineAdminNetworkPolicy) -> Result<ClusterPolicy, Fault> {
+    let BaselineAdminNetworkPolicy { metadata, spec } = object;
+    match metadata.name.as_str() {
+        "default" => Ok(()),
+        "" => Err(Problem::Missing),
+        other => Err(Problem::NotDefault(other.to_owned())),
+    }
+    .at("metadata.name")?;
+    let kind = ClusterPolicyKind::BaselineAdminNetworkPolicy;
+    Ok(ClusterPolicy {
+        name: ClusterPolicyRef { kind, name: metadata.name.clone() },
+        tier: Tier::Baseline,
+        priority: Priority::Open,
+        subjects: DIALECT.subjects(spec.subject.as_ref()).at("subject").at("spec")?,
+        ingress: DIALECT.each("ingress", &spec.ingress, |rule| rule.compile(DIALECT)).at("spec")?,
+        egress: DIALECT.each("egress", &spec.egress, |rule| rule.compile(DIALECT)).at("spec")?,
+    })
+}

@@ -1,0 +1,258 @@
+//! `policy.networking.k8s.io/v1alpha2` `ClusterNetworkPolicy`, of both channels.
+
+use serde::Deserialize;
+
+use super::{
+    Rejected,
+    cluster::{
+        Action, ClusterPolicy, ClusterPolicyKind, ClusterPolicyRef, ClusterPort, ClusterPorts,
+        ClusterRule, Priority, Tier,
+        written::{Dialect, Others, Written},
+    },
+    json,
+    network_policy::{Metadata, port},
+    rejected::{At, Fault, Problem},
+    syntax,
+};
+use crate::{expected::Direction, flow::Protocol, snapshot::ObjectRef};
+
+pub use super::cluster::written::{NamespacedPod, Peer, Subject};
+
+/// A `ClusterNetworkPolicy` as the API's JSON has it; a null is an absent field.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(remote = "Self")]
+pub struct ClusterNetworkPolicy {
+    /// What it is called.
+    #[serde(default, deserialize_with = "json::optional")]
+    pub metadata: Metadata,
+    /// What it says.
+    #[serde(default, deserialize_with = "json::optional")]
+    pub spec: ClusterNetworkPolicySpec,
+}
+
+/// `ClusterNetworkPolicySpec`
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(remote = "Self")]
+pub struct ClusterNetworkPolicySpec {
+    /// `Admin` or `Baseline`.
+    pub tier: Option<String>,
+    /// From 0 to 1000, the lower the sooner.
+    pub priority: Option<i64>,
+    /// The pods that it applies to.
+    pub subject: Option<Subject>,
+    /// What subjects may receive.
+    #[serde(default, deserialize_with = "json::list")]
+    pub ingress: Vec<IngressRule>,
+    /// What subjects may send.
+    #[serde(default, deserialize_with = "json::list")]
+    pub egress: Vec<EgressRule>,
+}
+
+/// `ClusterNetworkPolicyIngressRule`
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(remote = "Self")]
+pub struct IngressRule {
+    /// What it is called.
+    #[serde(default, deserialize_with = "json::optional")]
+    pub name: String,
+    /// `Accept`, `Deny` or `Pass`.
+    pub action: Option<String>,
+    /// Who sends.
+    #[serde(default, deserialize_with = "json::list")]
+    pub from: Vec<Peer>,
+    /// What is sent; anything if it is absent.
+    pub protocols: Option<Vec<ProtocolMatch>>,
+}
+
+/// `ClusterNetworkPolicyEgressRule`
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(remote = "Self")]
+pub struct EgressRule {
+    /// What it is called.
+    #[serde(default, deserialize_with = "json::optional")]
+    pub name: String,
+    /// `Accept`, `Deny` or `Pass`.
+    pub action: Option<String>,
+    /// Who receives.
+    #[serde(default, deserialize_with = "json::list")]
+    pub to: Vec<Peer>,
+    /// What is sent; anything if it is absent.
+    pub protocols: Option<Vec<ProtocolMatch>>,
+}
+
+/// `ClusterNetworkPolicyProtocol`: exactly one of its fields.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(remote = "Self", rename_all = "camelCase")]
+pub struct ProtocolMatch {
+    /// TCP
+    pub tcp: Option<Ports>,
+    /// UDP
+    pub udp: Option<Ports>,
+    /// SCTP
+    pub sctp: Option<Ports>,
+    /// What the receiving pod's containers give this name.
+    pub destination_named_port: Option<String>,
+    /// What a later version of the API may add.
+    #[serde(flatten)]
+    pub others: Others,
+}
+
+/// Ports of one protocol.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(remote = "Self", rename_all = "camelCase")]
+pub struct Ports {
+    /// The receiver's.
+    pub destination_port: Option<PortNumbers>,
+}
+
+/// `Port`: exactly one of its fields.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(remote = "Self")]
+pub struct PortNumbers {
+    /// One number.
+    pub number: Option<i64>,
+    /// From one to another.
+    pub range: Option<PortRange>,
+}
+
+/// `PortRange`
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(remote = "Self")]
+pub struct PortRange {
+    /// The lowest.
+    pub start: Option<i64>,
+    /// The highest, above `start`.
+    pub end: Option<i64>,
+}
+
+json::only_from_objects!(
+    ClusterNetworkPolicy,
+    ClusterNetworkPolicySpec,
+    IngressRule,
+    EgressRule,
+    ProtocolMatch,
+    Ports,
+    PortNumbers,
+    PortRange,
+);
+
+const DIALECT: Dialect = Dialect {
+    rules: 25,
+    elements: 25,
+    actions: &[("Accept", Action::Accept), ("Deny", Action::Deny), ("Pass", Action::Pass)],
+    action_words: "Accept, Deny or Pass",
+    wants_namespace_selector: false,
+};
+
+/// Compiles an object, or says what the API server would refuse about it, or what is stored and
+/// means nothing.
+pub fn compile(object: &ClusterNetworkPolicy) -> Result<ClusterPolicy, Rejected> {
+    parts(object).map_err(|fault| fault.of(ObjectRef::of_cluster(&object.metadata.name)))
+}
+
+fn parts(object: &ClusterNetworkPolicy) -> Result<ClusterPolicy, Fault> {
+    let ClusterNetworkPolicy { metadata, spec } = object;
+    syntax::object_name(&metadata.name, syntax::is_dns_subdomain).at("metadata.name")?;
+    let tier = tier(spec.tier.as_deref()).at("tier").at("spec")?;
+    let priority = priority(spec.priority).at("priority").at("spec")?;
+    let subjects = DIALECT.subjects(spec.subject.as_ref()).at("subject").at("spec")?;
+    let ingress = DIALECT.each("ingress", &spec.ingress, IngressRule::compile).at("spec")?;
+    let egress = DIALECT.each("egress", &spec.egress, EgressRule::compile).at("spec")?;
+    let kind = ClusterPolicyKind::ClusterNetworkPolicy;
+    let name = ClusterPolicyRef { kind, name: metadata.name.clone() };
+    Ok(ClusterPolicy { name, tier, priority, subjects, ingress, egress })
+}
+
+fn tier(written: Option<&str>) -> Result<Tier, Problem> {
+    match written {
+        None => Err(Problem::FieldMissing),
+        Some("Admin") => Ok(Tier::Admin),
+        Some("Baseline") => Ok(Tier::Baseline),
+        Some(other) => Err(Problem::Tier(other.to_owned())),
+    }
+}
+
+/// From 0 to 1000.
+pub(super) fn priority(written: Option<i64>) -> Result<Priority, Problem> {
+    let number = written.ok_or(Problem::FieldMissing)?;
+    match u16::try_from(number) {
+        Ok(priority @ 0..=1000) => Ok(Priority::At(priority)),
+        Ok(_) | Err(_) => Err(Problem::Priority(number)),
+    }
+}
+
+impl IngressRule {
+    fn compile(&self) -> Result<ClusterRule, Fault> {
+        DIALECT.rule(Written {
+            name: &self.name,
+            action: self.action.as_deref(),
+            direction: Direction::Ingress,
+            peers: &self.from,
+            ports: ports(self.protocols.as_deref())?,
+        })
+    }
+}
+
+impl EgressRule {
+    fn compile(&self) -> Result<ClusterRule, Fault> {
+        let ports = ports(self.protocols.as_deref())?;
+        DIALECT.rule(Written {
+            name: &self.name,
+            action: self.action.as_deref(),
+            direction: Direction::Egress,
+            peers: &self.to,
+            ports,
+        })
+    }
+}
+
+fn ports(written: Option<&[ProtocolMatch]>) -> Result<ClusterPorts, Fault> {
+    DIALECT.ports("protocols", written, ProtocolMatch::compile)
+}
+
+impl ProtocolMatch {
+    fn compile(&self) -> Result<ClusterPort, Fault> {
+        let Self { tcp, udp, sctp, destination_named_port, others } = self;
+        let of_protocol = |field: &str, protocol, ports: &Ports| ports.compile(protocol).at(field);
+        match (tcp, udp, sctp, destination_named_port, others.sole()?) {
+            (Some(ports), None, None, None, None) => of_protocol("tcp", Protocol::Tcp, ports),
+            (None, Some(ports), None, None, None) => of_protocol("udp", Protocol::Udp, ports),
+            (None, None, Some(ports), None, None) => of_protocol("sctp", Protocol::Sctp, ports),
+            (None, None, None, Some(name), None) => Ok(ClusterPort::Named(name.clone())),
+            (None, None, None, None, Some(unknown)) => Ok(ClusterPort::Unknown(unknown.to_owned())),
+            _ => Err(Problem::OneOf("tcp, udp, sctp and destinationNamedPort").into()),
+        }
+    }
+}
+
+impl Ports {
+    fn compile(&self, protocol: Protocol) -> Result<ClusterPort, Fault> {
+        let numbers = self.destination_port.as_ref().ok_or(Problem::FieldMissing);
+        let (first, last) =
+            numbers.map_err(Fault::from).and_then(PortNumbers::compile).at("destinationPort")?;
+        Ok(ClusterPort::Range { protocol, first, last })
+    }
+}
+
+impl PortNumbers {
+    fn compile(&self) -> Result<(u16, u16), Fault> {
+        match (self.number, &self.range) {
+            (Some(number), None) => {
+                let number = port::port_number(number).at("number")?;
+                Ok((number, number))
+            }
+            (None, Some(range)) => range.compile().at("range"),
+            (None, None) | (Some(_), Some(_)) => Err(Problem::OneOf("number and range").into()),
+        }
+    }
+}
+
+impl PortRange {
+    fn compile(&self) -> Result<(u16, u16), Fault> {
+        let end = |written: Option<i64>, field| {
+            written.ok_or(Problem::FieldMissing).and_then(port::port_number).at(field)
+        };
+        let (start, end) = (end(self.start, "start")?, end(self.end, "end")?);
+        if start < end { Ok((start, end)) } else { Err(Problem::PortRange { start, end }.into()) }
+    }
+}
