@@ -11,11 +11,12 @@ mod tier;
 
 use crate::{
     expected::{Because, Decision, Direction, Expected, Unspecified},
-    flow::Flow,
+    flow::{Flow, PodId},
     policy::cluster::Tier,
     snapshot::Snapshot,
 };
 use admits::Side;
+pub(crate) use ends::Applying;
 use ends::Ends;
 use outcomes::{Forced, Outcomes, Questions};
 use reading::{Liberty, Reading};
@@ -32,7 +33,16 @@ use reading::{Liberty, Reading};
 ///
 /// If the flow is of another snapshot.
 pub fn expect(snapshot: &Snapshot, flow: &Flow) -> Expected {
-    let ends = match Ends::resolve(snapshot, flow) {
+    expect_with(snapshot, flow, |id| Applying::to(snapshot.pod(id), snapshot))
+}
+
+/// The same, where it is known which policies apply to a pod.
+pub(crate) fn expect_with<'a>(
+    snapshot: &'a Snapshot,
+    flow: &Flow,
+    applying: impl Fn(PodId) -> Applying<'a>,
+) -> Expected {
+    let ends = match Ends::resolve(snapshot, flow, applying) {
         Ok(ends) => ends,
         Err(why) => return Expected::Unspecified(why),
     };

@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, fmt, net::IpAddr};
 use crate::{
     flow::{PodId, Protocol},
     policy::{Policy, cluster::ClusterPolicy},
+    select::Selector,
 };
 
 /// Labels of an object, by key.
@@ -126,6 +127,12 @@ impl Snapshot {
     /// If the id is not of this snapshot.
     pub fn pod(&self, id: PodId) -> &Pod {
         &self.pods[id.0 as usize]
+    }
+
+    /// Whether a selector of namespaces matches the one that this pod is in.
+    pub fn is_in(&self, namespaces: &Selector, pod: &Pod) -> bool {
+        let namespace = &pod.name.namespace;
+        namespaces.matches_namespace(namespace, self.namespaces.get(namespace))
     }
 
     /// Whether the node that this pod runs on is known to have this address.

@@ -1,16 +1,15 @@
 //! One side of a flow, by one reading: who the subject is, and what peers and ports match.
 
 use super::{
-    ends::{Ends, Resolved, is_host},
+    ends::{Applying, Ends, Resolved, is_host},
     reading::{Liberty, Reading},
 };
 use crate::{
     expected::{Direction, Unspecified},
     policy::{
         Namespaces, Numbers, Peer, PortMatch,
-        cluster::{ClusterPeer, ClusterPolicy, ClusterPort, ClusterPorts, ClusterRule, PodsOf},
+        cluster::{ClusterPeer, ClusterPolicy, ClusterPort, ClusterPorts, ClusterRule},
     },
-    select::Selector,
     snapshot::{Container, Pod},
 };
 
@@ -19,7 +18,9 @@ pub(super) struct Side<'a> {
     pub(super) ends: &'a Ends<'a>,
     reading: Reading,
     pub(super) direction: Direction,
-    pub(super) subject: &'a Pod,
+    /// What applies to the subject.
+    pub(super) policies: &'a Applying<'a>,
+    subject: &'a Pod,
     peer: &'a Resolved<'a>,
 }
 
@@ -63,7 +64,7 @@ impl<'a> Side<'a> {
         };
         let to_itself = ends.same_pod && reading.takes(Liberty::ExemptsItself);
         let subject = own.pod(reading).filter(|_| !to_itself && !from_or_to_node)?;
-        Some(Self { ends, reading, direction, subject, peer })
+        Some(Self { ends, reading, direction, policies: &own.policies, subject, peer })
     }
 
     /// Whether a peer of a `NetworkPolicy` of that namespace is at the other end.
@@ -79,13 +80,8 @@ impl<'a> Side<'a> {
     fn is_among(&self, namespaces: &Namespaces, own_namespace: &str, pod: &Pod) -> bool {
         match namespaces {
             Namespaces::Own => pod.name.namespace == own_namespace,
-            Namespaces::Matching(selector) => self.is_in(selector, pod),
+            Namespaces::Matching(selector) => self.ends.snapshot.is_in(selector, pod),
         }
-    }
-
-    fn is_in(&self, namespaces: &Selector, pod: &Pod) -> bool {
-        let namespace = &pod.name.namespace;
-        namespaces.matches_namespace(namespace, self.ends.snapshot.namespaces.get(namespace))
     }
 
     /// Whether a port of a `NetworkPolicy` is the flow's.
@@ -114,14 +110,10 @@ impl<'a> Side<'a> {
         })
     }
 
-    /// Whether a policy of the cluster applies to the subject. Pods of the host's network are not
-    /// open to a reading here: the API excludes them by name.
-    pub(super) fn is_subject(&self, policy: &ClusterPolicy) -> bool {
-        !is_host(self.subject) && self.is_one_of(&policy.subjects, self.subject)
-    }
-
-    fn is_one_of(&self, wanted: &PodsOf, pod: &Pod) -> bool {
-        wanted.pods.matches(&pod.labels) && self.is_in(&wanted.namespaces, pod)
+    /// The policies of the cluster that apply to the subject. That no pod of the host's network is
+    /// one is not open to a reading: the API excludes them by name.
+    pub(super) fn cluster_policies(&self) -> &'a [&'a ClusterPolicy] {
+        if is_host(self.subject) { &[] } else { &self.policies.cluster }
     }
 
     /// Whether a rule of a cluster policy matches the flow.
@@ -145,7 +137,7 @@ impl<'a> Side<'a> {
         let pod = self.peer.pod(Reading::LITERAL).filter(|pod| !is_host(pod));
         match peer {
             ClusterPeer::Pods(wanted) => {
-                Element::of(pod.is_some_and(|pod| self.is_one_of(wanted, pod)))
+                Element::of(pod.is_some_and(|pod| wanted.matches(pod, self.ends.snapshot)))
             }
             ClusterPeer::Networks(ranges) => {
                 if ranges.iter().any(|range| range.contains(&self.peer.address)) {

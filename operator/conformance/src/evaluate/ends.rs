@@ -5,12 +5,34 @@ use std::net::IpAddr;
 use super::reading::{Liberty, Reading};
 use crate::{
     expected::Unspecified,
-    flow::{End, Family, Flow, Port},
+    flow::{End, Family, Flow, PodId, Port},
+    policy::{Policy, cluster::ClusterPolicy},
     snapshot::{Container, Lifecycle, Pod, PodNetwork, Snapshot},
 };
 
+/// The policies that select one end of a flow as their subject.
+#[derive(Default)]
+pub(crate) struct Applying<'a> {
+    /// `NetworkPolicies`, in any order.
+    pub(crate) network: Vec<&'a Policy>,
+    /// Policies of the cluster, in any order.
+    pub(crate) cluster: Vec<&'a ClusterPolicy>,
+}
+
+impl<'a> Applying<'a> {
+    /// Asks every policy.
+    pub(super) fn to(pod: &Pod, snapshot: &'a Snapshot) -> Self {
+        let network = snapshot.policies.iter().filter(|policy| {
+            policy.name.namespace == pod.name.namespace && policy.subjects.matches(&pod.labels)
+        });
+        let cluster = snapshot.cluster_policies.iter();
+        let cluster = cluster.filter(|policy| policy.subjects.matches(pod, snapshot));
+        Self { network: network.collect(), cluster: cluster.collect() }
+    }
+}
+
 /// A flow whose ends are known to hold addresses of one family.
-pub(super) struct Ends<'a> {
+pub(crate) struct Ends<'a> {
     pub(super) snapshot: &'a Snapshot,
     pub(super) from: Resolved<'a>,
     pub(super) to: Resolved<'a>,
@@ -21,11 +43,13 @@ pub(super) struct Ends<'a> {
 }
 
 /// One end of a flow.
-pub(super) struct Resolved<'a> {
+pub(crate) struct Resolved<'a> {
     /// None if it is an address and no more.
     pod: Option<&'a Pod>,
     /// Its address in the flow's family.
     pub(super) address: IpAddr,
+    /// What applies to it, if it is a pod.
+    pub(super) policies: Applying<'a>,
 }
 
 impl<'a> Resolved<'a> {
@@ -58,7 +82,11 @@ pub(super) fn is_host(pod: &Pod) -> bool {
 
 impl<'a> Ends<'a> {
     /// Finds the ends' addresses, or says why there are none that the flow could use.
-    pub(super) fn resolve(snapshot: &'a Snapshot, flow: &Flow) -> Result<Self, Unspecified> {
+    pub(crate) fn resolve(
+        snapshot: &'a Snapshot,
+        flow: &Flow,
+        applying: impl Fn(PodId) -> Applying<'a>,
+    ) -> Result<Self, Unspecified> {
         let (from, senders) = resolve(flow.from, snapshot);
         let (to, receivers) = resolve(flow.to, snapshot);
         let pods = || [from, to].into_iter().flatten();
@@ -70,10 +98,14 @@ impl<'a> Ends<'a> {
         }
         let (from_address, to_address) =
             common(&senders, &receivers, flow.family).ok_or(Unspecified::NoCommonFamily)?;
+        let applying = |end| match end {
+            End::Pod(id) => applying(id),
+            End::Address(_) => Applying::default(),
+        };
         Ok(Self {
             snapshot,
-            from: Resolved { pod: from, address: from_address },
-            to: Resolved { pod: to, address: to_address },
+            from: Resolved { pod: from, address: from_address, policies: applying(flow.from) },
+            to: Resolved { pod: to, address: to_address, policies: applying(flow.to) },
             port: flow.port,
             same_pod: from.is_some() && flow.from == flow.to,
         })
@@ -122,7 +154,7 @@ fn resolve(end: End, snapshot: &Snapshot) -> (Option<&Pod>, Vec<IpAddr>) {
 
 /// The first of the receiver's addresses whose family is the one that was asked for and that the
 /// sender has too, with the sender's first of that family.
-fn common(
+pub(crate) fn common(
     senders: &[IpAddr],
     receivers: &[IpAddr],
     family: Option<Family>,

@@ -25,13 +25,10 @@ pub(super) fn ask(side: &Side<'_>) -> Option<Decision> {
 }
 
 fn isolating<'a>(side: &Side<'a>) -> impl Iterator<Item = (&'a Policy, &'a [Rule])> {
-    let (subject, direction) = (side.subject, side.direction);
-    let selecting = side.ends.snapshot.policies.iter().filter(|policy| {
-        policy.name.namespace == subject.name.namespace && policy.subjects.matches(&subject.labels)
-    });
-    selecting.filter_map(move |policy| match policy.isolation(direction) {
+    let direction = side.direction;
+    side.policies.network.iter().filter_map(move |policy| match policy.isolation(direction) {
         Isolation::Open => None,
-        Isolation::Isolated(rules) => Some((policy, rules.as_slice())),
+        Isolation::Isolated(rules) => Some((*policy, rules.as_slice())),
     })
 }
 

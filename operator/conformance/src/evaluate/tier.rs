@@ -57,8 +57,8 @@ impl Asked {
 pub(super) fn ask(side: &Side<'_>, tier: Tier, questions: &mut Questions) -> Asked {
     let mut equals: BTreeMap<u16, Vec<&ClusterPolicy>> = BTreeMap::new();
     let mut without_priority = Vec::new();
-    let policies = side.ends.snapshot.cluster_policies.iter();
-    for policy in policies.filter(|policy| policy.tier == tier && side.is_subject(policy)) {
+    let policies = side.cluster_policies().iter().copied();
+    for policy in policies.filter(|policy| policy.tier == tier) {
         match policy.priority {
             Priority::At(priority) => equals.entry(priority).or_default().push(policy),
             Priority::Open => without_priority.push(policy),

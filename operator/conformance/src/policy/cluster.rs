@@ -10,7 +10,12 @@ use std::fmt;
 
 use ipnet::IpNet;
 
-use crate::{expected::Direction, flow::Protocol, select::Selector};
+use crate::{
+    expected::Direction,
+    flow::Protocol,
+    select::Selector,
+    snapshot::{Pod, Snapshot},
+};
 
 /// What one policy of the cluster says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -103,6 +108,13 @@ pub struct PodsOf {
     pub namespaces: Selector,
     /// Their own labels.
     pub pods: Selector,
+}
+
+impl PodsOf {
+    /// Whether a pod is one of them, whosever network it uses.
+    pub fn matches(&self, pod: &Pod, snapshot: &Snapshot) -> bool {
+        self.pods.matches(&pod.labels) && snapshot.is_in(&self.namespaces, pod)
+    }
 }
 
 /// Decides what one of its peers and one of its ports match.
