@@ -16,6 +16,8 @@ pub mod policy;
 
 pub mod evaluate;
 
+pub mod compiled;
+
 pub mod matrix;
 
 pub mod plan;
