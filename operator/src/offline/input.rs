@@ -120,5 +120,10 @@ fn text(bytes: io::Result<Vec<u8>>) -> Result<String, (Option<u32>, Cause)> {
 }
 
 #[cfg(test)]
-#[path = "input/tests.rs"]
-mod tests;
+mod testing;
+
+#[cfg(test)]
+mod reading_tests;
+
+#[cfg(test)]
+mod objects_tests;
