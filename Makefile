@@ -34,6 +34,7 @@ lint:
 
 bench:
 	cargo bench -p netproof-probe
+	cargo bench -p netproof --bench parsing
 
 crds:
 	cargo run -q -p netproof-crds --example yaml
