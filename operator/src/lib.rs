@@ -26,6 +26,8 @@ pub mod metrics;
 pub mod reports;
 pub mod status;
 
+pub mod offline;
+
 use std::{
     sync::LazyLock,
     time::{Duration, Instant},
