@@ -28,7 +28,11 @@ use serde::Deserializer;
 
 use crate::{
     policy::{
-        Policy,
+        self, Policy,
+        admin_network_policy::{self, AdminNetworkPolicy},
+        baseline_admin_network_policy::{self, BaselineAdminNetworkPolicy},
+        cluster::{ClusterPolicy, ClusterPolicyKind},
+        cluster_network_policy::{self, ClusterNetworkPolicy},
         network_policy::{self, NetworkPolicy},
     },
     snapshot::{Labels, ObjectRef},
@@ -60,6 +64,7 @@ pub struct Objects {
     services: BTreeMap<ObjectRef, Kept<Service>>,
     workloads: Workloads,
     policies: BTreeMap<ObjectRef, Kept<Policy>>,
+    cluster_policies: BTreeMap<ClusterPolicyKind, BTreeMap<ObjectRef, Kept<ClusterPolicy>>>,
     rejected: Vec<Rejection>,
     skipped: BTreeMap<String, usize>,
     ignored_policies: BTreeMap<String, usize>,
@@ -83,6 +88,7 @@ impl Objects {
             services: BTreeMap::new(),
             workloads: Workloads::new(),
             policies: BTreeMap::new(),
+            cluster_policies: BTreeMap::new(),
             rejected: Vec::new(),
             skipped: BTreeMap::new(),
             ignored_policies: BTreeMap::new(),
@@ -177,15 +183,38 @@ impl Objects {
                     object.metadata.namespace.clone_from(&self.default_namespace);
                 }
                 let network_policy::Metadata { name, namespace } = object.metadata.clone();
-                keep(&mut self.policies, at, ObjectRef { namespace, name }, |_| {
-                    network_policy::compile(&object).map_err(|rejected| Fault {
-                        field: rejected.field,
-                        problem: rejected.problem.into(),
-                    })
-                })
+                let compiled = network_policy::compile(&object);
+                keep(&mut self.policies, at, ObjectRef { namespace, name }, |_| refused(compiled))
+            }
+            Kind::ClusterPolicy(kind) => {
+                let (name, compiled) = match kind {
+                    ClusterPolicyKind::ClusterNetworkPolicy => {
+                        let object = ClusterNetworkPolicy::deserialize(object)?;
+                        let compiled = cluster_network_policy::compile(&object);
+                        (object.metadata.name, compiled)
+                    }
+                    ClusterPolicyKind::AdminNetworkPolicy => {
+                        let object = AdminNetworkPolicy::deserialize(object)?;
+                        let compiled = admin_network_policy::compile(&object);
+                        (object.metadata.name, compiled)
+                    }
+                    ClusterPolicyKind::BaselineAdminNetworkPolicy => {
+                        let object = BaselineAdminNetworkPolicy::deserialize(object)?;
+                        let compiled = baseline_admin_network_policy::compile(&object);
+                        (object.metadata.name, compiled)
+                    }
+                };
+                let named = self.cluster_policies.entry(kind).or_default();
+                keep(named, at, ObjectRef::of_cluster(&name), |_| refused(compiled))
             }
         })
     }
+}
+
+/// What the API server would refuse of a policy.
+fn refused<T>(compiled: Result<T, policy::Rejected>) -> Result<T, Fault> {
+    compiled
+        .map_err(|policy::Rejected { field, problem, .. }| Fault { field, problem: problem.into() })
 }
 
 /// Keeps an object under its name, unless it is wrong or contradicts another one of that name.

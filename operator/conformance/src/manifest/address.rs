@@ -16,7 +16,10 @@ use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
 use crate::{
     flow::Family,
-    policy::{Isolation, Peer, Peers, Policy},
+    policy::{
+        Isolation, Peer, Peers, Policy,
+        cluster::{ClusterPeer, ClusterPolicy},
+    },
 };
 
 /// Shared address space (RFC 6598), the range for benchmarks (RFC 2544), and the reserved one.
@@ -45,12 +48,14 @@ pub(super) struct Pool {
 
 impl Pool {
     /// A pool that has none of these addresses, and none that a policy's blocks tell from others.
-    pub(super) fn new(family: Family, policies: &[Policy], taken: &BTreeSet<IpAddr>) -> Self {
+    pub(super) fn new(family: Family, networks: &[IpNet], taken: &BTreeSet<IpAddr>) -> Self {
         let ranges: Vec<IpNet> = match family {
             Family::IPv4 => IPV4.map(IpNet::V4).to_vec(),
             Family::IPv6 => IPV6.map(IpNet::V6).to_vec(),
         };
-        let avoided = networks(policies)
+        let avoided = networks
+            .iter()
+            .copied()
             .filter(|network| network.prefix_len() > 0 && Family::of(network.network()) == family);
         let avoided: Vec<IpNet> = avoided.collect();
         let avoided = IpNet::aggregate(&avoided).into_iter();
@@ -85,7 +90,10 @@ impl Pool {
 }
 
 /// All ranges that policies name, with their exceptions.
-fn networks(policies: &[Policy]) -> impl Iterator<Item = IpNet> {
+pub(super) fn networks(
+    policies: &[Policy],
+    cluster_policies: &[ClusterPolicy],
+) -> impl Iterator<Item = IpNet> {
     let directions = policies.iter().flat_map(|policy| [&policy.ingress, &policy.egress]);
     let rules = directions.flat_map(|isolation| match isolation {
         Isolation::Open => [].as_slice(),
@@ -99,7 +107,18 @@ fn networks(policies: &[Policy]) -> impl Iterator<Item = IpNet> {
         Peer::Addresses(block) => Some(block),
         Peer::Pods { .. } => None,
     });
-    blocks.flat_map(|block| [block.cidr].into_iter().chain(block.except.iter().copied()))
+    let blocks =
+        blocks.flat_map(|block| [block.cidr].into_iter().chain(block.except.iter().copied()));
+    // Ingress rules of policies of the cluster have no such peers.
+    let peers = cluster_policies.iter().flat_map(|policy| &policy.egress);
+    let ranges = peers.flat_map(|rule| &rule.peers).filter_map(|peer| match peer {
+        ClusterPeer::Networks(ranges) => Some(ranges),
+        ClusterPeer::Pods(_)
+        | ClusterPeer::Nodes(_)
+        | ClusterPeer::DomainNames(_)
+        | ClusterPeer::Unknown(_) => None,
+    });
+    blocks.chain(ranges.flatten().copied())
 }
 
 fn number(address: IpAddr) -> u128 {

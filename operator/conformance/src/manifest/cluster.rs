@@ -5,16 +5,18 @@ use std::{
     net::IpAddr,
 };
 
+use ipnet::IpNet;
+
 use super::{
     Kept, Objects, Rejection, Service, Source, WorkloadKind,
-    address::Pool,
+    address::{Pool, networks},
     pod::{ReadPod, ReadTemplate},
     stand_in,
 };
 use crate::{
     flow::{Family, PodId, Port},
-    policy::Policy,
-    snapshot::{Lifecycle, ObjectRef, Pod, Snapshot},
+    policy::{Policy, cluster::ClusterPolicy},
+    snapshot::{Lifecycle, ObjectRef, Pod, Revision, Snapshot},
 };
 
 /// What the objects amount to.
@@ -26,6 +28,8 @@ pub struct Cluster {
     pub pods: Vec<Origin>,
     /// Where each policy is, by its place in the snapshot.
     pub policies: Vec<Source>,
+    /// Where each policy of the cluster is, by its place in the snapshot.
+    pub cluster_policies: Vec<Source>,
     /// Where each namespace is that is among the objects.
     pub namespaces: BTreeMap<String, Source>,
     /// The Services, sorted by namespace and name.
@@ -90,10 +94,16 @@ impl Objects {
             .into_values()
             .map(|kept| (kept.object, kept.source))
             .collect::<(Vec<Policy>, Vec<Source>)>();
+        let (cluster_policies, cluster_policy_sources) = self
+            .cluster_policies
+            .into_values()
+            .flat_map(BTreeMap::into_values)
+            .map(|kept| (kept.object, kept.source))
+            .collect::<(Vec<ClusterPolicy>, Vec<Source>)>();
         let mut pods: Vec<(Pod, Origin)> =
             self.pods.into_values().map(own).chain(stand_ins).collect();
         pods.sort_by(|(one, _), (other, _)| one.name.cmp(&other.name));
-        assume_addresses(&mut pods, &policies, &nodes);
+        assume_addresses(&mut pods, &policies, &cluster_policies, &nodes);
         let (pods, origins) = pods.into_iter().collect();
         let (namespaces, namespace_sources) = self
             .namespaces
@@ -101,9 +111,17 @@ impl Objects {
             .map(|(name, kept)| ((name.name.clone(), kept.object), (name.name, kept.source)))
             .collect();
         Cluster {
-            snapshot: Snapshot { namespaces, pods, policies, nodes, ..Snapshot::default() },
+            snapshot: Snapshot {
+                revision: Revision::default(),
+                namespaces,
+                pods,
+                policies,
+                cluster_policies,
+                nodes,
+            },
             pods: origins,
             policies: policy_sources,
+            cluster_policies: cluster_policy_sources,
             namespaces: namespace_sources,
             services: self.services.into_values().map(|kept| kept.object).collect(),
             assumed_namespaces,
@@ -198,6 +216,7 @@ fn stand_in(
 fn assume_addresses(
     pods: &mut [(Pod, Origin)],
     policies: &[Policy],
+    cluster_policies: &[ClusterPolicy],
     nodes: &BTreeMap<String, Vec<IpAddr>>,
 ) {
     if !pods.iter().any(|(_, origin)| origin.assumed_address) {
@@ -214,8 +233,9 @@ fn assume_addresses(
     if families.is_empty() {
         families.push(Family::IPv4);
     }
+    let networks: Vec<IpNet> = networks(policies, cluster_policies).collect();
     let mut pools: Vec<Pool> =
-        families.iter().map(|family| Pool::new(*family, policies, &taken)).collect();
+        families.iter().map(|family| Pool::new(*family, &networks, &taken)).collect();
     for (pod, origin) in pods.iter_mut().filter(|(_, origin)| origin.assumed_address) {
         pod.addresses = pools.iter_mut().filter_map(Pool::next).collect();
         origin.assumed_address = !pod.addresses.is_empty();

@@ -1,8 +1,9 @@
 //! The table of kinds: what is read, what is skipped, and what must not be overlooked.
 
-use std::fmt;
+use std::{collections::BTreeSet, fmt};
 
 use super::metadata::Metadata;
+use crate::policy::cluster::ClusterPolicyKind;
 
 /// A kind that is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,6 +14,7 @@ pub(super) enum Kind {
     Service,
     Workload(WorkloadKind),
     NetworkPolicy,
+    ClusterPolicy(ClusterPolicyKind),
 }
 
 /// A kind of workload, whose template stands for its pods.
@@ -69,6 +71,21 @@ const READ: &[(&str, &str, Kind)] = &[
     ("batch/v1", "CronJob", Kind::Workload(WorkloadKind::CronJob)),
     ("v1", "ReplicationController", Kind::Workload(WorkloadKind::ReplicationController)),
     ("networking.k8s.io/v1", "NetworkPolicy", Kind::NetworkPolicy),
+    (
+        "policy.networking.k8s.io/v1alpha2",
+        "ClusterNetworkPolicy",
+        Kind::ClusterPolicy(ClusterPolicyKind::ClusterNetworkPolicy),
+    ),
+    (
+        "policy.networking.k8s.io/v1alpha1",
+        "AdminNetworkPolicy",
+        Kind::ClusterPolicy(ClusterPolicyKind::AdminNetworkPolicy),
+    ),
+    (
+        "policy.networking.k8s.io/v1alpha1",
+        "BaselineAdminNetworkPolicy",
+        Kind::ClusterPolicy(ClusterPolicyKind::BaselineAdminNetworkPolicy),
+    ),
 ];
 
 /// Kinds of policy that are read in one version only: group, kind and that version. In any other
@@ -76,13 +93,13 @@ const READ: &[(&str, &str, Kind)] = &[
 const ONLY_IN: &[(&str, &str, &str)] = &[
     ("networking.k8s.io", "NetworkPolicy", "networking.k8s.io/v1"),
     ("extensions", "NetworkPolicy", "networking.k8s.io/v1"),
+    ("policy.networking.k8s.io", "ClusterNetworkPolicy", "policy.networking.k8s.io/v1alpha2"),
+    ("policy.networking.k8s.io", "AdminNetworkPolicy", "policy.networking.k8s.io/v1alpha1"),
+    ("policy.networking.k8s.io", "BaselineAdminNetworkPolicy", "policy.networking.k8s.io/v1alpha1"),
 ];
 
 /// Kinds of policy that decide, in the networks that know them, and that are not evaluated here.
 const NOT_EVALUATED: &[(&str, &str)] = &[
-    ("policy.networking.k8s.io", "AdminNetworkPolicy"),
-    ("policy.networking.k8s.io", "BaselineAdminNetworkPolicy"),
-    ("policy.networking.k8s.io", "ClusterNetworkPolicy"),
     ("cilium.io", "CiliumNetworkPolicy"),
     ("cilium.io", "CiliumClusterwideNetworkPolicy"),
     ("crd.projectcalico.org", "NetworkPolicy"),
@@ -126,12 +143,13 @@ impl Treatment {
 /// The API groups that have policies beside the one of `NetworkPolicy`, for whoever asks a cluster
 /// which of them it serves.
 pub fn policy_groups() -> impl Iterator<Item = &'static str> {
-    let mut last = "";
-    NOT_EVALUATED.iter().filter_map(move |(group, _)| {
-        let is_new = *group != last;
-        last = group;
-        is_new.then_some(*group)
-    })
+    let read = ONLY_IN.iter().map(|(group, _, _)| *group).filter(|group| {
+        // Asked for anyway, or long gone from all clusters.
+        !["networking.k8s.io", "extensions"].contains(group)
+    });
+    let all: BTreeSet<&'static str> =
+        read.chain(NOT_EVALUATED.iter().map(|(group, _)| *group)).collect();
+    all.into_iter()
 }
 
 /// Whether objects of this kind are read, or their absence from what is read has to be told.

@@ -69,7 +69,7 @@ pub fn world() -> impl Strategy<Value = World> {
 
 /// More pods than a word has bits, so that flows are too many to list.
 pub fn crowd() -> impl Strategy<Value = World> {
-    world_of(60..150)
+    world_of(65..100)
 }
 
 fn world_of(count: Range<usize>) -> impl Strategy<Value = World> {
