@@ -9,7 +9,7 @@ const POD: &str = "apiVersion: v1\nkind: Pod\nmetadata: {name: web}\n";
 
 /// A pod with this label and this port.
 fn pod(label: &str, port: &str) -> String {
-    format!("{POD}  # comment\nspec: {{containers: [{{ports: [{{containerPort: {port}}}]}}]}}\n",)
+    format!("{POD}  # comment\nspec: {{containers: [{{ports: [{{containerPort: {port}}}]}}]}}\n")
         .replace("{name: web}", &format!("{{name: web, labels: {{app: {label}}}}}"))
 }
 
@@ -108,7 +108,7 @@ fn a_part_of_a_list_is_not_taken_for_the_whole() {
 fn what_begins_like_json_may_be_yaml() {
     assert_eq!(yaml("{apiVersion: v1, kind: Pod, metadata: {name: a}}").names(), ["default/a"]);
     let json = "\u{feff}{\"apiVersion\":\"v1\",\"kind\":\"Pod\",\"metadata\":{\"name\":\"a\"}}\n";
-    assert_eq!(yaml(&json.repeat(1)).names(), ["default/a"]);
+    assert_eq!(yaml(json).names(), ["default/a"]);
 }
 
 #[test]
@@ -172,13 +172,13 @@ fn aliases_and_merges_are_written_out() {
 
 #[test]
 fn aliases_that_grow_without_bound_are_refused() {
-    let mut bomb = String::from("a0: &a0 [lol, lol, lol, lol, lol, lol, lol, lol, lol, lol]\n");
-    for level in 1..12 {
-        let last = level - 1;
-        let list = vec![format!("*a{last}"); 10].join(", ");
-        bomb += &format!("a{level}: &a{level} [{list}]\n");
-    }
-    let problems = yaml(&bomb).problems();
+    let levels = (1..12).map(|level| {
+        let list = vec![format!("*a{}", level - 1); 10].join(", ");
+        format!("a{level}: &a{level} [{list}]\n")
+    });
+    let bomb: String = levels.collect();
+    let first = "a0: &a0 [lol, lol, lol, lol, lol, lol, lol, lol, lol, lol]\n";
+    let problems = yaml(&format!("{first}{bomb}")).problems();
     assert!(problems[0].contains("stand for more than 16 MiB"), "{problems:?}");
     assert!(yaml("a: &a [*a]\n").problems()[0].contains("itself"), "an anchor in itself");
 }
