@@ -6,6 +6,9 @@ pub mod run;
 
 pub mod read;
 pub mod watch;
+
+pub mod arrivals;
+pub mod presence;
 pub mod world;
 
 pub mod controller;
@@ -25,6 +28,9 @@ pub mod admin;
 pub mod metrics;
 pub mod reports;
 pub mod status;
+
+#[cfg(test)]
+mod api_server;
 
 use std::{
     sync::LazyLock,
