@@ -6,14 +6,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use k8s_openapi::api::{core::v1::Namespace, networking::v1::NetworkPolicy};
 use kube::{
     Api, Client,
-    api::{ListParams, PartialObjectMeta},
+    api::{DynamicObject, ListParams, PartialObjectMeta},
 };
-use netproof_conformance::snapshot::ObjectRef;
+use netproof_conformance::{policy::cluster::ClusterPolicyKind, snapshot::ObjectRef};
 
-use crate::world::{Objects, World};
+use crate::{
+    presence::{Presence, definition, presence},
+    world::{Objects, World},
+};
 
-/// Whether the API server has, of the policies in these namespaces and of these namespaces
-/// themselves, just what the picture has. Both lists are quorum reads.
+/// Whether the API server has, of the policies in these namespaces, of those of the cluster as a
+/// whole and of these namespaces themselves, just what the picture has. All are quorum reads.
 pub async fn certify(
     world: &World,
     client: &Client,
@@ -27,10 +30,34 @@ pub async fn certify(
     if found != known(&world.policies, |name| namespaces.contains(&name.namespace)) {
         return Ok(false);
     }
+    for kind in ClusterPolicyKind::ALL {
+        let picture = world.cluster_policies.get(&kind);
+        let picture = picture.map(|objects| known(objects, |_| true)).unwrap_or_default();
+        if of_cluster(kind, client).await? != Some(picture) {
+            return Ok(false);
+        }
+    }
     let api = Api::<PartialObjectMeta<Namespace>>::all(client.clone());
     let mut found: Versions = versions(api.list(&ListParams::default()).await?.items).collect();
     found.retain(|name, _| namespaces.contains(&name.name));
     Ok(found == known(&world.namespaces, |name| namespaces.contains(&name.name)))
+}
+
+/// The policies of the cluster of this kind that the API server has; none if it cannot tell. Whether
+/// it has the kind at all is asked as well, as that may have changed since.
+async fn of_cluster(
+    kind: ClusterPolicyKind,
+    client: &Client,
+) -> Result<Option<Versions>, kube::Error> {
+    let (definitions, name) = definition(kind);
+    let api = Api::<DynamicObject>::all_with(client.clone(), &definitions);
+    let served = match presence(kind, api.get_opt(&name).await?.as_ref()) {
+        Presence::Absent => return Ok(Some(Versions::new())),
+        Presence::Unserved(_) => return Ok(None),
+        Presence::Served(served) => served,
+    };
+    let api = Api::<DynamicObject>::all_with(client.clone(), &served.resource);
+    Ok(Some(versions(api.list_metadata(&ListParams::default()).await?.items).collect()))
 }
 
 type Versions = BTreeMap<ObjectRef, String>;
@@ -52,3 +79,7 @@ fn known<T>(objects: &Objects<T>, which: impl Fn(&ObjectRef) -> bool) -> Version
         .map(|(name, read)| (name.clone(), read.version.clone()))
         .collect()
 }
+
+#[cfg(test)]
+#[path = "certify_tests.rs"]
+mod tests;

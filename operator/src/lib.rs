@@ -6,6 +6,9 @@ pub mod run;
 
 pub mod read;
 pub mod watch;
+
+pub mod arrivals;
+pub mod presence;
 pub mod world;
 
 pub mod controller;
@@ -27,6 +30,9 @@ pub mod reports;
 pub mod status;
 
 pub mod offline;
+
+#[cfg(test)]
+mod api_server;
 
 use std::{
     sync::LazyLock,

@@ -7,7 +7,10 @@ use netproof_conformance::{
     expected::Expected,
     flow::{End, Family, Flow, PodId},
     matrix::{Actor, Cell, Matrix},
-    policy::Policy,
+    policy::{
+        Policy,
+        cluster::{ClusterPolicy, ClusterPolicyRef},
+    },
     report::Place,
     snapshot::{Container, Lifecycle, NamedPort, ObjectRef, Pod, PodNetwork, Snapshot},
 };
@@ -43,10 +46,43 @@ impl StandIn {
 pub struct Prediction {
     /// What the policies say of each flow.
     pub expected: Matrix<Expected>,
-    /// Why no prediction can be relied on, for the namespaces in which it cannot.
-    pub rejected: BTreeMap<String, String>,
+    /// Where no prediction can be relied on.
+    pub unreliable: Unreliable,
     /// The snapshot that it was made from.
     pub snapshot: Snapshot,
+}
+
+/// Policies that could not be understood, and what they could have decided.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Unreliable {
+    /// Why nothing is reliable: a policy of the cluster can apply to every pod.
+    everywhere: Option<String>,
+    /// Why nothing is in these namespaces: a `NetworkPolicy` applies to pods of its own.
+    namespaces: BTreeMap<String, String>,
+}
+
+impl Unreliable {
+    fn of(world: &World) -> Self {
+        let everywhere = world.cluster_policies.iter().find_map(|(kind, objects)| {
+            objects.iter().find_map(|(name, read)| {
+                let name = ClusterPolicyRef { kind: *kind, name: name.name.clone() };
+                Some(format!("{name}: {}", read.meaning.as_ref().err()?))
+            })
+        });
+        let namespaces = world
+            .policies
+            .iter()
+            .filter_map(|(name, read)| Some((name, read.meaning.as_ref().err()?)))
+            .map(|(name, why)| (name.namespace.clone(), format!("{name}: {why}")))
+            .collect();
+        Self { everywhere, namespaces }
+    }
+
+    /// Why a prediction for a flow between pods of these namespaces cannot be relied on.
+    pub fn between<'a>(&self, namespaces: impl IntoIterator<Item = &'a str>) -> Option<&str> {
+        let in_one = || namespaces.into_iter().find_map(|home| self.namespaces.get(home));
+        self.everywhere.as_ref().or_else(in_one).map(String::as_str)
+    }
 }
 
 /// Predicts a test's flows from what is known now.
@@ -58,17 +94,12 @@ pub fn predict(scenario: &Scenario, stand_ins: &[StandIn], world: &World) -> Pre
             Flow { from: ends[&cell.from], to: ends[&cell.to], port: cell.port, family: None };
         evaluate::expect(&snapshot, &flow)
     });
-    let rejected = world
-        .policies
-        .iter()
-        .filter_map(|(name, read)| Some((name, read.meaning.as_ref().err()?)))
-        .map(|(name, why)| (name.namespace.clone(), format!("{name}: {why}")))
-        .collect();
-    Prediction { expected, rejected, snapshot }
+    Prediction { expected, unreliable: Unreliable::of(world), snapshot }
 }
 
-/// Only policies and labels of the stand-ins' own namespaces can decide: a policy applies to pods
-/// of its namespace alone.
+/// Only `NetworkPolicies` and labels of the stand-ins' own namespaces can decide: a `NetworkPolicy`
+/// applies to pods of its namespace alone, and every selector asks for labels of one of the ends or
+/// of its namespace. Policies of the cluster can decide anywhere.
 fn snapshot(stand_ins: &[StandIn], world: &World) -> Snapshot {
     let homes = |namespace: &str| stand_ins.iter().any(|s| s.desired.namespace == namespace);
     let policies: Vec<Policy> = world
@@ -76,6 +107,12 @@ fn snapshot(stand_ins: &[StandIn], world: &World) -> Snapshot {
         .iter()
         .filter(|(name, _)| homes(&name.namespace))
         .filter_map(|(_, read)| read.meaning.as_ref().ok().cloned())
+        .collect();
+    let cluster_policies: Vec<ClusterPolicy> = world
+        .cluster_policies
+        .values()
+        .flat_map(|objects| objects.values())
+        .filter_map(|read| read.meaning.as_ref().ok().cloned())
         .collect();
     let namespaces = world
         .namespaces
@@ -93,14 +130,7 @@ fn snapshot(stand_ins: &[StandIn], world: &World) -> Snapshot {
             Some((name.name.clone(), read.meaning.as_ref().ok()?.addresses.clone()))
         })
         .collect();
-    Snapshot {
-        revision: world.revision,
-        namespaces,
-        pods,
-        policies,
-        cluster_policies: vec![],
-        nodes,
-    }
+    Snapshot { revision: world.revision, namespaces, pods, policies, cluster_policies, nodes }
 }
 
 fn pod(stand_in: &StandIn) -> Pod {
@@ -203,3 +233,7 @@ pub fn place(actor: &Actor, scenario: &Scenario, stand_ins: &[StandIn]) -> Place
         None => Place { at: "no pod".into(), node: None },
     }
 }
+
+#[cfg(test)]
+#[path = "predict_tests.rs"]
+mod tests;

@@ -18,29 +18,48 @@ use kube::{
     api::{ApiResource, DynamicObject},
 };
 use netproof_conformance::{
-    policy::{Policy, network_policy},
+    policy::{
+        Policy, Rejected, admin_network_policy as admin, baseline_admin_network_policy as baseline,
+        cluster::{ClusterPolicy, ClusterPolicyKind},
+        cluster_network_policy as cluster,
+        network_policy::{self, Metadata},
+    },
     snapshot::Labels,
 };
 use netproof_crds::{ConnectivityTest, NamedPort, Protocol, StandInSet, StandInSetSpec, TestRef};
 use serde::de::DeserializeOwned;
 
 use crate::{
-    standin,
+    presence, standin,
+    watch::Which,
     world::{Kind, erased},
 };
 
-/// The resource of a kind, and the label selector that narrows it to what concerns us.
-pub fn resource(kind: Kind) -> (ApiResource, Option<String>) {
+/// Where the objects of a kind are to be had.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Source {
+    /// At every API server: all of a resource, or what of it concerns us.
+    Everywhere(ApiResource, Which),
+    /// Where the cluster has this kind.
+    WhereDefined(ClusterPolicyKind),
+}
+
+/// Where the objects of a kind are to be had.
+pub fn source(kind: Kind) -> Source {
+    let all = |resource| Source::Everywhere(resource, Which::All);
     match kind {
-        Kind::NetworkPolicies => (erased::<NetworkPolicy>(), None),
-        Kind::Namespaces => (erased::<Namespace>(), None),
-        Kind::Nodes => (erased::<Node>(), None),
-        Kind::Tests => (erased::<ConnectivityTest>(), None),
-        Kind::StandInSets => (erased::<StandInSet>(), None),
-        Kind::StandIns => (erased::<Pod>(), Some(standin::TEST_UID_LABEL.to_owned())),
-        Kind::Deployments => (erased::<Deployment>(), None),
-        Kind::StatefulSets => (erased::<StatefulSet>(), None),
-        Kind::DaemonSets => (erased::<DaemonSet>(), None),
+        Kind::NetworkPolicies => all(erased::<NetworkPolicy>()),
+        Kind::ClusterPolicies(kind) => Source::WhereDefined(kind),
+        Kind::Namespaces => all(erased::<Namespace>()),
+        Kind::Nodes => all(erased::<Node>()),
+        Kind::Tests => all(erased::<ConnectivityTest>()),
+        Kind::StandInSets => all(erased::<StandInSet>()),
+        Kind::StandIns => {
+            Source::Everywhere(erased::<Pod>(), Which::Labelled(standin::TEST_UID_LABEL))
+        }
+        Kind::Deployments => all(erased::<Deployment>()),
+        Kind::StatefulSets => all(erased::<StatefulSet>()),
+        Kind::DaemonSets => all(erased::<DaemonSet>()),
     }
 }
 
@@ -121,14 +140,50 @@ pub enum Progress {
 }
 
 pub(crate) fn policy(object: &DynamicObject) -> Result<Policy, String> {
-    let manifest = network_policy::NetworkPolicy {
-        metadata: network_policy::Metadata {
-            namespace: object.namespace().unwrap_or_default(),
-            name: object.name_any(),
-        },
-        spec: part(object, "spec")?,
-    };
-    network_policy::compile(&manifest).map_err(|rejected| rejected.to_string())
+    let manifest =
+        network_policy::NetworkPolicy { metadata: metadata(object), spec: part(object, "spec")? };
+    network_policy::compile(&manifest).map_err(wrong)
+}
+
+/// A policy of this kind, if it is in the version that netproof reads.
+pub(crate) fn cluster_policy(
+    kind: ClusterPolicyKind,
+    object: &DynamicObject,
+) -> Result<ClusterPolicy, String> {
+    let readable = presence::readable(kind);
+    let written = object.types.as_ref().map_or("unknown", |types| types.api_version.as_str());
+    if written != presence::resource(kind, readable).api_version {
+        let version = written.rsplit('/').next().unwrap_or_default();
+        return Err(format!(
+            "the cluster has this kind in version {version} only, which this netproof cannot read; it reads {readable}"
+        ));
+    }
+    let metadata = metadata(object);
+    match kind {
+        ClusterPolicyKind::ClusterNetworkPolicy => {
+            let spec = part(object, "spec")?;
+            cluster::compile(&cluster::ClusterNetworkPolicy { metadata, spec })
+        }
+        ClusterPolicyKind::AdminNetworkPolicy => {
+            let spec = part(object, "spec")?;
+            admin::compile(&admin::AdminNetworkPolicy { metadata, spec })
+        }
+        ClusterPolicyKind::BaselineAdminNetworkPolicy => {
+            let spec = part(object, "spec")?;
+            baseline::compile(&baseline::BaselineAdminNetworkPolicy { metadata, spec })
+        }
+    }
+    .map_err(wrong)
+}
+
+fn metadata(object: &DynamicObject) -> Metadata {
+    Metadata { namespace: object.namespace().unwrap_or_default(), name: object.name_any() }
+}
+
+/// What is wrong with an object that whoever is told of it knows already.
+#[expect(clippy::needless_pass_by_value, reason = "an error on its way")]
+fn wrong(rejected: Rejected) -> String {
+    format!("{}: {}", rejected.field, rejected.problem)
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "read like the others")]
@@ -250,7 +305,7 @@ fn terminating(object: &DynamicObject) -> bool {
     object.metadata.deletion_timestamp.is_some()
 }
 
-fn part<T: DeserializeOwned>(object: &DynamicObject, field: &str) -> Result<T, String> {
+pub(crate) fn part<T: DeserializeOwned>(object: &DynamicObject, field: &str) -> Result<T, String> {
     let value = object.data.get(field).cloned().unwrap_or(serde_json::json!({}));
     serde_json::from_value(value).map_err(|error| format!("{field}: {error}"))
 }

@@ -10,7 +10,7 @@ use kube::{
     Api, ResourceExt,
     api::{DynamicObject, ListParams, WatchEvent, WatchParams},
 };
-use tokio::sync::mpsc;
+use tokio::{sync::mpsc, task::JoinHandle};
 use tracing::{debug, warn};
 
 /// The API server is asked to end a watch after this long, below the idle limits of load balancers
@@ -19,6 +19,33 @@ const WATCH_SECONDS: u32 = 180;
 
 /// Objects asked for in one page of a list.
 const PAGE: u32 = 500;
+
+/// Which objects of a kind are followed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Which {
+    /// All of them.
+    All,
+    /// Those that have this label.
+    Labelled(&'static str),
+    /// The one of this name.
+    Named(String),
+}
+
+impl Which {
+    fn labels(&self) -> Option<String> {
+        match self {
+            Self::Labelled(label) => Some((*label).to_owned()),
+            Self::All | Self::Named(_) => None,
+        }
+    }
+
+    fn fields(&self) -> Option<String> {
+        match self {
+            Self::Named(name) => Some(format!("metadata.name={name}")),
+            Self::All | Self::Labelled(_) => None,
+        }
+    }
+}
 
 /// What was learned.
 #[derive(Debug)]
@@ -35,14 +62,35 @@ pub enum Change {
     Blind(String),
 }
 
-/// Follows all objects of `api` that the label selector admits, for as long as somebody listens.
-pub async fn follow(
-    api: Api<DynamicObject>,
-    selector: Option<String>,
-    changes: mpsc::Sender<Change>,
-) {
+/// Follows something for as long as it is held.
+pub struct Following {
+    changes: mpsc::Receiver<Change>,
+    task: JoinHandle<()>,
+}
+
+impl Following {
+    /// Begins with a list.
+    pub fn begin(api: Api<DynamicObject>, which: Which) -> Self {
+        let (sender, changes) = mpsc::channel(64);
+        Self { changes, task: tokio::spawn(follow(api, which, sender)) }
+    }
+
+    /// What is learned next; none if the follower broke.
+    pub async fn next(&mut self) -> Option<Change> {
+        self.changes.recv().await
+    }
+}
+
+impl Drop for Following {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+/// Follows these objects of `api`, for as long as somebody listens.
+pub async fn follow(api: Api<DynamicObject>, which: Which, changes: mpsc::Sender<Change>) {
     let mut backoff = Backoff::default();
-    while let Err(error) = follow_once(&api, selector.as_deref(), &changes, &mut backoff).await {
+    while let Err(error) = follow_once(&api, &which, &changes, &mut backoff).await {
         if changes.is_closed() {
             return;
         }
@@ -58,18 +106,19 @@ pub async fn follow(
 /// One list and the watches after it, until one fails (an error) or nobody listens (`Ok`).
 async fn follow_once(
     api: &Api<DynamicObject>,
-    selector: Option<&str>,
+    which: &Which,
     changes: &mpsc::Sender<Change>,
     backoff: &mut Backoff,
 ) -> Result<(), kube::Error> {
-    let (objects, mut version) = list(api, selector).await?;
+    let (objects, mut version) = list(api, which).await?;
     if changes.send(Change::Reset(objects)).await.is_err() {
         return Ok(());
     }
     backoff.reset();
     loop {
         let mut params = WatchParams::default().timeout(WATCH_SECONDS);
-        params.label_selector = selector.map(str::to_owned);
+        params.label_selector = which.labels();
+        params.field_selector = which.fields();
         let mut events = api.watch(&params, &version).await?.boxed();
         while let Some(event) = events.next().await {
             let change = match event? {
@@ -98,11 +147,12 @@ async fn follow_once(
 
 async fn list(
     api: &Api<DynamicObject>,
-    selector: Option<&str>,
+    which: &Which,
 ) -> Result<(Vec<DynamicObject>, String), kube::Error> {
     let mut objects = Vec::new();
     let mut params = ListParams::default().limit(PAGE);
-    params.label_selector = selector.map(str::to_owned);
+    params.label_selector = which.labels();
+    params.field_selector = which.fields();
     loop {
         let page = api.list(&params).await?;
         objects.extend(page.items);

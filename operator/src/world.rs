@@ -11,15 +11,19 @@ use kube::{
     api::{ApiResource, DynamicObject},
 };
 use netproof_conformance::{
-    policy::Policy,
+    policy::{
+        Policy,
+        cluster::{ClusterPolicy, ClusterPolicyKind},
+    },
     snapshot::{ObjectRef, Revision},
 };
 use tokio::sync::{mpsc, watch};
 use tracing::warn;
 
 use crate::{
-    read::{self, NamespaceState, NodeState, PodState, Template},
-    watch::{Change, follow},
+    arrivals,
+    read::{self, NamespaceState, NodeState, PodState, Source, Template},
+    watch::{self as watches, Change},
 };
 
 /// Without a sign of life for this long, what is known of a kind is too old to judge by: bookmarks
@@ -31,6 +35,8 @@ pub const STALE_AFTER: Duration = Duration::from_secs(130);
 pub enum Kind {
     /// `networking.k8s.io/v1` `NetworkPolicies`.
     NetworkPolicies,
+    /// Policies of the cluster as a whole, of a kind that it may lack.
+    ClusterPolicies(ClusterPolicyKind),
     /// Namespaces.
     Namespaces,
     /// Nodes.
@@ -51,8 +57,11 @@ pub enum Kind {
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 12] = [
         Self::NetworkPolicies,
+        Self::ClusterPolicies(ClusterPolicyKind::ClusterNetworkPolicy),
+        Self::ClusterPolicies(ClusterPolicyKind::AdminNetworkPolicy),
+        Self::ClusterPolicies(ClusterPolicyKind::BaselineAdminNetworkPolicy),
         Self::Namespaces,
         Self::Nodes,
         Self::Tests,
@@ -64,12 +73,26 @@ impl Kind {
     ];
 
     /// Those without which nothing can be judged.
-    pub const DECISIVE: [Self; 3] = [Self::NetworkPolicies, Self::Namespaces, Self::StandIns];
+    pub const DECISIVE: [Self; 6] = [
+        Self::NetworkPolicies,
+        Self::ClusterPolicies(ClusterPolicyKind::ClusterNetworkPolicy),
+        Self::ClusterPolicies(ClusterPolicyKind::AdminNetworkPolicy),
+        Self::ClusterPolicies(ClusterPolicyKind::BaselineAdminNetworkPolicy),
+        Self::Namespaces,
+        Self::StandIns,
+    ];
 
     /// The name for people and metrics.
     pub fn word(self) -> &'static str {
         match self {
             Self::NetworkPolicies => "networkpolicies",
+            Self::ClusterPolicies(ClusterPolicyKind::ClusterNetworkPolicy) => {
+                "clusternetworkpolicies"
+            }
+            Self::ClusterPolicies(ClusterPolicyKind::AdminNetworkPolicy) => "adminnetworkpolicies",
+            Self::ClusterPolicies(ClusterPolicyKind::BaselineAdminNetworkPolicy) => {
+                "baselineadminnetworkpolicies"
+            }
             Self::Namespaces => "namespaces",
             Self::Nodes => "nodes",
             Self::Tests => "connectivitytests",
@@ -101,6 +124,8 @@ pub struct World {
     pub revision: Revision,
     /// `NetworkPolicies`.
     pub policies: Arc<Objects<Policy>>,
+    /// The policies of the cluster as a whole, by kind.
+    pub cluster_policies: BTreeMap<ClusterPolicyKind, Arc<Objects<ClusterPolicy>>>,
     /// Namespaces.
     pub namespaces: Arc<Objects<NamespaceState>>,
     /// Nodes.
@@ -161,6 +186,9 @@ impl World {
         }
         match kind {
             Kind::NetworkPolicies => count(&self.policies),
+            Kind::ClusterPolicies(kind) => {
+                self.cluster_policies.get(&kind).map_or(0, |objects| count(objects))
+            }
             Kind::Namespaces => count(&self.namespaces),
             Kind::Nodes => count(&self.nodes),
             Kind::Tests => count(&self.tests),
@@ -186,6 +214,10 @@ impl World {
         }
         match kind {
             Kind::NetworkPolicies => store(&mut self.policies, change, read::policy),
+            Kind::ClusterPolicies(kind) => {
+                let objects = self.cluster_policies.entry(kind).or_default();
+                store(objects, change, |object| read::cluster_policy(kind, object))
+            }
             Kind::Namespaces => store(&mut self.namespaces, change, read::namespace),
             Kind::Nodes => store(&mut self.nodes, change, read::node),
             Kind::Tests => store(&mut self.tests, change, read::uid),
@@ -240,9 +272,7 @@ fn name_of(object: &DynamicObject) -> ObjectRef {
 pub async fn keep(client: Client, pictures: watch::Sender<Arc<World>>) {
     let (changes, mut all) = mpsc::channel::<(Kind, Change)>(256);
     for kind in Kind::ALL {
-        let (resource, selector) = read::resource(kind);
-        let api = Api::all_with(client.clone(), &resource);
-        tokio::spawn(follow_kind(api, selector, kind, changes.clone()));
+        tokio::spawn(follow(client.clone(), kind, changes.clone()));
     }
     drop(changes);
     let mut world = World::default();
@@ -264,14 +294,15 @@ pub async fn keep(client: Client, pictures: watch::Sender<Arc<World>>) {
     }
 }
 
-async fn follow_kind(
-    api: Api<DynamicObject>,
-    selector: Option<String>,
-    kind: Kind,
-    changes: mpsc::Sender<(Kind, Change)>,
-) {
+async fn follow(client: Client, kind: Kind, changes: mpsc::Sender<(Kind, Change)>) {
     let (of_kind, mut received) = mpsc::channel(64);
-    let follower = tokio::spawn(follow(api, selector, of_kind));
+    let follower = match read::source(kind) {
+        Source::Everywhere(resource, which) => {
+            let api = Api::all_with(client, &resource);
+            tokio::spawn(watches::follow(api, which, of_kind))
+        }
+        Source::WhereDefined(kind) => tokio::spawn(arrivals::follow(client, kind, of_kind)),
+    };
     while let Some(change) = received.recv().await {
         if changes.send((kind, change)).await.is_err() {
             break;

@@ -65,6 +65,43 @@ fn nothing_is_judged_before_every_decisive_kind_was_read() {
 }
 
 #[test]
+fn a_kind_that_may_be_absent_has_to_be_known_absent() {
+    let mut world = World::default();
+    let kind = Kind::ClusterPolicies(ClusterPolicyKind::AdminNetworkPolicy);
+    for other in Kind::ALL.into_iter().filter(|other| *other != kind) {
+        world.take(other, Change::Reset(vec![]));
+    }
+    let why = world.blindness(Instant::now()).expect("it may be there");
+    assert_eq!(why, "adminnetworkpolicies have not been read yet");
+    world.take(kind, Change::Blind("forbidden".into()));
+    let why = world.blindness(Instant::now()).expect("it may be there");
+    assert_eq!(why, "adminnetworkpolicies have not been read yet: forbidden");
+    world.take(kind, Change::Reset(vec![]));
+    assert_eq!(world.blindness(Instant::now()), None);
+}
+
+#[test]
+fn kinds_of_cluster_policies_are_kept_apart() {
+    let mut world = World::default();
+    let policy = |kind: ClusterPolicyKind| {
+        object(json!({
+            "apiVersion": "policy.networking.k8s.io/v1alpha1", "kind": kind.word(),
+            "metadata": {"name": "default", "resourceVersion": "1"},
+            "spec": {"priority": 1, "subject": {"namespaces": {}}},
+        }))
+    };
+    let [cluster, admin, baseline] = ClusterPolicyKind::ALL;
+    for kind in ClusterPolicyKind::ALL {
+        world.take(Kind::ClusterPolicies(kind), applied(policy(kind)));
+    }
+    let rejected = |kind| world.rejected(Kind::ClusterPolicies(kind));
+    assert_eq!([rejected(cluster), rejected(admin), rejected(baseline)], [1, 0, 0]);
+    world.take(Kind::ClusterPolicies(admin), Change::Reset(vec![]));
+    let counts: Vec<usize> = world.cluster_policies.values().map(|o| o.len()).collect();
+    assert_eq!(counts, [1, 0, 1], "what goes takes only its own kind along");
+}
+
+#[test]
 fn a_kind_that_is_silent_too_long_blinds() {
     let mut world = World::default();
     for kind in Kind::DECISIVE {
@@ -76,8 +113,6 @@ fn a_kind_that_is_silent_too_long_blinds() {
     let later = now + STALE_AFTER + Duration::from_secs(1);
     let why = world.blindness(later).expect("it is too old");
     assert!(why.contains("networkpolicies") && why.contains("connection refused"), "{why}");
-    world.alive.insert(POLICIES, later);
-    world.alive.insert(Kind::Namespaces, later);
-    world.alive.insert(Kind::StandIns, later);
+    world.alive.extend(Kind::DECISIVE.map(|kind| (kind, later)));
     assert_eq!(world.blindness(later), None);
 }

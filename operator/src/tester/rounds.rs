@@ -187,9 +187,9 @@ fn sight(seen: Seen, before: &Prediction, after: &Prediction, assignment: &Assig
         let stand_in = assignment.stand_ins.iter().find(|s| s.desired.actor == *actor);
         stand_in.map(|stand_in| stand_in.desired.namespace.as_str())
     });
-    let rejected = homes.into_iter().flatten().find_map(|home| after.rejected.get(home));
-    let sighting = match (rejected, before.expected.get(&cell), after.expected.get(&cell)) {
-        (Some(why), _, _) => Sighting::Inconclusive(Why::NoPrediction(why.clone())),
+    let unreliable = after.unreliable.between(homes.into_iter().flatten());
+    let sighting = match (unreliable, before.expected.get(&cell), after.expected.get(&cell)) {
+        (Some(why), _, _) => Sighting::Inconclusive(Why::NoPrediction(why.to_owned())),
         (None, Some(before), Some(after)) => judge(before, after, &outcome, &control),
         (None, _, _) => Sighting::Moved,
     };

@@ -56,6 +56,10 @@ pub enum ClusterPolicyKind {
 }
 
 impl ClusterPolicyKind {
+    /// All of them.
+    pub const ALL: [Self; 3] =
+        [Self::ClusterNetworkPolicy, Self::AdminNetworkPolicy, Self::BaselineAdminNetworkPolicy];
+
     /// As the API spells it.
     pub fn word(self) -> &'static str {
         match self {

@@ -1,0 +1,225 @@
+//! An API server over loopback, for tests: as much of one as lists, watches and gets take.
+
+use std::{
+    collections::BTreeMap,
+    convert::Infallible,
+    sync::{Arc, Mutex},
+};
+
+use http_body_util::{BodyExt, Full, StreamBody, combinators::UnsyncBoxBody};
+use hyper::{
+    Request, Response, StatusCode,
+    body::{Bytes, Frame, Incoming},
+    server::conn::http1,
+    service::service_fn,
+};
+use hyper_util::rt::TokioIo;
+use kube::{Client, Config};
+use serde_json::{Value, json};
+use tokio::{net::TcpListener, sync::mpsc, task::JoinHandle};
+
+/// Where `CustomResourceDefinitions` are.
+pub const DEFINITIONS: &str = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
+
+/// The server.
+pub struct ApiServer {
+    /// A way to it.
+    pub client: Client,
+    state: Arc<Mutex<State>>,
+    task: JoinHandle<()>,
+}
+
+#[derive(Default)]
+struct State {
+    version: u64,
+    /// The objects of each collection that is served, by its path and their names.
+    collections: BTreeMap<String, BTreeMap<String, Value>>,
+    /// All that ever happened, so that a watch can begin in the past.
+    history: Vec<Happening>,
+    watches: Vec<Watch>,
+    requests: Vec<String>,
+}
+
+struct Happening {
+    version: u64,
+    path: String,
+    event: Value,
+}
+
+struct Watch {
+    path: String,
+    name: Option<String>,
+    events: mpsc::UnboundedSender<Value>,
+}
+
+impl Drop for ApiServer {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+impl ApiServer {
+    /// Serves definitions, of which there are none, and nothing else.
+    pub async fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("loopback has ports");
+        let address = listener.local_addr().expect("it is bound");
+        let state = Arc::new(Mutex::new(State::default()));
+        let shared = Arc::clone(&state);
+        let task = tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                let state = Arc::clone(&shared);
+                tokio::spawn(async move {
+                    let service = service_fn(|request| {
+                        let response = respond(&request, &state);
+                        async move { Ok::<_, Infallible>(response) }
+                    });
+                    drop(
+                        http1::Builder::new().serve_connection(TokioIo::new(stream), service).await,
+                    );
+                });
+            }
+        });
+        let config = Config::new(format!("http://{address}").parse().expect("an address"));
+        let server = Self { client: Client::try_from(config).expect("a client"), state, task };
+        server.serve(DEFINITIONS);
+        server
+    }
+
+    fn with<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
+        change(&mut self.state.lock().expect("no holder of this lock can panic"))
+    }
+
+    /// Serves a collection from now on, with nothing in it.
+    pub fn serve(&self, path: &str) {
+        self.with(|state| drop(state.collections.insert(path.into(), BTreeMap::new())));
+    }
+
+    /// Serves it no more: its watches end, and who asks after it finds nothing.
+    pub fn stop_serving(&self, path: &str) {
+        self.with(|state| {
+            state.collections.remove(path);
+            state.watches.retain(|watch| watch.path != path);
+        });
+    }
+
+    /// Creates or replaces an object; returns its version.
+    pub fn put(&self, path: &str, mut object: Value) -> String {
+        self.with(|state| {
+            state.version += 1;
+            let version = state.version.to_string();
+            object["metadata"]["resourceVersion"] = json!(version);
+            let name = named(&object).expect("a name").to_owned();
+            let objects = state.collections.get_mut(path).expect("a collection that is served");
+            let before = objects.insert(name, object.clone());
+            state.tell(path, if before.is_some() { "MODIFIED" } else { "ADDED" }, &object);
+            version
+        })
+    }
+
+    /// Removes an object.
+    pub fn delete(&self, path: &str, name: &str) {
+        self.with(|state| {
+            let objects = state.collections.get_mut(path).expect("a collection that is served");
+            let object = objects.remove(name).expect("an object of this name");
+            state.version += 1;
+            state.tell(path, "DELETED", &object);
+        });
+    }
+
+    /// Tells all watches that nothing has changed.
+    pub fn bookmark(&self) {
+        self.with(|state| {
+            let bookmark = json!({
+                "apiVersion": "v1", "kind": "Bookmark",
+                "metadata": {"resourceVersion": state.version.to_string()},
+            });
+            let event = json!({"type": "BOOKMARK", "object": bookmark});
+            state.watches.retain(|watch| watch.events.send(event.clone()).is_ok());
+        });
+    }
+
+    /// What was asked for, each with its query.
+    pub fn requests(&self) -> Vec<String> {
+        self.with(|state| state.requests.clone())
+    }
+}
+
+impl State {
+    fn tell(&mut self, path: &str, type_: &str, object: &Value) {
+        let event = json!({"type": type_, "object": object});
+        let happening = Happening { version: self.version, path: path.to_owned(), event };
+        for watch in &self.watches {
+            watch.tell(&happening);
+        }
+        self.history.push(happening);
+    }
+}
+
+impl Watch {
+    fn tell(&self, Happening { path, event, .. }: &Happening) {
+        let concerned = self.name.is_none() || self.name.as_deref() == named(&event["object"]);
+        if *path == self.path && concerned {
+            drop(self.events.send(event.clone()));
+        }
+    }
+}
+
+fn named(object: &Value) -> Option<&str> {
+    object["metadata"]["name"].as_str()
+}
+
+type Body = UnsyncBoxBody<Bytes, Infallible>;
+
+fn respond(request: &Request<Incoming>, state: &Mutex<State>) -> Response<Body> {
+    let mut state = state.lock().expect("no holder of this lock can panic");
+    let path = request.uri().path();
+    let query = request.uri().query().unwrap_or_default();
+    state.requests.push(request.uri().to_string());
+    let name =
+        query.split('&').find_map(|part| part.strip_prefix("fieldSelector=metadata.name%3D"));
+    let Some(objects) = state.collections.get(path) else {
+        let object = path.rsplit_once('/').and_then(|(path, name)| {
+            state.collections.get(path).and_then(|objects| objects.get(name))
+        });
+        return match object {
+            Some(object) => whole(StatusCode::OK, object),
+            None => whole(StatusCode::NOT_FOUND, &not_found()),
+        };
+    };
+    if query.split('&').any(|part| part == "watch=true") {
+        let (events, received) = mpsc::unbounded_channel();
+        let watch = Watch { path: path.to_owned(), name: name.map(str::to_owned), events };
+        let since = query.split('&').find_map(|part| part.strip_prefix("resourceVersion="));
+        let since: u64 = since.and_then(|version| version.parse().ok()).expect("a version");
+        for happening in state.history.iter().filter(|happening| happening.version > since) {
+            watch.tell(happening);
+        }
+        state.watches.push(watch);
+        return streamed(received);
+    }
+    let wanted = |object: &&Value| name.is_none() || name == named(object);
+    let items: Vec<&Value> = objects.values().filter(wanted).collect();
+    let metadata = json!({"resourceVersion": state.version.to_string()});
+    let list = json!({"apiVersion": "v1", "kind": "List", "metadata": metadata, "items": items});
+    whole(StatusCode::OK, &list)
+}
+
+fn not_found() -> Value {
+    json!({
+        "apiVersion": "v1", "kind": "Status", "status": "Failure", "code": 404,
+        "reason": "NotFound", "message": "the server could not find the requested resource",
+    })
+}
+
+fn whole(status: StatusCode, value: &Value) -> Response<Body> {
+    let body = Full::new(Bytes::from(value.to_string())).boxed_unsync();
+    Response::builder().status(status).body(body).expect("the status is valid")
+}
+
+fn streamed(events: mpsc::UnboundedReceiver<Value>) -> Response<Body> {
+    let lines = futures::stream::unfold(events, |mut events| async move {
+        let event = events.recv().await?;
+        Some((Ok(Frame::data(Bytes::from(format!("{event}\n")))), events))
+    });
+    Response::new(StreamBody::new(lines).boxed_unsync())
+}

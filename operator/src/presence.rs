@@ -1,0 +1,110 @@
+//! Whether the API server has a kind that not every cluster has, and in which version: as the kind's
+//! `CustomResourceDefinition` says.
+
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
+    CustomResourceDefinition, CustomResourceDefinitionStatus,
+};
+use kube::{
+    ResourceExt,
+    api::{ApiResource, DynamicObject},
+    core::GroupVersionKind,
+};
+use netproof_conformance::policy::cluster::ClusterPolicyKind;
+use serde::Deserialize;
+
+use crate::{
+    read::part,
+    world::{Kind, erased},
+};
+
+/// The group of all kinds of cluster policies.
+const GROUP: &str = "policy.networking.k8s.io";
+
+/// What the API server has of a kind.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Presence {
+    /// Nothing: there can be no object of this kind.
+    Absent,
+    /// Its objects.
+    Served(Served),
+    /// Objects may be stored that nobody can read, and why.
+    Unserved(String),
+}
+
+/// A kind that the API server serves.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Served {
+    /// The UID of its definition: a kind that was removed and came back has other objects.
+    pub definition: String,
+    /// The kind in the version that netproof reads; in another one if there is only that, so that
+    /// its objects are known to be there.
+    pub resource: ApiResource,
+}
+
+/// The version of a kind that netproof reads.
+pub fn readable(kind: ClusterPolicyKind) -> &'static str {
+    match kind {
+        ClusterPolicyKind::ClusterNetworkPolicy => "v1alpha2",
+        ClusterPolicyKind::AdminNetworkPolicy | ClusterPolicyKind::BaselineAdminNetworkPolicy => {
+            "v1alpha1"
+        }
+    }
+}
+
+/// A kind in one of its versions.
+pub fn resource(kind: ClusterPolicyKind, version: &str) -> ApiResource {
+    let of_version = GroupVersionKind::gvk(GROUP, version, kind.word());
+    ApiResource::from_gvk_with_plural(&of_version, Kind::ClusterPolicies(kind).word())
+}
+
+/// The resource of all definitions, and the name of the one of this kind.
+pub fn definition(kind: ClusterPolicyKind) -> (ApiResource, String) {
+    let plural = Kind::ClusterPolicies(kind).word();
+    (erased::<CustomResourceDefinition>(), format!("{plural}.{GROUP}"))
+}
+
+/// What the kind's definition, or that it has none, says.
+pub fn presence(kind: ClusterPolicyKind, definition: Option<&DynamicObject>) -> Presence {
+    let Some(definition) = definition else { return Presence::Absent };
+    match served_version(kind, definition) {
+        Ok(version) => Presence::Served(Served {
+            definition: definition.uid().unwrap_or_default(),
+            resource: resource(kind, &version),
+        }),
+        Err(why) => Presence::Unserved(format!("its CustomResourceDefinition {why}")),
+    }
+}
+
+#[derive(Default, Deserialize)]
+struct Spec {
+    #[serde(default)]
+    versions: Vec<Version>,
+}
+
+/// Of the whole `CustomResourceDefinitionVersion`, only this: its schema is large.
+#[derive(Deserialize)]
+struct Version {
+    name: String,
+    served: bool,
+}
+
+fn served_version(kind: ClusterPolicyKind, definition: &DynamicObject) -> Result<String, String> {
+    let cannot_be_read = |error| format!("cannot be read: {error}");
+    let spec: Spec = part(definition, "spec").map_err(cannot_be_read)?;
+    let status: CustomResourceDefinitionStatus =
+        part(definition, "status").map_err(cannot_be_read)?;
+    let conditions = status.conditions.unwrap_or_default();
+    if !conditions.iter().any(|said| said.type_ == "Established" && said.status == "True") {
+        return Err("is not established".into());
+    }
+    let mut served: Vec<String> =
+        spec.versions.into_iter().filter(|version| version.served).map(|v| v.name).collect();
+    match served.iter().position(|version| version == readable(kind)) {
+        Some(index) => Ok(served.swap_remove(index)),
+        None => served.pop().ok_or_else(|| "serves no version".into()),
+    }
+}
+
+#[cfg(test)]
+#[path = "presence_tests.rs"]
+mod tests;
