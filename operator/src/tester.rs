@@ -23,7 +23,7 @@ use tracing::debug;
 
 use crate::{
     metrics::Metrics,
-    predict::{StandIn, predict},
+    predict::{StandIn, Unreliable, predict},
     probes::{PodId, Probe},
     reports::Reports,
     scenario::{Problem, Scenario},
@@ -87,6 +87,8 @@ pub struct Tester {
     /// Whose probes spoke when last asked.
     speaking: BTreeSet<Actor>,
     ledger: Ledger,
+    /// What the predictions lacked when last made.
+    unreliable: Unreliable,
     next_round: Instant,
     /// The last round over all flows in which every probe spoke.
     last_round: Option<(LastRound, Instant)>,
@@ -113,6 +115,7 @@ impl Tester {
             known: BTreeMap::new(),
             speaking: BTreeSet::new(),
             ledger: Ledger::new(patience),
+            unreliable: Unreliable::default(),
             next_round: Instant::now(),
             last_round: None,
         }
@@ -159,6 +162,11 @@ impl Tester {
             self.publish(&assignment, Phase::Active).await;
         }
         let now = Instant::now();
+        if prediction.unreliable != self.unreliable {
+            // All that was judged with it, or could not be, is to be judged anew.
+            self.unreliable = prediction.unreliable;
+            self.next_round = now;
+        }
         let blind = world.blindness(now.into_std());
         let newcomers = self.note_speaking(&assignment.stand_ins);
         if blind.is_none() && !self.speaking.is_empty() {
