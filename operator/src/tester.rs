@@ -43,6 +43,10 @@ const EAGER: Duration = Duration::from_millis(200);
 /// after a whole interval.
 const CANARY: Duration = Duration::from_secs(1);
 
+/// Between two looks while nothing can be attempted. What ends that wakes the test; only that
+/// evidence ages does not.
+const IDLE: Duration = Duration::from_secs(1);
+
 /// How many flows that are wrong are looked at in between.
 const CANARIES: usize = 8;
 
@@ -169,7 +173,8 @@ impl Tester {
         }
         let blind = world.blindness(now.into_std());
         let newcomers = self.note_speaking(&assignment.stand_ins);
-        if blind.is_none() && !self.speaking.is_empty() {
+        let able = blind.is_none() && !self.speaking.is_empty();
+        if able {
             if now >= self.next_round || newcomers {
                 self.next_round = now + scenario.interval;
                 self.round(&assignment, scenario, Scope::All, BTreeSet::new()).await;
@@ -185,7 +190,8 @@ impl Tester {
             self.note_missing(&assignment);
         }
         let retry = self.publish(&assignment, Phase::Active).await;
-        self.wake(scenario).min(retry.unwrap_or(self.next_round))
+        let wake = if able { self.wake(scenario) } else { Instant::now() + IDLE };
+        wake.min(retry.unwrap_or(wake))
     }
 
     /// Nothing is attempted; says so.
