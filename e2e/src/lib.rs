@@ -6,6 +6,7 @@ pub mod examples;
 pub mod home;
 pub mod sandbox;
 
+pub mod policy_kind;
 pub mod stand_ins;
 pub mod status;
 pub mod test;

@@ -7,18 +7,21 @@ use std::{
     time::Duration,
 };
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use futures::FutureExt;
-use k8s_openapi::api::{apps::v1::Deployment, core::v1::Namespace, flowcontrol::v1::FlowSchema};
+use k8s_openapi::{
+    api::{apps::v1::Deployment, core::v1::Namespace, flowcontrol::v1::FlowSchema},
+    apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition,
+};
 use kube::{
-    Api, Client, Resource,
+    Api, Client, Resource, ResourceExt,
     api::{DeleteParams, PostParams},
 };
 use serde_json::json;
 use tokio::time::{Instant, timeout};
 
 use crate::{
-    MINUTE, cluster,
+    MINUTE, SOON, cluster,
     eventually::eventually,
     home::{self, Home},
     operator,
@@ -43,6 +46,7 @@ pub struct Sandbox {
 enum Made {
     Namespace(String),
     FlowSchema(String),
+    Definition(String),
     /// This is to be there again.
     Removed(Box<Deployment>),
 }
@@ -105,6 +109,35 @@ impl Sandbox {
         Ok(())
     }
 
+    /// Brings a kind to the cluster.
+    pub async fn definition(&self, definition: &CustomResourceDefinition) -> Result<()> {
+        let name = definition.name_any();
+        let api = Api::<CustomResourceDefinition>::all(self.client.clone());
+        if let Some(there) = api.get_opt(&name).await? {
+            // No other test is under way.
+            ensure!(is_of_tests(&there), "the cluster has {name} of its own: not for a test");
+            cluster::say(format!("removing what a killed test left: {name}"));
+            self.remove_definition(&name).await?;
+        }
+        self.note(Made::Definition(name.clone()));
+        let what = || format!("CustomResourceDefinition {name}");
+        api.create(&PostParams::default(), definition).await.with_context(what)?;
+        eventually(&format!("{name} is established"), SOON, async || {
+            let status = api.get(&name).await?.status.unwrap_or_default();
+            let conditions = status.conditions.unwrap_or_default();
+            let is = |type_| conditions.iter().any(|c| c.type_ == type_ && c.status == "True");
+            ensure!(is("Established"), "{conditions:?}");
+            Ok(())
+        })
+        .await
+    }
+
+    /// Takes a kind away, with all its objects.
+    pub async fn remove_definition(&self, name: &str) -> Result<()> {
+        remove::<CustomResourceDefinition>(&self.client, name).await?;
+        gone::<CustomResourceDefinition>(&self.client, name, MINUTE).await
+    }
+
     /// From now on the operator's Deployment may be removed: it is put back at the end.
     pub async fn save_operator(&self) -> Result<()> {
         let mut saved = operator::deployment(&self.client).await?;
@@ -138,7 +171,7 @@ impl Sandbox {
         let made = self.made.lock().expect("no holder of this lock can panic");
         let names = made.iter().filter_map(|made| match made {
             Made::Namespace(name) => Some(name.clone()),
-            Made::FlowSchema(_) | Made::Removed(_) => None,
+            Made::FlowSchema(_) | Made::Definition(_) | Made::Removed(_) => None,
         });
         names.map(|name| Home { client: self.client.clone(), name }).collect()
     }
@@ -162,6 +195,7 @@ impl Sandbox {
             let undone = match thing {
                 Made::Namespace(name) => remove::<Namespace>(&self.client, name).await,
                 Made::FlowSchema(name) => remove::<FlowSchema>(&self.client, name).await,
+                Made::Definition(name) => self.remove_definition(name).await,
                 Made::Removed(deployment) => restore(&self.client, deployment).await,
             };
             troubles.extend(undone.err());
@@ -183,9 +217,15 @@ impl Made {
     fn deployment(&self) -> Option<&Deployment> {
         match self {
             Self::Removed(deployment) => Some(deployment),
-            Self::Namespace(_) | Self::FlowSchema(_) => None,
+            Self::Namespace(_) | Self::FlowSchema(_) | Self::Definition(_) => None,
         }
     }
+}
+
+/// Whether it is one of ours, which any test may remove.
+fn is_of_tests(definition: &CustomResourceDefinition) -> bool {
+    let label = definition.labels().get("app.kubernetes.io/managed-by");
+    label.is_some_and(|value| value == "netproof-e2e")
 }
 
 async fn restore(client: &Client, saved: &Deployment) -> Result<()> {

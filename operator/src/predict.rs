@@ -52,7 +52,7 @@ pub struct Prediction {
     pub snapshot: Snapshot,
 }
 
-/// Policies that could not be understood, and what they could have decided.
+/// Policies that could not be understood and could decide of a test's flows.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Unreliable {
     /// Why nothing is reliable: a policy of the cluster can apply to every pod.
@@ -62,7 +62,7 @@ pub struct Unreliable {
 }
 
 impl Unreliable {
-    fn of(world: &World) -> Self {
+    fn of(world: &World, stand_ins: &[StandIn]) -> Self {
         let everywhere = world.cluster_policies.iter().find_map(|(kind, objects)| {
             objects.iter().find_map(|(name, read)| {
                 let name = ClusterPolicyRef { kind: *kind, name: name.name.clone() };
@@ -72,6 +72,7 @@ impl Unreliable {
         let namespaces = world
             .policies
             .iter()
+            .filter(|(name, _)| is_home(&name.namespace, stand_ins))
             .filter_map(|(name, read)| Some((name, read.meaning.as_ref().err()?)))
             .map(|(name, why)| (name.namespace.clone(), format!("{name}: {why}")))
             .collect();
@@ -94,18 +95,17 @@ pub fn predict(scenario: &Scenario, stand_ins: &[StandIn], world: &World) -> Pre
             Flow { from: ends[&cell.from], to: ends[&cell.to], port: cell.port, family: None };
         evaluate::expect(&snapshot, &flow)
     });
-    Prediction { expected, unreliable: Unreliable::of(world), snapshot }
+    Prediction { expected, unreliable: Unreliable::of(world, stand_ins), snapshot }
 }
 
 /// Only `NetworkPolicies` and labels of the stand-ins' own namespaces can decide: a `NetworkPolicy`
 /// applies to pods of its namespace alone, and every selector asks for labels of one of the ends or
 /// of its namespace. Policies of the cluster can decide anywhere.
 fn snapshot(stand_ins: &[StandIn], world: &World) -> Snapshot {
-    let homes = |namespace: &str| stand_ins.iter().any(|s| s.desired.namespace == namespace);
     let policies: Vec<Policy> = world
         .policies
         .iter()
-        .filter(|(name, _)| homes(&name.namespace))
+        .filter(|(name, _)| is_home(&name.namespace, stand_ins))
         .filter_map(|(_, read)| read.meaning.as_ref().ok().cloned())
         .collect();
     let cluster_policies: Vec<ClusterPolicy> = world
@@ -117,7 +117,7 @@ fn snapshot(stand_ins: &[StandIn], world: &World) -> Snapshot {
     let namespaces = world
         .namespaces
         .iter()
-        .filter(|(name, _)| homes(&name.name))
+        .filter(|(name, _)| is_home(&name.name, stand_ins))
         .filter_map(|(name, read)| {
             Some((name.name.clone(), read.meaning.as_ref().ok()?.labels.clone()))
         })
@@ -131,6 +131,10 @@ fn snapshot(stand_ins: &[StandIn], world: &World) -> Snapshot {
         })
         .collect();
     Snapshot { revision: world.revision, namespaces, pods, policies, cluster_policies, nodes }
+}
+
+fn is_home(namespace: &str, stand_ins: &[StandIn]) -> bool {
+    stand_ins.iter().any(|stand_in| stand_in.desired.namespace == namespace)
 }
 
 fn pod(stand_in: &StandIn) -> Pod {

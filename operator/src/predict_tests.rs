@@ -160,18 +160,27 @@ fn a_cluster_policy_in_a_version_that_is_not_read_is_not_understood() {
     );
 }
 
-#[test]
-fn a_network_policy_that_is_not_understood_makes_its_own_namespace_unreliable() {
+/// A world in which this is the one policy: no peer can be like that.
+fn with_bad_policy(namespace: &str) -> World {
     let bad = json!({
-        "metadata": {"namespace": "data", "name": "bad"},
+        "metadata": {"namespace": namespace, "name": "bad"},
         "spec": {"podSelector": {}, "ingress": [{"from": [{}]}]},
     });
     let bad: DynamicObject = serde_json::from_value(bad).expect("an object");
-    let name = ObjectRef { namespace: "data".into(), name: "bad".into() };
+    let name = ObjectRef { namespace: namespace.into(), name: "bad".into() };
     let read = Read { version: "1".into(), meaning: policy(&bad) };
-    let world = World { policies: Arc::new([(name, read)].into()), ..World::default() };
-    let unreliable = predicted(&world).unreliable;
-    assert_eq!(unreliable.between(["shop"]), None);
-    let why = unreliable.between(["shop", "data"]).expect("it is unreliable");
-    assert!(why.starts_with("data/bad: spec.ingress[0].from[0]: "), "{why}");
+    World { policies: Arc::new([(name, read)].into()), ..World::default() }
+}
+
+#[test]
+fn a_network_policy_that_is_not_understood_makes_its_own_namespace_unreliable() {
+    let unreliable = predicted(&with_bad_policy("shop")).unreliable;
+    assert_eq!(unreliable.between(["data"]), None);
+    let why = unreliable.between(["data", "shop"]).expect("it is unreliable");
+    assert!(why.starts_with("shop/bad: spec.ingress[0].from[0]: "), "{why}");
+}
+
+#[test]
+fn what_is_not_understood_elsewhere_is_nothing_to_a_test() {
+    assert_eq!(predicted(&with_bad_policy("data")).unreliable, Unreliable::default());
 }

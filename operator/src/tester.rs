@@ -23,7 +23,7 @@ use tracing::debug;
 
 use crate::{
     metrics::Metrics,
-    predict::{StandIn, predict},
+    predict::{StandIn, Unreliable, predict},
     probes::{PodId, Probe},
     reports::Reports,
     scenario::{Problem, Scenario},
@@ -42,6 +42,10 @@ const EAGER: Duration = Duration::from_millis(200);
 /// Between two looks at a few of the flows that are wrong, so that a recovery is not noticed only
 /// after a whole interval.
 const CANARY: Duration = Duration::from_secs(1);
+
+/// Between two looks while nothing can be attempted. What ends that wakes the test; only that
+/// evidence ages does not.
+const IDLE: Duration = Duration::from_secs(1);
 
 /// How many flows that are wrong are looked at in between.
 const CANARIES: usize = 8;
@@ -87,6 +91,8 @@ pub struct Tester {
     /// Whose probes spoke when last asked.
     speaking: BTreeSet<Actor>,
     ledger: Ledger,
+    /// What the predictions lacked when last made.
+    unreliable: Unreliable,
     next_round: Instant,
     /// The last round over all flows in which every probe spoke.
     last_round: Option<(LastRound, Instant)>,
@@ -113,6 +119,7 @@ impl Tester {
             known: BTreeMap::new(),
             speaking: BTreeSet::new(),
             ledger: Ledger::new(patience),
+            unreliable: Unreliable::default(),
             next_round: Instant::now(),
             last_round: None,
         }
@@ -159,9 +166,15 @@ impl Tester {
             self.publish(&assignment, Phase::Active).await;
         }
         let now = Instant::now();
+        if prediction.unreliable != self.unreliable {
+            // All that was judged with it, or could not be, is to be judged anew.
+            self.unreliable = prediction.unreliable;
+            self.next_round = now;
+        }
         let blind = world.blindness(now.into_std());
         let newcomers = self.note_speaking(&assignment.stand_ins);
-        if blind.is_none() && !self.speaking.is_empty() {
+        let able = blind.is_none() && !self.speaking.is_empty();
+        if able {
             if now >= self.next_round || newcomers {
                 self.next_round = now + scenario.interval;
                 self.round(&assignment, scenario, Scope::All, BTreeSet::new()).await;
@@ -177,7 +190,8 @@ impl Tester {
             self.note_missing(&assignment);
         }
         let retry = self.publish(&assignment, Phase::Active).await;
-        self.wake(scenario).min(retry.unwrap_or(self.next_round))
+        let wake = if able { self.wake(scenario) } else { Instant::now() + IDLE };
+        wake.min(retry.unwrap_or(wake))
     }
 
     /// Nothing is attempted; says so.

@@ -1,0 +1,72 @@
+//! A kind of cluster policies that a test brings to the cluster, and takes away again.
+
+use anyhow::{Context, Result};
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use kube::{
+    Api, Client, ResourceExt,
+    api::{ApiResource, DeleteParams, DynamicObject, ListParams, PostParams},
+    core::GroupVersionKind,
+};
+use serde_json::{Value, json};
+
+use crate::{SOON, Sandbox, eventually, examples::yaml};
+
+/// Defines `ClusterNetworkPolicy`.
+pub const CLUSTER_NETWORK_POLICY: &str = include_str!("../definitions/clusternetworkpolicies.yaml");
+
+/// Defines `AdminNetworkPolicy`.
+pub const ADMIN_NETWORK_POLICY: &str = include_str!("../definitions/adminnetworkpolicies.yaml");
+
+/// Defines `BaselineAdminNetworkPolicy`.
+pub const BASELINE_ADMIN_NETWORK_POLICY: &str =
+    include_str!("../definitions/baselineadminnetworkpolicies.yaml");
+
+/// A kind that the cluster has.
+pub struct PolicyKind {
+    client: Client,
+    definition: String,
+    resource: ApiResource,
+}
+
+impl PolicyKind {
+    /// Brings a kind to the cluster, and returns when its objects can be made.
+    pub async fn install(sandbox: &Sandbox, definition: &str) -> Result<Self> {
+        let definition: CustomResourceDefinition = yaml(definition);
+        sandbox.definition(&definition).await?;
+        let spec = &definition.spec;
+        let version = spec.versions.first().context("a version")?;
+        let of_version = GroupVersionKind::gvk(&spec.group, &version.name, &spec.names.kind);
+        let kind = Self {
+            client: sandbox.client.clone(),
+            definition: definition.name_any(),
+            resource: ApiResource::from_gvk_with_plural(&of_version, &spec.names.plural),
+        };
+        let what = format!("{} can be listed", kind.resource.plural);
+        eventually(&what, SOON, async || Ok(kind.api().list(&ListParams::default()).await?))
+            .await?;
+        Ok(kind)
+    }
+
+    fn api(&self) -> Api<DynamicObject> {
+        Api::all_with(self.client.clone(), &self.resource)
+    }
+
+    /// Makes a policy with this spec.
+    pub async fn create(&self, name: &str, spec: &Value) -> Result<()> {
+        let mut policy = DynamicObject::new(name, &self.resource);
+        policy.data = json!({"spec": spec});
+        let what = || format!("making {} {name}", self.resource.kind);
+        self.api().create(&PostParams::default(), &policy).await.with_context(what).map(drop)
+    }
+
+    /// Removes a policy.
+    pub async fn delete(&self, name: &str) -> Result<()> {
+        let what = || format!("removing {} {name}", self.resource.kind);
+        self.api().delete(name, &DeleteParams::default()).await.with_context(what).map(drop)
+    }
+
+    /// Takes the kind away, with all policies of it.
+    pub async fn remove(self, sandbox: &Sandbox) -> Result<()> {
+        sandbox.remove_definition(&self.definition).await
+    }
+}
