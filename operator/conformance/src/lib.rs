@@ -16,6 +16,12 @@ pub mod policy;
 
 pub mod evaluate;
 
+mod words;
+
+mod near;
+
+pub mod explain;
+
 pub mod matrix;
 
 pub mod plan;
@@ -25,3 +31,6 @@ pub mod verdict;
 pub mod ledger;
 
 pub mod report;
+
+#[cfg(test)]
+mod testing;
