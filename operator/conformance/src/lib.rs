@@ -22,6 +22,8 @@ mod near;
 
 pub mod explain;
 
+pub mod lint;
+
 pub mod matrix;
 
 pub mod plan;

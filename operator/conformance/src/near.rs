@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::{
-    select::{NAMESPACE_NAME, Requirement},
+    select::{NAMESPACE_NAME, Requirement, Selector},
     snapshot::Labels,
 };
 
@@ -61,6 +61,18 @@ pub(crate) fn near_label(requirement: &Requirement, labels: &Labels) -> Option<N
         // What must not be there is no slip of the hand.
         Requirement::NotIn(..) | Requirement::DoesNotExist(_) => None,
     }
+}
+
+/// How these labels almost meet a selector that they do not meet: by a slip in each condition that
+/// fails, of which the first is told.
+pub(crate) fn near_selector<'a>(
+    selector: &'a Selector,
+    labels: &Labels,
+) -> Option<(&'a Requirement, NearLabel)> {
+    let value = |requirement: &Requirement| labels.get(requirement.key()).map(String::as_str);
+    let failing = selector.requirements().filter(|one| !one.holds(value(one)));
+    let near = failing.map(|one| Some((one, near_label(one, labels)?)));
+    near.collect::<Option<Vec<_>>>()?.into_iter().next()
 }
 
 fn near_value(values: &BTreeSet<String>, found: &str) -> Option<NearLabel> {

@@ -2,11 +2,12 @@
 
 use crate::{
     expected::Direction,
+    near::NearLabel,
     policy::{
         IpBlock, Namespaces, Numbers, Peer, Peers, PortMatch, Ports, Rule,
         cluster::{Action, ClusterPeer, ClusterPort, ClusterPorts, ClusterRule, PodsOf},
     },
-    select::{Requirement, Selector},
+    select::{NAMESPACE_NAME, Requirement, Selector},
     snapshot::{Labels, NamedPort},
 };
 
@@ -205,5 +206,39 @@ pub(crate) fn action(action: Action) -> &'static str {
         Action::Accept => "accepts",
         Action::Deny => "denies",
         Action::Pass => "passes on",
+    }
+}
+
+/// How a label almost meets a condition on that key.
+pub(crate) fn near(near: &NearLabel, key: &str) -> String {
+    match near {
+        NearLabel::ValueCase { wanted, found } => {
+            format!("{found} and {wanted} differ in upper and lower case")
+        }
+        NearLabel::ValueTypo { wanted, found } => {
+            format!("{found} and {wanted} differ in one letter")
+        }
+        NearLabel::KeyCase { found } => {
+            format!("but {found}, which differs from {key} in upper and lower case")
+        }
+        NearLabel::KeyTypo { found } => {
+            format!("but {found}, which differs from {key} in one letter")
+        }
+        NearLabel::OtherKey { found, value } => format!("but {found}={value}"),
+        NearLabel::NamespaceName { value } => format!("but {NAMESPACE_NAME}={value}"),
+    }
+}
+
+/// What to write instead of a condition that is almost met.
+pub(crate) fn instead(near: &NearLabel, key: &str) -> String {
+    match near {
+        NearLabel::ValueCase { found, .. } | NearLabel::ValueTypo { found, .. } => {
+            format!("{key}={found}")
+        }
+        NearLabel::KeyCase { found } | NearLabel::KeyTypo { found } => {
+            format!("the key {found}")
+        }
+        NearLabel::OtherKey { found, value } => format!("{found}={value}"),
+        NearLabel::NamespaceName { value } => format!("{NAMESPACE_NAME}={value}"),
     }
 }

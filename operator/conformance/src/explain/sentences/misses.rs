@@ -3,8 +3,6 @@
 use crate::{
     explain::{BlockMiss, LabelMiss, NamespaceMiss, PeerMiss, PortMiss},
     flow::Port,
-    near::NearLabel,
-    select::NAMESPACE_NAME,
     words,
 };
 
@@ -53,27 +51,8 @@ fn label(miss: &LabelMiss) -> String {
         None => format!("has no label {key}"),
     };
     match &miss.near {
-        Some(near) => format!("{has} ({})", near_label(near, key)),
+        Some(near) => format!("{has} ({})", words::near(near, key)),
         None => has,
-    }
-}
-
-fn near_label(near: &NearLabel, key: &str) -> String {
-    match near {
-        NearLabel::ValueCase { wanted, found } => {
-            format!("{found} and {wanted} differ in upper and lower case")
-        }
-        NearLabel::ValueTypo { wanted, found } => {
-            format!("{found} and {wanted} differ in one letter")
-        }
-        NearLabel::KeyCase { found } => {
-            format!("but {found}, which differs from {key} in upper and lower case")
-        }
-        NearLabel::KeyTypo { found } => {
-            format!("but {found}, which differs from {key} in one letter")
-        }
-        NearLabel::OtherKey { found, value } => format!("but {found}={value}"),
-        NearLabel::NamespaceName { value } => format!("but {NAMESPACE_NAME}={value}"),
     }
 }
 
