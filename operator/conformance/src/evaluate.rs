@@ -8,6 +8,7 @@ mod isolation;
 mod outcomes;
 mod reading;
 mod tier;
+mod turns;
 
 use crate::{
     expected::{Because, Decision, Direction, Expected, Unspecified},
@@ -15,11 +16,15 @@ use crate::{
     policy::cluster::Tier,
     snapshot::Snapshot,
 };
-use admits::Side;
-pub(crate) use ends::Applying;
-use ends::Ends;
-use outcomes::{Forced, Outcomes, Questions};
-use reading::{Liberty, Reading};
+use outcomes::{Forced, Questions};
+use reading::Liberty;
+
+pub(crate) use admits::{Element, Match, Side};
+pub(crate) use ends::{Applying, Ends, is_host};
+pub(crate) use isolation::{admits, isolating};
+pub(crate) use outcomes::Outcomes;
+pub(crate) use reading::Reading;
+pub(crate) use turns::turns;
 
 /// What the policies of a snapshot say of a flow.
 ///
@@ -116,8 +121,13 @@ fn open_question(ends: &Ends<'_>, liberties: &[Liberty]) -> Unspecified {
 }
 
 fn by_the_letter(ends: &Ends<'_>) -> Expected {
+    let because = literal(ends);
+    if because.passes() { Expected::Allow(because) } else { Expected::Deny(because) }
+}
+
+/// What decides on each side when the policies are taken by the letter.
+pub(crate) fn literal(ends: &Ends<'_>) -> Because {
     let [egress, ingress] = Direction::BOTH
         .map(|direction| side(ends, Reading::LITERAL, direction, &mut Questions::new(None)).1);
-    let because = Because { egress, ingress };
-    if because.passes() { Expected::Allow(because) } else { Expected::Deny(because) }
+    Because { egress, ingress }
 }

@@ -20,6 +20,14 @@ pub mod evaluate;
 
 pub mod compiled;
 
+mod words;
+
+mod near;
+
+pub mod explain;
+
+pub mod lint;
+
 pub mod matrix;
 
 pub mod plan;
@@ -29,3 +37,6 @@ pub mod verdict;
 pub mod ledger;
 
 pub mod report;
+
+#[cfg(test)]
+mod testing;

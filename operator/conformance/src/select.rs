@@ -51,13 +51,13 @@ impl Selector {
         })
     }
 
-    /// What has to hold.
-    pub(crate) fn requirements(&self) -> impl Iterator<Item = &Requirement> {
-        self.requirements.iter()
+    fn matches_by<'a>(&self, value: impl Fn(&str) -> Option<&'a str>) -> bool {
+        self.requirements.iter().all(|requirement| requirement.holds(value(requirement.key())))
     }
 
-    fn matches_by<'a>(&self, value: impl Fn(&str) -> Option<&'a str>) -> bool {
-        self.requirements.iter().all(|requirement| requirement.holds(&value))
+    /// What has to hold, in the order of their kinds and keys.
+    pub fn requirements(&self) -> impl ExactSizeIterator<Item = &Requirement> {
+        self.requirements.iter()
     }
 }
 
@@ -78,12 +78,23 @@ impl Requirement {
         }
     }
 
-    fn holds<'a>(&self, value: impl Fn(&str) -> Option<&'a str>) -> bool {
+    /// The label that it speaks of.
+    pub fn key(&self) -> &str {
         match self {
-            Self::In(key, values) => value(key).is_some_and(|value| values.contains(value)),
-            Self::NotIn(key, values) => value(key).is_none_or(|value| !values.contains(value)),
-            Self::Exists(key) => value(key).is_some(),
-            Self::DoesNotExist(key) => value(key).is_none(),
+            Self::In(key, _)
+            | Self::NotIn(key, _)
+            | Self::Exists(key)
+            | Self::DoesNotExist(key) => key,
+        }
+    }
+
+    /// Whether it holds where the label has this value, or is absent.
+    pub fn holds(&self, value: Option<&str>) -> bool {
+        match self {
+            Self::In(_, values) => value.is_some_and(|value| values.contains(value)),
+            Self::NotIn(_, values) => value.is_none_or(|value| !values.contains(value)),
+            Self::Exists(_) => value.is_some(),
+            Self::DoesNotExist(_) => value.is_none(),
         }
     }
 }

@@ -1,5 +1,7 @@
 //! One side of a flow, by one reading: who the subject is, and what peers and ports match.
 
+use std::net::IpAddr;
+
 use super::{
     ends::{Applying, Ends, Resolved, is_host},
     reading::{Liberty, Reading},
@@ -14,18 +16,18 @@ use crate::{
 };
 
 /// One side of a flow, where policies apply.
-pub(super) struct Side<'a> {
-    pub(super) ends: &'a Ends<'a>,
+pub(crate) struct Side<'a> {
+    pub(crate) ends: &'a Ends<'a>,
     reading: Reading,
-    pub(super) direction: Direction,
+    pub(crate) direction: Direction,
     /// What applies to the subject.
     pub(super) policies: &'a Applying<'a>,
-    subject: &'a Pod,
+    pub(crate) subject: &'a Pod,
     peer: &'a Resolved<'a>,
 }
 
 /// Whether a rule of a cluster policy matches.
-pub(super) enum Match {
+pub(crate) enum Match {
     /// It does not.
     No,
     /// It does, by this peer and this port.
@@ -40,9 +42,12 @@ pub(super) enum Match {
 }
 
 /// Whether one element of a list matches.
-enum Element {
+pub(crate) enum Element {
+    /// It does not.
     No,
+    /// It does.
     Yes,
+    /// It is not known, and why.
     Maybe(Unspecified),
 }
 
@@ -54,7 +59,7 @@ impl Element {
 
 impl<'a> Side<'a> {
     /// A side; none where no policy can apply to it.
-    pub(super) fn of(ends: &'a Ends<'a>, reading: Reading, direction: Direction) -> Option<Self> {
+    pub(crate) fn of(ends: &'a Ends<'a>, reading: Reading, direction: Direction) -> Option<Self> {
         let (own, peer, from_or_to_node) = match direction {
             Direction::Ingress => (&ends.to, &ends.from, ends.is_from_own_node()),
             Direction::Egress => {
@@ -67,17 +72,33 @@ impl<'a> Side<'a> {
         Some(Self { ends, reading, direction, policies: &own.policies, subject, peer })
     }
 
+    /// The pod that policies see at the other end.
+    pub(crate) fn peer(&self) -> Option<&'a Pod> {
+        self.peer.pod(self.reading)
+    }
+
+    /// The address at the other end.
+    pub(crate) fn peer_address(&self) -> IpAddr {
+        self.peer.address
+    }
+
+    /// The pod whose ports have names, whichever side this is.
+    pub(crate) fn receiver(&self) -> Option<&'a Pod> {
+        self.ends.to.pod(self.reading)
+    }
+
     /// Whether a peer of a `NetworkPolicy` of that namespace is at the other end.
-    pub(super) fn is_peer(&self, peer: &Peer, own_namespace: &str) -> bool {
+    pub(crate) fn is_peer(&self, peer: &Peer, own_namespace: &str) -> bool {
         match peer {
             Peer::Addresses(block) => block.contains(self.peer.address),
-            Peer::Pods { namespaces, pods } => self.peer.pod(self.reading).is_some_and(|pod| {
+            Peer::Pods { namespaces, pods } => self.peer().is_some_and(|pod| {
                 pods.matches(&pod.labels) && self.is_among(namespaces, own_namespace, pod)
             }),
         }
     }
 
-    fn is_among(&self, namespaces: &Namespaces, own_namespace: &str, pod: &Pod) -> bool {
+    /// Whether a pod is in one of the namespaces that a policy of that one names.
+    pub(crate) fn is_among(&self, namespaces: &Namespaces, own_namespace: &str, pod: &Pod) -> bool {
         match namespaces {
             Namespaces::Own => pod.name.namespace == own_namespace,
             Namespaces::Matching(selector) => self.ends.snapshot.is_in(selector, pod),
@@ -85,7 +106,7 @@ impl<'a> Side<'a> {
     }
 
     /// Whether a port of a `NetworkPolicy` is the flow's.
-    pub(super) fn is_port(&self, port: &PortMatch) -> bool {
+    pub(crate) fn is_port(&self, port: &PortMatch) -> bool {
         let asked = self.ends.port;
         port.protocol == asked.protocol
             && match &port.numbers {
@@ -97,7 +118,7 @@ impl<'a> Side<'a> {
 
     /// A name means what the receiving pod's containers give it, also in a rule for egress.
     fn is_named(&self, name: &str) -> bool {
-        let Some(receiver) = self.ends.to.pod(self.reading) else {
+        let Some(receiver) = self.receiver() else {
             return self.reading.takes(Liberty::NamesMatchOutside);
         };
         receiver.named_ports.iter().any(|port| {
@@ -112,12 +133,12 @@ impl<'a> Side<'a> {
 
     /// The policies of the cluster that apply to the subject. That no pod of the host's network is
     /// one is not open to a reading: the API excludes them by name.
-    pub(super) fn cluster_policies(&self) -> &'a [&'a ClusterPolicy] {
+    pub(crate) fn cluster_policies(&self) -> &'a [&'a ClusterPolicy] {
         if is_host(self.subject) { &[] } else { &self.policies.cluster }
     }
 
     /// Whether a rule of a cluster policy matches the flow.
-    pub(super) fn matches(&self, rule: &ClusterRule) -> Match {
+    pub(crate) fn matches(&self, rule: &ClusterRule) -> Match {
         let peer = first(rule.peers.iter().map(|peer| self.is_cluster_peer(peer)));
         let port = match &rule.ports {
             ClusterPorts::All => None,
@@ -133,7 +154,8 @@ impl<'a> Side<'a> {
         }
     }
 
-    fn is_cluster_peer(&self, peer: &ClusterPeer) -> Element {
+    /// Whether a peer of a policy of the cluster is at the other end.
+    pub(crate) fn is_cluster_peer(&self, peer: &ClusterPeer) -> Element {
         let pod = self.peer.pod(Reading::LITERAL).filter(|pod| !is_host(pod));
         match peer {
             ClusterPeer::Pods(wanted) => {
@@ -154,7 +176,8 @@ impl<'a> Side<'a> {
         }
     }
 
-    fn is_cluster_port(&self, port: &ClusterPort) -> Element {
+    /// Whether a port of a policy of the cluster is the flow's.
+    pub(crate) fn is_cluster_port(&self, port: &ClusterPort) -> Element {
         let asked = self.ends.port;
         match port {
             ClusterPort::Range { protocol, first, last } => {

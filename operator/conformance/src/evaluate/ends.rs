@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use super::reading::{Liberty, Reading};
 use crate::{
-    expected::Unspecified,
+    expected::{Direction, Unspecified},
     flow::{End, Family, Flow, PodId, Port},
     policy::{Policy, cluster::ClusterPolicy},
     snapshot::{Container, Lifecycle, Pod, PodNetwork, Snapshot},
@@ -21,7 +21,7 @@ pub(crate) struct Applying<'a> {
 
 impl<'a> Applying<'a> {
     /// Asks every policy.
-    pub(super) fn to(pod: &Pod, snapshot: &'a Snapshot) -> Self {
+    pub(crate) fn to(pod: &Pod, snapshot: &'a Snapshot) -> Self {
         let network = snapshot.policies.iter().filter(|policy| {
             policy.name.namespace == pod.name.namespace && policy.subjects.matches(&pod.labels)
         });
@@ -33,13 +33,13 @@ impl<'a> Applying<'a> {
 
 /// A flow whose ends are known to hold addresses of one family.
 pub(crate) struct Ends<'a> {
-    pub(super) snapshot: &'a Snapshot,
-    pub(super) from: Resolved<'a>,
-    pub(super) to: Resolved<'a>,
-    pub(super) port: Port,
+    pub(crate) snapshot: &'a Snapshot,
+    pub(crate) from: Resolved<'a>,
+    pub(crate) to: Resolved<'a>,
+    pub(crate) port: Port,
     /// Whether a pod sends to itself. To its own address as such, it does not: an
     /// [`End::Address`] is never a pod.
-    pub(super) same_pod: bool,
+    pub(crate) same_pod: bool,
 }
 
 /// One end of a flow.
@@ -47,14 +47,14 @@ pub(crate) struct Resolved<'a> {
     /// None if it is an address and no more.
     pod: Option<&'a Pod>,
     /// Its address in the flow's family.
-    pub(super) address: IpAddr,
+    pub(crate) address: IpAddr,
     /// What applies to it, if it is a pod.
     pub(super) policies: Applying<'a>,
 }
 
 impl<'a> Resolved<'a> {
     /// The pod that policies see in it, as one reading has it.
-    pub(super) fn pod(&self, reading: Reading) -> Option<&'a Pod> {
+    pub(crate) fn pod(&self, reading: Reading) -> Option<&'a Pod> {
         self.pod.filter(|pod| !(is_host(pod) && reading.takes(Liberty::HostPodIsNode)))
     }
 
@@ -73,7 +73,7 @@ impl<'a> Resolved<'a> {
 }
 
 /// Whether it shares its node's network.
-pub(super) fn is_host(pod: &Pod) -> bool {
+pub(crate) fn is_host(pod: &Pod) -> bool {
     match pod.network {
         PodNetwork::Own => false,
         PodNetwork::Host => true,
@@ -113,7 +113,7 @@ impl<'a> Ends<'a> {
 
     /// The liberties that could change what happens to the flow, in the order in which they are
     /// named.
-    pub(super) fn liberties(&self) -> impl Iterator<Item = Liberty> {
+    pub(crate) fn liberties(&self) -> impl Iterator<Item = Liberty> {
         let touched = [
             (Liberty::HostPodIsNode, self.from.is_host_pod() || self.to.is_host_pod()),
             (Liberty::ExemptsItself, self.same_pod),
@@ -124,13 +124,21 @@ impl<'a> Ends<'a> {
         touched.into_iter().filter_map(|(liberty, is_touched)| is_touched.then_some(liberty))
     }
 
+    /// Whether the end that policies of this direction apply to is a pod, by the letter.
+    pub(crate) fn is_pod(&self, direction: Direction) -> bool {
+        match direction {
+            Direction::Ingress => self.to.pod.is_some(),
+            Direction::Egress => self.from.pod.is_some(),
+        }
+    }
+
     /// Whether a pod sends to the node that it runs on.
-    pub(super) fn is_to_own_node(&self) -> bool {
+    pub(crate) fn is_to_own_node(&self) -> bool {
         self.from.pod.is_some_and(|sender| self.to.is_own_node_of(self.snapshot, sender))
     }
 
     /// Whether a pod receives from the node that it runs on.
-    pub(super) fn is_from_own_node(&self) -> bool {
+    pub(crate) fn is_from_own_node(&self) -> bool {
         self.to.pod.is_some_and(|receiver| self.from.is_own_node_of(self.snapshot, receiver))
     }
 

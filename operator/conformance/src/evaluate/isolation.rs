@@ -24,7 +24,8 @@ pub(super) fn ask(side: &Side<'_>) -> Option<Decision> {
     }
 }
 
-fn isolating<'a>(side: &Side<'a>) -> impl Iterator<Item = (&'a Policy, &'a [Rule])> {
+/// The policies that isolate the subject, each with its rules.
+pub(crate) fn isolating<'a>(side: &Side<'a>) -> impl Iterator<Item = (&'a Policy, &'a [Rule])> {
     let direction = side.direction;
     side.policies.network.iter().filter_map(move |policy| match policy.isolation(direction) {
         Isolation::Open => None,
@@ -33,7 +34,12 @@ fn isolating<'a>(side: &Side<'a>) -> impl Iterator<Item = (&'a Policy, &'a [Rule
 }
 
 /// The rule, if it admits the flow, with the first peer and the first port by which it does.
-fn admits(side: &Side<'_>, policy: &Policy, index: usize, rule: &Rule) -> Option<RuleRef> {
+pub(crate) fn admits(
+    side: &Side<'_>,
+    policy: &Policy,
+    index: usize,
+    rule: &Rule,
+) -> Option<RuleRef> {
     let peer = match &rule.peers {
         Peers::Everyone => None,
         Peers::Only(peers) => {

@@ -4,53 +4,53 @@ use crate::expected::{Direction, Unspecified};
 
 /// What may happen, given what the API leaves open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Outcomes {
+pub(crate) struct Outcomes {
     passes: bool,
     stops: bool,
 }
 
 impl Outcomes {
-    pub(super) const NONE: Self = Self { passes: false, stops: false };
-    pub(super) const PASSES: Self = Self { passes: true, stops: false };
-    pub(super) const STOPS: Self = Self { passes: false, stops: true };
+    pub(crate) const NONE: Self = Self { passes: false, stops: false };
+    pub(crate) const PASSES: Self = Self { passes: true, stops: false };
+    pub(crate) const STOPS: Self = Self { passes: false, stops: true };
 
-    pub(super) fn of(passes: bool) -> Self {
+    pub(crate) fn of(passes: bool) -> Self {
         if passes { Self::PASSES } else { Self::STOPS }
     }
 
     /// Either of both.
-    pub(super) fn or(self, other: Self) -> Self {
+    pub(crate) fn or(self, other: Self) -> Self {
         Self { passes: self.passes || other.passes, stops: self.stops || other.stops }
     }
 
     /// What both sides together come to: a flow passes if it passes both.
-    pub(super) fn and(self, other: Self) -> Self {
+    pub(crate) fn and(self, other: Self) -> Self {
         Self { passes: self.passes && other.passes, stops: self.stops || other.stops }
     }
 
     /// Whether there is no one answer.
-    pub(super) fn differ(self) -> bool {
+    pub(crate) fn differ(self) -> bool {
         self.passes && self.stops
     }
 }
 
 /// The answer that one question is to have, where it is to be seen what it turns.
 #[derive(Clone, Copy)]
-pub(super) struct Forced {
-    pub(super) direction: Direction,
+pub(crate) struct Forced {
+    pub(crate) direction: Direction,
     /// The place among the questions of that direction.
-    pub(super) number: usize,
-    pub(super) answer: bool,
+    pub(crate) number: usize,
+    pub(crate) answer: bool,
 }
 
 /// The open questions that come up on one side, in the order in which they do.
-pub(super) struct Questions {
-    pub(super) asked: Vec<Unspecified>,
+pub(crate) struct Questions {
+    pub(crate) asked: Vec<Unspecified>,
     forced: Option<Forced>,
 }
 
 /// How a question may be answered.
-pub(super) enum Answer {
+pub(crate) enum Answer {
     /// Only so.
     Only(bool),
     /// Either way.
@@ -58,11 +58,11 @@ pub(super) enum Answer {
 }
 
 impl Questions {
-    pub(super) fn new(forced: Option<Forced>) -> Self {
+    pub(crate) fn new(forced: Option<Forced>) -> Self {
         Self { asked: Vec::new(), forced }
     }
 
-    pub(super) fn ask(&mut self, why: Unspecified) -> Answer {
+    pub(crate) fn ask(&mut self, why: Unspecified) -> Answer {
         let number = self.asked.len();
         self.asked.push(why);
         match self.forced {

@@ -7,7 +7,7 @@ use crate::expected::Unspecified;
 /// *W* is the Network Policies page of the Kubernetes documentation, *T* the comments of the API's
 /// types.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Liberty {
+pub(crate) enum Liberty {
     /// A host-network pod counts as its node: no policy has it as a subject, no selector matches
     /// it, and as a peer it is an address. Else it counts as a pod like others. W names these two,
     /// and a network does the one or the other, for subjects and peers alike.
@@ -27,7 +27,7 @@ pub(super) enum Liberty {
 
 impl Liberty {
     /// Why there is no answer where this liberty decides.
-    pub(super) fn reason(self) -> Unspecified {
+    pub(crate) fn reason(self) -> Unspecified {
         match self {
             Self::HostPodIsNode => Unspecified::HostNetwork,
             Self::ExemptsItself => Unspecified::ToItself,
@@ -44,14 +44,14 @@ impl Liberty {
 
 /// One way to read the API: the liberties that it takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Reading(u8);
+pub(crate) struct Reading(u8);
 
 impl Reading {
     /// Takes no liberty.
-    pub(super) const LITERAL: Self = Self(0);
+    pub(crate) const LITERAL: Self = Self(0);
 
     /// Every reading that takes none but these liberties.
-    pub(super) fn all(liberties: &[Liberty]) -> impl Iterator<Item = Self> {
+    pub(crate) fn all(liberties: &[Liberty]) -> impl Iterator<Item = Self> {
         (0u8..1 << liberties.len()).map(|chosen| {
             let taken = liberties.iter().enumerate().filter(|(index, _)| chosen & 1 << index != 0);
             taken.fold(Self::LITERAL, |reading, (_, liberty)| reading.with(*liberty))
@@ -59,12 +59,12 @@ impl Reading {
     }
 
     /// This reading, with that liberty taken too.
-    pub(super) fn with(self, liberty: Liberty) -> Self {
+    pub(crate) fn with(self, liberty: Liberty) -> Self {
         Self(self.0 | liberty.bit())
     }
 
     /// Whether it takes that liberty.
-    pub(super) fn takes(self, liberty: Liberty) -> bool {
+    pub(crate) fn takes(self, liberty: Liberty) -> bool {
         self.0 & liberty.bit() != 0
     }
 }

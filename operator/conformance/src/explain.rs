@@ -1,0 +1,201 @@
+//! Explains what the policies say of one flow: who is at its ends, which policies were asked, what
+//! each of their rules says, and what the rules that do not match lack.
+//!
+//! The result is [`expect`]'s and is never found anew; the details come from the matching code that
+//! [`expect`] uses. Only the policies of the subjects' namespaces and of the cluster are looked at,
+//! never the other pods.
+
+mod actor;
+mod misses;
+mod open;
+mod rules;
+mod sentences;
+mod tiers;
+
+use crate::{
+    evaluate::{Applying, Ends, Reading, Side, expect, literal},
+    expected::{Because, Decision, Direction, Expected, Unspecified},
+    flow::{Flow, Port},
+    policy::{cluster::Tier, network_policy::NetworkPolicy},
+    select::Selector,
+    snapshot::{ObjectRef, Snapshot},
+};
+
+pub use crate::near::NearLabel;
+pub use actor::Actor;
+pub use misses::{BlockMiss, LabelMiss, NamespaceMiss, PeerMiss, PortMiss};
+pub use open::{OpenQuestion, Would};
+pub use rules::{Does, Lacks, PolicyTold, RuleTold};
+pub use tiers::{ClusterDoes, ClusterRuleTold, ClusterTold};
+
+/// The way of one flow.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Explanation {
+    /// Who opens it.
+    pub from: Actor,
+    /// Who receives it.
+    pub to: Actor,
+    /// The receiver's port.
+    pub port: Port,
+    /// What the policies say of it: what [`expect`] says.
+    pub expected: Expected,
+    /// How it comes to that.
+    pub way: Way,
+}
+
+/// How the policies come to what they say.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Way {
+    /// No policy was asked: the ends have no addresses that the flow could use.
+    NotAsked(Unspecified),
+    /// Both sides were asked.
+    Asked(Box<Courses>),
+}
+
+/// Both sides of a flow. Where the API leaves something open, they are told by the letter: no
+/// liberty is taken, and what is not known to match does not.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Courses {
+    /// The sender's side.
+    pub egress: Course,
+    /// The receiver's side.
+    pub ingress: Course,
+    /// What the API leaves open and the flow touches; only where the result is Unspecified.
+    pub open: Vec<OpenQuestion>,
+}
+
+/// What was asked on one side of a flow, and what came of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Course {
+    /// Which side it is.
+    pub direction: Direction,
+    /// What decides, by the letter.
+    pub decision: Decision,
+    /// What was asked before.
+    pub asked: Asked,
+}
+
+/// What was asked on one side.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Asked {
+    /// Nothing, as this end is an address and no more.
+    NoPod,
+    /// Nothing, as the traffic comes from the pod's own node.
+    OwnNode,
+    /// The tiers, until one of them decided.
+    Tiers {
+        /// The policies of the Admin tier that apply to the pod, in the order in which they were
+        /// asked, down to the one that decided.
+        admin: Vec<ClusterTold>,
+        /// The `NetworkPolicies` that isolate the pod, by name. Empty too if Admin decided.
+        isolating: Vec<PolicyTold>,
+        /// As `admin`, for the Baseline tier; empty if something before it decided.
+        baseline: Vec<ClusterTold>,
+        /// Policies that select the pod and have rules for this direction, which `policyTypes`
+        /// makes inert. Only known from the policies as they are written.
+        inert: Vec<ObjectRef>,
+    },
+}
+
+/// What else is known, for better hints. It never changes a result.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Background<'a> {
+    /// The ports of Services: people write them in policies, where only the pod's port counts.
+    pub services: &'a [ServicePort],
+    /// The policies as they are written: what they compile to has lost the inert rules.
+    pub written: &'a [&'a NetworkPolicy],
+}
+
+/// A port of a Service, and where it leads.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServicePort {
+    /// The Service.
+    pub service: ObjectRef,
+    /// The pods behind it, in its namespace.
+    pub pods: Selector,
+    /// The Service's own port.
+    pub port: Port,
+    /// The pods' port.
+    pub target: Target,
+}
+
+/// A Service's `targetPort`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// The same on each pod.
+    Number(u16),
+    /// What each pod gives this name.
+    Named(String),
+}
+
+/// Explains a flow by the snapshot alone.
+///
+/// # Panics
+///
+/// If the flow is of another snapshot.
+pub fn explain(snapshot: &Snapshot, flow: &Flow) -> Explanation {
+    explain_with(snapshot, flow, Background::default())
+}
+
+/// Explains a flow, with what else is known.
+///
+/// # Panics
+///
+/// If the flow is of another snapshot.
+pub fn explain_with(snapshot: &Snapshot, flow: &Flow, background: Background<'_>) -> Explanation {
+    let expected = expect(snapshot, flow);
+    let way = match Ends::resolve(snapshot, flow, |id| Applying::to(snapshot.pod(id), snapshot)) {
+        Err(why) => Way::NotAsked(why),
+        Ok(ends) => {
+            let Because { egress, ingress } = literal(&ends);
+            Way::Asked(Box::new(Courses {
+                egress: course(&ends, Direction::Egress, egress, background),
+                ingress: course(&ends, Direction::Ingress, ingress, background),
+                open: match expected {
+                    Expected::Unspecified(_) => open::questions(&ends),
+                    Expected::Allow(_) | Expected::Deny(_) => Vec::new(),
+                },
+            }))
+        }
+    };
+    Explanation {
+        from: Actor::of(snapshot, flow.from),
+        to: Actor::of(snapshot, flow.to),
+        port: flow.port,
+        expected,
+        way,
+    }
+}
+
+fn course(
+    ends: &Ends<'_>,
+    direction: Direction,
+    decision: Decision,
+    background: Background<'_>,
+) -> Course {
+    let asked = match Side::of(ends, Reading::LITERAL, direction) {
+        Some(side) => tiers_of(&side, background),
+        None if ends.is_pod(direction) => Asked::OwnNode,
+        None => Asked::NoPod,
+    };
+    Course { direction, decision, asked }
+}
+
+fn tiers_of(side: &Side<'_>, background: Background<'_>) -> Asked {
+    let inert = rules::inert(side, background.written);
+    let admin = tiers::tell(side, Tier::Admin, background.services);
+    if tiers::decides(&admin) {
+        return Asked::Tiers { admin, isolating: Vec::new(), baseline: Vec::new(), inert };
+    }
+    let isolating = rules::tell(side, background.services);
+    let baseline = if isolating.is_empty() {
+        tiers::tell(side, Tier::Baseline, background.services)
+    } else {
+        Vec::new()
+    };
+    Asked::Tiers { admin, isolating, baseline, inert }
+}
+
+#[cfg(test)]
+#[path = "explain_tests.rs"]
+mod tests;

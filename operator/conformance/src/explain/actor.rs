@@ -1,0 +1,99 @@
+//! Who is at an end of a flow.
+
+use std::{fmt, net::IpAddr};
+
+use crate::{
+    flow::End,
+    snapshot::{Labels, ObjectRef, PodNetwork, Snapshot},
+    words,
+};
+
+/// One end of a flow, as far as policies can tell.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Actor {
+    /// A pod.
+    Pod {
+        /// Its name and namespace.
+        name: ObjectRef,
+        /// Its labels.
+        labels: Labels,
+        /// Those of its namespace, without the one that all have.
+        namespace: Labels,
+        /// Its addresses.
+        addresses: Vec<IpAddr>,
+        /// The node that it runs on.
+        node: Option<String>,
+        /// Whose network it uses.
+        network: PodNetwork,
+    },
+    /// An address, and no more.
+    Address {
+        /// The address.
+        address: IpAddr,
+        /// The node that has it.
+        node: Option<String>,
+    },
+}
+
+impl Actor {
+    pub(super) fn of(snapshot: &Snapshot, end: End) -> Self {
+        match end {
+            End::Pod(id) => {
+                let pod = snapshot.pod(id);
+                Self::Pod {
+                    name: pod.name.clone(),
+                    labels: pod.labels.clone(),
+                    namespace: snapshot
+                        .namespaces
+                        .get(&pod.name.namespace)
+                        .cloned()
+                        .unwrap_or_default(),
+                    addresses: pod.addresses.clone(),
+                    node: pod.node.clone(),
+                    network: pod.network,
+                }
+            }
+            End::Address(address) => {
+                let same = |one: &IpAddr| one.to_canonical() == address.to_canonical();
+                let mut nodes = snapshot.nodes.iter();
+                let node = nodes.find(|(_, addresses)| addresses.iter().any(same));
+                Self::Address { address, node: node.map(|(name, _)| name.clone()) }
+            }
+        }
+    }
+
+    /// What it is called in a sentence.
+    pub fn name(&self) -> String {
+        match self {
+            Self::Pod { name, .. } => name.to_string(),
+            Self::Address { address, .. } => address.to_string(),
+        }
+    }
+}
+
+/// Its name, and what policies can know it by.
+impl fmt::Display for Actor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Pod { name, labels, namespace, addresses, node, network } => {
+                write!(f, "{name} ({}", words::labels(labels))?;
+                if !namespace.is_empty() {
+                    write!(f, "; namespace {}", words::labels(namespace))?;
+                }
+                for address in addresses {
+                    write!(f, "; {address}")?;
+                }
+                if let Some(node) = node {
+                    write!(f, "; node {node}")?;
+                }
+                match network {
+                    PodNetwork::Own => {}
+                    PodNetwork::Host => write!(f, "; hostNetwork")?,
+                }
+                write!(f, ")")
+            }
+            Self::Address { address, node: None } => write!(f, "{address}"),
+            Self::Address { address, node: Some(node) } => write!(f, "{address} (node {node})"),
+        }
+    }
+}

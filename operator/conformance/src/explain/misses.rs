@@ -1,0 +1,113 @@
+//! What keeps one element of a rule from matching, and how near it comes.
+
+mod peers;
+mod ports;
+
+use ipnet::IpNet;
+
+use super::ServicePort;
+use crate::{
+    evaluate::Side,
+    near::NearLabel,
+    select::Requirement,
+    snapshot::{NamedPort, ObjectRef},
+};
+
+/// One side of a flow, with what else is known.
+pub(super) struct Seen<'a> {
+    pub(super) side: &'a Side<'a>,
+    pub(super) services: &'a [ServicePort],
+}
+
+/// What keeps a peer of a rule from matching.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PeerMiss {
+    /// It selects pods, and the other end is an address.
+    NoPod,
+    /// A policy of the cluster selects no pods of the host's network.
+    HostPod,
+    /// It selects nodes, and the other end is a pod.
+    NoNode,
+    /// It selects by labels, and the pod is elsewhere.
+    Namespace(NamespaceMiss),
+    /// It selects by labels, and the pod has others.
+    Labels(Vec<LabelMiss>),
+    /// Both.
+    NamespaceAndLabels(NamespaceMiss, Vec<LabelMiss>),
+    /// The element has a `namespaceSelector` and a `podSelector`, of which both have to match. The
+    /// one that is not named here would, as an element of its own.
+    OnlyOneOfTwo(Box<PeerMiss>),
+    /// A block of addresses.
+    Block(BlockMiss),
+}
+
+/// Why a pod is in none of the namespaces that a peer names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NamespaceMiss {
+    /// Without a `namespaceSelector`, a `podSelector` selects in the policy's own namespace only.
+    NotOwn {
+        /// The policy's.
+        own: String,
+        /// The pod's.
+        found: String,
+    },
+    /// The namespace of the pod lacks these. Never empty.
+    Labels {
+        /// The pod's.
+        found: String,
+        /// What does not hold.
+        misses: Vec<LabelMiss>,
+    },
+}
+
+/// A condition on a label that does not hold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LabelMiss {
+    /// The condition.
+    pub requirement: Requirement,
+    /// The value that the label has, if it is there.
+    pub found: Option<String>,
+    /// How the labels almost meet it.
+    pub near: Option<NearLabel>,
+}
+
+/// Why an address is not in a block.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum BlockMiss {
+    /// It is of the other IP family.
+    OtherFamily,
+    /// It is in the block, and in this exception from it.
+    Excepted(IpNet),
+    /// It is not in the block, but in this one, which is only a little wider.
+    Narrow(IpNet),
+    /// It is not in the block.
+    Outside,
+}
+
+/// What keeps a port of a rule from matching.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PortMiss {
+    /// The protocol fits, the number does not.
+    Number,
+    /// The number, or the name, fits; the protocol does not.
+    Protocol,
+    /// Neither fits.
+    NumberAndProtocol,
+    /// The protocol fits, and the number is one beyond this end of the range.
+    OneBeyond(u16),
+    /// The rule has the Service's port, where the port of the pods counts.
+    OfService(ObjectRef),
+    /// It is a name, and the receiver is no pod that could declare it.
+    NameWithoutPod,
+    /// No container of the receiver declares the name.
+    Undeclared {
+        /// A name that it declares and that is almost this one.
+        near: Option<String>,
+        /// All that it declares.
+        declared: Vec<NamedPort>,
+    },
+    /// The containers of the receiver give the name to these, and not to this port.
+    DeclaredAs(Vec<NamedPort>),
+    /// Only an init container gives the name to this port, and those do not count by the letter.
+    OnInitContainer,
+}

@@ -1,0 +1,55 @@
+//! What the API leaves open about a flow, and how each answer would turn it.
+
+use crate::{
+    evaluate::{Ends, Outcomes, turns},
+    expected::{Direction, Unspecified},
+};
+
+/// One open question.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OpenQuestion {
+    /// What is open.
+    pub why: Unspecified,
+    /// The side on which it comes up; none if it is of the flow as a whole.
+    pub direction: Option<Direction>,
+    /// What would happen by the letter: no exemption, no match.
+    pub no: Would,
+    /// What would happen otherwise.
+    pub yes: Would,
+}
+
+/// What would happen to a flow if a question were answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Would {
+    /// It would pass.
+    Allow,
+    /// It would not.
+    Deny,
+    /// Another question decides then.
+    StayOpen,
+}
+
+impl Would {
+    fn of(outcomes: Outcomes) -> Self {
+        match (outcomes.differ(), outcomes == Outcomes::PASSES) {
+            (true, _) => Self::StayOpen,
+            (false, true) => Self::Allow,
+            (false, false) => Self::Deny,
+        }
+    }
+}
+
+/// The questions whose answers make a difference; all of them if none does alone.
+pub(super) fn questions(ends: &Ends<'_>) -> Vec<OpenQuestion> {
+    let turns = turns(ends);
+    let none_matters = !turns.iter().any(|turn| turn.matters);
+    let mattering = turns.into_iter().filter(|turn| turn.matters || none_matters);
+    mattering
+        .map(|turn| OpenQuestion {
+            why: turn.why,
+            direction: turn.direction,
+            no: Would::of(turn.no),
+            yes: Would::of(turn.yes),
+        })
+        .collect()
+}

@@ -1,0 +1,147 @@
+//! Finds what is legal and almost surely a mistake.
+
+mod blocks;
+mod census;
+mod cluster;
+mod code;
+mod covers;
+mod directions;
+mod dns;
+mod peers;
+mod ports;
+mod rules;
+mod sides;
+mod subjects;
+
+use std::fmt;
+
+use crate::{
+    expected::Direction,
+    flow::Port,
+    policy::{Isolation, Policy, Rule, cluster::ClusterPolicyRef, network_policy::NetworkPolicy},
+    snapshot::{ObjectRef, Snapshot},
+};
+use census::Census;
+
+pub use code::{Code, Severity};
+
+/// One finding.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Finding {
+    /// Where it is.
+    pub object: Object,
+    /// The way to the field, such as `spec.ingress[0].from[1]`.
+    pub field: String,
+    /// What it is.
+    pub code: Code,
+    /// What is wrong, with the names and values of this object.
+    pub sentence: String,
+    /// What to do about it.
+    pub fix: String,
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { object, field, code, sentence, fix } = self;
+        write!(f, "{} {code}: {object}: {field}: {sentence} {fix}", code.severity())
+    }
+}
+
+/// An object that findings are about.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Object {
+    /// A `NetworkPolicy`.
+    NetworkPolicy(ObjectRef),
+    /// A policy of the cluster.
+    Cluster(ClusterPolicyRef),
+}
+
+impl fmt::Display for Object {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NetworkPolicy(name) => name.fmt(f),
+            Self::Cluster(name) => name.fmt(f),
+        }
+    }
+}
+
+/// What else is known, as compiled policies have lost it. Without it, there are fewer findings.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Known<'a> {
+    /// The policies as they are written.
+    pub written: &'a [Written<'a>],
+    /// The ports that the containers of each pod declare, named or not, in the order of the
+    /// snapshot's pods.
+    pub declared: Option<&'a [Vec<Port>]>,
+}
+
+/// A policy as it is written.
+#[derive(Clone, Copy, Debug)]
+pub struct Written<'a> {
+    policy: &'a NetworkPolicy,
+    has_empty_egress: bool,
+}
+
+impl<'a> Written<'a> {
+    /// As far as the object tells, for which an empty list is an absent one.
+    pub fn new(policy: &'a NetworkPolicy) -> Self {
+        Self { policy, has_empty_egress: false }
+    }
+
+    /// For an object whose text says `egress: []`.
+    pub fn with_empty_egress(policy: &'a NetworkPolicy) -> Self {
+        Self { policy, has_empty_egress: true }
+    }
+}
+
+/// All checks.
+const CHECKS: [fn(&Census<'_>) -> Vec<Finding>; 10] = [
+    subjects::check,
+    peers::check,
+    directions::check,
+    rules::check,
+    blocks::check,
+    ports::check,
+    dns::check,
+    sides::check,
+    cluster::check_selectors,
+    cluster::check_order,
+];
+
+/// All findings, by object and field.
+pub fn lint(snapshot: &Snapshot, known: Known<'_>) -> Vec<Finding> {
+    let census = Census::take(snapshot, known);
+    let mut findings: Vec<Finding> = CHECKS.iter().flat_map(|check| check(&census)).collect();
+    findings.sort();
+    findings.dedup();
+    findings
+}
+
+/// Where a finding is.
+struct Place {
+    object: Object,
+    field: String,
+}
+
+impl Place {
+    fn of(policy: &Policy, field: impl Into<String>) -> Self {
+        Self { object: Object::NetworkPolicy(policy.name.clone()), field: field.into() }
+    }
+
+    fn find(self, code: Code, sentence: impl Into<String>, fix: impl Into<String>) -> Finding {
+        let (sentence, fix) = (sentence.into(), fix.into());
+        Finding { object: self.object, field: self.field, code, sentence, fix }
+    }
+}
+
+/// The rules of a policy for the directions that it isolates.
+fn rules_of(policy: &Policy) -> impl Iterator<Item = (Direction, &[Rule])> {
+    Direction::BOTH.into_iter().filter_map(|direction| match policy.isolation(direction) {
+        Isolation::Open => None,
+        Isolation::Isolated(rules) => Some((direction, rules.as_slice())),
+    })
+}
+
+#[cfg(test)]
+#[path = "lint_tests.rs"]
+mod tests;

@@ -1,0 +1,116 @@
+//! Rules that change nothing beside others, and policies that say the same.
+
+use std::collections::BTreeMap;
+
+use super::{Census, Code, Finding, Place, covers, rules_of};
+use crate::{
+    expected::Direction,
+    policy::{Peers, Policy, Ports, Rule},
+    select::Selector,
+    words,
+};
+
+pub(super) fn check(census: &Census<'_>) -> Vec<Finding> {
+    let policies = census.snapshot.policies.iter();
+    let within = policies.flat_map(|policy| {
+        rules_of(policy).flat_map(|(direction, rules)| in_list(policy, direction, rules))
+    });
+    within.chain(census.policies.values().flat_map(|policies| same_policies(policies))).collect()
+}
+
+fn in_list(policy: &Policy, direction: Direction, rules: &[Rule]) -> Vec<Finding> {
+    let own = &policy.name.namespace;
+    let mut findings: Vec<Finding> = (0..rules.len())
+        .filter(|index| covers_narrow(rules, *index, own))
+        .map(|index| everyone(policy, direction, rules, index))
+        .collect();
+    for (index, rule) in rules.iter().enumerate() {
+        let place = Place::of(policy, words::rule_field(direction, index));
+        let same = rules[..index].iter().position(|other| other == rule);
+        let wider = || {
+            let mut others = rules.iter().enumerate();
+            let wider = |other: &Rule| covers::rule(other, rule, own);
+            // Of two that cover each other in different words, the first stays.
+            others.find(|(place, other)| {
+                let redundant = wider(other) && (*place < index || !covers::rule(rule, other, own));
+                *place != index && *other != rule && redundant
+            })
+        };
+        findings.extend(match (same, wider()) {
+            (Some(first), _) => Some(place.find(
+                Code::SameRule,
+                format!("It is the same as {}.", words::rule_field(direction, first)),
+                "Remove it, or change what was to be changed.",
+            )),
+            // That is told of the wider one.
+            (None, Some((_, wider))) if is_for_everyone(wider) && !is_for_everyone(rule) => None,
+            (None, Some((wider, _))) => Some(place.find(
+                Code::Redundant,
+                format!("{} admits all that it admits.", words::rule_field(direction, wider)),
+                "Remove it, or narrow the wider one.",
+            )),
+            (None, None) => None,
+        });
+    }
+    findings
+}
+
+fn is_for_everyone(rule: &Rule) -> bool {
+    rule.peers == Peers::Everyone
+}
+
+/// Whether a rule for everyone leaves one for some without effect. The second of two that are the
+/// same is told as such.
+fn covers_narrow(rules: &[Rule], index: usize, own: &str) -> bool {
+    let rule = &rules[index];
+    is_for_everyone(rule)
+        && !rules[..index].contains(rule)
+        && rules.iter().any(|other| !is_for_everyone(other) && covers::rule(rule, other, own))
+}
+
+fn everyone(policy: &Policy, direction: Direction, rules: &[Rule], index: usize) -> Finding {
+    let own = &policy.name.namespace;
+    let rule = &rules[index];
+    let narrow = rules
+        .iter()
+        .position(|other| !is_for_everyone(other) && covers::rule(rule, other, own))
+        .map_or_else(String::new, |narrow| words::rule_field(direction, narrow));
+    let place = Place::of(policy, words::rule_field(direction, index));
+    if rule.ports == Ports::All {
+        place.find(
+            Code::Anything,
+            format!("It admits everyone on every port, so that {narrow} changes nothing."),
+            "Remove it, or write what it was to admit.",
+        )
+    } else {
+        let list = words::peer_list(direction);
+        place.find(
+            Code::Everyone,
+            format!(
+                "Without {list}, it admits everyone on {}, so that {narrow} changes nothing.",
+                words::ports(&rule.ports)
+            ),
+            format!("Give it a {list}, or remove the other one."),
+        )
+    }
+}
+
+/// Policies of one namespace.
+fn same_policies(policies: &[&Policy]) -> Vec<Finding> {
+    let mut by_subjects: BTreeMap<&Selector, Vec<&Policy>> = BTreeMap::new();
+    let mut findings = Vec::new();
+    for policy in policies {
+        let before = by_subjects.entry(&policy.subjects).or_default();
+        let same =
+            |other: &&&Policy| (&other.ingress, &other.egress) == (&policy.ingress, &policy.egress);
+        match before.iter().find(same) {
+            Some(first) => findings.push(Place::of(policy, "spec").find(
+                Code::SamePolicy,
+                format!("It says the same as {}.", first.name),
+                "Remove one of them.",
+            )),
+            None => before.push(policy),
+        }
+    }
+    findings
+}

@@ -1,0 +1,87 @@
+//! Rules for peers whose own side stops them.
+
+use super::{Census, Code, Finding, Place, census::Class};
+use crate::{
+    evaluate::expect,
+    expected::{Decision, Direction, Expected, Ruling},
+    flow::{End, Flow, PodId, Port},
+    policy::{Isolation, Numbers, Peers, Policy, PortMatch, Ports},
+    words,
+};
+
+/// How many different peers, and subjects, are asked. Where there are more, nothing is told.
+const MOST: usize = 8;
+
+pub(super) fn check(census: &Census<'_>) -> Vec<Finding> {
+    let policies = census.snapshot.policies.iter();
+    policies.flat_map(|policy| of_policy(census, policy)).collect()
+}
+
+fn of_policy<'a>(census: &Census<'a>, policy: &'a Policy) -> Vec<Finding> {
+    let Isolation::Isolated(rules) = policy.isolation(Direction::Ingress) else {
+        return Vec::new();
+    };
+    let subjects: Vec<_> = census.subjects(policy).take(MOST + 1).collect();
+    if subjects.len() > MOST {
+        return Vec::new();
+    }
+    let mut findings = Vec::new();
+    for (index, rule) in rules.iter().enumerate() {
+        let Peers::Only(peers) = &rule.peers else { continue };
+        let Some(port) = one_port(&rule.ports) else { continue };
+        for (place, peer) in peers.iter().enumerate() {
+            let Some(found) = census.peers(peer, &policy.name.namespace) else { continue };
+            if found.len() > MOST {
+                continue;
+            }
+            let found: Vec<_> = found.iter().map(|class| &census.classes[*class]).collect();
+            let pairs = || found.iter().flat_map(|from| subjects.iter().map(move |to| (from, to)));
+            let stops = |(from, to): (&&Class<'_>, &&Class<'_>)| {
+                stopped(census, from.example.0, to.example.0, port)
+            };
+            let Some((from, to)) = pairs().next() else { continue };
+            let Some(by) = stops((from, to)).filter(|_| pairs().all(|pair| stops(pair).is_some()))
+            else {
+                continue;
+            };
+            let (from, to) = (&from.example.1.name, &to.example.1.name);
+            let field = words::peer_field(Direction::Ingress, index, place);
+            findings.push(Place::of(policy, field).find(
+                Code::OneSided,
+                format!("{from} may not send to {to}: {by} stops it."),
+                format!("Let egress of {from} admit {to} on {port} too."),
+            ));
+        }
+    }
+    findings
+}
+
+/// What stops the sender on its own side.
+fn stopped(census: &Census<'_>, from: PodId, to: PodId, port: Port) -> Option<String> {
+    let flow = Flow { from: End::Pod(from), to: End::Pod(to), port, family: None };
+    let because = match expect(census.snapshot, &flow) {
+        Expected::Deny(because) => because,
+        Expected::Allow(_) | Expected::Unspecified(_) => return None,
+    };
+    match because.egress {
+        Decision::DeniedBy(policies) => policies.first().map(ToString::to_string),
+        Decision::Ruled(Ruling::Deny, rule) => Some(rule.policy.to_string()),
+        Decision::Ruled(Ruling::Accept, _)
+        | Decision::AllowedBy(_)
+        | Decision::NotIsolated
+        | Decision::Exempt => None,
+    }
+}
+
+/// The only port of a rule: with more of them, the peers may be let out on some.
+fn one_port(ports: &Ports) -> Option<Port> {
+    match ports {
+        Ports::Only(ports) => match ports.as_slice() {
+            [PortMatch { protocol, numbers: Numbers::Range { first, last } }] if first == last => {
+                Some(Port { number: *first, protocol: *protocol })
+            }
+            _ => None,
+        },
+        Ports::All => None,
+    }
+}
