@@ -14,6 +14,8 @@ pub mod select;
 
 pub mod policy;
 
+pub mod manifest;
+
 pub mod evaluate;
 
 pub mod matrix;

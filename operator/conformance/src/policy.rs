@@ -8,9 +8,9 @@ pub mod label_selector;
 pub mod network_policy;
 
 mod cidr;
-mod json;
+pub(crate) mod json;
 mod rejected;
-mod syntax;
+pub(crate) mod syntax;
 
 use std::net::IpAddr;
 

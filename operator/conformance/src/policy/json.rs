@@ -4,7 +4,7 @@
 use serde::{Deserialize, Deserializer};
 
 /// A field that may be absent or null.
-pub(super) fn optional<'de, D, T>(deserializer: D) -> Result<T, D::Error>
+pub(crate) fn optional<'de, D, T>(deserializer: D) -> Result<T, D::Error>
 where
     D: Deserializer<'de>,
     T: Deserialize<'de> + Default,
@@ -13,7 +13,7 @@ where
 }
 
 /// A list that may be absent or null, and so may its elements.
-pub(super) fn list<'de, D, T>(deserializer: D) -> Result<Vec<T>, D::Error>
+pub(crate) fn list<'de, D, T>(deserializer: D) -> Result<Vec<T>, D::Error>
 where
     D: Deserializer<'de>,
     T: Deserialize<'de> + Default,
@@ -53,4 +53,4 @@ macro_rules! only_from_objects {
     )+};
 }
 
-pub(super) use only_from_objects;
+pub(crate) use only_from_objects;

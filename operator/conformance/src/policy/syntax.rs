@@ -13,7 +13,7 @@ pub(super) fn object_name(name: &str, is_valid: impl Fn(&str) -> bool) -> Result
 }
 
 /// A key of a label: a name, and before it, if it likes, a DNS name and a slash.
-pub(super) fn is_label_key(key: &str) -> bool {
+pub(crate) fn is_label_key(key: &str) -> bool {
     match key.split_once('/') {
         None => is_qualified_name(key),
         Some((prefix, name)) => is_dns_subdomain(prefix) && is_qualified_name(name),
@@ -21,22 +21,22 @@ pub(super) fn is_label_key(key: &str) -> bool {
 }
 
 /// A value of a label: nothing, or a name.
-pub(super) fn is_label_value(value: &str) -> bool {
+pub(crate) fn is_label_value(value: &str) -> bool {
     value.is_empty() || is_qualified_name(value)
 }
 
 /// The name of most objects: DNS labels with dots between them.
-pub(super) fn is_dns_subdomain(name: &str) -> bool {
+pub(crate) fn is_dns_subdomain(name: &str) -> bool {
     name.len() <= 253 && name.split('.').all(is_dns_label_of_any_length)
 }
 
 /// The name of a namespace.
-pub(super) fn is_dns_label(name: &str) -> bool {
+pub(crate) fn is_dns_label(name: &str) -> bool {
     name.len() <= 63 && is_dns_label_of_any_length(name)
 }
 
 /// The name of a port, which RFC 6335 calls a service name; here in lower case only.
-pub(super) fn is_port_name(name: &str) -> bool {
+pub(crate) fn is_port_name(name: &str) -> bool {
     name.len() <= 15
         && name.bytes().any(|byte| byte.is_ascii_lowercase())
         && !name.contains("--")

@@ -1,0 +1,217 @@
+//! What offline input means: objects, one by one, as files and API servers have them, become a
+//! [`Snapshot`](crate::snapshot::Snapshot).
+//!
+//! What stands in the place of what is missing is decided here, and told: a workload's template
+//! stands for its pods, a pod that was only written down gets an address that no policy's block
+//! tells from others, and a namespace that is not among the objects has no labels of its own.
+
+mod address;
+mod cluster;
+mod header;
+mod kind;
+mod metadata;
+mod namespace;
+mod node;
+mod pod;
+mod rejection;
+mod service;
+mod source;
+mod stand_in;
+mod workload;
+
+use std::{
+    collections::{BTreeMap, btree_map::Entry},
+    net::IpAddr,
+};
+
+use serde::Deserializer;
+
+use crate::{
+    policy::{
+        Policy,
+        network_policy::{self, NetworkPolicy},
+    },
+    snapshot::{Labels, ObjectRef},
+};
+use kind::{Kind, Treatment};
+use metadata::Metadata;
+use namespace::Namespace;
+use node::Node;
+use pod::{PodObject, ReadPod};
+use rejection::Fault;
+use service::ServiceObject;
+use stand_in::Workloads;
+use workload::{CronJob, Workload};
+
+pub use cluster::{Cluster, Origin};
+pub use header::Header;
+pub use kind::{WorkloadKind, matters, policy_groups};
+pub use rejection::{Problem, Rejection};
+pub use service::{Backends, Service, ServicePort, Target};
+pub use source::Source;
+
+/// The objects that have been read so far, each once.
+#[derive(Clone, Debug)]
+pub struct Objects {
+    default_namespace: String,
+    namespaces: BTreeMap<ObjectRef, Kept<Labels>>,
+    nodes: BTreeMap<ObjectRef, Kept<Vec<IpAddr>>>,
+    pods: BTreeMap<ObjectRef, Kept<ReadPod>>,
+    services: BTreeMap<ObjectRef, Kept<Service>>,
+    workloads: Workloads,
+    policies: BTreeMap<ObjectRef, Kept<Policy>>,
+    rejected: Vec<Rejection>,
+    skipped: BTreeMap<String, usize>,
+    ignored_policies: BTreeMap<String, usize>,
+}
+
+/// An object, and where it is.
+#[derive(Clone, Debug)]
+struct Kept<T> {
+    source: Source,
+    object: T,
+}
+
+impl Objects {
+    /// No objects yet. Those that name no namespace and need one will be in this.
+    pub fn new(default_namespace: &str) -> Self {
+        Self {
+            default_namespace: default_namespace.to_owned(),
+            namespaces: BTreeMap::new(),
+            nodes: BTreeMap::new(),
+            pods: BTreeMap::new(),
+            services: BTreeMap::new(),
+            workloads: Workloads::new(),
+            policies: BTreeMap::new(),
+            rejected: Vec::new(),
+            skipped: BTreeMap::new(),
+            ignored_policies: BTreeMap::new(),
+        }
+    }
+
+    /// Takes one object, of which the header has been read before. One that the API server would
+    /// refuse is remembered among the rejected; so is one that is there already and says something
+    /// else. The same once more changes nothing.
+    ///
+    /// Fails if the object has not the form of its kind, and has then left no trace: it is for the
+    /// caller to find out where, and to [`reject`](Self::reject) it.
+    pub fn add<'de, D: Deserializer<'de>>(
+        &mut self,
+        at: Source,
+        header: &Header,
+        object: D,
+    ) -> Result<(), D::Error> {
+        match Treatment::of(&header.api_version, &header.kind) {
+            Treatment::Read(kind) => {
+                if let Err((name, fault)) = self.read(kind, &at, object)? {
+                    let Fault { field, problem } = fault;
+                    self.rejected.push(Rejection {
+                        at,
+                        kind: header.kind.clone(),
+                        object: name,
+                        field,
+                        problem,
+                    });
+                }
+            }
+            Treatment::Refused(known) => {
+                let written = header.api_version.clone();
+                self.reject(at, header, "apiVersion", Problem::Version { written, known });
+            }
+            Treatment::NotEvaluated => count(&mut self.ignored_policies, header),
+            Treatment::Skipped => count(&mut self.skipped, header),
+        }
+        Ok(())
+    }
+
+    /// Remembers that an object is wrong.
+    pub fn reject(&mut self, at: Source, header: &Header, field: &str, problem: Problem) {
+        let network_policy::Metadata { name, namespace } = header.metadata.clone();
+        self.rejected.push(Rejection {
+            at,
+            kind: header.kind.clone(),
+            object: ObjectRef { namespace, name },
+            field: field.to_owned(),
+            problem,
+        });
+    }
+
+    /// Reads an object of a kind and keeps it: one line a kind.
+    fn read<'de, D: Deserializer<'de>>(
+        &mut self,
+        kind: Kind,
+        at: &Source,
+        object: D,
+    ) -> Result<Result<(), (ObjectRef, Fault)>, D::Error> {
+        let namespaced = |metadata: &Metadata| metadata.namespaced(&self.default_namespace);
+        Ok(match kind {
+            Kind::Namespace => {
+                let object = Namespace::deserialize(object)?;
+                keep(&mut self.namespaces, at, object.metadata.in_no_namespace(), |_| object.read())
+            }
+            Kind::Node => {
+                let object = Node::deserialize(object)?;
+                keep(&mut self.nodes, at, object.metadata.in_no_namespace(), |_| object.read())
+            }
+            Kind::Pod => {
+                let object = PodObject::deserialize(object)?;
+                keep(&mut self.pods, at, namespaced(&object.metadata), |name| object.read(name))
+            }
+            Kind::Service => {
+                let object = ServiceObject::deserialize(object)?;
+                keep(&mut self.services, at, namespaced(&object.metadata), |name| object.read(name))
+            }
+            Kind::Workload(WorkloadKind::CronJob) => {
+                let object = CronJob::deserialize(object)?;
+                let named = self.workloads.entry(WorkloadKind::CronJob).or_default();
+                keep(named, at, namespaced(&object.metadata), |name| object.read(name))
+            }
+            Kind::Workload(kind) => {
+                let object = Workload::deserialize(object)?;
+                let named = self.workloads.entry(kind).or_default();
+                keep(named, at, namespaced(&object.metadata), |name| object.read(kind, name))
+            }
+            Kind::NetworkPolicy => {
+                let mut object = NetworkPolicy::deserialize(object)?;
+                if object.metadata.namespace.is_empty() {
+                    object.metadata.namespace.clone_from(&self.default_namespace);
+                }
+                let network_policy::Metadata { name, namespace } = object.metadata.clone();
+                keep(&mut self.policies, at, ObjectRef { namespace, name }, |_| {
+                    network_policy::compile(&object).map_err(|rejected| Fault {
+                        field: rejected.field,
+                        problem: rejected.problem.into(),
+                    })
+                })
+            }
+        })
+    }
+}
+
+/// Keeps an object under its name, unless it is wrong or contradicts another one of that name.
+fn keep<T: PartialEq>(
+    kept: &mut BTreeMap<ObjectRef, Kept<T>>,
+    at: &Source,
+    name: ObjectRef,
+    read: impl FnOnce(&ObjectRef) -> Result<T, Fault>,
+) -> Result<(), (ObjectRef, Fault)> {
+    let object = match read(&name) {
+        Ok(object) => object,
+        Err(fault) => return Err((name, fault)),
+    };
+    match kept.entry(name) {
+        Entry::Vacant(free) => {
+            free.insert(Kept { source: at.clone(), object });
+            Ok(())
+        }
+        Entry::Occupied(known) if known.get().object == object => Ok(()),
+        Entry::Occupied(known) => {
+            let problem = Problem::Duplicate(known.get().source.clone());
+            Err((known.key().clone(), Fault { field: String::new(), problem }))
+        }
+    }
+}
+
+fn count(kinds: &mut BTreeMap<String, usize>, header: &Header) {
+    *kinds.entry(kind::with_group(&header.api_version, &header.kind)).or_default() += 1;
+}

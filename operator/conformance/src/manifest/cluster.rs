@@ -1,0 +1,223 @@
+//! Puts the objects together: a snapshot, and what has to be said of how it came about.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::IpAddr,
+};
+
+use super::{
+    Kept, Objects, Rejection, Service, Source, WorkloadKind,
+    address::Pool,
+    pod::{ReadPod, ReadTemplate},
+    stand_in,
+};
+use crate::{
+    flow::{Family, PodId, Port},
+    policy::Policy,
+    snapshot::{Lifecycle, ObjectRef, Pod, Snapshot},
+};
+
+/// What the objects amount to.
+#[derive(Clone, Debug, Default)]
+pub struct Cluster {
+    /// What decides. Pods and policies are sorted by namespace and name.
+    pub snapshot: Snapshot,
+    /// What else there is to know of each pod, by [`PodId`].
+    pub pods: Vec<Origin>,
+    /// Where each policy is, by its place in the snapshot.
+    pub policies: Vec<Source>,
+    /// Where each namespace is that is among the objects.
+    pub namespaces: BTreeMap<String, Source>,
+    /// The Services, sorted by namespace and name.
+    pub services: Vec<Service>,
+    /// Namespaces that objects are in and that are not among the objects themselves. They are taken
+    /// to have no labels but the one that the API server sets on all.
+    pub assumed_namespaces: Vec<String>,
+    /// Objects that are no part of this, because they are wrong. As long as there are any, answers
+    /// are about something else than the input.
+    pub rejected: Vec<Rejection>,
+    /// How many objects of which kinds decide nothing and were skipped.
+    pub skipped: BTreeMap<String, usize>,
+    /// How many policies of kinds that are not evaluated there are: where the cluster's network
+    /// knows them, it may answer differently.
+    pub ignored_policies: BTreeMap<String, usize>,
+}
+
+/// Where a pod of the snapshot comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Origin {
+    /// Where the pod, or the workload that it stands for, is.
+    pub source: Source,
+    /// All ports that its containers declare, with a name or without, in order and each once.
+    pub declared: Vec<Port>,
+    /// The workload whose template stands for a pod here; none for a pod of its own. The pod is
+    /// called like the workload, or, where something else has that name, like `deployment/web`.
+    pub stands_for: Option<WorkloadKind>,
+    /// Whether its addresses were made up here, because it was only written down and never ran.
+    pub assumed_address: bool,
+}
+
+impl Cluster {
+    /// The pod of this name.
+    pub fn find(&self, name: &ObjectRef) -> Option<PodId> {
+        let place = self.snapshot.pods.binary_search_by(|pod| pod.name.cmp(name)).ok()?;
+        u32::try_from(place).ok().map(PodId)
+    }
+
+    /// What else there is to know of a pod.
+    ///
+    /// # Panics
+    ///
+    /// If the id is not of this cluster's snapshot.
+    pub fn origin(&self, id: PodId) -> &Origin {
+        &self.pods[id.0 as usize]
+    }
+
+    /// How many pods have addresses that were made up here.
+    pub fn assumed_addresses(&self) -> usize {
+        self.pods.iter().filter(|origin| origin.assumed_address).count()
+    }
+}
+
+impl Objects {
+    /// What all objects amount to.
+    pub fn finish(self) -> Cluster {
+        let stand_ins = self.stand_ins();
+        let assumed_namespaces = self.assumed_namespaces();
+        let nodes = self.node_addresses();
+        let (policies, policy_sources) = self
+            .policies
+            .into_values()
+            .map(|kept| (kept.object, kept.source))
+            .collect::<(Vec<Policy>, Vec<Source>)>();
+        let mut pods: Vec<(Pod, Origin)> =
+            self.pods.into_values().map(own).chain(stand_ins).collect();
+        pods.sort_by(|(one, _), (other, _)| one.name.cmp(&other.name));
+        assume_addresses(&mut pods, &policies, &nodes);
+        let (pods, origins) = pods.into_iter().collect();
+        let (namespaces, namespace_sources) = self
+            .namespaces
+            .into_iter()
+            .map(|(name, kept)| ((name.name.clone(), kept.object), (name.name, kept.source)))
+            .collect();
+        Cluster {
+            snapshot: Snapshot { namespaces, pods, policies, nodes, ..Snapshot::default() },
+            pods: origins,
+            policies: policy_sources,
+            namespaces: namespace_sources,
+            services: self.services.into_values().map(|kept| kept.object).collect(),
+            assumed_namespaces,
+            rejected: self.rejected,
+            skipped: self.skipped,
+            ignored_policies: self.ignored_policies,
+        }
+    }
+
+    fn stand_ins(&self) -> Vec<(Pod, Origin)> {
+        let standing = stand_in::standing(&self.workloads, &self.pods);
+        let mut names: BTreeMap<&ObjectRef, usize> =
+            self.pods.keys().map(|name| (name, 1)).collect();
+        for (_, name, _) in &standing {
+            *names.entry(*name).or_default() += 1;
+        }
+        let is_shared = |name| names.get(name).is_some_and(|&count| count > 1);
+        standing
+            .iter()
+            .map(|(kind, name, workload)| {
+                let called = if is_shared(*name) {
+                    let ObjectRef { namespace, name } = name;
+                    let name = format!("{}/{name}", kind.resource());
+                    ObjectRef { namespace: namespace.clone(), name }
+                } else {
+                    (*name).clone()
+                };
+                stand_in(*kind, called, &workload.object.template, &workload.source)
+            })
+            .collect()
+    }
+
+    fn assumed_namespaces(&self) -> Vec<String> {
+        let named = self.pods.keys().chain(self.policies.keys()).chain(self.services.keys());
+        let named = named.chain(self.workloads.values().flat_map(BTreeMap::keys));
+        let used: BTreeSet<&str> = named.map(|name| name.namespace.as_str()).collect();
+        let known: BTreeSet<&str> = self.namespaces.keys().map(|name| name.name.as_str()).collect();
+        used.difference(&known).map(|&name| name.to_owned()).collect()
+    }
+
+    /// What Nodes say of themselves and pods of the nodes that they run on.
+    fn node_addresses(&self) -> BTreeMap<String, Vec<IpAddr>> {
+        let of_nodes = self.nodes.iter().map(|(name, kept)| (&name.name, kept.object.as_slice()));
+        let of_pods = self.pods.values().filter_map(|kept| {
+            let ReadPod { pod, host_addresses, .. } = &kept.object;
+            // What has finished may tell of an address that the node has no more.
+            let node = pod.node.as_ref().filter(|_| pod.lifecycle == Lifecycle::Live)?;
+            Some((node, host_addresses.as_slice()))
+        });
+        let mut nodes: BTreeMap<String, Vec<IpAddr>> = BTreeMap::new();
+        for (node, addresses) in of_nodes.chain(of_pods) {
+            if !nodes.contains_key(node) {
+                nodes.insert(node.clone(), Vec::new());
+            }
+            if let Some(known) = nodes.get_mut(node) {
+                let new = addresses.iter().filter(|address| !known.contains(address));
+                let new: Vec<IpAddr> = new.copied().collect();
+                known.extend(new);
+            }
+        }
+        nodes
+    }
+}
+
+fn own(Kept { source, object }: Kept<ReadPod>) -> (Pod, Origin) {
+    let ReadPod { pod, declared, stored, .. } = object;
+    (pod, Origin { source, declared, stands_for: None, assumed_address: !stored })
+}
+
+fn stand_in(
+    kind: WorkloadKind,
+    name: ObjectRef,
+    template: &ReadTemplate,
+    source: &Source,
+) -> (Pod, Origin) {
+    let ReadTemplate { labels, network, named_ports, declared } = template.clone();
+    let pod = Pod {
+        name,
+        labels,
+        addresses: Vec::new(),
+        node: None,
+        network,
+        lifecycle: Lifecycle::Live,
+        named_ports,
+    };
+    let stands_for = Some(kind);
+    (pod, Origin { source: source.clone(), declared, stands_for, assumed_address: true })
+}
+
+/// Gives an address to each pod that was only written down: of the families that the other pods
+/// have, and of IPv4 if there are no others.
+fn assume_addresses(
+    pods: &mut [(Pod, Origin)],
+    policies: &[Policy],
+    nodes: &BTreeMap<String, Vec<IpAddr>>,
+) {
+    if !pods.iter().any(|(_, origin)| origin.assumed_address) {
+        return;
+    }
+    let of_pods = || pods.iter().flat_map(|(pod, _)| &pod.addresses);
+    let taken = of_pods().chain(nodes.values().flatten()).copied().collect();
+    let mut families: Vec<Family> = Vec::new();
+    for family in of_pods().map(|address| Family::of(*address)) {
+        if !families.contains(&family) {
+            families.push(family);
+        }
+    }
+    if families.is_empty() {
+        families.push(Family::IPv4);
+    }
+    let mut pools: Vec<Pool> =
+        families.iter().map(|family| Pool::new(*family, policies, &taken)).collect();
+    for (pod, origin) in pods.iter_mut().filter(|(_, origin)| origin.assumed_address) {
+        pod.addresses = pools.iter_mut().filter_map(Pool::next).collect();
+        origin.assumed_address = !pod.addresses.is_empty();
+    }
+}

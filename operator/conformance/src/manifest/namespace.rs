@@ -1,0 +1,32 @@
+//! `v1` `Namespace`.
+
+use serde::Deserialize;
+
+use super::{
+    metadata::{self, Metadata},
+    rejection::{At, Fault},
+};
+use crate::{
+    policy::{json, syntax},
+    snapshot::Labels,
+};
+
+/// A `Namespace`, as much of it as decides: its name and its labels.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(remote = "Self")]
+pub(super) struct Namespace {
+    #[serde(default, deserialize_with = "json::optional")]
+    pub(super) metadata: Metadata,
+}
+
+json::only_from_objects!(Namespace);
+
+impl Namespace {
+    /// Its labels.
+    pub(super) fn read(self) -> Result<Labels, Fault> {
+        let Metadata { name, labels, .. } = self.metadata;
+        metadata::check_name(&name, syntax::is_dns_label).at(|| "metadata.name".to_owned())?;
+        metadata::check_labels(&labels, "metadata.labels")?;
+        Ok(labels)
+    }
+}

@@ -1,0 +1,89 @@
+//! Why an object of the input cannot be taken for what it says it is.
+
+use std::fmt::{self, Display};
+
+use thiserror::Error;
+
+use super::Source;
+use crate::{policy, snapshot::ObjectRef};
+
+/// An object that the API server would refuse, or of which we cannot tell what it means.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub struct Rejection {
+    /// Where it is.
+    pub at: Source,
+    /// Its kind, as it is written.
+    pub kind: String,
+    /// Its name; the namespace is empty for kinds that have none.
+    pub object: ObjectRef,
+    /// The way to the field, such as `spec.containers[0].ports[1].containerPort`; empty for the
+    /// object as a whole.
+    pub field: String,
+    /// What is wrong with it, and what would be right.
+    pub problem: Problem,
+}
+
+impl Display for Rejection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { at, kind, object, field, problem } = self;
+        write!(f, "{at}: {kind} ")?;
+        match (object.namespace.as_str(), object.name.as_str()) {
+            (_, "") => f.write_str("without a name")?,
+            ("", name) => f.write_str(name)?,
+            (_, _) => write!(f, "{object}")?,
+        }
+        if !field.is_empty() {
+            write!(f, ": {field}")?;
+        }
+        write!(f, ": {problem}")
+    }
+}
+
+/// What is wrong with a field, in words that say what would be right.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum Problem {
+    /// What may be wrong in a policy, and in other objects likewise.
+    #[error(transparent)]
+    Policy(#[from] policy::Problem),
+    /// A name is missing.
+    #[error("is missing; every object needs one")]
+    Missing,
+    /// Not an IP address.
+    #[error("{0:?} is no IP address")]
+    Address(String),
+    /// Not the JSON type that the API asks for; the words are the parser's.
+    #[error("{0}")]
+    Malformed(String),
+    /// A kind of policy in a version that this program does not know, and that may mean else.
+    #[error(
+        "is {written:?}, which this program cannot read; policies of this kind are read in {known}"
+    )]
+    Version {
+        /// As it is written.
+        written: String,
+        /// What would be read.
+        known: &'static str,
+    },
+    /// The same object, with another content.
+    #[error("is at {0} already, and says something else there; keep one of the two")]
+    Duplicate(Source),
+}
+
+/// A problem and the way to it.
+#[derive(Debug)]
+pub(super) struct Fault {
+    pub(super) field: String,
+    pub(super) problem: Problem,
+}
+
+/// Says where in the object a problem lies.
+pub(super) trait At<T> {
+    /// In this field.
+    fn at(self, field: impl FnOnce() -> String) -> Result<T, Fault>;
+}
+
+impl<T, E: Into<Problem>> At<T> for Result<T, E> {
+    fn at(self, field: impl FnOnce() -> String) -> Result<T, Fault> {
+        self.map_err(|problem| Fault { field: field(), problem: problem.into() })
+    }
+}

@@ -1,0 +1,163 @@
+//! `v1` `Service`: a name for the pods that it selects.
+
+use std::net::IpAddr;
+
+use serde::Deserialize;
+
+use super::{
+    metadata::{self, Metadata},
+    pod::{port_number, protocol},
+    rejection::{At, Fault, Problem},
+};
+use crate::{
+    flow::Port,
+    policy::{self, json, network_policy::IntOrString, syntax},
+    snapshot::{Labels, ObjectRef},
+};
+
+/// A Service: a flow to it is a flow to its pods, at the target of its port.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Service {
+    /// Its name and namespace. Its pods are in the same one.
+    pub name: ObjectRef,
+    /// Who answers for it.
+    pub backends: Backends,
+    /// Its own addresses; none if it is headless, or was only written down.
+    pub addresses: Vec<IpAddr>,
+    /// Its ports.
+    pub ports: Vec<ServicePort>,
+}
+
+/// Who answers for a Service.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Backends {
+    /// The pods of its namespace that have all of these labels. Never empty.
+    Pods(Labels),
+    /// Whoever somebody writes into its `EndpointSlices`: it has no selector.
+    Unknown,
+    /// Another name in the DNS (`type: ExternalName`).
+    External(String),
+}
+
+/// A port of a Service.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServicePort {
+    /// Its name, which a Service with one port need not give.
+    pub name: Option<String>,
+    /// What senders use.
+    pub port: Port,
+    /// What receives it in the pod, where policies look.
+    pub target: Target,
+}
+
+/// The port of a pod that a Service's port leads to; the protocol is the same.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// This one.
+    Number(u16),
+    /// What each pod's containers call so.
+    Name(String),
+}
+
+/// A `Service`, as it is written.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(remote = "Self")]
+pub(super) struct ServiceObject {
+    #[serde(default, deserialize_with = "json::optional")]
+    pub(super) metadata: Metadata,
+    #[serde(default, deserialize_with = "json::optional")]
+    spec: ServiceSpec,
+}
+
+/// `ServiceSpec`
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(remote = "Self", rename_all = "camelCase")]
+struct ServiceSpec {
+    #[serde(default, rename = "type", deserialize_with = "json::optional")]
+    kind: String,
+    #[serde(default, deserialize_with = "metadata::labels")]
+    selector: Labels,
+    #[serde(default, rename = "clusterIP", deserialize_with = "json::optional")]
+    cluster_ip: String,
+    #[serde(default, rename = "clusterIPs", deserialize_with = "json::list")]
+    cluster_ips: Vec<String>,
+    #[serde(default, deserialize_with = "json::optional")]
+    external_name: String,
+    #[serde(default, deserialize_with = "json::list")]
+    ports: Vec<WrittenPort>,
+}
+
+/// `ServicePort`
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(remote = "Self", rename_all = "camelCase")]
+struct WrittenPort {
+    #[serde(default, deserialize_with = "json::optional")]
+    name: String,
+    #[serde(default, deserialize_with = "json::optional")]
+    protocol: String,
+    #[serde(default, deserialize_with = "json::optional")]
+    port: i64,
+    target_port: Option<IntOrString>,
+}
+
+json::only_from_objects!(ServiceObject, ServiceSpec, WrittenPort);
+
+impl ServiceObject {
+    /// What it is, by this name.
+    pub(super) fn read(self, name: &ObjectRef) -> Result<Service, Fault> {
+        metadata::check_namespaced(name)?;
+        let spec = self.spec;
+        metadata::check_labels(&spec.selector, "spec.selector")?;
+        let ports = spec.ports.iter().enumerate();
+        let ports = ports.map(|(index, port)| port.read(index)).collect::<Result<_, _>>()?;
+        Ok(Service {
+            name: name.clone(),
+            addresses: spec.addresses()?,
+            backends: match spec.kind.as_str() {
+                "ExternalName" => Backends::External(spec.external_name),
+                _ if spec.selector.is_empty() => Backends::Unknown,
+                _ => Backends::Pods(spec.selector),
+            },
+            ports,
+        })
+    }
+}
+
+impl ServiceSpec {
+    fn addresses(&self) -> Result<Vec<IpAddr>, Fault> {
+        let listed = match self.cluster_ips.as_slice() {
+            [] => std::slice::from_ref(&self.cluster_ip),
+            listed => listed,
+        };
+        listed
+            .iter()
+            .filter(|text| !matches!(text.as_str(), "" | "None"))
+            .map(|text| metadata::address(text).at(|| "spec.clusterIPs".to_owned()))
+            .collect()
+    }
+}
+
+impl WrittenPort {
+    fn read(&self, index: usize) -> Result<ServicePort, Fault> {
+        let at = |field| move || format!("spec.ports[{index}].{field}");
+        let number = port_number(self.port).at(at("port"))?;
+        Ok(ServicePort {
+            name: Some(self.name.clone()).filter(|name| !name.is_empty()),
+            port: Port { number, protocol: protocol(&self.protocol).at(at("protocol"))? },
+            target: self.target(number).at(at("targetPort"))?,
+        })
+    }
+
+    /// An absent target, a zero and an empty name are the port itself, as the API server has it.
+    fn target(&self, number: u16) -> Result<Target, Problem> {
+        match &self.target_port {
+            None | Some(IntOrString::Int(0)) => Ok(Target::Number(number)),
+            Some(IntOrString::Int(target)) => Ok(Target::Number(port_number(*target)?)),
+            Some(IntOrString::String(name)) if name.is_empty() => Ok(Target::Number(number)),
+            Some(IntOrString::String(name)) if syntax::is_port_name(name) => {
+                Ok(Target::Name(name.clone()))
+            }
+            Some(IntOrString::String(name)) => Err(policy::Problem::PortName(name.clone()).into()),
+        }
+    }
+}
