@@ -1,6 +1,7 @@
 //! The operator of netproof: places stand-ins, asks them to connect, judges what they saw.
 
 pub mod args;
+pub mod command;
 
 pub mod run;
 
@@ -25,6 +26,8 @@ pub mod admin;
 pub mod metrics;
 pub mod reports;
 pub mod status;
+
+pub mod offline;
 
 use std::{
     sync::LazyLock,
