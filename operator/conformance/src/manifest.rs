@@ -45,7 +45,7 @@ use workload::{CronJob, Workload};
 
 pub use cluster::{Cluster, Origin};
 pub use header::Header;
-pub use kind::{WorkloadKind, matters, policy_groups};
+pub use kind::{WorkloadKind, matters, policy_groups, reads};
 pub use rejection::{Problem, Rejection};
 pub use service::{Backends, Service, ServicePort, Target};
 pub use source::Source;

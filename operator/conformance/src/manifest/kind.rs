@@ -136,10 +136,12 @@ pub fn policy_groups() -> impl Iterator<Item = &'static str> {
 
 /// Whether objects of this kind are read, or their absence from what is read has to be told.
 pub fn matters(api_version: &str, kind: &str) -> bool {
-    match Treatment::of(api_version, kind) {
-        Treatment::Read(_) | Treatment::Refused(_) | Treatment::NotEvaluated => true,
-        Treatment::Skipped => false,
-    }
+    Treatment::of(api_version, kind) != Treatment::Skipped
+}
+
+/// Whether objects of this kind are read.
+pub fn reads(api_version: &str, kind: &str) -> bool {
+    matches!(Treatment::of(api_version, kind), Treatment::Read(_))
 }
 
 /// A kind with its group, as kubectl writes it: `Deployment.apps`, `Pod`.

@@ -1,0 +1,3 @@
+//! What netproof answers without an operator: of files, of a stream, or of what a cluster stores.
+
+pub mod input;

@@ -1,0 +1,251 @@
+//! Takes JSON documents apart, into the objects that they are or list.
+//!
+//! A value is never built: a list's elements are pieces of the text, an object's header says what
+//! it is, and only then the fields that decide are read, and all others passed over.
+
+use std::sync::Arc;
+
+use netproof_conformance::manifest::{Header, Objects, Problem, Source};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::{Cause, Unreadable, field, yaml};
+
+/// Reads texts into objects, and remembers what it could not read.
+#[derive(Debug)]
+pub(super) struct Reader {
+    objects: Objects,
+    unreadable: Vec<Unreadable>,
+}
+
+/// A list's own fields.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct List<'a> {
+    metadata: Option<ListMetadata>,
+    #[serde(borrow)]
+    items: Option<Vec<&'a RawValue>>,
+}
+
+/// `metav1.ListMeta`
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct ListMetadata {
+    #[serde(rename = "continue")]
+    next: Option<String>,
+}
+
+/// One document of an input.
+#[derive(Clone, Copy)]
+struct Document<'a> {
+    input: &'a Arc<str>,
+    number: u32,
+    json: &'a str,
+}
+
+impl Reader {
+    pub(super) fn new(objects: Objects) -> Self {
+        Self { objects, unreadable: Vec::new() }
+    }
+
+    /// The objects, and what could not be read.
+    pub(super) fn into_parts(self) -> (Objects, Vec<Unreadable>) {
+        (self.objects, self.unreadable)
+    }
+
+    /// Remembers what could not be read.
+    pub(super) fn unreadable(&mut self, input: &Arc<str>, line: Option<u32>, cause: Cause) {
+        self.unreadable.push(Unreadable { input: input.clone(), line, cause });
+    }
+
+    /// Reads documents of JSON that follow each other, with a line or nothing between them.
+    pub(super) fn json(&mut self, input: &Arc<str>, text: &str) {
+        let mut counted = Counted { text, offset: 0, line: 1 };
+        let documents = serde_json::Deserializer::from_str(text).into_iter::<&RawValue>();
+        for (number, document) in (1..).zip(documents) {
+            match document {
+                Ok(json) => {
+                    let json = json.get();
+                    let start = offset_in(text, json);
+                    let mut line = |offset| Some(counted.line(start + offset));
+                    self.document(Document { input, number, json }, &mut line);
+                }
+                Err(error) => {
+                    let line = u32::try_from(error.line()).ok();
+                    let problem = without_place(&error);
+                    self.unreadable(input, line, Cause::Json { document: number, problem });
+                }
+            }
+        }
+    }
+
+    /// Reads documents of YAML.
+    pub(super) fn yaml(&mut self, input: &Arc<str>, text: &str) {
+        yaml::documents(text, |number, document| match document {
+            Ok(yaml::Json { text, lines }) => {
+                let mut line = |offset| {
+                    let after = lines.partition_point(|(start, _)| *start <= offset);
+                    lines.get(after.checked_sub(1)?).map(|(_, line)| *line)
+                };
+                self.document(Document { input, number, json: text }, &mut line);
+            }
+            Err(yaml::Broken { line, problem }) => {
+                self.unreadable(input, Some(line), Cause::Yaml { document: number, problem });
+            }
+        });
+    }
+
+    /// Reads a page of a list that an API server gave, and returns the token for the next one.
+    pub(super) fn page(
+        &mut self,
+        input: &Arc<str>,
+        json: &str,
+    ) -> serde_json::Result<Option<String>> {
+        let header: Header = serde_json::from_str(json)?;
+        let List { metadata, items } = serde_json::from_str(json)?;
+        let document = Document { input, number: 1, json };
+        self.items(document, &header, &items.unwrap_or_default(), &mut |_| None);
+        Ok(metadata.and_then(|metadata| metadata.next).filter(|next| !next.is_empty()))
+    }
+
+    fn document(&mut self, document: Document<'_>, line: &mut dyn FnMut(usize) -> Option<u32>) {
+        if document.json != "null" {
+            self.object(document, document.json, &Header::default(), line);
+        }
+    }
+
+    /// Reads an object of the document, or a list of them. What it does not say of itself, the list
+    /// that it is in says.
+    fn object(
+        &mut self,
+        document: Document<'_>,
+        json: &str,
+        listed_as: &Header,
+        line: &mut dyn FnMut(usize) -> Option<u32>,
+    ) {
+        let Document { input, number, .. } = document;
+        let begins = line(offset_in(document.json, json));
+        let mut header: Header = match serde_json::from_str(json) {
+            Ok(header) => header,
+            Err(error) => {
+                let problem = match field_of(json, &error) {
+                    field if field.is_empty() => without_place(&error),
+                    field => format!("{field}: {}", without_place(&error)),
+                };
+                return self.unreadable(
+                    input,
+                    begins,
+                    Cause::NoObject { document: number, problem },
+                );
+            }
+        };
+        if header.kind.is_empty() {
+            header.kind.clone_from(&listed_as.kind);
+        }
+        if header.api_version.is_empty() {
+            header.api_version.clone_from(&listed_as.api_version);
+        }
+        if header.kind.is_empty() || header.api_version.is_empty() {
+            return self.unreadable(input, begins, Cause::NoKind { document: number });
+        }
+        if header.kind.ends_with("List") {
+            match serde_json::from_str(json) {
+                Ok(List { metadata, items: Some(items) }) => {
+                    let next = metadata.and_then(|metadata| metadata.next).unwrap_or_default();
+                    if !next.is_empty() {
+                        self.unreadable(input, begins, Cause::PartOfList { document: number });
+                    }
+                    return self.items(document, &header, &items, line);
+                }
+                // A kind whose name happens to end so.
+                Ok(List { items: None, .. }) => {}
+                Err(error) => {
+                    let problem = format!("{}: {}", field_of(json, &error), without_place(&error));
+                    return self.unreadable(
+                        input,
+                        begins,
+                        Cause::NoObject { document: number, problem },
+                    );
+                }
+            }
+        }
+        let at = Source { input: input.clone(), document: number, line: begins };
+        let mut object = serde_json::Deserializer::from_str(json);
+        if let Err(error) = self.objects.add(at.clone(), &header, &mut object) {
+            let problem = Problem::Malformed(without_place(&error));
+            self.objects.reject(at, &header, &field_of(json, &error), problem);
+        }
+    }
+
+    fn items(
+        &mut self,
+        document: Document<'_>,
+        list: &Header,
+        items: &[&RawValue],
+        line: &mut dyn FnMut(usize) -> Option<u32>,
+    ) {
+        // A `List` says nothing of its elements; a `PodList` says that they are pods.
+        let of_kind = match list.kind.strip_suffix("List") {
+            None | Some("") => Header::default(),
+            Some(kind) => Header {
+                api_version: list.api_version.clone(),
+                kind: kind.to_owned(),
+                ..Header::default()
+            },
+        };
+        for item in items {
+            self.object(document, item.get(), &of_kind, line);
+        }
+    }
+}
+
+/// Whether a text is JSON, of one document or several.
+pub(super) fn is_json(text: &str) -> bool {
+    let mut documents = serde_json::Deserializer::from_str(text).into_iter::<&RawValue>();
+    documents.all(|document| document.is_ok())
+}
+
+/// How many lines end in these bytes.
+pub(super) fn lines(bytes: &[u8]) -> u32 {
+    let ends = bytes.iter().filter(|byte| **byte == b'\n').count();
+    u32::try_from(ends).unwrap_or(u32::MAX)
+}
+
+/// Counts lines on the way through a text.
+struct Counted<'a> {
+    text: &'a str,
+    offset: usize,
+    line: u32,
+}
+
+impl Counted<'_> {
+    /// The line of this offset.
+    fn line(&mut self, offset: usize) -> u32 {
+        if offset < self.offset {
+            (self.offset, self.line) = (0, 1);
+        }
+        let passed = self.text.as_bytes().get(self.offset..offset).unwrap_or_default();
+        self.line = self.line.saturating_add(lines(passed));
+        self.offset = offset;
+        self.line
+    }
+}
+
+/// Where a piece of a text begins in it.
+fn offset_in(text: &str, piece: &str) -> usize {
+    piece.as_ptr().addr().saturating_sub(text.as_ptr().addr())
+}
+
+/// The way to the field of the object that an error is about.
+fn field_of(json: &str, error: &serde_json::Error) -> String {
+    let lines_before = error.line().saturating_sub(1);
+    let before: usize = json.split_inclusive('\n').take(lines_before).map(str::len).sum();
+    field::at(json, before + error.column())
+}
+
+/// What an error says, without the place in a text that nobody has seen.
+fn without_place(error: &serde_json::Error) -> String {
+    let said = error.to_string();
+    let place = format!(" at line {} column {}", error.line(), error.column());
+    said.strip_suffix(&place).unwrap_or(&said).to_owned()
+}

@@ -1,0 +1,74 @@
+//! The way to a place in a JSON text, as people write it: `spec.containers[0].ports`.
+
+use std::fmt::Write as _;
+
+/// What surrounds a place.
+enum Around {
+    /// An object, and the key whose value the place is in.
+    Object { key: String, awaits_key: bool },
+    /// A list, and which element the place is in.
+    List { index: usize },
+}
+
+/// The way to what ends at this offset of a valid JSON text, or surrounds it.
+pub(super) fn at(json: &str, offset: usize) -> String {
+    let mut around: Vec<Around> = Vec::new();
+    let mut rest = json.bytes().enumerate().take(offset);
+    while let Some((start, byte)) = rest.next() {
+        match byte {
+            b'{' => around.push(Around::Object { key: String::new(), awaits_key: true }),
+            b'[' => around.push(Around::List { index: 0 }),
+            b'}' | b']' => {
+                around.pop();
+            }
+            b',' => match around.last_mut() {
+                Some(Around::Object { awaits_key, .. }) => *awaits_key = true,
+                Some(Around::List { index }) => *index += 1,
+                None => {}
+            },
+            b'"' => {
+                let mut end = None;
+                while let Some((place, byte)) = rest.next() {
+                    match byte {
+                        b'\\' => {
+                            rest.next();
+                        }
+                        b'"' => {
+                            end = Some(place);
+                            break;
+                        }
+                        _ => {}
+                    }
+                }
+                if let Some(Around::Object { key, awaits_key: awaits_key @ true }) =
+                    around.last_mut()
+                {
+                    *awaits_key = false;
+                    end.and_then(|end| json.get(start + 1..end))
+                        .unwrap_or_default()
+                        .clone_into(key);
+                }
+            }
+            _ => {}
+        }
+    }
+    spoken(&around)
+}
+
+fn spoken(around: &[Around]) -> String {
+    around.iter().fold(String::new(), |mut way, one| {
+        match one {
+            Around::Object { key, .. } if key.is_empty() => {}
+            Around::Object { key, .. } if way.is_empty() => way.push_str(key),
+            Around::Object { key, .. } => {
+                way.push('.');
+                way.push_str(key);
+            }
+            Around::List { index } => {
+                // A string takes all.
+                let _ = write!(way, "[{index}]");
+            }
+        }
+        way
+    })
+}
