@@ -33,7 +33,8 @@ lint:
 	.ci/lint.sh
 
 bench:
-	cargo bench -p netproof-probe
+	cargo bench -p netproof-probe --bench attempts
+	cargo bench -p netproof-conformance --bench evaluation
 
 crds:
 	cargo run -q -p netproof-crds --example yaml

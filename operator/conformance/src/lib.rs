@@ -18,6 +18,8 @@ pub mod manifest;
 
 pub mod evaluate;
 
+pub mod compiled;
+
 pub mod matrix;
 
 pub mod plan;

@@ -51,6 +51,11 @@ impl Selector {
         })
     }
 
+    /// What has to hold.
+    pub(crate) fn requirements(&self) -> impl Iterator<Item = &Requirement> {
+        self.requirements.iter()
+    }
+
     fn matches_by<'a>(&self, value: impl Fn(&str) -> Option<&'a str>) -> bool {
         self.requirements.iter().all(|requirement| requirement.holds(&value))
     }
@@ -63,6 +68,16 @@ impl FromIterator<Requirement> for Selector {
 }
 
 impl Requirement {
+    /// The label that it is about, and the values that it names.
+    pub(crate) fn terms(&self) -> (&str, impl Iterator<Item = &String>) {
+        match self {
+            Self::In(key, values) | Self::NotIn(key, values) => {
+                (key, Some(values).into_iter().flatten())
+            }
+            Self::Exists(key) | Self::DoesNotExist(key) => (key, None.into_iter().flatten()),
+        }
+    }
+
     fn holds<'a>(&self, value: impl Fn(&str) -> Option<&'a str>) -> bool {
         match self {
             Self::In(key, values) => value(key).is_some_and(|value| values.contains(value)),

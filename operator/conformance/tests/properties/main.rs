@@ -1,5 +1,6 @@
 //! What holds of every cluster and every flow, on random ones with every corner in them.
 
+mod compiled;
 mod hostile;
 mod oracle;
 mod world;

@@ -1,6 +1,6 @@
 //! Random clusters: few names, labels, addresses and ports, so that they meet often.
 
-use std::{collections::BTreeMap, net::IpAddr};
+use std::{collections::BTreeMap, net::IpAddr, ops::Range};
 
 use netproof_conformance::{
     flow::{End, Family, Flow, PodId, Port, Protocol},
@@ -40,6 +40,11 @@ pub struct World {
 }
 
 impl World {
+    /// The ports on which they are asked.
+    pub fn ports(&self) -> Vec<Port> {
+        self.ports.clone()
+    }
+
     /// Every flow between its pods and some addresses, on some ports, in each family and none.
     pub fn flows(&self) -> Vec<Flow> {
         let pods = (0u32..).zip(&self.pods).map(|(id, _)| End::Pod(PodId(id)));
@@ -59,11 +64,20 @@ impl World {
 }
 
 pub fn world() -> impl Strategy<Value = World> {
+    world_of(1..5)
+}
+
+/// More pods than a word has bits, so that flows are too many to list.
+pub fn crowd() -> impl Strategy<Value = World> {
+    world_of(60..150)
+}
+
+fn world_of(count: Range<usize>) -> impl Strategy<Value = World> {
     let namespaces = (labels(), labels()).prop_map(|(x, w)| {
         BTreeMap::from([(NAMESPACES[0].to_owned(), x), (NAMESPACES[1].to_owned(), w)])
     });
     let nodes = btree_map(word(&NODES), vec(address(), 1..4), 0..3);
-    (namespaces, pods(), nodes, vec(policy(), 0..7), vec(address(), 1..3), port()).prop_map(
+    (namespaces, pods(count), nodes, vec(policy(), 0..7), vec(address(), 1..3), port()).prop_map(
         |(namespaces, pods, nodes, mut policies, mut addresses, port)| {
             for (index, policy) in policies.iter_mut().enumerate() {
                 policy.metadata.name = format!("p{index}");
@@ -117,8 +131,8 @@ fn value() -> impl Strategy<Value = String> {
     prop_oneof![2 => Just(VALUES[1].to_owned()), 1 => word(&VALUES)]
 }
 
-fn pods() -> impl Strategy<Value = Vec<Pod>> {
-    vec(pod(), 1..5).prop_map(|mut pods| {
+fn pods(count: Range<usize>) -> impl Strategy<Value = Vec<Pod>> {
+    vec(pod(), count).prop_map(|mut pods| {
         for (index, pod) in pods.iter_mut().enumerate() {
             pod.name.name = format!("pod{index}");
         }

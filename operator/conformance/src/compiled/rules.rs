@@ -1,0 +1,364 @@
+//! Rules in terms of shapes: each peer is a row of the shapes that it matches, and equal peers are
+//! one row, whoever writes them.
+
+use std::collections::HashMap;
+
+use super::{
+    bits::{self, Table},
+    shapes::Shapes,
+    terms::Terms,
+};
+use crate::{
+    expected::Direction,
+    flow::Protocol,
+    policy::{
+        self, IpBlock, Isolation, Namespaces, Numbers, Peer, Peers, PortMatch, Ports,
+        cluster::{Action, ClusterPeer, ClusterPort, ClusterPorts, Tier},
+    },
+    select::Selector,
+    snapshot::Snapshot,
+};
+
+/// Who a peer means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Who {
+    /// Pods: a row of [`Rules::pods`].
+    Pods(u32),
+    /// Addresses: a row of both tables of [`Shapes::blocks`].
+    Block(u32),
+}
+
+/// A port, its names as numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Port {
+    Range {
+        protocol: Protocol,
+        first: u16,
+        last: u16,
+    },
+    /// Of this protocol, or of whichever is declared.
+    Named {
+        protocol: Option<Protocol>,
+        name: u32,
+    },
+    /// May match anything.
+    Unknown,
+}
+
+/// A rule of a `NetworkPolicy`. Without a list of peers: everyone; without one of ports: all.
+#[derive(Clone, Debug)]
+pub(super) struct Rule {
+    pub(super) peers: Option<Vec<Who>>,
+    pub(super) ports: Option<Vec<Port>>,
+}
+
+/// A rule of a policy of the cluster.
+#[derive(Clone, Debug)]
+pub(super) struct ClusterRule {
+    pub(super) action: Action,
+    pub(super) peers: Vec<Who>,
+    /// Those that may match, towards any pod or towards addresses in a block.
+    pub(super) doubtful: Vec<Option<Who>>,
+    pub(super) ports: Option<Vec<Port>>,
+}
+
+/// A policy of the cluster.
+#[derive(Clone, Debug)]
+pub(super) struct ClusterPolicy {
+    pub(super) tier: Tier,
+    pub(super) priority: policy::cluster::Priority,
+    /// By direction.
+    pub(super) rules: [Vec<ClusterRule>; 2],
+}
+
+/// All policies of a snapshot, in its order.
+#[derive(Clone, Debug)]
+pub(super) struct Rules {
+    /// By direction; none where the policy does not isolate.
+    pub(super) network: Vec<[Option<Vec<Rule>>; 2]>,
+    pub(super) cluster: Vec<ClusterPolicy>,
+    /// By peer: the shapes that it matches.
+    pub(super) pods: Table,
+}
+
+/// The place of a direction in what is kept for both.
+pub(super) fn side(direction: Direction) -> usize {
+    match direction {
+        Direction::Egress => 0,
+        Direction::Ingress => 1,
+    }
+}
+
+/// All that the policies mention.
+pub(super) fn terms(snapshot: &Snapshot) -> Terms {
+    let mut terms = Terms::default();
+    for policy in &snapshot.policies {
+        terms.mention(&policy.subjects);
+        for direction in Direction::BOTH {
+            let Isolation::Isolated(rules) = policy.isolation(direction) else { continue };
+            for rule in rules {
+                mention_peers(&rule.peers, &mut terms);
+                mention_ports(&rule.ports, &mut terms);
+            }
+        }
+    }
+    for policy in &snapshot.cluster_policies {
+        terms.mention(&policy.subjects.pods);
+        for rule in policy.ingress.iter().chain(&policy.egress) {
+            for peer in &rule.peers {
+                match peer {
+                    ClusterPeer::Pods(wanted) => terms.mention(&wanted.pods),
+                    ClusterPeer::Networks(ranges) => ranges.iter().for_each(|range| {
+                        terms.blocks.intern(&whole(range));
+                    }),
+                    ClusterPeer::Nodes(_)
+                    | ClusterPeer::DomainNames(_)
+                    | ClusterPeer::Unknown(_) => {}
+                }
+            }
+            if let ClusterPorts::Only(ports) = &rule.ports {
+                for port in ports {
+                    if let ClusterPort::Named(name) = port {
+                        terms.name(name);
+                    }
+                }
+            }
+        }
+    }
+    terms
+}
+
+/// Whether a policy mentions nothing new.
+pub(super) fn knows(terms: &Terms, policy: &policy::Policy) -> bool {
+    let rules =
+        Direction::BOTH.into_iter().filter_map(|direction| match policy.isolation(direction) {
+            Isolation::Open => None,
+            Isolation::Isolated(rules) => Some(rules),
+        });
+    terms.knows(&policy.subjects)
+        && rules.flatten().all(|rule| {
+            let peers = match &rule.peers {
+                Peers::Everyone => &[][..],
+                Peers::Only(peers) => peers,
+            };
+            let ports = match &rule.ports {
+                Ports::All => &[][..],
+                Ports::Only(ports) => ports,
+            };
+            peers.iter().all(|peer| match peer {
+                Peer::Addresses(block) => terms.blocks.knows(block),
+                Peer::Pods { pods, .. } => terms.knows(pods),
+            }) && ports.iter().all(|port| match &port.numbers {
+                Numbers::Named(name) => terms.names.contains_key(name),
+                Numbers::Any | Numbers::Range { .. } => true,
+            })
+        })
+}
+
+fn mention_peers(peers: &Peers, terms: &mut Terms) {
+    let Peers::Only(peers) = peers else { return };
+    for peer in peers {
+        match peer {
+            Peer::Addresses(block) => {
+                terms.blocks.intern(block);
+            }
+            Peer::Pods { pods, .. } => terms.mention(pods),
+        }
+    }
+}
+
+fn mention_ports(ports: &Ports, terms: &mut Terms) {
+    let Ports::Only(ports) = ports else { return };
+    for port in ports {
+        if let Numbers::Named(name) = &port.numbers {
+            terms.name(name);
+        }
+    }
+}
+
+fn whole(range: &ipnet::IpNet) -> IpBlock {
+    IpBlock { cidr: *range, except: Vec::new() }
+}
+
+/// Which namespaces a peer of pods looks at.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+enum Where<'a> {
+    Own(&'a str),
+    Matching(&'a Selector),
+}
+
+/// Turns peers into rows.
+pub(super) struct Peering<'a> {
+    snapshot: &'a Snapshot,
+    terms: &'a mut Terms,
+    shapes: &'a Shapes,
+    rows: Table,
+    known: HashMap<(Where<'a>, &'a Selector), u32>,
+    namespaces: HashMap<&'a Selector, Vec<u64>>,
+    own: HashMap<&'a str, Vec<u64>>,
+}
+
+impl<'a> Peering<'a> {
+    /// Adds to the rows that there are.
+    pub(super) fn new(
+        snapshot: &'a Snapshot,
+        terms: &'a mut Terms,
+        shapes: &'a Shapes,
+        rows: Table,
+    ) -> Self {
+        Self {
+            snapshot,
+            terms,
+            shapes,
+            rows,
+            known: HashMap::new(),
+            namespaces: HashMap::new(),
+            own: HashMap::new(),
+        }
+    }
+
+    /// The rules of one `NetworkPolicy`, and all rows.
+    pub(super) fn of(mut self, policy: &'a policy::Policy) -> ([Option<Vec<Rule>>; 2], Table) {
+        let rules = Direction::BOTH.map(|direction| self.isolation(policy, direction));
+        (rules, self.rows)
+    }
+
+    /// The rules of all policies of the snapshot.
+    pub(super) fn all(mut self) -> Rules {
+        let snapshot = self.snapshot;
+        let network = snapshot.policies.iter();
+        let network = network
+            .map(|policy| Direction::BOTH.map(|direction| self.isolation(policy, direction)))
+            .collect();
+        let cluster = snapshot.cluster_policies.iter();
+        let cluster = cluster
+            .map(|policy| ClusterPolicy {
+                tier: policy.tier,
+                priority: policy.priority,
+                rules: Direction::BOTH.map(|direction| {
+                    policy.rules(direction).iter().map(|rule| self.cluster_rule(rule)).collect()
+                }),
+            })
+            .collect();
+        Rules { network, cluster, pods: self.rows }
+    }
+
+    fn isolation(&mut self, policy: &'a policy::Policy, direction: Direction) -> Option<Vec<Rule>> {
+        match policy.isolation(direction) {
+            Isolation::Open => None,
+            Isolation::Isolated(rules) => {
+                Some(rules.iter().map(|rule| self.rule(rule, &policy.name.namespace)).collect())
+            }
+        }
+    }
+
+    fn rule(&mut self, rule: &'a policy::Rule, own: &'a str) -> Rule {
+        let peers = match &rule.peers {
+            Peers::Everyone => None,
+            Peers::Only(peers) => Some(peers.iter().map(|peer| self.peer(peer, own)).collect()),
+        };
+        let ports = match &rule.ports {
+            Ports::All => None,
+            Ports::Only(ports) => Some(ports.iter().map(|port| self.port(port)).collect()),
+        };
+        Rule { peers, ports }
+    }
+
+    fn peer(&mut self, peer: &'a Peer, own: &'a str) -> Who {
+        match peer {
+            Peer::Addresses(block) => Who::Block(self.terms.blocks.intern(block)),
+            Peer::Pods { namespaces: Namespaces::Own, pods } => {
+                Who::Pods(self.pods(Where::Own(own), pods))
+            }
+            Peer::Pods { namespaces: Namespaces::Matching(selector), pods } => {
+                Who::Pods(self.pods(Where::Matching(selector), pods))
+            }
+        }
+    }
+
+    fn port(&mut self, port: &PortMatch) -> Port {
+        let protocol = port.protocol;
+        match &port.numbers {
+            Numbers::Any => Port::Range { protocol, first: 0, last: u16::MAX },
+            Numbers::Range { first, last } => Port::Range { protocol, first: *first, last: *last },
+            Numbers::Named(name) => {
+                Port::Named { protocol: Some(protocol), name: self.terms.name(name) }
+            }
+        }
+    }
+
+    fn cluster_rule(&mut self, rule: &'a policy::cluster::ClusterRule) -> ClusterRule {
+        let (mut peers, mut doubtful) = (Vec::new(), Vec::new());
+        for peer in &rule.peers {
+            match peer {
+                ClusterPeer::Pods(wanted) => {
+                    let row = self.pods(Where::Matching(&wanted.namespaces), &wanted.pods);
+                    peers.push(Who::Pods(row));
+                }
+                ClusterPeer::Networks(ranges) => doubtful.extend(
+                    ranges
+                        .iter()
+                        .map(|range| Some(Who::Block(self.terms.blocks.intern(&whole(range))))),
+                ),
+                // No pod of a shape is a node.
+                ClusterPeer::Nodes(_) => {}
+                ClusterPeer::DomainNames(_) | ClusterPeer::Unknown(_) => doubtful.push(None),
+            }
+        }
+        let ports = match &rule.ports {
+            ClusterPorts::All => None,
+            ClusterPorts::Only(ports) => {
+                Some(ports.iter().map(|port| self.cluster_port(port)).collect())
+            }
+        };
+        ClusterRule { action: rule.action, peers, doubtful, ports }
+    }
+
+    fn cluster_port(&mut self, port: &ClusterPort) -> Port {
+        match port {
+            ClusterPort::Range { protocol, first, last } => {
+                Port::Range { protocol: *protocol, first: *first, last: *last }
+            }
+            ClusterPort::Named(name) => Port::Named { protocol: None, name: self.terms.name(name) },
+            ClusterPort::Unknown(_) => Port::Unknown,
+        }
+    }
+
+    /// The row of the pods with these labels, there.
+    fn pods(&mut self, place: Where<'a>, pods: &'a Selector) -> u32 {
+        if let Some(row) = self.known.get(&(place, pods)) {
+            return *row;
+        }
+        let number = self.rows.add();
+        let (within, words) = match place {
+            Where::Own(name) => {
+                let range = self.shapes.namespaces.get(name).cloned().unwrap_or(0..0);
+                let words = range.start / 64..bits::words(range.end);
+                let width = self.shapes.width();
+                (&*self.own.entry(name).or_insert_with(|| bits::range(&range, width)), words)
+            }
+            Where::Matching(selector) => {
+                let within = self.namespaces.entry(selector);
+                let within =
+                    within.or_insert_with(|| in_namespaces(selector, self.snapshot, self.shapes));
+                (&*within, 0..self.shapes.width())
+            }
+        };
+        let row = self.rows.row_mut(number);
+        self.shapes.select(pods, self.terms, within, words, row);
+        let number = u32::try_from(number).unwrap_or(u32::MAX);
+        self.known.insert((place, pods), number);
+        number
+    }
+}
+
+/// The shapes in the namespaces that a selector matches.
+pub(super) fn in_namespaces(selector: &Selector, snapshot: &Snapshot, shapes: &Shapes) -> Vec<u64> {
+    let mut row = vec![0; shapes.width()];
+    for (name, range) in &shapes.namespaces {
+        if selector.matches_namespace(name, snapshot.namespaces.get(name)) {
+            bits::or(&mut row, &bits::range(range, shapes.width()));
+        }
+    }
+    row
+}
