@@ -35,6 +35,7 @@ lint:
 bench:
 	cargo bench -p netproof-probe --bench attempts
 	cargo bench -p netproof-conformance --bench evaluation
+	cargo bench -p netproof --bench parsing
 
 crds:
 	cargo run -q -p netproof-crds --example yaml

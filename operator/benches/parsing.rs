@@ -4,7 +4,7 @@
 #[path = "../conformance/examples/cluster/generator.rs"]
 mod generator;
 
-use std::{env, fs, path::PathBuf, process};
+use std::{env, fs, process};
 
 use divan::{Bencher, counter::BytesCount};
 use generator::{Format, Size};
@@ -24,7 +24,7 @@ fn parse(bencher: Bencher<'_, '_>, format: Format) {
         Format::Yaml => "yaml",
     };
     let name = format!("netproof-parsing-{}.{extension}", process::id());
-    let paths = [PathBuf::from(env::temp_dir()).join(name)];
+    let paths = [env::temp_dir().join(name)];
     fs::write(&paths[0], &text).expect("a temporary file");
     bencher.counter(BytesCount::of_str(&text)).bench(|| {
         let read = input::read(&paths, "default");

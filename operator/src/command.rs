@@ -79,9 +79,8 @@ fn manual(mut command: clap::Command, page: &mut Vec<u8>) -> io::Result<()> {
     command.build();
     clap_mangen::Man::new(command.clone()).render(page)?;
     for subcommand in command.get_subcommands().filter(|one| one.get_name() != "help") {
-        let name = format!("netproof {}", subcommand.get_name());
-        writeln!(page, ".SH \"{}\"", name.to_uppercase())?;
-        let part = clap_mangen::Man::new(subcommand.clone().name(name));
+        writeln!(page, ".SH \"NETPROOF {}\"", subcommand.get_name().to_uppercase())?;
+        let part = clap_mangen::Man::new(subcommand.clone());
         part.render_synopsis_section(page)?;
         part.render_description_section(page)?;
         part.render_options_section(page)?;

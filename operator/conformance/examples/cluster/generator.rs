@@ -124,7 +124,10 @@ fn namespace(index: u32) -> Value {
                     "labels",
                     object([
                         ("kubernetes.io/metadata.name", text(&name)),
-                        ("stage", text(if index % 3 == 0 { "production" } else { "test" })),
+                        (
+                            "stage",
+                            text(if index.is_multiple_of(3) { "production" } else { "test" }),
+                        ),
                         ("team", text(team(index))),
                     ]),
                 ),
@@ -287,14 +290,6 @@ impl Workload {
         };
         let variable = |name, value: &str| object([("name", text(name)), ("value", text(value))]);
         let resources = |cpu, memory| object([("cpu", text(cpu)), ("memory", text(memory))]);
-        let toleration = |key| {
-            object([
-                ("effect", text("NoExecute")),
-                ("key", text(key)),
-                ("operator", text("Exists")),
-                ("tolerationSeconds", Value::Number(300)),
-            ])
-        };
         let mount = |name, path| {
             object([
                 ("mountPath", text(path)),
@@ -363,6 +358,15 @@ impl Workload {
             ),
         ])
     }
+}
+
+fn toleration(key: &str) -> Value {
+    object([
+        ("effect", text("NoExecute")),
+        ("key", text(key)),
+        ("operator", text("Exists")),
+        ("tolerationSeconds", Value::Number(300)),
+    ])
 }
 
 fn status(chance: &mut Chance, index: u32, node: u32, container: &str) -> Value {

@@ -61,12 +61,12 @@ struct Container {
 
 /// `ContainerPort`
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(remote = "Self", rename_all = "camelCase")]
+#[serde(remote = "Self")]
 struct ContainerPort {
     #[serde(default, deserialize_with = "json::optional")]
     name: String,
-    #[serde(default, deserialize_with = "json::optional")]
-    container_port: i64,
+    #[serde(default, rename = "containerPort", deserialize_with = "json::optional")]
+    number: i64,
     #[serde(default, deserialize_with = "json::optional")]
     protocol: String,
 }
@@ -225,7 +225,7 @@ impl PodSpec {
 impl ContainerPort {
     fn port(&self, at: impl Fn() -> String) -> Result<Port, Fault> {
         let protocol = protocol(&self.protocol).at(|| format!("{}.protocol", at()))?;
-        let number = port_number(self.container_port).at(|| format!("{}.containerPort", at()))?;
+        let number = port_number(self.number).at(|| format!("{}.containerPort", at()))?;
         Ok(Port { number, protocol })
     }
 

@@ -207,7 +207,7 @@ pub(super) fn is_json(text: &str) -> bool {
 
 /// How many lines end in these bytes.
 pub(super) fn lines(bytes: &[u8]) -> u32 {
-    let ends = bytes.iter().filter(|byte| **byte == b'\n').count();
+    let ends = bytes.split(|byte| *byte == b'\n').count() - 1;
     u32::try_from(ends).unwrap_or(u32::MAX)
 }
 

@@ -90,13 +90,11 @@ struct Resource {
 /// Reads the pods, Services and policies of the namespaces, the namespaces themselves, and the
 /// nodes.
 pub async fn read_cluster(scope: &Scope) -> Result<Input, ClusterError> {
-    let config = match &scope.context {
-        None => Config::infer().await?,
-        Some(_) => {
-            let context =
-                KubeConfigOptions { context: scope.context.clone(), ..Default::default() };
-            Config::from_custom_kubeconfig(Kubeconfig::read()?, &context).await?
-        }
+    let config = if scope.context.is_some() {
+        let context = KubeConfigOptions { context: scope.context.clone(), ..Default::default() };
+        Config::from_custom_kubeconfig(Kubeconfig::read()?, &context).await?
+    } else {
+        Config::infer().await?
     };
     let namespace = match &scope.namespaces {
         Namespaces::All => None,

@@ -76,7 +76,7 @@ impl Directory {
 
     /// Reads the directory. Its own path is left out of what is said.
     pub fn read(&self) -> Input {
-        let mut input = super::read(&[self.0.clone()], "default");
+        let mut input = super::read(std::slice::from_ref(&self.0), "default");
         let prefix = format!("{}/", self.0.display());
         for unreadable in &mut input.unreadable {
             let name = unreadable.input.strip_prefix(&prefix).unwrap_or("DIRECTORY");

@@ -10,7 +10,6 @@ mod scalar;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use granit_parser::{Event, Options, Parser, ScalarStyle, Tag};
-use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
 use scalar::Scalar;
@@ -48,9 +47,8 @@ pub(super) fn documents(text: &str, mut each: impl FnMut(u32, Result<Json<'_>, B
     let mut number = 1;
     loop {
         let broken = match parser.next_event() {
-            None => return,
+            None | Some(Ok((Event::StreamEnd, _))) => return,
             Some(Ok((Event::StreamStart, _))) => continue,
-            Some(Ok((Event::StreamEnd, _))) => return,
             Some(Ok((Event::DocumentStart(..), _))) => {
                 writer.restart();
                 continue;
@@ -247,16 +245,12 @@ impl Writer {
     }
 
     fn merge_key(&mut self) -> Done {
-        let begins = self.out.len();
-        match self.open.last() {
-            Some(Open { inside: Inside::Mapping { merge: Some(_), .. }, .. }) => {
-                Err("there are two keys <<: write one, with a list".to_owned())
-            }
-            Some(_) | None => {
-                self.await_next(Awaits::Merged(begins));
-                Ok(())
-            }
+        if let Some(Open { inside: Inside::Mapping { merge: Some(_), .. }, .. }) = self.open.last()
+        {
+            return Err("there are two keys <<: write one, with a list".to_owned());
         }
+        self.await_next(Awaits::Merged(self.out.len()));
+        Ok(())
     }
 
     fn await_next(&mut self, next: Awaits) {
@@ -351,7 +345,7 @@ impl Writer {
 }
 
 fn keys(object: &[u8]) -> Result<BTreeSet<String>, String> {
-    let entries: BTreeMap<String, IgnoredAny> =
+    let entries: BTreeMap<String, &RawValue> =
         serde_json::from_slice(object).map_err(|error| error.to_string())?;
     Ok(entries.into_keys().collect())
 }
