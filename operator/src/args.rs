@@ -1,13 +1,19 @@
 //! The command line.
 
-use std::{net::SocketAddr, time::Duration};
+pub mod help;
+pub mod offline;
+pub mod operator;
 
-use clap::{Args, Parser, Subcommand};
-use netproof_crds::DurationString;
+use clap::{Parser, Subcommand};
+use clap_complete::Shell;
 
-/// Proves by real connections whether a cluster's network keeps its `NetworkPolicies`.
+pub use offline::{DiffArgs, ExplainArgs, LintArgs, PredictArgs};
+pub use operator::{OperatorArgs, ReportArgs};
+
+/// Says what a cluster's `NetworkPolicies` mean, and proves by real connections whether its network
+/// keeps them.
 #[derive(Debug, Parser)]
-#[command(version, about)]
+#[command(version, about, after_help = help::EXIT_CODES, max_term_width = 100)]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]
@@ -17,6 +23,19 @@ pub struct Cli {
 /// What can be done.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Answers what the policies say of flows: of one, of a file of them, or of all pairs of pods.
+    #[command(after_help = help::PREDICT_EXAMPLES, after_long_help = help::PREDICT)]
+    Predict(PredictArgs),
+    /// Tells the way of one flow: who isolates its ends, which rule lets it through, or what each
+    /// rule lacks.
+    #[command(after_help = help::EXPLAIN)]
+    Explain(ExplainArgs),
+    /// Finds the flows whose answer a change of the objects changes, and the policy that does it.
+    #[command(after_help = help::DIFF)]
+    Diff(DiffArgs),
+    /// Finds what is legal in policies and almost surely a mistake.
+    #[command(after_help = help::LINT)]
+    Lint(LintArgs),
     /// Runs the operator.
     Operator(OperatorArgs),
     /// Prints the matrix of a test: expected, observed, verdict. In the operator's pod.
@@ -24,43 +43,13 @@ pub enum Command {
     /// Prints a line for each flow of a test: from, to, port, expected, verdict. In the operator's
     /// pod.
     Flows(ReportArgs),
-}
-
-/// Which test to report on.
-#[derive(Debug, Args)]
-pub struct ReportArgs {
-    /// The test's name.
-    pub name: String,
-    /// The test's namespace.
-    #[arg(short, long, default_value = "default")]
-    pub namespace: String,
-}
-
-/// How the operator runs.
-#[derive(Clone, Debug, Args)]
-pub struct OperatorArgs {
-    /// The image of the probe.
-    #[arg(long, env = "NETPROOF_PROBE_IMAGE")]
-    pub probe_image: String,
-    /// The priority class of stand-ins; the cluster's default if it is not given.
-    #[arg(long)]
-    pub priority_class: Option<String>,
-    /// The kubelet ends a stand-in after this long, even if the operator is gone; while it is
-    /// there, it replaces stand-ins before.
-    #[arg(long, default_value = "1h", value_parser = lifetime)]
-    pub stand_in_lifetime: Duration,
-    /// Where health and metrics are served.
-    #[arg(long, default_value = "0.0.0.0:8080")]
-    pub listen: SocketAddr,
-    /// The namespace of the operator itself.
-    #[arg(long, env = "POD_NAMESPACE", default_value = "netproof-system")]
-    pub namespace: String,
-    /// The operator's own Deployment: when it is gone, the operator takes its stand-ins with it.
-    #[arg(long, default_value = "netproof-operator")]
-    pub deployment: String,
-}
-
-fn lifetime(text: &str) -> Result<Duration, String> {
-    let lifetime = Duration::from(text.parse::<DurationString>().map_err(|e| e.to_string())?);
-    if lifetime < Duration::from_secs(60) { Err("at least 1m".into()) } else { Ok(lifetime) }
+    /// Prints the completions of a shell, to be read by it at its start.
+    #[command(after_help = help::COMPLETIONS)]
+    Completions {
+        /// Which shell.
+        shell: Shell,
+    },
+    /// Prints the manual page, in the form of man(7).
+    #[command(after_help = help::MAN)]
+    Man,
 }

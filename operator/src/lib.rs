@@ -1,6 +1,7 @@
 //! The operator of netproof: places stand-ins, asks them to connect, judges what they saw.
 
 pub mod args;
+pub mod command;
 
 pub mod run;
 

@@ -1,0 +1,129 @@
+//! Which policies and rules decided, in the form that scripts read.
+
+use netproof_conformance::{
+    expected::{Because, ClusterRuleRef, Decision, Direction, Expected, RuleRef, Ruling},
+    flow::{End, Flow},
+    policy::Isolation,
+    snapshot::{ObjectRef, Snapshot},
+};
+use serde::{Serialize, Serializer};
+
+/// Both sides of a flow. The help of `predict` is its specification.
+#[derive(Debug, Serialize)]
+pub struct By<'a> {
+    egress: Side<'a>,
+    ingress: Side<'a>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Side<'a> {
+    decision: &'static str,
+    isolated_by: Vec<Name<'a>>,
+    allowed_by: Vec<Rule<'a>>,
+    denied_by: Vec<Rule<'a>>,
+}
+
+/// `namespace/name`
+#[derive(Debug)]
+struct Name<'a>(&'a ObjectRef);
+
+impl Serialize for Name<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self.0)
+    }
+}
+
+#[derive(Debug, Serialize)]
+struct Rule<'a> {
+    kind: &'static str,
+    policy: Policy<'a>,
+    rule: usize,
+    peer: Option<usize>,
+    port: Option<usize>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+enum Policy<'a> {
+    OfNamespace(Name<'a>),
+    OfCluster(&'a str),
+}
+
+impl<'a> By<'a> {
+    /// What decided; nothing if the API leaves it open.
+    pub fn of(flow: &Flow, expected: &'a Expected, snapshot: &'a Snapshot) -> Option<Self> {
+        let Because { egress, ingress } = match expected {
+            Expected::Allow(because) | Expected::Deny(because) => because,
+            Expected::Unspecified(_) => return None,
+        };
+        Some(Self {
+            egress: side(egress, Direction::Egress, flow.from, snapshot),
+            ingress: side(ingress, Direction::Ingress, flow.to, snapshot),
+        })
+    }
+}
+
+fn side<'a>(
+    decision: &'a Decision,
+    direction: Direction,
+    subject: End,
+    snapshot: &'a Snapshot,
+) -> Side<'a> {
+    let mut side = Side {
+        decision: if decision.allows() { "Allow" } else { "Deny" },
+        isolated_by: Vec::new(),
+        allowed_by: Vec::new(),
+        denied_by: Vec::new(),
+    };
+    match decision {
+        Decision::Exempt | Decision::NotIsolated => {}
+        Decision::AllowedBy(rules) => {
+            side.isolated_by = isolating(direction, subject, snapshot);
+            side.allowed_by = rules.iter().map(Rule::of_namespace).collect();
+        }
+        Decision::DeniedBy(policies) => side.isolated_by = policies.iter().map(Name).collect(),
+        Decision::Ruled(Ruling::Accept, rule) => side.allowed_by.push(Rule::of_cluster(rule)),
+        Decision::Ruled(Ruling::Deny, rule) => side.denied_by.push(Rule::of_cluster(rule)),
+    }
+    side
+}
+
+/// The `NetworkPolicies` that isolate an end, by name.
+fn isolating(direction: Direction, subject: End, snapshot: &Snapshot) -> Vec<Name<'_>> {
+    let End::Pod(id) = subject else { return Vec::new() };
+    let pod = snapshot.pod(id);
+    let policies = snapshot.policies.iter().filter(|policy| {
+        policy.name.namespace == pod.name.namespace
+            && policy.subjects.matches(&pod.labels)
+            && match policy.isolation(direction) {
+                Isolation::Open => false,
+                Isolation::Isolated(_) => true,
+            }
+    });
+    let mut names: Vec<&ObjectRef> = policies.map(|policy| &policy.name).collect();
+    names.sort_unstable();
+    names.into_iter().map(Name).collect()
+}
+
+impl<'a> Rule<'a> {
+    fn of_namespace(rule: &'a RuleRef) -> Self {
+        Self {
+            kind: "NetworkPolicy",
+            policy: Policy::OfNamespace(Name(&rule.policy)),
+            rule: rule.rule,
+            peer: rule.peer,
+            port: rule.port,
+        }
+    }
+
+    fn of_cluster(rule: &'a ClusterRuleRef) -> Self {
+        Self {
+            kind: rule.policy.kind.word(),
+            policy: Policy::OfCluster(&rule.policy.name),
+            rule: rule.rule,
+            peer: Some(rule.peer),
+            port: rule.port,
+        }
+    }
+}

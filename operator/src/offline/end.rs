@@ -1,0 +1,203 @@
+//! Ends of a flow as people write them, and who that is.
+
+use std::{net::IpAddr, str::FromStr};
+
+use netproof_conformance::{
+    flow::{End, PodId},
+    manifest::{Backends, Service},
+    snapshot::{Lifecycle, ObjectRef},
+};
+use thiserror::Error;
+
+use super::world::World;
+
+/// An end as it is written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum EndSpec {
+    /// An address, and nothing but an address.
+    Address(IpAddr),
+    /// `svc/NAMESPACE/NAME`
+    Service(Name),
+    /// `NAMESPACE/NAME`: a pod, a workload that stands for its pods, or a Service.
+    Named(Name),
+}
+
+/// A name, perhaps without the namespace.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Name {
+    namespace: Option<String>,
+    name: String,
+}
+
+/// Not a way to write an end.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("write NAMESPACE/POD, svc/NAMESPACE/NAME or an address")]
+pub struct NoEnd;
+
+impl FromStr for EndSpec {
+    type Err = NoEnd;
+
+    fn from_str(text: &str) -> Result<Self, NoEnd> {
+        if let Ok(address) = text.parse() {
+            return Ok(Self::Address(address));
+        }
+        match ["svc/", "service/"].iter().find_map(|prefix| text.strip_prefix(prefix)) {
+            Some(name) => Ok(Self::Service(name.parse()?)),
+            None => Ok(Self::Named(text.parse()?)),
+        }
+    }
+}
+
+impl FromStr for Name {
+    type Err = NoEnd;
+
+    fn from_str(text: &str) -> Result<Self, NoEnd> {
+        let (namespace, name) = match text.split_once('/') {
+            Some((namespace, name)) => (Some(namespace), name),
+            None => (None, text),
+        };
+        if namespace == Some("") || name.is_empty() {
+            return Err(NoEnd);
+        }
+        Ok(Self { namespace: namespace.map(str::to_owned), name: name.to_owned() })
+    }
+}
+
+/// Who an end is.
+#[derive(Clone, Debug)]
+pub enum Who<'a> {
+    /// A pod, or a workload that stands for its pods.
+    Pod(PodId),
+    /// An address.
+    Address(IpAddr),
+    /// A Service, and its pods. Never none.
+    Service(&'a Service, Vec<PodId>),
+}
+
+impl Who<'_> {
+    /// All of them.
+    pub fn ends(&self) -> Vec<End> {
+        match self {
+            Self::Pod(pod) => vec![End::Pod(*pod)],
+            Self::Address(address) => vec![End::Address(*address)],
+            Self::Service(_, pods) => pods.iter().copied().map(End::Pod).collect(),
+        }
+    }
+}
+
+/// Why nobody is meant.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum Nobody {
+    /// There is nothing of that name.
+    #[error("{0} is no pod, workload or Service among the objects{hint}", hint = hint(.1))]
+    Unknown(ObjectRef, Vec<ObjectRef>),
+    /// There is no Service of that name.
+    #[error("{0} is no Service among the objects")]
+    UnknownService(ObjectRef),
+    /// Somebody else says who answers for the Service.
+    #[error("Service {0} has no selector, so that the objects do not tell its pods: name a pod or an address")]
+    WithoutSelector(ObjectRef),
+    /// The Service is but a name.
+    #[error("Service {0} stands for the name {1} in the DNS: name an address")]
+    External(ObjectRef, String),
+    /// Nobody answers for the Service.
+    #[error("Service {0} selects no pod that runs")]
+    WithoutPods(ObjectRef),
+}
+
+fn hint(others: &[ObjectRef]) -> String {
+    let names: Vec<String> = others.iter().map(ObjectRef::to_string).collect();
+    if names.is_empty() { String::new() } else { format!("; there is {}", names.join(", ")) }
+}
+
+/// Who is meant.
+pub fn resolve<'a>(spec: &EndSpec, world: &'a World) -> Result<Who<'a>, Nobody> {
+    match spec {
+        EndSpec::Address(address) => Ok(Who::Address(*address)),
+        EndSpec::Service(name) => {
+            let name = name.in_world(world);
+            match world.service(&name) {
+                Some(service) => with_pods(service, world),
+                None => Err(Nobody::UnknownService(name)),
+            }
+        }
+        EndSpec::Named(name) => {
+            let name = name.in_world(world);
+            if let Some(pod) = world.find(&name) {
+                return Ok(Who::Pod(pod));
+            }
+            match world.service(&name) {
+                Some(service) => with_pods(service, world),
+                None => {
+                    let others = others(&name, world);
+                    Err(Nobody::Unknown(name, others))
+                }
+            }
+        }
+    }
+}
+
+impl Name {
+    fn in_world(&self, world: &World) -> ObjectRef {
+        let namespace = self.namespace.as_deref().unwrap_or(&world.default_namespace);
+        ObjectRef { namespace: namespace.to_owned(), name: self.name.clone() }
+    }
+}
+
+fn with_pods<'a>(service: &'a Service, world: &'a World) -> Result<Who<'a>, Nobody> {
+    let name = || service.name.clone();
+    let labels = match &service.backends {
+        Backends::Pods(labels) => labels,
+        Backends::Unknown => return Err(Nobody::WithoutSelector(name())),
+        Backends::External(target) => return Err(Nobody::External(name(), target.clone())),
+    };
+    let pods: Vec<PodId> = world
+        .pods()
+        .filter(|(_, pod)| {
+            pod.name.namespace == service.name.namespace
+                && pod.lifecycle == Lifecycle::Live
+                && labels.iter().all(|(key, value)| pod.labels.get(key) == Some(value))
+        })
+        .map(|(id, _)| id)
+        .collect();
+    if pods.is_empty() { Err(Nobody::WithoutPods(name())) } else { Ok(Who::Service(service, pods)) }
+}
+
+/// A few that could have been meant: the same name elsewhere, or that of a workload of one of
+/// several kinds.
+fn others(name: &ObjectRef, world: &World) -> Vec<ObjectRef> {
+    const MOST: usize = 3;
+    let last = |full: &str| full.rsplit('/').next().map(str::to_owned);
+    let alike = world.pods().map(|(_, pod)| &pod.name).filter(|other| {
+        last(&other.name).as_deref() == Some(name.name.as_str())
+            || (other.namespace == name.namespace && other.name.starts_with(&name.name))
+    });
+    alike.take(MOST).cloned().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn named(namespace: Option<&str>, name: &str) -> Name {
+        Name { namespace: namespace.map(str::to_owned), name: name.to_owned() }
+    }
+
+    #[test]
+    fn addresses_services_and_names_are_told_apart() {
+        let parse = |text: &str| text.parse::<EndSpec>();
+        assert_eq!(parse("10.0.0.1"), Ok(EndSpec::Address([10, 0, 0, 1].into())));
+        assert_eq!(parse("::1"), Ok(EndSpec::Address("::1".parse::<IpAddr>().unwrap())));
+        assert_eq!(parse("shop/web"), Ok(EndSpec::Named(named(Some("shop"), "web"))));
+        assert_eq!(parse("web"), Ok(EndSpec::Named(named(None, "web"))));
+        assert_eq!(
+            parse("shop/deployment/web"),
+            Ok(EndSpec::Named(named(Some("shop"), "deployment/web")))
+        );
+        assert_eq!(parse("svc/shop/web"), Ok(EndSpec::Service(named(Some("shop"), "web"))));
+        assert_eq!(parse("svc/web"), Ok(EndSpec::Service(named(None, "web"))));
+        for text in ["", "/", "shop/", "/web", "svc/"] {
+            assert_eq!(parse(text), Err(NoEnd), "{text:?}");
+        }
+    }
+}

@@ -1,0 +1,7 @@
+//! `netproof lint`
+
+use super::outcome::Outcome;
+
+pub fn run(_: &crate::args::LintArgs) -> anyhow::Result<Outcome> {
+    todo!()
+}

@@ -1,0 +1,94 @@
+//! Shows on a terminal that long work goes on.
+
+use std::{
+    io::{self, IsTerminal, Write},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+        mpsc::{self, RecvTimeoutError, Sender},
+    },
+    thread::{self, JoinHandle},
+    time::{Duration, Instant},
+};
+
+/// What takes less than this is not worth a line.
+const PATIENCE: Duration = Duration::from_millis(500);
+
+/// How often the line is written anew.
+const INTERVAL: Duration = Duration::from_millis(200);
+
+/// A line on standard error that says how far a work is. It is taken away with this value; where
+/// standard error is no terminal, there is none.
+#[derive(Debug)]
+pub struct Progress {
+    done: Arc<AtomicU64>,
+    line: Option<(Sender<()>, JoinHandle<()>)>,
+}
+
+impl Progress {
+    /// Of work whose end is not known.
+    pub fn start(what: &str) -> Self {
+        Self::towards(what, 0)
+    }
+
+    /// Of work that is done after this many steps.
+    pub fn towards(what: &str, total: u64) -> Self {
+        let done = Arc::new(AtomicU64::new(0));
+        let line = io::stderr().is_terminal().then(|| {
+            let (stop, stopped) = mpsc::channel();
+            let (what, done) = (what.to_owned(), done.clone());
+            let start = Instant::now();
+            let draw = move || {
+                let mut pause = PATIENCE;
+                while stopped.recv_timeout(pause) == Err(RecvTimeoutError::Timeout) {
+                    pause = INTERVAL;
+                    let text = text(&what, done.load(Ordering::Relaxed), total, start.elapsed());
+                    // A terminal that is gone needs no line.
+                    let _ = write!(io::stderr(), "\r\x1b[K{text}");
+                }
+                if pause == INTERVAL {
+                    let _ = write!(io::stderr(), "\r\x1b[K");
+                }
+            };
+            (stop, thread::spawn(draw))
+        });
+        Self { done, line }
+    }
+
+    /// So many steps are done.
+    pub fn at(&self, done: u64) {
+        self.done.store(done, Ordering::Relaxed);
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        if let Some((stop, thread)) = self.line.take() {
+            drop(stop);
+            // It draws and nothing else.
+            let _ = thread.join();
+        }
+    }
+}
+
+fn text(what: &str, done: u64, total: u64, elapsed: Duration) -> String {
+    let seconds = elapsed.as_secs();
+    match (done, total) {
+        (0, 0) => format!("{what} … {seconds} s"),
+        (done, 0) => format!("{what} … {done}, {seconds} s"),
+        (done, total) => format!("{what} … {} %, {seconds} s", done.saturating_mul(100) / total),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_line_says_how_far_it_is() {
+        let elapsed = Duration::from_millis(3200);
+        assert_eq!(text("Reading", 0, 0, elapsed), "Reading … 3 s");
+        assert_eq!(text("Answering", 7, 0, elapsed), "Answering … 7, 3 s");
+        assert_eq!(text("Predicting", 25, 200, elapsed), "Predicting … 12 %, 3 s");
+    }
+}

@@ -1,0 +1,3 @@
+//! How answers are shown.
+
+pub mod json;

@@ -1,0 +1,60 @@
+//! One line of figures.
+
+use std::{fs, io::Write, time::Duration};
+
+use serde::Serialize;
+
+use super::{answers::Counts, world::World};
+
+/// The figures of one prediction.
+#[derive(Debug, Serialize)]
+pub struct Summary {
+    pods: usize,
+    policies: usize,
+    flows: u64,
+    allow: u64,
+    deny: u64,
+    unspecified: u64,
+    load_ms: f64,
+    predict_ms: f64,
+    peak_rss_bytes: Option<u64>,
+}
+
+impl Summary {
+    /// Of what was counted, in the time that preparing and counting took.
+    pub fn new(world: &World, counts: Counts, counting: Duration) -> Self {
+        let snapshot = world.snapshot();
+        let Counts { allow, deny, unspecified } = counts;
+        Self {
+            pods: snapshot.pods.len(),
+            policies: snapshot.policies.len() + snapshot.cluster_policies.len(),
+            flows: allow + deny + unspecified,
+            allow,
+            deny,
+            unspecified,
+            load_ms: milliseconds(world.loading),
+            predict_ms: milliseconds(world.preparing + counting),
+            peak_rss_bytes: peak(),
+        }
+    }
+
+    /// Writes the line.
+    pub fn write(&self, out: &mut impl Write) -> anyhow::Result<()> {
+        serde_json::to_writer(&mut *out, self)?;
+        out.write_all(b"\n")?;
+        Ok(())
+    }
+}
+
+/// With the digits that mean something.
+fn milliseconds(duration: Duration) -> f64 {
+    (duration.as_secs_f64() * 1e6).round() / 1e3
+}
+
+/// The most memory that this process has had, where the system tells.
+fn peak() -> Option<u64> {
+    let status = fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let kibibytes: u64 = line.trim().strip_suffix(" kB")?.parse().ok()?;
+    Some(kibibytes * 1024)
+}

@@ -1,0 +1,233 @@
+//! The objects that answers are given about, read and prepared; and what has to be said of them.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    fmt::Display,
+    net::IpAddr,
+    path::PathBuf,
+    time::{Duration, Instant},
+};
+
+use netproof_conformance::{
+    flow::{End, PodId},
+    manifest::{Cluster, Origin, Service},
+    snapshot::{ObjectRef, Pod, Snapshot},
+};
+use thiserror::Error;
+
+use super::{
+    answers::Compiled,
+    input::{self, Input, Namespaces, Scope},
+    progress::Progress,
+};
+use crate::args::offline::InputArgs;
+
+/// The namespace of objects and ends that name none.
+const DEFAULT_NAMESPACE: &str = "default";
+
+/// Input that is not good enough to answer from: half of the objects would give other answers than
+/// all of them.
+#[derive(Debug, Error)]
+#[error("nothing is answered from a part of the input: {0} of it cannot be taken as they are")]
+pub struct BadInput(usize);
+
+/// Whether notes are told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Notes {
+    /// On standard error, a line each.
+    Told,
+    /// Not at all.
+    Hidden,
+}
+
+impl Notes {
+    /// As the flag `--quiet` has it.
+    pub fn unless(quiet: bool) -> Self {
+        if quiet { Self::Hidden } else { Self::Told }
+    }
+
+    /// Tells one, if they are told.
+    pub fn tell(self, note: impl Display) {
+        match self {
+            Self::Told => eprintln!("note: {note}"),
+            Self::Hidden => {}
+        }
+    }
+}
+
+/// What was read, prepared for answers.
+#[derive(Debug)]
+pub struct World {
+    /// Who answers.
+    pub compiled: Compiled,
+    /// What else there is to know of each pod.
+    pub origins: Vec<Origin>,
+    /// All Services, by name.
+    pub services: Vec<Service>,
+    /// The namespace of what is named without one.
+    pub default_namespace: String,
+    /// What reading took.
+    pub loading: Duration,
+    /// What preparing took.
+    pub preparing: Duration,
+}
+
+impl World {
+    /// Reads what the arguments name, and prepares it.
+    pub fn load(args: &InputArgs) -> anyhow::Result<Self> {
+        let start = Instant::now();
+        let cluster = load(args)?;
+        let mut world = Self::of(cluster, &default_namespace(args));
+        world.loading = start.elapsed().saturating_sub(world.preparing);
+        Ok(world)
+    }
+
+    /// Prepares what was read.
+    pub fn of(cluster: Cluster, default_namespace: &str) -> Self {
+        let start = Instant::now();
+        let _progress = Progress::start("Comparing pods and policies");
+        Self {
+            compiled: Compiled::new(cluster.snapshot),
+            origins: cluster.pods,
+            services: cluster.services,
+            default_namespace: default_namespace.to_owned(),
+            loading: Duration::ZERO,
+            preparing: start.elapsed(),
+        }
+    }
+
+    /// What decides.
+    pub fn snapshot(&self) -> &Snapshot {
+        self.compiled.snapshot()
+    }
+
+    /// All pods, by name.
+    pub fn pods(&self) -> impl Iterator<Item = (PodId, &Pod)> {
+        (0..).map(PodId).zip(&self.snapshot().pods)
+    }
+
+    /// The pod of this name.
+    pub fn find(&self, name: &ObjectRef) -> Option<PodId> {
+        let place = self.snapshot().pods.binary_search_by(|pod| pod.name.cmp(name)).ok()?;
+        u32::try_from(place).ok().map(PodId)
+    }
+
+    /// The Service of this name.
+    pub fn service(&self, name: &ObjectRef) -> Option<&Service> {
+        self.services.iter().find(|service| service.name == *name)
+    }
+
+    /// What else there is to know of a pod.
+    pub fn origin(&self, id: PodId) -> &Origin {
+        &self.origins[id.0 as usize]
+    }
+
+    /// What an end is called.
+    pub fn name(&self, end: End) -> String {
+        match end {
+            End::Pod(id) => self.snapshot().pod(id).name.to_string(),
+            End::Address(address) => address.to_string(),
+        }
+    }
+
+    /// Who has which address, of pods and Services: in a question an address is nobody's, which
+    /// whoever asks may not know.
+    pub fn addresses(&self) -> HashMap<IpAddr, String> {
+        let pods = self.pods().filter(|(id, _)| !self.origin(*id).assumed_address);
+        let pods = pods.flat_map(|(_, pod)| {
+            pod.addresses.iter().map(|address| (*address, format!("pod {}", pod.name)))
+        });
+        let services = self.services.iter().flat_map(|service| {
+            let addresses = service.addresses.iter();
+            addresses.map(|address| (*address, format!("Service {}", service.name)))
+        });
+        services.chain(pods).map(|(address, who)| (address.to_canonical(), who)).collect()
+    }
+}
+
+fn default_namespace(args: &InputArgs) -> String {
+    args.namespace.clone().unwrap_or_else(|| DEFAULT_NAMESPACE.to_owned())
+}
+
+/// Reads what the arguments name, and says what has to be said of it.
+pub fn load(args: &InputArgs) -> anyhow::Result<Cluster> {
+    let notes = Notes::unless(args.quiet);
+    if args.files.is_empty() {
+        let namespaces = match (&args.namespace, args.all_namespaces) {
+            (_, true) => Namespaces::All,
+            (Some(namespace), false) => Namespaces::One(namespace.clone()),
+            (None, false) => Namespaces::Current,
+        };
+        let _progress = Progress::start("Reading the cluster");
+        let input = from_cluster(&Scope { context: args.context.clone(), namespaces })?;
+        accept(input, notes)
+    } else {
+        load_files(&args.files, &default_namespace(args), notes)
+    }
+}
+
+/// Reads files, and says what has to be said of them.
+pub fn load_files(
+    files: &[PathBuf],
+    default_namespace: &str,
+    notes: Notes,
+) -> anyhow::Result<Cluster> {
+    let input = {
+        let _progress = Progress::start("Reading");
+        input::read(files, default_namespace)
+    };
+    accept(input, notes)
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn from_cluster(scope: &Scope) -> anyhow::Result<Input> {
+    Ok(input::read_cluster(scope).await?)
+}
+
+/// Takes the input if all of it is good.
+fn accept(input: Input, notes: Notes) -> anyhow::Result<Cluster> {
+    let Input { cluster, unreadable, notes: of_input } = input;
+    for error in &unreadable {
+        eprintln!("error: {error}");
+    }
+    for rejection in &cluster.rejected {
+        eprintln!("error: {rejection}");
+    }
+    for note in of_input {
+        notes.tell(note);
+    }
+    tell_assumptions(&cluster, notes);
+    match unreadable.len() + cluster.rejected.len() {
+        0 => Ok(cluster),
+        bad => Err(BadInput(bad).into()),
+    }
+}
+
+fn tell_assumptions(cluster: &Cluster, notes: Notes) {
+    if !cluster.assumed_namespaces.is_empty() {
+        let names = cluster.assumed_namespaces.join(", ");
+        notes.tell(format_args!(
+            "not among the objects, and taken to have no label but kubernetes.io/metadata.name: namespace {names}"
+        ));
+    }
+    if !cluster.skipped.is_empty() {
+        notes.tell(format_args!("decide nothing and were skipped: {}", counted(&cluster.skipped)));
+    }
+    if !cluster.ignored_policies.is_empty() {
+        notes.tell(format_args!(
+            "policies that are not evaluated, and that may decide otherwise where the network knows them: {}",
+            counted(&cluster.ignored_policies)
+        ));
+    }
+    match cluster.assumed_addresses() {
+        0 => {}
+        count => notes.tell(format_args!(
+            "pods without an address, for which one was assumed that no block of a policy tells from others: {count}"
+        )),
+    }
+}
+
+fn counted(kinds: &BTreeMap<String, usize>) -> String {
+    let kinds: Vec<String> = kinds.iter().map(|(kind, count)| format!("{count} {kind}")).collect();
+    kinds.join(", ")
+}
