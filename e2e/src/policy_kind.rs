@@ -70,3 +70,22 @@ impl PolicyKind {
         sandbox.remove_definition(&self.definition).await
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_definitions_are_what_the_api_server_takes() {
+        let all = [CLUSTER_NETWORK_POLICY, ADMIN_NETWORK_POLICY, BASELINE_ADMIN_NETWORK_POLICY];
+        for definition in all.map(yaml::<CustomResourceDefinition>) {
+            let name = format!("{}.{}", definition.spec.names.plural, definition.spec.group);
+            assert_eq!(definition.name_any(), name);
+            let annotations = definition.annotations();
+            assert!(annotations.contains_key("api-approved.kubernetes.io"), "{annotations:?}");
+            let sent = serde_json::to_value(&definition).expect("it is plain data");
+            let schema = &sent["spec"]["versions"][0]["schema"]["openAPIV3Schema"];
+            assert_eq!(schema["x-kubernetes-preserve-unknown-fields"], true, "{schema}");
+        }
+    }
+}
