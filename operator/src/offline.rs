@@ -16,6 +16,7 @@ pub mod lint;
 
 mod by;
 mod flows;
+mod groups;
 mod pairs;
 mod progress;
 mod render;

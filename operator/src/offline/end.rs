@@ -95,7 +95,9 @@ pub enum Nobody {
     #[error("{0} is no Service among the objects")]
     UnknownService(ObjectRef),
     /// Somebody else says who answers for the Service.
-    #[error("Service {0} has no selector, so that the objects do not tell its pods: name a pod or an address")]
+    #[error(
+        "Service {0} has no selector, so that the objects do not tell its pods: name a pod or an address"
+    )]
     WithoutSelector(ObjectRef),
     /// The Service is but a name.
     #[error("Service {0} stands for the name {1} in the DNS: name an address")]

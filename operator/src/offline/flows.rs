@@ -46,7 +46,12 @@ pub struct Answered {
 
 /// Answers all flows of a file, or of standard input if it is called `-`: on standard output, in
 /// their order. What cannot be answered is an error on standard error with its line.
-pub fn answer(file: &Path, detail: Detail, world: &World, notes: Notes) -> anyhow::Result<Answered> {
+pub fn answer(
+    file: &Path,
+    detail: Detail,
+    world: &World,
+    notes: Notes,
+) -> anyhow::Result<Answered> {
     let cannot_read = || format!("{}: cannot be read", file.display());
     let input: Box<dyn BufRead> = if file == Path::new("-") {
         Box::new(io::stdin().lock())
@@ -147,10 +152,7 @@ impl Answerer<'_> {
                 begin(text, out)?;
                 json::answer(out, answer)?;
                 out.write_all(b",\"by\":")?;
-                serde_json::to_writer(
-                    &mut *out,
-                    &By::of(&flow, &expected, self.world.snapshot()),
-                )?;
+                serde_json::to_writer(&mut *out, &By::of(&flow, &expected, self.world.snapshot()))?;
                 out.write_all(b"}\n")?;
                 answer
             }
@@ -172,9 +174,7 @@ impl Answerer<'_> {
     fn tell_addresses(&self, flow: &Flow, line: u64, notes: Notes) -> bool {
         let taken = [flow.from, flow.to].into_iter().find_map(|end| match end {
             End::Pod(_) => None,
-            End::Address(address) => {
-                Some((address, self.ends.taken.get(&address.to_canonical())?))
-            }
+            End::Address(address) => Some((address, self.ends.taken.get(&address.to_canonical())?)),
         });
         if let Some((address, who)) = taken {
             notes.tell(format_args!(

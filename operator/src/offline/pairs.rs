@@ -1,1 +1,167 @@
-//! All pairs.
+//! All pairs: who asks whom on which ports.
+
+use std::collections::BTreeMap;
+
+use anyhow::{bail, ensure};
+use netproof_conformance::{
+    flow::{End, Flow, PodId, Port},
+    manifest::{Service, Target},
+};
+
+use super::{
+    end::{self, EndSpec, Who},
+    port::{self, PortSpec},
+    world::World,
+};
+use crate::args::PredictArgs;
+
+/// The flows that are asked of: from each sender to each receiver of a port, on that port.
+#[derive(Debug)]
+pub struct Question {
+    /// Who sends.
+    pub senders: Vec<End>,
+    /// Who receives on each port.
+    pub receivers: BTreeMap<Port, Vec<End>>,
+    /// Whether all pods send and only pods receive, as nothing was said of ends.
+    pub is_of_all: bool,
+    /// Whether it is about one flow that was asked of by its ends.
+    pub is_single: bool,
+}
+
+impl Question {
+    /// What the arguments ask.
+    pub fn new(args: &PredictArgs, world: &World) -> anyhow::Result<Self> {
+        let everyone = || world.pods().map(|(id, _)| End::Pod(id)).collect::<Vec<End>>();
+        let senders = match &args.from {
+            Some(from) => end::resolve(from, world)?.ends(),
+            None => everyone(),
+        };
+        let receivers = match &args.to {
+            Some(to) => to_one(to, args.port.as_ref(), world)?,
+            None => to_all(args.port.as_ref(), world)?,
+        };
+        let flows = senders.len() * receivers.values().map(Vec::len).sum::<usize>();
+        Ok(Self {
+            is_of_all: args.from.is_none() && args.to.is_none(),
+            is_single: args.from.is_some() && args.to.is_some() && flows > 0,
+            senders,
+            receivers,
+        })
+    }
+
+    /// Each flow, by senders, then receivers, then ports.
+    pub fn flows(&self) -> impl Iterator<Item = Flow> {
+        let mut by_receiver: BTreeMap<End, Vec<Port>> = BTreeMap::new();
+        for (port, receivers) in &self.receivers {
+            for receiver in receivers {
+                by_receiver.entry(*receiver).or_default().push(*port);
+            }
+        }
+        let targets: Vec<(End, Port)> = by_receiver
+            .into_iter()
+            .flat_map(|(to, ports)| ports.into_iter().map(move |port| (to, port)))
+            .collect();
+        self.senders.iter().flat_map(move |from| {
+            let from = *from;
+            let targets = targets.clone();
+            targets.into_iter().map(move |(to, port)| Flow { from, to, port, family: None })
+        })
+    }
+}
+
+/// A receiver that was asked for, on its ports.
+fn to_one(
+    spec: &EndSpec,
+    asked: Option<&PortSpec>,
+    world: &World,
+) -> anyhow::Result<BTreeMap<Port, Vec<End>>> {
+    let mut receivers: BTreeMap<Port, Vec<End>> = BTreeMap::new();
+    match end::resolve(spec, world)? {
+        Who::Address(address) => match asked {
+            Some(PortSpec::Number(port)) => {
+                receivers.insert(*port, vec![End::Address(address)]);
+            }
+            Some(PortSpec::Name(name, _)) => {
+                bail!("--port {name}: an address gives ports no names; give a number")
+            }
+            None => bail!("--to {address}: an address declares no ports; give one with --port"),
+        },
+        Who::Pod(pod) => {
+            let ports = ports_of(pod, asked, world);
+            ensure!(!ports.is_empty(), "{}", no_port(spec, asked, world, pod));
+            for port in ports {
+                receivers.entry(port).or_default().push(End::Pod(pod));
+            }
+        }
+        Who::Service(service, pods) => {
+            for pod in pods {
+                for port in targets(service, asked, pod, world) {
+                    receivers.entry(port).or_default().push(End::Pod(pod));
+                }
+            }
+            ensure!(
+                !receivers.is_empty(),
+                "Service {} has no such port, or no pod that declares the name it leads to",
+                service.name
+            );
+        }
+    }
+    Ok(receivers)
+}
+
+fn no_port(spec: &EndSpec, asked: Option<&PortSpec>, world: &World, pod: PodId) -> String {
+    let name = &world.snapshot().pod(pod).name;
+    match (spec, asked) {
+        (_, Some(port)) => format!("{name} calls no port {port}; give its number"),
+        (_, None) => format!("{name} declares no ports; give one with --port"),
+    }
+}
+
+/// All pods that declare the port, or, where a number is asked for, all pods.
+fn to_all(asked: Option<&PortSpec>, world: &World) -> anyhow::Result<BTreeMap<Port, Vec<End>>> {
+    let mut receivers: BTreeMap<Port, Vec<End>> = BTreeMap::new();
+    for (id, _) in world.pods() {
+        for port in ports_of(id, asked, world) {
+            receivers.entry(port).or_default().push(End::Pod(id));
+        }
+    }
+    if let (Some(PortSpec::Name(name, _)), true) = (asked, receivers.is_empty()) {
+        bail!("--port {name}: no pod calls a port so; give a number");
+    }
+    Ok(receivers)
+}
+
+fn ports_of(pod: PodId, asked: Option<&PortSpec>, world: &World) -> Vec<Port> {
+    match asked {
+        Some(PortSpec::Number(port)) => vec![*port],
+        Some(PortSpec::Name(name, protocol)) => {
+            port::named(world.snapshot().pod(pod), name, *protocol)
+        }
+        None => world.origin(pod).declared.clone(),
+    }
+}
+
+/// The ports of one of a Service's pods that the asked one of its ports leads to.
+pub fn targets(
+    service: &Service,
+    asked: Option<&PortSpec>,
+    pod: PodId,
+    world: &World,
+) -> Vec<Port> {
+    let is_asked = |port: &Port, name: Option<&str>| match asked {
+        None => true,
+        Some(PortSpec::Number(asked)) => asked == port,
+        Some(PortSpec::Name(asked, protocol)) => {
+            name == Some(asked) && protocol.is_none_or(|protocol| protocol == port.protocol)
+        }
+    };
+    let ports = service.ports.iter().filter(|one| is_asked(&one.port, one.name.as_deref()));
+    ports
+        .flat_map(|one| match &one.target {
+            Target::Number(number) => vec![Port { number: *number, ..one.port }],
+            Target::Name(name) => {
+                port::named(world.snapshot().pod(pod), name, Some(one.port.protocol))
+            }
+        })
+        .collect()
+}

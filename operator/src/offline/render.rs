@@ -1,3 +1,6 @@
 //! How answers are shown.
 
+pub mod dot;
+pub mod html;
 pub mod json;
+pub mod table;

@@ -51,8 +51,9 @@ impl Counts {
     }
 }
 
-/// How a pod behaves: pods of one signature have the same flows to the receivers and, if they are
-/// receivers themselves, from all pods.
+/// How a pod behaves: pods of one signature have the same answers to the receivers and, if they are
+/// receivers themselves, from all pods. Left aside are the flows of a pod to itself, and all with
+/// pods of the host's network, where nodes make a difference.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Signature(u128);
 
@@ -148,6 +149,71 @@ impl Compiled {
     pub fn pairs<'a>(&'a self, port: Port, receivers: &'a [PodId]) -> Pairs<'a> {
         let readings = Cow::Owned(Reading::all(self, port));
         Pairs { compiled: self, port, receivers, readings }
+    }
+}
+
+impl Compiled {
+    /// How many of the flows between some pods, on one port, have which answer.
+    ///
+    /// # Panics
+    ///
+    /// If a pod is of another snapshot.
+    pub fn count(&self, port: Port, from: &[PodId], to: &[PodId]) -> Counts {
+        let [senders, receivers] = [from, to].map(|pods| {
+            let mut groups: HashMap<Alike<'_>, Vec<PodId>> = HashMap::new();
+            for pod in pods {
+                groups.entry(self.alike(*pod)).or_default().push(*pod);
+            }
+            groups
+        });
+        let mut known = HashMap::new();
+        let mut counts = Counts::default();
+        for (sender, senders) in &senders {
+            for (receiver, receivers) in &receivers {
+                let mut others = senders.len() as u64 * receivers.len() as u64;
+                if sender == receiver {
+                    let both: HashSet<&PodId> = senders.iter().collect();
+                    let mut itself = receivers.iter().filter(|pod| both.contains(pod));
+                    if let Some(first) = itself.next() {
+                        let flows = 1 + itself.count() as u64;
+                        others -= flows;
+                        *counts.of(self.pair(*first, *first, port)) += flows;
+                    }
+                }
+                if others == 0 {
+                    continue;
+                }
+                let on_one_node = sender.node.is_some() && sender.node == receiver.node;
+                let key = (sender.place, receiver.place, on_one_node);
+                let answer = known.entry(key).or_insert_with(|| {
+                    let mut pairs = senders
+                        .iter()
+                        .flat_map(|from| receivers.iter().map(move |to| (*from, *to)));
+                    pairs.find(|(from, to)| from != to).map(|(from, to)| self.pair(from, to, port))
+                });
+                if let Some(answer) = answer {
+                    *counts.of(*answer) += others;
+                }
+            }
+        }
+        counts
+    }
+
+    fn pair(&self, from: PodId, to: PodId, port: Port) -> Answer {
+        let (from, to) = (End::Pod(from), End::Pod(to));
+        self.answer(&Flow { from, to, port, family: None })
+    }
+
+    fn alike(&self, pod: PodId) -> Alike<'_> {
+        let place = self.shapes.places[pod.0 as usize];
+        // Only pods of the host's network make a difference between nodes.
+        let node = match place {
+            Place::Shape(_) | Place::Host(_) if self.has_hosts => {
+                self.snapshot.pod(pod).node.as_deref()
+            }
+            Place::Shape(_) | Place::Host(_) | Place::Void => None,
+        };
+        Alike { place, node }
     }
 }
 
@@ -292,61 +358,7 @@ impl Pairs<'_> {
 
     /// How many of the flows between some pods have which answer.
     pub fn between(&self, from: &[PodId], to: &[PodId]) -> Counts {
-        let [senders, receivers] = [from, to].map(|pods| {
-            let mut groups: HashMap<Alike<'_>, Vec<PodId>> = HashMap::new();
-            for pod in pods {
-                groups.entry(self.alike(*pod)).or_default().push(*pod);
-            }
-            groups
-        });
-        let mut known = HashMap::new();
-        let mut counts = Counts::default();
-        for (sender, senders) in &senders {
-            for (receiver, receivers) in &receivers {
-                let mut others = senders.len() as u64 * receivers.len() as u64;
-                if sender == receiver {
-                    let both: HashSet<&PodId> = senders.iter().collect();
-                    let mut itself = receivers.iter().filter(|pod| both.contains(pod));
-                    if let Some(first) = itself.next() {
-                        let flows = 1 + itself.count() as u64;
-                        others -= flows;
-                        *counts.of(self.answer(*first, *first)) += flows;
-                    }
-                }
-                if others == 0 {
-                    continue;
-                }
-                let on_one_node = sender.node.is_some() && sender.node == receiver.node;
-                let key = (sender.place, receiver.place, on_one_node);
-                let answer = known.entry(key).or_insert_with(|| {
-                    let mut pairs = senders
-                        .iter()
-                        .flat_map(|from| receivers.iter().map(move |to| (*from, *to)));
-                    pairs.find(|(from, to)| from != to).map(|(from, to)| self.answer(from, to))
-                });
-                if let Some(answer) = answer {
-                    *counts.of(*answer) += others;
-                }
-            }
-        }
-        counts
-    }
-
-    fn answer(&self, from: PodId, to: PodId) -> Answer {
-        let (from, to) = (End::Pod(from), End::Pod(to));
-        self.compiled.answer(&Flow { from, to, port: self.port, family: None })
-    }
-
-    fn alike(&self, pod: PodId) -> Alike<'_> {
-        let place = self.place(pod);
-        // Only pods of the host's network make a difference between nodes.
-        let node = match place {
-            Place::Shape(_) | Place::Host(_) if self.compiled.has_hosts => {
-                self.compiled.snapshot.pod(pod).node.as_deref()
-            }
-            Place::Shape(_) | Place::Host(_) | Place::Void => None,
-        };
-        Alike { place, node }
+        self.compiled.count(self.port, from, to)
     }
 
     /// By pod: how it behaves.
@@ -384,10 +396,10 @@ impl Pairs<'_> {
             for (salt, hash) in (0u8..).zip(&mut hashes) {
                 hash.write_u8(salt);
                 receivers.contains(&pod).hash(hash);
-                let alike = self.alike(pod);
-                alike.hash(hash);
-                if let Place::Shape(shape) = alike.place {
-                    of_shapes[shape as usize].hash(hash);
+                match self.place(pod) {
+                    Place::Shape(shape) => of_shapes[shape as usize].hash(hash),
+                    Place::Host(kind) => (0u8, kind).hash(hash),
+                    Place::Void => hash.write_u8(1),
                 }
             }
             Signature(finish(hashes))

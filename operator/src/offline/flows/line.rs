@@ -15,6 +15,7 @@ pub(super) struct Line<'a> {
     #[serde(borrow)]
     pub(super) to: Cow<'a, str>,
     port: i64,
+    #[serde(default)]
     protocol: Protocol,
     #[serde(default)]
     pub(super) family: Option<Family>,

@@ -1,0 +1,242 @@
+//! Ends that behave alike, so that a cluster fits on a page.
+
+use std::collections::{BTreeMap, HashMap};
+
+use netproof_conformance::{
+    compiled::Signature,
+    flow::{End, Flow, PodId, Port},
+    snapshot::PodNetwork,
+};
+
+use super::{
+    answers::{self, Answer, Counts},
+    pairs::Question,
+    predict::pods,
+    world::World,
+};
+
+/// Some ends that behave alike on all ports that are asked of.
+#[derive(Debug)]
+pub struct Group {
+    /// What to call it: its first member, and how many there are besides.
+    pub name: String,
+    /// The ends.
+    pub members: Vec<End>,
+}
+
+/// Who is asked of: groups of senders, and of receivers on each port.
+#[derive(Debug)]
+pub struct Groups {
+    /// Who sends, the largest group first.
+    pub senders: Vec<Group>,
+    /// Who receives on which port, likewise.
+    pub receivers: Vec<(Group, Port)>,
+    /// By sender, then receiver: the answers of all their flows.
+    pub cells: Vec<Vec<Counts>>,
+    /// All answers.
+    pub counts: Counts,
+}
+
+/// What a cell has to say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cell {
+    /// All its flows have this answer.
+    All(Answered),
+    /// Its flows have different answers: those of a pod to itself are among them, or the nodes of
+    /// pods of the host's network make a difference.
+    Mixed,
+    /// It has no flows.
+    Empty,
+}
+
+/// An answer without a reason.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answered {
+    /// Allow
+    Allow,
+    /// Deny
+    Deny,
+    /// Unspecified
+    Unspecified,
+}
+
+impl Cell {
+    /// Of what was counted.
+    pub fn of(counts: Counts) -> Self {
+        let Counts { allow, deny, unspecified } = counts;
+        match (allow > 0, deny > 0, unspecified > 0) {
+            (true, false, false) => Self::All(Answered::Allow),
+            (false, true, false) => Self::All(Answered::Deny),
+            (false, false, true) => Self::All(Answered::Unspecified),
+            (false, false, false) => Self::Empty,
+            _ => Self::Mixed,
+        }
+    }
+
+    /// One character.
+    pub fn mark(self) -> char {
+        match self {
+            Self::All(Answered::Allow) => '.',
+            Self::All(Answered::Deny) => 'X',
+            Self::All(Answered::Unspecified) => '?',
+            Self::Mixed => '~',
+            Self::Empty => ' ',
+        }
+    }
+
+    /// One word.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::All(Answered::Allow) => "Allow",
+            Self::All(Answered::Deny) => "Deny",
+            Self::All(Answered::Unspecified) => "Unspecified",
+            Self::Mixed => "mixed",
+            Self::Empty => "",
+        }
+    }
+}
+
+impl Groups {
+    /// Puts ends together that behave alike.
+    pub fn new(question: &Question, world: &World) -> Self {
+        let alike = Alike::new(question, world);
+        let senders = alike.group(&question.senders, world);
+        let receivers: Vec<(Group, Port)> = question
+            .receivers
+            .iter()
+            .flat_map(|(port, ends)| {
+                alike.group(ends, world).into_iter().map(move |group| (group, *port))
+            })
+            .collect();
+        let cells: Vec<Vec<Counts>> = senders
+            .iter()
+            .map(|from| receivers.iter().map(|(to, port)| cell(from, to, *port, world)).collect())
+            .collect();
+        let mut counts = Counts::default();
+        for cell in cells.iter().flatten() {
+            counts.allow += cell.allow;
+            counts.deny += cell.deny;
+            counts.unspecified += cell.unspecified;
+        }
+        Self { senders, receivers, cells, counts }
+    }
+
+    /// What a cell has to say.
+    pub fn cell(&self, from: usize, to: usize) -> Cell {
+        Cell::of(self.cells[from][to])
+    }
+}
+
+/// Who behaves like whom, on all ports.
+struct Alike {
+    /// By pod.
+    signatures: Vec<Vec<Signature>>,
+}
+
+impl Alike {
+    fn new(question: &Question, world: &World) -> Self {
+        let mut signatures = vec![Vec::new(); world.snapshot().pods.len()];
+        for (port, receivers) in &question.receivers {
+            let receivers: Vec<PodId> = pods(receivers).collect();
+            let of_port = world.compiled.pairs(*port, &receivers).signatures();
+            for (all, one) in signatures.iter_mut().zip(of_port) {
+                all.push(one);
+            }
+        }
+        Self { signatures }
+    }
+
+    fn group(&self, ends: &[End], world: &World) -> Vec<Group> {
+        let mut groups: HashMap<(Option<&[Signature]>, Option<End>), Vec<End>> = HashMap::new();
+        for end in ends {
+            let key = match end {
+                End::Pod(id) => (Some(&*self.signatures[id.0 as usize]), None),
+                End::Address(_) => (None, Some(*end)),
+            };
+            groups.entry(key).or_default().push(*end);
+        }
+        let mut groups: Vec<Group> = groups
+            .into_values()
+            .map(|mut members| {
+                members.sort_unstable();
+                Group { name: name(&members, world), members }
+            })
+            .collect();
+        groups.sort_by(|one, other| {
+            (other.members.len(), &one.members).cmp(&(one.members.len(), &other.members))
+        });
+        groups
+    }
+}
+
+/// The labels that all members share say more than a list, where there are many.
+fn name(members: &[End], world: &World) -> String {
+    let Some(first) = members.first() else { return String::new() };
+    match members.len() - 1 {
+        0 => world.name(*first),
+        others => format!("{} and {others} more{}", world.name(*first), shared(members, world)),
+    }
+}
+
+fn shared(members: &[End], world: &World) -> String {
+    let mut labels: Option<BTreeMap<&str, &str>> = None;
+    for pod in pods(members).map(|id| world.snapshot().pod(id)) {
+        let of_pod = pod.labels.iter().map(|(key, value)| (key.as_str(), value.as_str()));
+        match &mut labels {
+            None => labels = Some(of_pod.collect()),
+            Some(labels) => labels
+                .retain(|key, value| pod.labels.get(*key).is_some_and(|other| other == *value)),
+        }
+    }
+    let words: Vec<String> = labels
+        .unwrap_or_default()
+        .iter()
+        .filter(|(key, _)| !key.contains("hash"))
+        .take(2)
+        .map(|(key, value)| format!("{key}={value}"))
+        .collect();
+    if words.is_empty() { String::new() } else { format!(" ({})", words.join(",")) }
+}
+
+fn cell(from: &Group, to: &Group, port: Port, world: &World) -> Counts {
+    let all_pods = |group: &Group| {
+        let pods: Vec<PodId> = pods(&group.members).collect();
+        (pods.len() == group.members.len()).then_some(pods)
+    };
+    if let (Some(from), Some(to)) = (all_pods(from), all_pods(to)) {
+        let is_host = |pod: &PodId| world.snapshot().pod(*pod).network == PodNetwork::Host;
+        return if from.iter().chain(&to).any(is_host) {
+            world.compiled.count(port, &from, &to)
+        } else {
+            alike(&from, &to, port, world)
+        };
+    }
+    let mut counts = Counts::default();
+    for from in &from.members {
+        for to in &to.members {
+            let flow = Flow { from: *from, to: *to, port, family: None };
+            answers::count(&mut counts, world.compiled.answer(&flow), 1);
+        }
+    }
+    counts
+}
+
+/// Between pods that behave alike, one flow speaks for all but those of a pod to itself.
+fn alike(from: &[PodId], to: &[PodId], port: Port, world: &World) -> Counts {
+    let answer = |from: PodId, to: PodId| -> Answer {
+        let (from, to) = (End::Pod(from), End::Pod(to));
+        world.compiled.answer(&Flow { from, to, port, family: None })
+    };
+    let mut counts = Counts::default();
+    let itself: Vec<PodId> =
+        from.iter().copied().filter(|pod| to.binary_search(pod).is_ok()).collect();
+    for pod in &itself {
+        answers::count(&mut counts, answer(*pod, *pod), 1);
+    }
+    let others = from.len() as u64 * to.len() as u64 - itself.len() as u64;
+    let pair = from.iter().find_map(|from| Some((*from, *to.iter().find(|to| *to != from)?)));
+    if let Some((from, to)) = pair.filter(|_| others > 0) {
+        answers::count(&mut counts, answer(from, to), others);
+    }
+    counts
+}
