@@ -9,7 +9,7 @@ const POD: &str = "apiVersion: v1\nkind: Pod\nmetadata: {name: web}\n";
 
 /// A pod with this label and this port.
 fn pod(label: &str, port: &str) -> String {
-    format!("{POD}  # comment\nspec: {{containers: [{{ports: [{{containerPort: {port}}}]}}]}}\n",)
+    format!("{POD}  # comment\nspec: {{containers: [{{ports: [{{containerPort: {port}}}]}}]}}\n")
         .replace("{name: web}", &format!("{{name: web, labels: {{app: {label}}}}}"))
 }
 
@@ -108,7 +108,7 @@ fn a_part_of_a_list_is_not_taken_for_the_whole() {
 fn what_begins_like_json_may_be_yaml() {
     assert_eq!(yaml("{apiVersion: v1, kind: Pod, metadata: {name: a}}").names(), ["default/a"]);
     let json = "\u{feff}{\"apiVersion\":\"v1\",\"kind\":\"Pod\",\"metadata\":{\"name\":\"a\"}}\n";
-    assert_eq!(yaml(&json.repeat(1)).names(), ["default/a"]);
+    assert_eq!(yaml(json).names(), ["default/a"]);
 }
 
 #[test]
@@ -176,7 +176,7 @@ fn aliases_that_grow_without_bound_are_refused() {
     for level in 1..12 {
         let last = level - 1;
         let list = vec![format!("*a{last}"); 10].join(", ");
-        bomb += &format!("a{level}: &a{level} [{list}]\n");
+        bomb.extend([format!("a{level}: &a{level} [{list}]\n")]);
     }
     let problems = yaml(&bomb).problems();
     assert!(problems[0].contains("stand for more than 16 MiB"), "{problems:?}");
