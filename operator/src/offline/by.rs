@@ -38,7 +38,8 @@ impl Serialize for Name<'_> {
 struct Rule<'a> {
     kind: &'static str,
     policy: Policy<'a>,
-    rule: usize,
+    #[serde(rename = "rule")]
+    place: usize,
     peer: Option<usize>,
     port: Option<usize>,
 }
@@ -111,7 +112,7 @@ impl<'a> Rule<'a> {
         Self {
             kind: "NetworkPolicy",
             policy: Policy::OfNamespace(Name(&rule.policy)),
-            rule: rule.rule,
+            place: rule.rule,
             peer: rule.peer,
             port: rule.port,
         }
@@ -121,7 +122,7 @@ impl<'a> Rule<'a> {
         Self {
             kind: rule.policy.kind.word(),
             policy: Policy::OfCluster(&rule.policy.name),
-            rule: rule.rule,
+            place: rule.rule,
             peer: Some(rule.peer),
             port: rule.port,
         }

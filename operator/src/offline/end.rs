@@ -128,13 +128,11 @@ pub fn resolve<'a>(spec: &EndSpec, world: &'a World) -> Result<Who<'a>, Nobody> 
             if let Some(pod) = world.find(&name) {
                 return Ok(Who::Pod(pod));
             }
-            match world.service(&name) {
-                Some(service) => with_pods(service, world),
-                None => {
-                    let others = others(&name, world);
-                    Err(Nobody::Unknown(name, others))
-                }
+            if let Some(service) = world.service(&name) {
+                return with_pods(service, world);
             }
+            let others = others(&name, world);
+            Err(Nobody::Unknown(name, others))
         }
     }
 }

@@ -73,9 +73,8 @@ pub fn answer(
             Next::Line(text) => answerer.line(text, &mut out, &mut answered.counts)?,
         };
         match outcome {
-            Ok(None) => {}
             Ok(Some(flow)) if !told => told = answerer.tell_addresses(&flow, number, notes),
-            Ok(Some(_)) => {}
+            Ok(Some(_) | None) => {}
             Err(wrong) => {
                 answered.errors += 1;
                 let _ = writeln!(io::stderr(), "error: {}:{number}: {wrong}", name(file));

@@ -1,6 +1,9 @@
 //! Ends that behave alike, so that a cluster fits on a page.
 
-use std::collections::{BTreeMap, HashMap};
+use std::{
+    collections::{BTreeMap, HashMap},
+    net::IpAddr,
+};
 
 use netproof_conformance::{
     compiled::Signature,
@@ -133,6 +136,13 @@ struct Alike {
     signatures: Vec<Vec<Signature>>,
 }
 
+/// What the members of a group have in common.
+#[derive(PartialEq, Eq, Hash)]
+enum Key<'a> {
+    Behaviour(&'a [Signature]),
+    Address(IpAddr),
+}
+
 impl Alike {
     fn new(question: &Question, world: &World) -> Self {
         let mut signatures = vec![Vec::new(); world.snapshot().pods.len()];
@@ -147,11 +157,11 @@ impl Alike {
     }
 
     fn group(&self, ends: &[End], world: &World) -> Vec<Group> {
-        let mut groups: HashMap<(Option<&[Signature]>, Option<End>), Vec<End>> = HashMap::new();
+        let mut groups: HashMap<Key<'_>, Vec<End>> = HashMap::new();
         for end in ends {
             let key = match end {
-                End::Pod(id) => (Some(&*self.signatures[id.0 as usize]), None),
-                End::Address(_) => (None, Some(*end)),
+                End::Pod(id) => Key::Behaviour(&self.signatures[id.0 as usize]),
+                End::Address(address) => Key::Address(*address),
             };
             groups.entry(key).or_default().push(*end);
         }

@@ -97,16 +97,16 @@ pub fn named(pod: &Pod, name: &str, protocol: Option<Protocol>) -> Vec<Port> {
 mod tests {
     use super::*;
 
-    fn number(number: u16, protocol: Protocol) -> Result<PortSpec, NoPort> {
-        Ok(PortSpec::Number(Port { number, protocol }))
+    fn number(number: u16, protocol: Protocol) -> PortSpec {
+        PortSpec::Number(Port { number, protocol })
     }
 
     #[test]
     fn numbers_have_a_protocol_and_it_is_tcp_unless_said() {
-        assert_eq!("3306".parse(), number(3306, Protocol::Tcp));
-        assert_eq!("3306/TCP".parse(), number(3306, Protocol::Tcp));
-        assert_eq!("53/udp".parse(), number(53, Protocol::Udp));
-        assert_eq!("65535/Sctp".parse(), number(65535, Protocol::Sctp));
+        assert_eq!("3306".parse(), Ok(number(3306, Protocol::Tcp)));
+        assert_eq!("3306/TCP".parse(), Ok(number(3306, Protocol::Tcp)));
+        assert_eq!("53/udp".parse(), Ok(number(53, Protocol::Udp)));
+        assert_eq!("65535/Sctp".parse(), Ok(number(65535, Protocol::Sctp)));
     }
 
     #[test]

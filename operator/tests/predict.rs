@@ -1,0 +1,185 @@
+//! `netproof predict`, by its binary.
+
+mod cli;
+
+use cli::{Run, directory, netproof, with_stdin};
+
+const SHOP: &str = "
+apiVersion: v1
+kind: Namespace
+metadata: {name: shop}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: web, namespace: shop, labels: {app: web}}
+spec: {containers: [{name: c, ports: [{containerPort: 8080, name: http}]}]}
+status: {podIPs: [{ip: 10.0.0.1}]}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: db, namespace: shop, labels: {app: db}}
+spec: {containers: [{name: c, ports: [{containerPort: 3306, name: sql}]}]}
+status: {podIPs: [{ip: 10.0.0.2}]}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: front, namespace: shop}
+spec: {selector: {app: web}, ports: [{port: 80, targetPort: http}]}
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: db, namespace: shop}
+spec:
+  podSelector: {matchLabels: {app: db}}
+  ingress: [{from: [{podSelector: {matchLabels: {app: was}}}], ports: [{port: sql}]}]
+";
+
+fn shop(arguments: &[&str]) -> Run {
+    let folder = directory(&[("shop.yaml", SHOP)]);
+    let path = folder.path("shop.yaml");
+    let mut all = vec!["predict", "-f", &path];
+    all.extend(arguments);
+    netproof(&all)
+}
+
+#[test]
+fn flows_are_answered_in_their_order_with_the_same_fields() {
+    let flows = r#"{"from":"shop/web","to":"shop/db","port":3306,"protocol":"TCP"}
+
+{"to":"shop/web", "from":"shop/db", "port":8080, "protocol":"TCP", "family":"IPv4"}
+{"from":"192.0.2.1","to":"shop/db","port":1,"protocol":"UDP"}
+{"from":"shop/db","to":"shop/db","port":3306,"protocol":"TCP"}
+"#;
+    let folder = directory(&[("shop.yaml", SHOP), ("flows.jsonl", flows)]);
+    let (objects, flows) = (folder.path("shop.yaml"), folder.path("flows.jsonl"));
+    let run = netproof(&["predict", "-f", &objects, "--flows", &flows]);
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    assert_eq!(
+        run.stdout,
+        r#"{"from":"shop/web","to":"shop/db","port":3306,"protocol":"TCP","expected":"Deny"}
+{"to":"shop/web", "from":"shop/db", "port":8080, "protocol":"TCP", "family":"IPv4","expected":"Allow"}
+{"from":"192.0.2.1","to":"shop/db","port":1,"protocol":"UDP","expected":"Deny"}
+{"from":"shop/db","to":"shop/db","port":3306,"protocol":"TCP","expected":"Unspecified","reason":"ToItself"}
+"#
+    );
+}
+
+#[test]
+fn a_line_that_cannot_be_answered_is_an_error_after_the_others_are() {
+    let flows = r#"{"from":"shop/nobody","to":"shop/db","port":3306,"protocol":"TCP"}
+[1]
+{"from":"shop/web","to":"shop/db","port":0,"protocol":"TCP"}
+{"from":"shop/web","to":"shop/db","port":65536,"protocol":"TCP"}
+{"from":"shop/web","to":"shop/db","port":80,"protocol":"ICMP"}
+{"from":"shop/web","to":"shop/db","port":80,"protocol":"TCP","family":"IPv5"}
+{"from":"web","to":"shop/db","port":80,"protocol":"TCP"}
+{"from":"shop/web","port":80,"protocol":"TCP"}
+{"from":"shop/web","to":"shop/web","port":80,"protocol":"TCP"}
+"#;
+    let folder = directory(&[("shop.yaml", SHOP)]);
+    let run = with_stdin(&["predict", "-f", &folder.path("shop.yaml"), "--flows", "-"], flows);
+    assert_eq!(run.code, 2);
+    assert_eq!(run.stdout.lines().count(), 1, "{}", run.stdout);
+    for line in 1..=8 {
+        assert!(run.stderr.contains(&format!("stdin:{line}: ")), "line {line}: {}", run.stderr);
+    }
+    assert!(run.stderr.contains("no pod of the input is called shop/nobody"), "{}", run.stderr);
+}
+
+#[test]
+fn what_decides_is_named_on_request() {
+    let flows = r#"{"from":"shop/web","to":"shop/db","port":3306,"protocol":"TCP"}"#;
+    let folder = directory(&[("shop.yaml", SHOP)]);
+    let run = with_stdin(
+        &["predict", "-f", &folder.path("shop.yaml"), "--flows", "-", "--explain"],
+        flows,
+    );
+    assert!(run.stdout.contains(r#""ingress":{"decision":"Deny","isolatedBy":["shop/db"]"#));
+}
+
+#[test]
+fn one_flow_that_is_asked_of_by_its_ends_is_an_exit_code() {
+    let asked = |from, to, port| shop(&["--from", from, "--to", to, "--port", port]).code;
+    assert_eq!(asked("shop/web", "shop/web", "8080"), 0);
+    assert_eq!(asked("shop/web", "shop/db", "3306"), 1);
+    assert_eq!(asked("shop/web", "shop/db", "sql"), 1);
+    assert_eq!(asked("shop/db", "shop/db", "3306/TCP"), 2);
+    assert_eq!(asked("shop/db", "shop/nobody", "3306"), 2);
+    assert_eq!(asked("shop/db", "svc/shop/front", "80"), 0);
+    assert_eq!(asked("shop/db", "shop/front", "81"), 2);
+    assert_eq!(asked("shop/web", "192.0.2.1", "443"), 0);
+}
+
+#[test]
+fn all_pairs_are_shown_in_each_form() {
+    let table = shop(&[]);
+    assert_eq!(table.code, 0);
+    assert!(table.stdout.starts_with("2 pods, 1 policies; 4 flows: 2 allowed, 1 denied, 1 left"));
+    let csv = shop(&["-o", "csv"]).stdout;
+    assert!(csv.starts_with("from,to,port,protocol,expected,reason\n"), "{csv}");
+    assert!(csv.contains("shop/web,shop/db,3306,TCP,Deny,\n"), "{csv}");
+    assert!(csv.contains("shop/db,shop/db,3306,TCP,Unspecified,ToItself\n"), "{csv}");
+    let lines = shop(&["-o", "jsonl"]).stdout;
+    assert_eq!(lines.lines().count(), 4);
+    let array: serde_json::Value = serde_json::from_str(&shop(&["-o", "json"]).stdout).unwrap();
+    let objects: Vec<serde_json::Value> =
+        lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(array, serde_json::Value::Array(objects));
+    let dot = shop(&["-o", "dot"]).stdout;
+    assert!(dot.contains("\"shop/web\" -> \"shop/web\" [label=\"8080/TCP\"]"), "{dot}");
+    let html = shop(&["-o", "html"]).stdout;
+    assert!(html.starts_with("<!doctype html>") && html.contains("shop/web"));
+    assert!(!html.contains("http://") && !html.contains("https://"), "it needs no other file");
+}
+
+#[test]
+fn a_summary_is_one_line_of_figures() {
+    let run = shop(&["--summary"]);
+    let figures: serde_json::Value = serde_json::from_str(&run.stdout).unwrap();
+    let figure = |name: &str| figures[name].as_u64().unwrap();
+    let counted = ["pods", "policies", "flows", "allow", "deny", "unspecified"].map(figure);
+    assert_eq!(counted, [2, 1, 4, 2, 1, 1]);
+    assert!(figures["load_ms"].as_f64() > Some(0.0) && figures["predict_ms"].is_number());
+    assert!(figure("peak_rss_bytes") > 1 << 20);
+    let all = shop(&["--summary", "--port", "9999"]).stdout;
+    let figures: serde_json::Value = serde_json::from_str(&all).unwrap();
+    assert_eq!(figures["flows"], 4);
+}
+
+#[test]
+fn bad_input_is_told_whole_and_nothing_is_answered() {
+    let wrong = "
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: a, namespace: shop}
+spec: {podSelector: {}, ingress: [{from: [{}]}]}
+";
+    let folder = directory(&[("a.yaml", wrong), ("b.yaml", "kind: ["), ("shop.yaml", SHOP)]);
+    let run = netproof(&["predict", "-f", &folder.path("")]);
+    assert_eq!((run.code, run.stdout.as_str()), (2, ""));
+    assert!(run.stderr.contains("NetworkPolicy shop/a: spec.ingress[0].from[0]"), "{}", run.stderr);
+    assert!(run.stderr.contains("b.yaml"), "{}", run.stderr);
+    assert_eq!(netproof(&["predict", "-f", &folder.path("none.yaml")]).code, 2);
+    assert_eq!(netproof(&["predict", "--nonsense"]).code, 2);
+}
+
+#[test]
+fn notes_go_to_standard_error_unless_they_are_hidden() {
+    let pod = "apiVersion: v1\nkind: Pod\nmetadata: {name: a, namespace: other}\n";
+    let folder = directory(&[("pod.yaml", pod)]);
+    let path = folder.path("pod.yaml");
+    let told = netproof(&["predict", "-f", &path, "--port", "80"]);
+    assert!(told.stderr.contains("namespace other"), "{}", told.stderr);
+    let hidden = netproof(&["predict", "-f", &path, "--port", "80", "-q"]);
+    assert_eq!((hidden.stderr.as_str(), hidden.stdout), ("", told.stdout));
+}
+
+#[test]
+fn help_completions_and_the_manual_are_there() {
+    let help = netproof(&["predict", "--help"]);
+    assert!(help.code == 0 && help.stdout.contains("netproof predict -f manifests/"));
+    for shell in ["bash", "zsh", "fish"] {
+        assert!(netproof(&["completions", shell]).stdout.contains("predict"), "{shell}");
+    }
+    assert!(netproof(&["man"]).stdout.contains(".TH netproof"));
+}
