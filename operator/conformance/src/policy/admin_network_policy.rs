@@ -133,6 +133,7 @@ const DIALECT: Dialect = Dialect {
     actions: &[("Allow", Action::Accept), ("Deny", Action::Deny), ("Pass", Action::Pass)],
     action_words: "Allow, Deny or Pass",
     wants_namespace_selector: true,
+    has_domain_names: true,
 };
 
 /// Compiles an object, or says what the API server would refuse about it, or what is stored and

@@ -142,6 +142,7 @@ const DIALECT: Dialect = Dialect {
     actions: &[("Accept", Action::Accept), ("Deny", Action::Deny), ("Pass", Action::Pass)],
     action_words: "Accept, Deny or Pass",
     wants_namespace_selector: false,
+    has_domain_names: true,
 };
 
 /// Compiles an object, or says what the API server would refuse about it, or what is stored and

@@ -1,6 +1,6 @@
 //! What the kinds of cluster policies write alike: subjects, peers and rules.
 
-use std::{collections::BTreeSet, fmt};
+use std::{collections::BTreeSet, fmt, net::IpAddr};
 
 use ipnet::IpNet;
 use serde::{Deserialize, Deserializer, de};
@@ -109,6 +109,8 @@ pub(in crate::policy) struct Dialect {
     pub(in crate::policy) action_words: &'static str,
     /// Whether it wants the namespaces beside `podSelector` to be named.
     pub(in crate::policy) wants_namespace_selector: bool,
+    /// Whether it has `domainNames`.
+    pub(in crate::policy) has_domain_names: bool,
 }
 
 /// A rule of either direction as the kinds write it.
@@ -230,16 +232,17 @@ impl Dialect {
                 only_egress(direction).at("networks")?;
                 Ok(ClusterPeer::Networks(set("networks", ranges, network)?))
             }
-            (None, None, None, None, Some(names), None) => {
+            (None, None, None, None, Some(names), None) if self.has_domain_names => {
                 only_egress(direction).at("domainNames")?;
                 Ok(ClusterPeer::DomainNames(set("domainNames", names, domain_name)?))
             }
             (None, None, None, None, None, Some(unknown)) => {
                 Ok(ClusterPeer::Unknown(unknown.to_owned()))
             }
-            _ => Err(Problem::OneOf(match direction {
-                Direction::Ingress => "namespaces and pods",
-                Direction::Egress => "namespaces, pods, nodes, networks and domainNames",
+            _ => Err(Problem::OneOf(match (direction, self.has_domain_names) {
+                (Direction::Ingress, _) => "namespaces and pods",
+                (Direction::Egress, true) => "namespaces, pods, nodes, networks and domainNames",
+                (Direction::Egress, false) => "namespaces, pods, nodes and networks",
             })
             .into()),
         }
@@ -285,10 +288,15 @@ fn set<T>(
 /// The CEL function `isCIDR`: no leading zeros and no IPv4 in the spelling of IPv6, unlike
 /// `NetworkPolicy`.
 fn network(text: &str) -> Result<IpNet, Problem> {
-    let range = text.split_once('/').and_then(|(_, length)| {
+    const MOST: usize = 43;
+    if text.chars().count() > MOST {
+        return Err(Problem::TooLong { most: MOST });
+    }
+    let range = text.split_once('/').and_then(|(address, length)| {
         let is_canonical =
             length == "0" || length.starts_with(|first| first != '0' && first != '+');
-        is_canonical.then(|| text.parse().ok()).flatten()
+        let address: IpAddr = address.parse().ok()?;
+        IpNet::new(address, length.parse().ok().filter(|_| is_canonical)?).ok()
     });
     match range {
         Some(IpNet::V4(range)) => Ok(range.trunc().into()),
