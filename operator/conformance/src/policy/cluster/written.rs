@@ -17,7 +17,7 @@ use crate::{
     select::Selector,
 };
 
-/// The names of fields that this version of the types does not know.
+/// The names of fields that this version of the types does not know; one that is null is absent.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Others(BTreeSet<String>);
 
@@ -44,8 +44,10 @@ impl<'de> Deserialize<'de> for Others {
 
             fn visit_map<A: de::MapAccess<'de>>(self, mut fields: A) -> Result<Others, A::Error> {
                 let mut names = BTreeSet::new();
-                while let Some((name, de::IgnoredAny)) = fields.next_entry()? {
-                    names.insert(name);
+                while let Some((name, value)) = fields.next_entry::<_, Option<de::IgnoredAny>>()? {
+                    if value.is_some() {
+                        names.insert(name);
+                    }
                 }
                 Ok(Others(names))
             }
