@@ -84,6 +84,8 @@ fn a_null_is_an_absent_field() {
     let known = cluster(&rule(r#""from":[{"namespaces":{}}]"#));
     assert!(known.is_ok());
     assert_eq!(cluster(&rule(&format!(r#"{peer},"name":null,"protocols":null"#))), known);
+    let label = r#""from":[{"namespaces":{"matchLabels":{"team":null}}}]"#;
+    assert_eq!(cluster(&rule(label)), known);
     assert_refused(
         &cluster(&rule(r#""from":[{"newer":null}]"#)),
         "a: spec.ingress[0].from[0]: needs exactly one of namespaces and pods",

@@ -136,14 +136,14 @@ impl Dialect {
 
     fn pods(self, written: &NamespacedPod) -> Result<PodsOf, Fault> {
         let namespaces = match &written.namespace_selector {
-            Some(selector) => selector.compile().at("namespaceSelector")?,
+            Some(selector) => selector.compile_custom().at("namespaceSelector")?,
             None if self.wants_namespace_selector => {
                 return Err(Problem::FieldMissing).at("namespaceSelector");
             }
             None => Selector::everything(),
         };
         let pods = written.pod_selector.as_ref().ok_or(Problem::FieldMissing).at("podSelector")?;
-        Ok(PodsOf { namespaces, pods: pods.compile().at("podSelector")? })
+        Ok(PodsOf { namespaces, pods: pods.compile_custom().at("podSelector")? })
     }
 
     /// All rules of a direction.
@@ -228,7 +228,7 @@ impl Dialect {
             }
             (None, None, Some(selector), None, None, None) => {
                 only_egress(direction).at("nodes")?;
-                Ok(ClusterPeer::Nodes(selector.compile().at("nodes")?))
+                Ok(ClusterPeer::Nodes(selector.compile_custom().at("nodes")?))
             }
             (None, None, None, Some(ranges), None, None) => {
                 only_egress(direction).at("networks")?;
@@ -259,7 +259,7 @@ fn only_egress(direction: Direction) -> Result<(), Problem> {
 }
 
 fn all_pods_of(namespaces: &LabelSelector) -> Result<PodsOf, Fault> {
-    Ok(PodsOf { namespaces: namespaces.compile()?, pods: Selector::everything() })
+    Ok(PodsOf { namespaces: namespaces.compile_custom()?, pods: Selector::everything() })
 }
 
 fn at_most<T>(most: usize, elements: &[T]) -> Result<(), Problem> {

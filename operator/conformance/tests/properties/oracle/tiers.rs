@@ -201,8 +201,8 @@ impl Reading<'_> {
         pod: &Pod,
     ) -> bool {
         pod.network == PodNetwork::Own
-            && namespaces.is_some_and(|one| self.is_in(one, &pod.name.namespace))
-            && pods.is_none_or(|one| matches(one, &pod.labels))
+            && namespaces.is_some_and(|one| self.is_in(&without_nulls(one), &pod.name.namespace))
+            && pods.is_none_or(|one| matches(&without_nulls(one), &pod.labels))
     }
 
     fn is_cluster_peer(&self, wanted: &Peer, place: Place<'_>, tape: &mut Tape) -> bool {
@@ -255,6 +255,13 @@ impl Reading<'_> {
             None => tape.maybe(),
         }
     }
+}
+
+/// In a custom resource, a label that is null is none.
+fn without_nulls(selector: &LabelSelector) -> LabelSelector {
+    let mut selector = selector.clone();
+    selector.match_labels.retain(|_, value| value.is_some());
+    selector
 }
 
 fn is_between(first: Option<i64>, last: Option<i64>, port: Port) -> bool {
