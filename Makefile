@@ -6,7 +6,7 @@ NETPROOF_CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/netproof
 export NETPROOF_CACHE
 export CARGO_TARGET_DIR ?= $(NETPROOF_CACHE)/target
 
-.PHONY: help demo demo-down test e2e lint bench crds
+.PHONY: help demo demo-down test e2e lint fuzz bench crds
 
 help:
 	@echo 'make test       unit, property and loopback tests: no cluster, no root, no network'
@@ -14,6 +14,7 @@ help:
 	@echo 'make demo-down  removes what demo and e2e made (PURGE=1: the cache too)'
 	@echo 'make e2e        tests on that cluster'
 	@echo 'make lint       formatting, clippy, licences, purity, shell scripts, alerts'
+	@echo 'make fuzz       hostile policies, for a minute'
 	@echo 'make bench      benchmarks'
 	@echo 'make crds       writes deploy/crds anew from crds/'
 
@@ -31,6 +32,9 @@ e2e:
 
 lint:
 	.ci/lint.sh
+
+fuzz:
+	.ci/fuzz.sh
 
 bench:
 	cargo bench -p netproof-probe --bench attempts

@@ -27,6 +27,7 @@ apt() {
 
 say "rustfmt"
 cargo fmt --all --check
+cargo fmt --manifest-path fuzz/Cargo.toml --check
 say "clippy"
 cargo clippy --locked --workspace --all-targets -- -D warnings
 say "rustdoc"

@@ -37,6 +37,7 @@ pub struct AdminNetworkPolicy {
 #[serde(remote = "Self")]
 pub struct AdminNetworkPolicySpec {
     /// From 0 to 1000, the lower the sooner.
+    #[serde(default, deserialize_with = "json::integer")]
     pub priority: Option<i64>,
     /// The pods that it applies to.
     pub subject: Option<Subject>,
@@ -102,6 +103,7 @@ pub struct PortNumber {
     /// TCP if it is absent.
     pub protocol: Option<String>,
     /// The number.
+    #[serde(default, deserialize_with = "json::integer")]
     pub port: Option<i64>,
 }
 
@@ -112,8 +114,10 @@ pub struct PortRange {
     /// TCP if it is absent.
     pub protocol: Option<String>,
     /// The lowest.
+    #[serde(default, deserialize_with = "json::integer")]
     pub start: Option<i64>,
     /// The highest.
+    #[serde(default, deserialize_with = "json::integer")]
     pub end: Option<i64>,
 }
 
@@ -133,6 +137,7 @@ const DIALECT: Dialect = Dialect {
     actions: &[("Allow", Action::Accept), ("Deny", Action::Deny), ("Pass", Action::Pass)],
     action_words: "Allow, Deny or Pass",
     wants_namespace_selector: true,
+    has_domain_names: true,
 };
 
 /// Compiles an object, or says what the API server would refuse about it, or what is stored and

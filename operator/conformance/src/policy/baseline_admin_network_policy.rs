@@ -51,6 +51,7 @@ const DIALECT: Dialect = Dialect {
     actions: &[("Allow", Action::Accept), ("Deny", Action::Deny)],
     action_words: "Allow or Deny",
     wants_namespace_selector: true,
+    has_domain_names: false,
 };
 
 /// Compiles an object, or says what the API server would refuse about it, or what is stored and

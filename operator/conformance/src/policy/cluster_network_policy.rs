@@ -37,6 +37,7 @@ pub struct ClusterNetworkPolicySpec {
     /// `Admin` or `Baseline`.
     pub tier: Option<String>,
     /// From 0 to 1000, the lower the sooner.
+    #[serde(default, deserialize_with = "json::integer")]
     pub priority: Option<i64>,
     /// The pods that it applies to.
     pub subject: Option<Subject>,
@@ -110,6 +111,7 @@ pub struct Ports {
 #[serde(remote = "Self")]
 pub struct PortNumbers {
     /// One number.
+    #[serde(default, deserialize_with = "json::integer")]
     pub number: Option<i64>,
     /// From one to another.
     pub range: Option<PortRange>,
@@ -142,6 +144,7 @@ const DIALECT: Dialect = Dialect {
     actions: &[("Accept", Action::Accept), ("Deny", Action::Deny), ("Pass", Action::Pass)],
     action_words: "Accept, Deny or Pass",
     wants_namespace_selector: false,
+    has_domain_names: true,
 };
 
 /// Compiles an object, or says what the API server would refuse about it, or what is stored and

@@ -53,6 +53,13 @@ impl LabelSelector {
             .map(|(index, one)| one.compile().at_index("matchExpressions", index));
         labels.chain(expressions).collect()
     }
+
+    /// The same for a custom resource, where a label that is null is absent.
+    pub(super) fn compile_custom(&self) -> Result<Selector, Fault> {
+        let mut written = self.clone();
+        written.match_labels.retain(|_, value| value.is_some());
+        written.compile()
+    }
 }
 
 fn equal(key: &str, value: &str) -> Result<Requirement, Problem> {

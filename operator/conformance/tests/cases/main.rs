@@ -8,12 +8,12 @@ use std::{collections::BTreeSet, fs, path::PathBuf};
 
 use case::File;
 
-/// The lines of the semantics that speak of what a `NetworkPolicy` says of one flow. The others
-/// are about observing it, about Services, whose flows are flows to their pods, about the network's
-/// own time and limits, or about other kinds of policy.
-const LAW: [u32; 42] = [
+/// The lines of the semantics that speak of what policies say of one flow. The others are about
+/// observing it, about Services, whose flows are flows to their pods, or about the network's own
+/// time and limits.
+const LAW: [u32; 43] = [
     1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 27,
-    28, 29, 30, 31, 36, 37, 38, 39, 40, 44, 45, 46, 47, 48, 49, 56,
+    28, 29, 30, 31, 36, 37, 38, 39, 40, 44, 45, 46, 47, 48, 49, 56, 57,
 ];
 
 /// The ones of Kubernetes' own end-to-end cases that exist for UDP and SCTP too.

@@ -63,6 +63,67 @@ pub fn policy() -> impl Strategy<Value = String> {
         .prop_map(|(metadata, spec)| format!(r#"{{"metadata":{metadata},"spec":{spec}}}"#))
 }
 
+/// A policy of the cluster as JSON, in the words of all its kinds at once.
+pub fn cluster_policy() -> impl Strategy<Value = String> {
+    let rules = |peers, is_egress| {
+        let peers = (peers, list(cluster_peer(is_egress)));
+        let ports = [("protocols", list(protocol_match())), ("ports", list(admin_port()))];
+        let action = ("action", one_of(&["Accept", "Allow", "Deny", "Pass"]));
+        list(object([action, peers].into_iter().chain(ports).collect()))
+    };
+    let spec = object(vec![
+        ("tier", one_of(&["Admin", "Baseline"])),
+        ("priority", number()),
+        ("subject", object(vec![("namespaces", selector())])),
+        ("ingress", rules("from", false)),
+        ("egress", rules("to", true)),
+    ]);
+    let name = one_of(&["a", "default"]);
+    (name, spec)
+        .prop_map(|(name, spec)| format!(r#"{{"metadata":{{"name":{name}}},"spec":{spec}}}"#))
+}
+
+fn cluster_peer(is_egress: bool) -> Text {
+    let pods = object(vec![("namespaceSelector", selector()), ("podSelector", selector())]);
+    let networks = list(one_of(&["10.0.0.0/8", "fd00::/8", "010.0.0.0/8", "::ffff:10.0.0.0/104"]));
+    let names = list(one_of(&["a.b", "*.a.b", "a", "*.*.a"]));
+    let pods = prop_oneof![single("namespaces", selector()), single("pods", pods)];
+    let others = prop_oneof![
+        single("nodes", selector()),
+        single("networks", networks),
+        single("domainNames", names),
+        single("newer", selector()),
+    ];
+    let weight = if is_egress { 4 } else { 1 };
+    prop_oneof![6 => pods, weight => others].boxed()
+}
+
+fn protocol_match() -> Text {
+    let range = object(vec![("start", number()), ("end", number())]);
+    let ports = move || prop_oneof![single("number", number()), single("range", range.clone())];
+    let of_protocol = select(&["tcp", "udp", "sctp"])
+        .prop_flat_map(move |key| single(key, single("destinationPort", ports().boxed())));
+    prop_oneof![of_protocol, single("destinationNamedPort", one_of(&["http"]))].boxed()
+}
+
+fn admin_port() -> Text {
+    let protocol = || one_of(&["TCP", "UDP", "SCTP"]);
+    let one = object(vec![("port", number()), ("protocol", protocol())]);
+    let range = object(vec![("start", number()), ("end", number()), ("protocol", protocol())]);
+    let named = single("namedPort", one_of(&["http"]));
+    prop_oneof![single("portNumber", one), single("portRange", range), named].boxed()
+}
+
+/// An object of this field alone.
+fn single(key: &'static str, value: Text) -> Text {
+    odd(value.prop_map(move |value| format!("{{{}:{value}}}", quoted(key))).boxed())
+}
+
+fn number() -> Text {
+    let number = prop_oneof![4 => Just(80i64), 2 => 0i64..70_000, 1 => any::<i64>()];
+    number.prop_map(|number| number.to_string()).boxed()
+}
+
 fn selector() -> Text {
     let requirement = object(vec![
         ("key", one_of(&["a", "a/b"])),

@@ -8,14 +8,20 @@ mod world;
 
 use netproof_conformance::{
     evaluate::expect,
-    expected::{Because, Decision, Expected},
+    expected::{Because, ClusterRuleRef, Decision, Expected, Ruling},
     flow::{End, Flow, PodId},
-    policy::network_policy::{EgressRule, IngressRule, NetworkPolicy, compile},
+    policy::{
+        admin_network_policy, baseline_admin_network_policy,
+        cluster::{Action, ClusterPolicy, ClusterPorts},
+        cluster_network_policy,
+        label_selector::LabelSelector,
+        network_policy::{EgressRule, IngressRule, NetworkPolicy, compile},
+    },
     snapshot::{ObjectRef, Snapshot},
 };
 use proptest::{prelude::*, sample::Index};
 
-use world::{World, egress_rule, ingress_rule, policy, world};
+use world::{ClusterPolicies, World, cluster, egress_rule, ingress_rule, policy, world};
 
 /// From the strictest to the most open. What only adds to the rules never moves an answer down.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -72,7 +78,10 @@ proptest! {
             prop_assert_eq!(because.passes(), passes);
             for decision in [&because.egress, &because.ingress] {
                 match decision {
-                    Decision::Exempt | Decision::NotIsolated | Decision::Ruled(..) => {}
+                    Decision::Exempt | Decision::NotIsolated => {}
+                    Decision::Ruled(ruling, rule) => {
+                        prop_assert_eq!(ruled(&snapshot, rule), Some(*ruling));
+                    }
                     Decision::AllowedBy(rules) => {
                         prop_assert!(rules.is_sorted() && !rules.is_empty());
                     }
@@ -89,6 +98,7 @@ proptest! {
         let before = world.snapshot();
         let mut after = before.clone();
         after.policies.reverse();
+        after.cluster_policies.reverse();
         let count = after.pods.len();
         let shift = shift.index(count.max(1));
         after.pods.rotate_left(shift);
@@ -110,6 +120,7 @@ proptest! {
         let before = world.snapshot();
         let mut reversed = world.clone();
         reversed.policies.iter_mut().for_each(reverse);
+        reverse_within_rules(&mut reversed.cluster_policies);
         let after = reversed.snapshot();
         for flow in world.flows() {
             prop_assert_eq!(verdict(&before, &flow), verdict(&after, &flow));
@@ -207,8 +218,49 @@ proptest! {
         let snapshot = world.snapshot();
         for flow in world.flows() {
             if let Expected::Allow(because) | Expected::Deny(because) = expect(&snapshot, &flow) {
-                prop_assert!(matches!(because.ingress, Decision::Exempt | Decision::NotIsolated));
+                prop_assert!(!matches!(
+                    because.ingress,
+                    Decision::AllowedBy(_) | Decision::DeniedBy(_)
+                ));
             }
+        }
+    }
+
+    #[test]
+    fn a_policy_of_the_cluster_without_rules_changes_nothing(
+        mut world in world(),
+        mut added in cluster(),
+    ) {
+        let before = world.snapshot();
+        "added".clone_into(&mut added.metadata.name);
+        added.spec.ingress.clear();
+        added.spec.egress.clear();
+        world.cluster_policies.cluster.push(added);
+        let after = world.snapshot();
+        for flow in world.flows() {
+            prop_assert_eq!(verdict(&before, &flow), verdict(&after, &flow));
+        }
+    }
+
+    #[test]
+    fn a_policy_of_a_tier_that_is_never_reached_changes_nothing(
+        mut world in world(),
+        mut isolating in policy(),
+        mut added in cluster(),
+    ) {
+        isolating.spec.policy_types = vec!["Ingress".to_owned(), "Egress".to_owned()];
+        isolating.spec.pod_selector = LabelSelector::default();
+        for pod in &world.pods {
+            isolating.metadata.namespace.clone_from(&pod.name.namespace);
+            world.policies.push(isolating.clone());
+        }
+        let before = world.snapshot();
+        "added".clone_into(&mut added.metadata.name);
+        added.spec.tier = Some("Baseline".to_owned());
+        world.cluster_policies.cluster.push(added);
+        let after = world.snapshot();
+        for flow in world.flows() {
+            prop_assert_eq!(expect(&before, &flow), expect(&after, &flow));
         }
     }
 }
@@ -225,12 +277,43 @@ proptest! {
     }
 
     #[test]
+    fn whatever_parses_compiles_or_is_refused_for_the_cluster_too(text in hostile::cluster_policy()) {
+        let cluster = serde_saphyr::from_str(&text).ok();
+        let cluster = cluster.and_then(|one| cluster_network_policy::compile(&one).err());
+        let admin = serde_saphyr::from_str(&text).ok();
+        let admin = admin.and_then(|one| admin_network_policy::compile(&one).err());
+        let baseline = serde_saphyr::from_str(&text).ok();
+        let baseline = baseline.and_then(|one| baseline_admin_network_policy::compile(&one).err());
+        for refused in [cluster, admin, baseline].into_iter().flatten() {
+            let (top, _) = refused.field.split_once('.').unwrap_or((&refused.field, ""));
+            prop_assert!(["metadata", "spec"].contains(&top));
+        }
+    }
+
+    #[test]
     fn whatever_is_written_compiles_or_is_refused(mut policy in policy(), word in hostile::word()) {
         policy.spec.pod_selector.match_labels.insert(word.clone(), Some(word.clone()));
         if compile(&policy).is_ok() {
             // What is accepted as a key is within the bytes of labels.
             prop_assert!(word.bytes().all(|byte| byte.is_ascii_graphic()));
         }
+    }
+}
+
+/// What the rule that is named rules, if there is such a rule with such a peer and such a port.
+fn ruled(snapshot: &Snapshot, named: &ClusterRuleRef) -> Option<Ruling> {
+    let policy = snapshot.cluster_policies.iter().find(|policy| policy.name == named.policy)?;
+    let rule = policy.rules(named.direction).get(named.rule)?;
+    rule.peers.get(named.peer)?;
+    match (&rule.ports, named.port) {
+        (ClusterPorts::All, None) => {}
+        (ClusterPorts::Only(ports), Some(port)) if port < ports.len() => {}
+        (ClusterPorts::All, Some(_)) | (ClusterPorts::Only(_), _) => return None,
+    }
+    match rule.action {
+        Action::Accept => Some(Ruling::Accept),
+        Action::Deny => Some(Ruling::Deny),
+        Action::Pass => None,
     }
 }
 
@@ -256,6 +339,44 @@ fn reverse(policy: &mut NetworkPolicy) {
     }
 }
 
+/// The order of rules matters, that of what a rule lists does not.
+fn reverse_within_rules(policies: &mut ClusterPolicies) {
+    let ClusterPolicies { cluster, admin, baseline } = policies;
+    for spec in cluster.iter_mut().map(|policy| &mut policy.spec) {
+        for rule in &mut spec.ingress {
+            rule.from.reverse();
+            rule.protocols.iter_mut().for_each(|protocols| protocols.reverse());
+        }
+        for rule in &mut spec.egress {
+            rule.to.reverse();
+            rule.protocols.iter_mut().for_each(|protocols| protocols.reverse());
+        }
+    }
+    let admin = admin.iter_mut().map(|policy| (&mut policy.spec.ingress, &mut policy.spec.egress));
+    let baseline = baseline.iter_mut();
+    let baseline = baseline.map(|policy| (&mut policy.spec.ingress, &mut policy.spec.egress));
+    for (ingress, egress) in admin.chain(baseline) {
+        for rule in ingress {
+            rule.from.reverse();
+            rule.ports.iter_mut().for_each(|ports| ports.reverse());
+        }
+        for rule in egress {
+            rule.to.reverse();
+            rule.ports.iter_mut().for_each(|ports| ports.reverse());
+        }
+    }
+}
+
+impl ClusterPolicies {
+    fn compile(&self) -> Vec<ClusterPolicy> {
+        let cluster = self.cluster.iter().map(cluster_network_policy::compile);
+        let admin = self.admin.iter().map(admin_network_policy::compile);
+        let baseline = self.baseline.iter().map(baseline_admin_network_policy::compile);
+        let all = cluster.chain(admin).chain(baseline);
+        all.map(|policy| policy.expect("the API server would store it")).collect()
+    }
+}
+
 impl World {
     fn snapshot(&self) -> Snapshot {
         let compiled = |policy| compile(policy).expect("the API server would store it");
@@ -263,6 +384,7 @@ impl World {
             namespaces: self.namespaces.clone(),
             pods: self.pods.clone(),
             policies: self.policies.iter().map(compiled).collect(),
+            cluster_policies: self.cluster_policies.compile(),
             nodes: self.nodes.clone(),
             ..Snapshot::default()
         }

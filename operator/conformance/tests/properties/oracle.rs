@@ -2,7 +2,9 @@
 //! nothing, tries every reading whether the flow touches it or not, and says no more than the
 //! verdict.
 
-use std::{collections::BTreeSet, net::IpAddr};
+mod tiers;
+
+use std::net::IpAddr;
 
 use netproof_conformance::{
     flow::{End, Family, Flow, Port},
@@ -16,16 +18,25 @@ use netproof_conformance::{
 };
 
 use crate::{Verdict, world::World};
+use tiers::{Place, Tape};
 
 pub fn verdict(world: &World, flow: &Flow) -> Verdict {
-    let results: BTreeSet<bool> =
-        (0..32).filter_map(|bits| Reading { world, bits }.passes(flow)).collect();
-    match (results.contains(&true), results.contains(&false)) {
-        (true, false) => Verdict::Allow,
-        (false, true) => Verdict::Deny,
-        (true, true) | (false, false) => Verdict::Unspecified,
+    let mut seen = [false; 2];
+    for bits in 0..32 {
+        let [stops, passes] = Reading { world, bits }.results(flow);
+        seen = [seen[0] || stops, seen[1] || passes];
+    }
+    match seen {
+        [false, true] => Verdict::Allow,
+        [true, false] => Verdict::Deny,
+        [true, true] | [false, false] => Verdict::Unspecified,
     }
 }
+
+/// Whether a flow may be stopped, and whether it may pass.
+type Results = [bool; 2];
+
+const PASSES: Results = [false, true];
 
 /// One bit for each open question of the law, in its order.
 struct Reading<'a> {
@@ -57,8 +68,12 @@ impl Reading<'_> {
         self.bits & 16 != 0
     }
 
-    /// None where there is nothing to say.
-    fn passes(&self, flow: &Flow) -> Option<bool> {
+    /// Neither where there is nothing to say.
+    fn results(&self, flow: &Flow) -> Results {
+        self.of_ends(flow).unwrap_or_default()
+    }
+
+    fn of_ends(&self, flow: &Flow) -> Option<Results> {
         let (sender, receiver) = (self.pod(flow.from), self.pod(flow.to));
         if [sender, receiver].iter().flatten().any(|pod| pod.lifecycle == Lifecycle::Finished) {
             return None;
@@ -73,18 +88,37 @@ impl Reading<'_> {
         let from_address =
             theirs.iter().copied().find(|from| from.is_ipv4() == to_address.is_ipv4())?;
 
-        let from = Seen { pod: self.unless_node(sender), address: from_address };
-        let to = Seen { pod: self.unless_node(receiver), address: to_address };
+        let from = Seen { pod: sender, address: from_address };
+        let to = Seen { pod: receiver, address: to_address };
         let itself = matches!(flow.from, End::Pod(_)) && flow.from == flow.to;
         if itself && self.itself_is_exempt() {
-            return Some(true);
+            return Some(PASSES);
         }
         let from_own_node = receiver.is_some_and(|pod| self.is_node_of(pod, sender, from_address));
         let to_own_node = sender.is_some_and(|pod| self.is_node_of(pod, receiver, to_address));
-        let ingress = from_own_node || self.admitted(to.pod, false, from, to, flow.port);
-        let egress = (to_own_node && self.own_node_is_exempt())
-            || self.admitted(from.pod, true, to, to, flow.port);
-        Some(ingress && egress)
+        let ingress =
+            if from_own_node { PASSES } else { self.side(to, from, to, flow.port, false) };
+        let egress = if to_own_node && self.own_node_is_exempt() {
+            PASSES
+        } else {
+            self.side(from, to, to, flow.port, true)
+        };
+        // The sides know nothing of each other, and choose on their own.
+        Some([ingress[0] || egress[0], ingress[1] && egress[1]])
+    }
+
+    fn side(&self, own: Seen<'_>, other: Seen<'_>, to: Seen<'_>, port: Port, out: bool) -> Results {
+        let Some(subject) = self.unless_node(own.pod) else { return PASSES };
+        let receiver = Seen { pod: self.unless_node(to.pod), ..to };
+        let place = Place { subject, is_egress: out, other, receiver, port };
+        let peer = Seen { pod: self.unless_node(other.pod), ..other };
+        let between = self.admitted(subject, out, peer, receiver, port);
+        Tape::play(|tape| {
+            self.tier("Admin", place, tape)
+                .or(between)
+                .or_else(|| self.tier("Baseline", place, tape))
+                .unwrap_or(true)
+        })
     }
 
     fn pod(&self, end: End) -> Option<&Pod> {
@@ -110,15 +144,15 @@ impl Reading<'_> {
         known.map(IpAddr::to_canonical).any(|one| one == address)
     }
 
+    /// What the `NetworkPolicies` say; none where they do not isolate.
     fn admitted(
         &self,
-        subject: Option<&Pod>,
+        subject: &Pod,
         is_egress: bool,
         peer: Seen<'_>,
         receiver: Seen<'_>,
         port: Port,
-    ) -> bool {
-        let Some(subject) = subject else { return true };
+    ) -> Option<bool> {
         let mut isolated = false;
         for policy in &self.world.policies {
             if policy.metadata.namespace == subject.name.namespace
@@ -134,11 +168,11 @@ impl Reading<'_> {
                         peers.is_empty() || peers.iter().any(|one| self.is_peer(policy, one, peer));
                     by_port && by_peer
                 }) {
-                    return true;
+                    return Some(true);
                 }
             }
         }
-        !isolated
+        isolated.then_some(false)
     }
 
     fn is_peer(&self, policy: &NetworkPolicy, wanted: &NetworkPolicyPeer, peer: Seen<'_>) -> bool {
@@ -147,14 +181,18 @@ impl Reading<'_> {
         }
         let Some(pod) = peer.pod else { return false };
         let namespace = &pod.name.namespace;
-        let mut labels = self.world.namespaces.get(namespace).cloned().unwrap_or_default();
-        labels.insert("kubernetes.io/metadata.name".to_owned(), namespace.clone());
         let in_namespace = match &wanted.namespace_selector {
-            Some(selector) => matches(selector, &labels),
+            Some(selector) => self.is_in(selector, namespace),
             None => *namespace == policy.metadata.namespace,
         };
         in_namespace
             && wanted.pod_selector.as_ref().is_none_or(|selector| matches(selector, &pod.labels))
+    }
+
+    fn is_in(&self, selector: &LabelSelector, namespace: &str) -> bool {
+        let mut labels = self.world.namespaces.get(namespace).cloned().unwrap_or_default();
+        labels.insert("kubernetes.io/metadata.name".to_owned(), namespace.to_owned());
+        matches(selector, &labels)
     }
 
     fn is_port(&self, wanted: &NetworkPolicyPort, receiver: Seen<'_>, port: Port) -> bool {
@@ -166,14 +204,16 @@ impl Reading<'_> {
             (None, _) => true,
             (Some(IntOrString::Int(first)), None) => *first == number,
             (Some(IntOrString::Int(first)), Some(last)) => *first <= number && number <= last,
-            (Some(IntOrString::String(name)), _) => match receiver.pod {
-                None => self.names_match_elsewhere(),
-                Some(pod) => pod.named_ports.iter().any(|one| {
-                    (&one.name, one.number, one.protocol) == (name, port.number, port.protocol)
-                        && (one.container == Container::Regular || self.init_ports_resolve())
-                }),
-            },
+            (Some(IntOrString::String(name)), _) => self.is_named(name, receiver, port),
         }
+    }
+
+    fn is_named(&self, name: &str, receiver: Seen<'_>, port: Port) -> bool {
+        let Some(pod) = receiver.pod else { return self.names_match_elsewhere() };
+        pod.named_ports.iter().any(|one| {
+            (one.name.as_str(), one.number, one.protocol) == (name, port.number, port.protocol)
+                && (one.container == Container::Regular || self.init_ports_resolve())
+        })
     }
 }
 

@@ -1,5 +1,7 @@
 //! Random clusters: few names, labels, addresses and ports, so that they meet often.
 
+mod cluster;
+
 use std::{collections::BTreeMap, net::IpAddr, ops::Range};
 
 use netproof_conformance::{
@@ -20,6 +22,8 @@ use proptest::{
     sample::select,
 };
 
+pub use cluster::{ClusterPolicies, cluster, cluster_policies};
+
 const NAMESPACES: [&str; 3] = ["x", "w", "unlabelled"];
 const KEYS: [&str; 4] = ["app", "tier", "example.com/a", "kubernetes.io/metadata.name"];
 const VALUES: [&str; 5] = ["", "a", "b", "x", "w"];
@@ -35,6 +39,7 @@ pub struct World {
     pub pods: Vec<Pod>,
     pub nodes: BTreeMap<String, Vec<IpAddr>>,
     pub policies: Vec<NetworkPolicy>,
+    pub cluster_policies: ClusterPolicies,
     addresses: Vec<IpAddr>,
     ports: Vec<Port>,
 }
@@ -77,14 +82,15 @@ fn world_of(count: Range<usize>) -> impl Strategy<Value = World> {
         BTreeMap::from([(NAMESPACES[0].to_owned(), x), (NAMESPACES[1].to_owned(), w)])
     });
     let nodes = btree_map(word(&NODES), vec(address(), 1..4), 0..3);
-    (namespaces, pods(count), nodes, vec(policy(), 0..7), vec(address(), 1..3), port()).prop_map(
-        |(namespaces, pods, nodes, mut policies, mut addresses, port)| {
+    let policies = (vec(policy(), 0..7), cluster_policies());
+    (namespaces, pods(count), nodes, policies, vec(address(), 1..3), port()).prop_map(
+        |(namespaces, pods, nodes, (mut policies, cluster_policies), mut addresses, port)| {
             for (index, policy) in policies.iter_mut().enumerate() {
                 policy.metadata.name = format!("p{index}");
             }
             addresses.extend(nodes.values().flatten().next());
             let ports = ports_of_interest(&pods, port);
-            World { namespaces, pods, nodes, policies, addresses, ports }
+            World { namespaces, pods, nodes, policies, cluster_policies, addresses, ports }
         },
     )
 }

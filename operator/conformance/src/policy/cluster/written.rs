@@ -1,6 +1,6 @@
 //! What the kinds of cluster policies write alike: subjects, peers and rules.
 
-use std::{collections::BTreeSet, fmt};
+use std::{collections::BTreeSet, fmt, net::IpAddr};
 
 use ipnet::IpNet;
 use serde::{Deserialize, Deserializer, de};
@@ -17,7 +17,7 @@ use crate::{
     select::Selector,
 };
 
-/// The names of fields that this version of the types does not know.
+/// The names of fields that this version of the types does not know; one that is null is absent.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Others(BTreeSet<String>);
 
@@ -44,8 +44,10 @@ impl<'de> Deserialize<'de> for Others {
 
             fn visit_map<A: de::MapAccess<'de>>(self, mut fields: A) -> Result<Others, A::Error> {
                 let mut names = BTreeSet::new();
-                while let Some((name, de::IgnoredAny)) = fields.next_entry()? {
-                    names.insert(name);
+                while let Some((name, value)) = fields.next_entry::<_, Option<de::IgnoredAny>>()? {
+                    if value.is_some() {
+                        names.insert(name);
+                    }
                 }
                 Ok(Others(names))
             }
@@ -109,6 +111,8 @@ pub(in crate::policy) struct Dialect {
     pub(in crate::policy) action_words: &'static str,
     /// Whether it wants the namespaces beside `podSelector` to be named.
     pub(in crate::policy) wants_namespace_selector: bool,
+    /// Whether it has `domainNames`.
+    pub(in crate::policy) has_domain_names: bool,
 }
 
 /// A rule of either direction as the kinds write it.
@@ -132,14 +136,14 @@ impl Dialect {
 
     fn pods(self, written: &NamespacedPod) -> Result<PodsOf, Fault> {
         let namespaces = match &written.namespace_selector {
-            Some(selector) => selector.compile().at("namespaceSelector")?,
+            Some(selector) => selector.compile_custom().at("namespaceSelector")?,
             None if self.wants_namespace_selector => {
                 return Err(Problem::FieldMissing).at("namespaceSelector");
             }
             None => Selector::everything(),
         };
         let pods = written.pod_selector.as_ref().ok_or(Problem::FieldMissing).at("podSelector")?;
-        Ok(PodsOf { namespaces, pods: pods.compile().at("podSelector")? })
+        Ok(PodsOf { namespaces, pods: pods.compile_custom().at("podSelector")? })
     }
 
     /// All rules of a direction.
@@ -224,22 +228,23 @@ impl Dialect {
             }
             (None, None, Some(selector), None, None, None) => {
                 only_egress(direction).at("nodes")?;
-                Ok(ClusterPeer::Nodes(selector.compile().at("nodes")?))
+                Ok(ClusterPeer::Nodes(selector.compile_custom().at("nodes")?))
             }
             (None, None, None, Some(ranges), None, None) => {
                 only_egress(direction).at("networks")?;
                 Ok(ClusterPeer::Networks(set("networks", ranges, network)?))
             }
-            (None, None, None, None, Some(names), None) => {
+            (None, None, None, None, Some(names), None) if self.has_domain_names => {
                 only_egress(direction).at("domainNames")?;
                 Ok(ClusterPeer::DomainNames(set("domainNames", names, domain_name)?))
             }
             (None, None, None, None, None, Some(unknown)) => {
                 Ok(ClusterPeer::Unknown(unknown.to_owned()))
             }
-            _ => Err(Problem::OneOf(match direction {
-                Direction::Ingress => "namespaces and pods",
-                Direction::Egress => "namespaces, pods, nodes, networks and domainNames",
+            _ => Err(Problem::OneOf(match (direction, self.has_domain_names) {
+                (Direction::Ingress, _) => "namespaces and pods",
+                (Direction::Egress, true) => "namespaces, pods, nodes, networks and domainNames",
+                (Direction::Egress, false) => "namespaces, pods, nodes and networks",
             })
             .into()),
         }
@@ -254,7 +259,7 @@ fn only_egress(direction: Direction) -> Result<(), Problem> {
 }
 
 fn all_pods_of(namespaces: &LabelSelector) -> Result<PodsOf, Fault> {
-    Ok(PodsOf { namespaces: namespaces.compile()?, pods: Selector::everything() })
+    Ok(PodsOf { namespaces: namespaces.compile_custom()?, pods: Selector::everything() })
 }
 
 fn at_most<T>(most: usize, elements: &[T]) -> Result<(), Problem> {
@@ -285,10 +290,15 @@ fn set<T>(
 /// The CEL function `isCIDR`: no leading zeros and no IPv4 in the spelling of IPv6, unlike
 /// `NetworkPolicy`.
 fn network(text: &str) -> Result<IpNet, Problem> {
-    let range = text.split_once('/').and_then(|(_, length)| {
+    const MOST: usize = 43;
+    if text.chars().count() > MOST {
+        return Err(Problem::TooLong { most: MOST });
+    }
+    let range = text.split_once('/').and_then(|(address, length)| {
         let is_canonical =
             length == "0" || length.starts_with(|first| first != '0' && first != '+');
-        is_canonical.then(|| text.parse().ok()).flatten()
+        let address: IpAddr = address.parse().ok()?;
+        IpNet::new(address, length.parse().ok().filter(|_| is_canonical)?).ok()
     });
     match range {
         Some(IpNet::V4(range)) => Ok(range.trunc().into()),
