@@ -8,7 +8,9 @@ use netproof_conformance::{
     compiled::{Answer, Compiled, Matrix},
     evaluate,
     expected::Expected,
+    explain,
     flow::{End, Flow, PodId, Port, Protocol},
+    lint,
 };
 
 /// The cluster of the issue: 10,000 pods, 2,000 policies, 100 namespaces.
@@ -100,6 +102,22 @@ fn flows_of_a_plain_snapshot(bencher: Bencher) {
             })
             .count()
     });
+}
+
+/// The sentences of one flow.
+#[divan::bench]
+fn one_explanation(bencher: Bencher) {
+    let (snapshot, flows) = (cluster::snapshot(LARGE), flows(LARGE.pods));
+    let mut next = flows.iter().cycle();
+    bencher.bench_local(|| {
+        next.next().map(|flow| explain::explain(&snapshot, black_box(flow)).to_string())
+    });
+}
+
+#[divan::bench(sample_count = 3)]
+fn lint_all_policies(bencher: Bencher) {
+    let snapshot = cluster::snapshot(LARGE);
+    bencher.bench_local(|| lint::lint(black_box(&snapshot), lint::Known::default()).len());
 }
 
 /// The curve: the same 2,000 workloads, ever more pods of them.
