@@ -64,6 +64,7 @@ pub struct Objects {
     services: BTreeMap<ObjectRef, Kept<Service>>,
     workloads: Workloads,
     policies: BTreeMap<ObjectRef, Kept<Policy>>,
+    written: BTreeMap<ObjectRef, NetworkPolicy>,
     cluster_policies: BTreeMap<ClusterPolicyKind, BTreeMap<ObjectRef, Kept<ClusterPolicy>>>,
     rejected: Vec<Rejection>,
     skipped: BTreeMap<String, usize>,
@@ -88,6 +89,7 @@ impl Objects {
             services: BTreeMap::new(),
             workloads: Workloads::new(),
             policies: BTreeMap::new(),
+            written: BTreeMap::new(),
             cluster_policies: BTreeMap::new(),
             rejected: Vec::new(),
             skipped: BTreeMap::new(),
@@ -183,8 +185,13 @@ impl Objects {
                     object.metadata.namespace.clone_from(&self.default_namespace);
                 }
                 let network_policy::Metadata { name, namespace } = object.metadata.clone();
+                let name = ObjectRef { namespace, name };
                 let compiled = network_policy::compile(&object);
-                keep(&mut self.policies, at, ObjectRef { namespace, name }, |_| refused(compiled))
+                let kept = keep(&mut self.policies, at, name.clone(), |_| refused(compiled));
+                if kept.is_ok() {
+                    self.written.insert(name, object);
+                }
+                kept
             }
             Kind::ClusterPolicy(kind) => {
                 let (name, compiled) = match kind {

@@ -1,7 +1,101 @@
 //! `netproof explain`
 
-use super::outcome::Outcome;
+use std::io::{self, Write};
 
-pub fn run(_: &crate::args::ExplainArgs) -> anyhow::Result<Outcome> {
-    todo!()
+use anyhow::ensure;
+use netproof_conformance::{
+    explain::{Background, Explanation, ServicePort, Target, explain_with},
+    flow::Flow,
+    manifest::{self, Backends},
+    policy::network_policy::NetworkPolicy,
+    select::{Requirement, Selector},
+    snapshot::Labels,
+};
+use serde_json::{Value, json};
+
+use super::{
+    answers::{self, Answer},
+    by::By,
+    end,
+    outcome::Outcome,
+    pairs,
+    world::World,
+};
+use crate::args::{ExplainArgs, offline::ExplainFormat};
+
+/// Explains what the arguments ask.
+pub fn run(args: &ExplainArgs) -> anyhow::Result<Outcome> {
+    let world = World::load(&args.input)?;
+    let senders = end::resolve(&args.from, &world)?.ends();
+    let receivers = pairs::to_one(&args.to, args.port.as_ref(), &world)?;
+    let flows = senders.iter().flat_map(|from| {
+        receivers.iter().flat_map(move |(port, ends)| {
+            ends.iter().map(move |to| Flow { from: *from, to: *to, port: *port, family: None })
+        })
+    });
+    let services = services(&world);
+    let written: Vec<&NetworkPolicy> = world.written.iter().collect();
+    let background = Background { services: &services, written: &written };
+    let explained: Vec<(Flow, Explanation)> =
+        flows.map(|flow| (flow, explain_with(world.snapshot(), &flow, background))).collect();
+    ensure!(!explained.is_empty(), "nobody sends: {:?} stands for no pod", args.from);
+    let mut out = io::stdout().lock();
+    match args.output {
+        ExplainFormat::Text => {
+            let texts: Vec<String> = explained.iter().map(|(_, one)| one.to_string()).collect();
+            writeln!(out, "{}", texts.join("\n\n").trim_end())?;
+        }
+        ExplainFormat::Json => {
+            let objects = explained.iter().map(|(flow, one)| object(flow, one, &world));
+            serde_json::to_writer_pretty(&mut out, &objects.collect::<Result<Vec<_>, _>>()?)?;
+            writeln!(out)?;
+        }
+    }
+    out.flush()?;
+    let outcomes = explained.iter().map(|(_, one)| Outcome::of(Answer::from(&one.expected)));
+    Ok(outcomes.max().unwrap_or(Outcome::CannotTell))
+}
+
+fn object(flow: &Flow, explained: &Explanation, world: &World) -> serde_json::Result<Value> {
+    let answer = Answer::from(&explained.expected);
+    let mut object = json!({
+        "from": world.name(flow.from),
+        "to": world.name(flow.to),
+        "port": flow.port.number,
+        "protocol": flow.port.protocol.to_string(),
+        "expected": answers::word(answer),
+        "by": serde_json::to_value(By::of(flow, &explained.expected, world.snapshot()))?,
+        "sentences": explained.sentences(),
+    });
+    if let Answer::Unspecified(why) = answer {
+        object["reason"] = json!(answers::reason(why));
+    }
+    Ok(object)
+}
+
+/// The ports of Services, which people write into policies in the place of the pods'.
+fn services(world: &World) -> Vec<ServicePort> {
+    let ports = world.services.iter().filter_map(|service| match &service.backends {
+        Backends::Pods(labels) => Some((service, labels)),
+        Backends::Unknown | Backends::External(_) => None,
+    });
+    ports
+        .flat_map(|(service, labels)| {
+            service.ports.iter().map(move |one| ServicePort {
+                service: service.name.clone(),
+                pods: selector(labels),
+                port: one.port,
+                target: match &one.target {
+                    manifest::Target::Number(number) => Target::Number(*number),
+                    manifest::Target::Name(name) => Target::Named(name.clone()),
+                },
+            })
+        })
+        .collect()
+}
+
+fn selector(labels: &Labels) -> Selector {
+    let equal =
+        |(key, value): (&String, &String)| Requirement::In(key.clone(), [value.clone()].into());
+    labels.iter().map(equal).collect()
 }

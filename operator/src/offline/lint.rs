@@ -1,7 +1,174 @@
 //! `netproof lint`
 
-use super::outcome::Outcome;
+use std::{
+    env,
+    io::{self, Write},
+    path::Path,
+};
 
-pub fn run(_: &crate::args::LintArgs) -> anyhow::Result<Outcome> {
-    todo!()
+use netproof_conformance::{
+    flow::Port,
+    lint::{self, Code, Finding, Known, Object, Severity, Written},
+    manifest::Source,
+};
+use serde_json::{Value, json};
+
+use super::{outcome::Outcome, progress::Progress, world::World};
+use crate::args::{LintArgs, offline::LintFormat};
+
+/// What an input that is no file is called.
+const NO_FILES: [&str; 2] = ["stdin", "cluster"];
+
+/// Finds what the arguments ask for.
+pub fn run(args: &LintArgs) -> anyhow::Result<Outcome> {
+    let world = World::load(&args.input)?;
+    let findings = findings(&world);
+    let mut out = io::stdout().lock();
+    match args.output {
+        LintFormat::Text => text(&findings, &mut out)?,
+        LintFormat::Json => pretty(&Value::Array(findings.iter().map(object).collect()), &mut out)?,
+        LintFormat::Sarif => pretty(&sarif(&findings), &mut out)?,
+    }
+    out.flush()?;
+    let counts = [Severity::Error, Severity::Warning, Severity::Note].map(|severity| {
+        findings.iter().filter(|(_, finding)| finding.code.severity() == severity).count()
+    });
+    let [errors, warnings, notes] = counts;
+    if !args.input.quiet {
+        let _ = writeln!(io::stderr(), "{errors} errors, {warnings} warnings, {notes} notes");
+    }
+    // A note is worth knowing, and speaks against nothing.
+    Ok(if errors + warnings == 0 { Outcome::Fine } else { Outcome::No })
+}
+
+type Located<'a> = (Option<&'a Source>, Finding);
+
+/// All findings, by file and line.
+fn findings(world: &World) -> Vec<Located<'_>> {
+    let _progress = Progress::start("Checking");
+    let written: Vec<Written<'_>> = world.written.iter().map(Written::new).collect();
+    let declared: Vec<Vec<Port>> =
+        world.origins.iter().map(|origin| origin.declared.clone()).collect();
+    let known = Known { written: &written, declared: Some(&declared) };
+    let found = lint::lint(world.snapshot(), known);
+    let mut located: Vec<Located<'_>> =
+        found.into_iter().map(|finding| (source(&finding.object, world), finding)).collect();
+    located.sort();
+    located
+}
+
+fn source<'a>(object: &Object, world: &'a World) -> Option<&'a Source> {
+    let snapshot = world.snapshot();
+    match object {
+        Object::NetworkPolicy(name) => {
+            let place = snapshot.policies.iter().position(|policy| policy.name == *name)?;
+            world.sources.policies.get(place)
+        }
+        Object::Cluster(name) => {
+            let place = snapshot.cluster_policies.iter().position(|one| one.name == *name)?;
+            world.sources.cluster_policies.get(place)
+        }
+    }
+}
+
+fn text(findings: &[Located<'_>], out: &mut impl Write) -> io::Result<()> {
+    for (source, Finding { object, field, code, sentence, fix }) in findings {
+        if let Some(source) = source {
+            write!(out, "{source}: ")?;
+        }
+        writeln!(
+            out,
+            "{} {} {object} {field}: {sentence} Fix: {fix}",
+            code.severity(),
+            code.text()
+        )?;
+    }
+    Ok(())
+}
+
+fn object((source, finding): &Located<'_>) -> Value {
+    json!({
+        "file": source.map(|source| &*source.input),
+        "line": source.and_then(|source| source.line),
+        "code": finding.code.text(),
+        "severity": finding.code.severity().to_string(),
+        "object": finding.object.to_string(),
+        "field": finding.field,
+        "sentence": finding.sentence,
+        "fix": finding.fix,
+    })
+}
+
+fn pretty(value: &Value, out: &mut impl Write) -> io::Result<()> {
+    serde_json::to_writer_pretty(&mut *out, value)?;
+    out.write_all(b"\n")
+}
+
+/// SARIF 2.1.0 (OASIS), as code hosts read it.
+fn sarif(findings: &[Located<'_>]) -> Value {
+    let rules: Vec<Value> = Code::ALL
+        .iter()
+        .map(|code| {
+            json!({
+                "id": code.text(),
+                "name": format!("{code:?}"),
+                "shortDescription": {"text": code.title()},
+                "fullDescription": {"text": code.help()},
+                "help": {"text": code.help()},
+                "defaultConfiguration": {"level": code.severity().to_string()},
+            })
+        })
+        .collect();
+    json!({
+        "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
+        "version": "2.1.0",
+        "runs": [{
+            "tool": {"driver": {
+                "name": "netproof",
+                "version": env!("CARGO_PKG_VERSION"),
+                "rules": rules,
+            }},
+            "columnKind": "utf16CodeUnits",
+            "results": findings.iter().map(result).collect::<Vec<_>>(),
+        }],
+    })
+}
+
+fn result((source, finding): &Located<'_>) -> Value {
+    let code = finding.code;
+    let mut location = json!({
+        "logicalLocations": [{
+            "fullyQualifiedName": format!("{} {}", finding.object, finding.field),
+            "kind": "object",
+        }],
+    });
+    if let Some(source) = source.filter(|source| !NO_FILES.contains(&&*source.input)) {
+        let mut physical = json!({"artifactLocation": {"uri": uri(&source.input)}});
+        if let Some(line) = source.line {
+            physical["region"] = json!({"startLine": line});
+        }
+        location["physicalLocation"] = physical;
+    }
+    json!({
+        "ruleId": code.text(),
+        "ruleIndex": Code::ALL.iter().position(|one| *one == code),
+        "level": code.severity().to_string(),
+        "message": {"text": format!("{} {}: {} Fix: {}", finding.object, finding.field, finding.sentence, finding.fix)},
+        "locations": [location],
+    })
+}
+
+/// Relative to where the program runs, if the file is below that; with the characters that a URI
+/// cannot have as escapes.
+fn uri(file: &str) -> String {
+    let here = env::current_dir().unwrap_or_default();
+    let path = Path::new(file);
+    let path = path.strip_prefix(&here).or_else(|_| path.strip_prefix("./")).unwrap_or(path);
+    let escaped = |byte: u8| match byte {
+        b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'.' | b'-' | b'_' | b'~' => {
+            char::from(byte).to_string()
+        }
+        other => format!("%{other:02X}"),
+    };
+    path.to_string_lossy().bytes().map(escaped).collect()
 }

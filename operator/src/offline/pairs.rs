@@ -70,7 +70,7 @@ impl Question {
 }
 
 /// A receiver that was asked for, on its ports.
-fn to_one(
+pub fn to_one(
     spec: &EndSpec,
     asked: Option<&PortSpec>,
     world: &World,

@@ -10,7 +10,8 @@ use std::{
 
 use netproof_conformance::{
     flow::{End, PodId},
-    manifest::{Cluster, Origin, Service},
+    manifest::{Cluster, Origin, Service, Source},
+    policy::network_policy::NetworkPolicy,
     snapshot::{ObjectRef, Pod, Snapshot},
 };
 use thiserror::Error;
@@ -64,12 +65,25 @@ pub struct World {
     pub origins: Vec<Origin>,
     /// All Services, by name.
     pub services: Vec<Service>,
+    /// The `NetworkPolicies` as they are written.
+    pub written: Vec<NetworkPolicy>,
+    /// Where they are, and the policies of the cluster.
+    pub sources: PolicySources,
     /// The namespace of what is named without one.
     pub default_namespace: String,
     /// What reading took.
     pub loading: Duration,
     /// What preparing took.
     pub preparing: Duration,
+}
+
+/// Where the policies of the snapshot are, by their places in it.
+#[derive(Debug)]
+pub struct PolicySources {
+    /// The `NetworkPolicies`.
+    pub policies: Vec<Source>,
+    /// The policies of the cluster.
+    pub cluster_policies: Vec<Source>,
 }
 
 impl World {
@@ -90,6 +104,11 @@ impl World {
             compiled: Compiled::new(cluster.snapshot),
             origins: cluster.pods,
             services: cluster.services,
+            written: cluster.written,
+            sources: PolicySources {
+                policies: cluster.policies,
+                cluster_policies: cluster.cluster_policies,
+            },
             default_namespace: default_namespace.to_owned(),
             loading: Duration::ZERO,
             preparing: start.elapsed(),

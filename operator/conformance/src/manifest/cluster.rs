@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     flow::{Family, PodId, Port},
-    policy::{Policy, cluster::ClusterPolicy},
+    policy::{Policy, cluster::ClusterPolicy, network_policy::NetworkPolicy},
     snapshot::{Lifecycle, ObjectRef, Pod, Revision, Snapshot},
 };
 
@@ -28,6 +28,9 @@ pub struct Cluster {
     pub pods: Vec<Origin>,
     /// Where each policy is, by its place in the snapshot.
     pub policies: Vec<Source>,
+    /// Each `NetworkPolicy` as it is written, by its place in the snapshot: what it compiles to has
+    /// lost the rules that are inert.
+    pub written: Vec<NetworkPolicy>,
     /// Where each policy of the cluster is, by its place in the snapshot.
     pub cluster_policies: Vec<Source>,
     /// Where each namespace is that is among the objects.
@@ -121,6 +124,7 @@ impl Objects {
             },
             pods: origins,
             policies: policy_sources,
+            written: self.written.into_values().collect(),
             cluster_policies: cluster_policy_sources,
             namespaces: namespace_sources,
             services: self.services.into_values().map(|kept| kept.object).collect(),
