@@ -1,0 +1,162 @@
+//! What changed an answer: a policy, or what policies look at.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use netproof_conformance::{
+    expected::{Because, Decision, Expected},
+    flow::{End, Flow, PodId},
+    snapshot::Pod,
+};
+
+use crate::offline::world::World;
+
+/// The policies that differ between two inputs.
+pub struct Causes<'a> {
+    old: &'a World,
+    new: &'a World,
+    /// By name: what became of it.
+    policies: BTreeMap<String, &'static str>,
+}
+
+impl<'a> Causes<'a> {
+    pub fn new(old: &'a World, new: &'a World) -> Self {
+        let mut policies = BTreeMap::new();
+        let (before, after) = (by_name(old), by_name(new));
+        let names: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
+        for name in names {
+            match (before.get(name), after.get(name)) {
+                (Some(_), None) => policies.insert(name.clone(), "removed"),
+                (None, Some(_)) => policies.insert(name.clone(), "added"),
+                (Some(was), Some(is)) if was != is => policies.insert(name.clone(), "changed"),
+                (Some(_) | None, _) => None,
+            };
+        }
+        Self { old, new, policies }
+    }
+
+    /// Whether a change touches a pod: a policy that selects it differs, or it does itself.
+    pub fn touch(&self, old: PodId, new: PodId) -> bool {
+        let selects = |world: &World, id: PodId| {
+            let (snapshot, pod) = (world.snapshot(), world.snapshot().pod(id));
+            let of_namespace = snapshot.policies.iter().filter(|policy| {
+                policy.name.namespace == pod.name.namespace
+                    && self.differs(&policy.name)
+                    && policy.subjects.matches(&pod.labels)
+            });
+            let of_cluster = snapshot.cluster_policies.iter().filter(|policy| {
+                self.differs(&policy.name) && policy.subjects.matches(pod, snapshot)
+            });
+            of_namespace.count() + of_cluster.count() > 0
+        };
+        let differs_itself = !self.of_end(End::Pod(old), End::Pod(new)).is_empty();
+        differs_itself || selects(self.old, old) || selects(self.new, new)
+    }
+
+    fn differs(&self, name: &impl ToString) -> bool {
+        !self.policies.is_empty() && self.policies.contains_key(&name.to_string())
+    }
+
+    /// What turned one flow: the policies that decided before or after and are not what they were;
+    /// where none is, what else differs at its ends.
+    pub fn of(&self, flows: &[Flow; 2]) -> Vec<String> {
+        let [before, after] = flows;
+        let mut decided = BTreeSet::new();
+        for (world, flow) in [(self.old, before), (self.new, after)] {
+            match world.compiled.expect(flow) {
+                Expected::Allow(because) | Expected::Deny(because) => {
+                    named(&because, &mut decided);
+                }
+                Expected::Unspecified(_) => decided.extend(selecting(world, flow)),
+            }
+        }
+        // A policy that isolates is gone without a trace where it was the only one.
+        decided.extend(selecting(self.old, before));
+        decided.extend(selecting(self.new, after));
+        let changed = decided
+            .iter()
+            .filter_map(|name| self.policies.get(name).map(|what| format!("policy {name} {what}")));
+        let mut causes: Vec<String> = changed.collect();
+        if causes.is_empty() {
+            causes.extend(self.of_end(before.from, after.from));
+            causes.extend(self.of_end(before.to, after.to));
+            causes.dedup();
+        }
+        if causes.is_empty() {
+            causes.extend(self.policies.iter().map(|(name, what)| format!("policy {name} {what}")));
+        }
+        causes
+    }
+
+    /// How an end differs.
+    fn of_end(&self, before: End, after: End) -> Vec<String> {
+        let (End::Pod(before), End::Pod(after)) = (before, after) else { return Vec::new() };
+        let pod = |world: &'a World, id: PodId| -> &'a Pod { world.snapshot().pod(id) };
+        let (was, is) = (pod(self.old, before), pod(self.new, after));
+        let namespace = &was.name.namespace;
+        let of_namespace = |world: &'a World| world.snapshot().namespaces.get(namespace);
+        let differences = [
+            (was.labels != is.labels, format!("labels of {} changed", was.name)),
+            (
+                of_namespace(self.old) != of_namespace(self.new),
+                format!("labels of namespace {namespace} changed"),
+            ),
+            (was.named_ports != is.named_ports, format!("named ports of {} changed", was.name)),
+            (was.addresses != is.addresses, format!("addresses of {} changed", was.name)),
+            (
+                was.network != is.network || was.lifecycle != is.lifecycle || was.node != is.node,
+                format!("{} runs otherwise", was.name),
+            ),
+        ];
+        differences.into_iter().filter(|(differs, _)| *differs).map(|(_, what)| what).collect()
+    }
+}
+
+/// What each policy says, by its name.
+fn by_name(world: &World) -> BTreeMap<String, String> {
+    let snapshot = world.snapshot();
+    let of_namespaces =
+        snapshot.policies.iter().map(|policy| (policy.name.to_string(), format!("{policy:?}")));
+    let of_cluster = snapshot
+        .cluster_policies
+        .iter()
+        .map(|policy| (policy.name.to_string(), format!("{policy:?}")));
+    of_namespaces.chain(of_cluster).collect()
+}
+
+fn named(because: &Because, names: &mut BTreeSet<String>) {
+    for decision in [&because.egress, &because.ingress] {
+        match decision {
+            Decision::Exempt | Decision::NotIsolated => {}
+            Decision::AllowedBy(rules) => {
+                names.extend(rules.iter().map(|rule| rule.policy.to_string()));
+            }
+            Decision::DeniedBy(policies) => {
+                names.extend(policies.iter().map(ToString::to_string));
+            }
+            Decision::Ruled(_, rule) => {
+                names.insert(rule.policy.to_string());
+            }
+        }
+    }
+}
+
+/// The policies that select one of the ends.
+fn selecting(world: &World, flow: &Flow) -> Vec<String> {
+    let snapshot = world.snapshot();
+    let ends = [flow.from, flow.to].into_iter().filter_map(|end| match end {
+        End::Pod(id) => Some(snapshot.pod(id)),
+        End::Address(_) => None,
+    });
+    ends.flat_map(|pod| {
+        let of_namespace = snapshot.policies.iter().filter(|policy| {
+            policy.name.namespace == pod.name.namespace && policy.subjects.matches(&pod.labels)
+        });
+        let of_cluster =
+            snapshot.cluster_policies.iter().filter(|one| one.subjects.matches(pod, snapshot));
+        of_namespace
+            .map(|policy| policy.name.to_string())
+            .chain(of_cluster.map(|policy| policy.name.to_string()))
+            .collect::<Vec<_>>()
+    })
+    .collect()
+}

@@ -1,0 +1,112 @@
+//! Ports that no policy and no pod tells apart are asked of once.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
+
+use netproof_conformance::{
+    flow::{Port, Protocol},
+    policy::{
+        Isolation, Numbers, Ports,
+        cluster::{ClusterPort, ClusterPorts},
+    },
+};
+
+use crate::offline::world::World;
+
+/// Ports of one protocol that behave alike, from `first` to `last`, both included.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Span {
+    protocol: Protocol,
+    first: u16,
+    last: u16,
+}
+
+impl Span {
+    /// One port.
+    pub fn one(port: Port) -> Self {
+        Self { protocol: port.protocol, first: port.number, last: port.number }
+    }
+
+    /// The port that speaks for all.
+    pub fn port(self) -> Port {
+        Port { number: self.first, protocol: self.protocol }
+    }
+}
+
+impl fmt::Display for Span {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { protocol, first, last } = self;
+        match (first, last) {
+            (1, &u16::MAX) => write!(f, "all {protocol} ports"),
+            (first, last) if first == last => write!(f, "{first}/{protocol}"),
+            (first, last) => write!(f, "{first}-{last}/{protocol}"),
+        }
+    }
+}
+
+/// Neighbours put together.
+pub fn joined(mut spans: Vec<Span>) -> Vec<Span> {
+    spans.sort_unstable();
+    let mut all: Vec<Span> = Vec::new();
+    for span in spans {
+        match all.last_mut() {
+            Some(before)
+                if before.protocol == span.protocol
+                    && before.last.checked_add(1) == Some(span.first) =>
+            {
+                before.last = span.last;
+            }
+            Some(_) | None => all.push(span),
+        }
+    }
+    all
+}
+
+/// All ports, in spans that nothing in either input tells apart.
+pub fn spans(old: &World, new: &World) -> Vec<Span> {
+    let mut begins: BTreeMap<Protocol, BTreeSet<u16>> =
+        [Protocol::Tcp, Protocol::Udp, Protocol::Sctp].map(|one| (one, [1].into())).into();
+    let mut mark = |protocol: Protocol, first: u16, last: u16| {
+        let begins = begins.entry(protocol).or_default();
+        begins.insert(first.max(1));
+        begins.extend(last.checked_add(1));
+    };
+    for world in [old, new] {
+        for pod in &world.snapshot().pods {
+            for port in &pod.named_ports {
+                mark(port.protocol, port.number, port.number);
+            }
+        }
+        for policy in &world.snapshot().policies {
+            for isolation in [&policy.ingress, &policy.egress] {
+                let Isolation::Isolated(rules) = isolation else { continue };
+                for rule in rules {
+                    let Ports::Only(ports) = &rule.ports else { continue };
+                    for port in ports {
+                        if let Numbers::Range { first, last } = port.numbers {
+                            mark(port.protocol, first, last);
+                        }
+                    }
+                }
+            }
+        }
+        for policy in &world.snapshot().cluster_policies {
+            for rule in policy.ingress.iter().chain(&policy.egress) {
+                let ClusterPorts::Only(ports) = &rule.ports else { continue };
+                for port in ports {
+                    if let ClusterPort::Range { protocol, first, last } = port {
+                        mark(*protocol, *first, *last);
+                    }
+                }
+            }
+        }
+    }
+    let spans = begins.into_iter().flat_map(|(protocol, begins)| {
+        let ends: Vec<u16> = begins.iter().skip(1).map(|next| next - 1).chain([u16::MAX]).collect();
+        let both = begins.into_iter().zip(ends);
+        both.map(move |(first, last)| Span { protocol, first, last })
+    });
+    spans.collect()
+}

@@ -1,0 +1,137 @@
+//! `netproof diff`, by its binary.
+
+mod cli;
+
+use cli::{Run, directory, netproof};
+
+const PODS: &str = "
+apiVersion: v1
+kind: Namespace
+metadata: {name: shop, labels: {team: shop}}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: web, namespace: shop, labels: {app: web}}
+spec: {containers: [{name: c, ports: [{containerPort: 8080, name: http}]}]}
+status: {podIPs: [{ip: 10.0.0.1}]}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: db, namespace: shop, labels: {app: db}}
+spec: {containers: [{name: c, ports: [{containerPort: 3306, name: sql}]}]}
+status: {podIPs: [{ip: 10.0.0.2}]}
+---
+";
+
+fn policy(ingress: &str) -> String {
+    format!(
+        "{PODS}apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {{name: db, namespace: shop}}
+spec: {{podSelector: {{matchLabels: {{app: db}}}}, ingress: {ingress}}}
+"
+    )
+}
+
+fn diff(old: &str, new: &str, more: &[&str]) -> Run {
+    let folder = directory(&[("old.yaml", old), ("new.yaml", new)]);
+    let (old, new) = (folder.path("old.yaml"), folder.path("new.yaml"));
+    let mut arguments = vec!["diff", "-f", &old, "-f", &new];
+    arguments.extend(more);
+    netproof(&arguments)
+}
+
+/// The groups, as they are told to scripts.
+fn groups(old: &str, new: &str) -> Vec<serde_json::Value> {
+    let run = diff(old, new, &["-o", "jsonl"]);
+    assert_eq!(run.code, i32::from(!run.stdout.is_empty()), "{}", run.stderr);
+    run.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+const FROM_WEB: &str =
+    "[{from: [{podSelector: {matchLabels: {app: web}}}], ports: [{port: 3306}]}]";
+
+#[test]
+fn the_same_twice_is_no_difference() {
+    let one = policy(FROM_WEB);
+    let run = diff(&one, &one, &[]);
+    assert_eq!(run.code, 0);
+    assert!(run.stdout.starts_with("no answer changes"), "{}", run.stdout);
+}
+
+#[test]
+fn a_rule_that_goes_is_named_with_the_flows_that_it_admitted() {
+    let found = groups(&policy(FROM_WEB), &policy("[]"));
+    assert_eq!(found.len(), 1, "{found:?}");
+    let from_web = found.iter().find(|one| one["from"][0] == "shop/web").unwrap();
+    assert_eq!(from_web["to"], serde_json::json!(["shop/db"]));
+    assert_eq!(from_web["ports"], serde_json::json!(["3306/TCP"]));
+    assert_eq!((&from_web["old"], &from_web["new"]), (&"Allow".into(), &"Deny".into()));
+    assert_eq!(from_web["by"], serde_json::json!(["policy shop/db changed"]));
+}
+
+#[test]
+fn a_policy_that_comes_isolates_on_all_ports() {
+    let found = groups(PODS, &policy("[]"));
+    let from_web = found.iter().find(|one| one["from"][0] == "shop/web").unwrap();
+    let all = ["all TCP ports", "all UDP ports", "all SCTP ports"];
+    assert_eq!(from_web["ports"], serde_json::json!(all));
+    assert_eq!(from_web["by"], serde_json::json!(["policy shop/db added"]));
+}
+
+#[test]
+fn a_range_that_narrows_is_told_as_a_range() {
+    let range = |last: u16| policy(&format!("[{{ports: [{{port: 8000, endPort: {last}}}]}}]"));
+    let found = groups(&range(8999), &range(8500));
+    let from_web = found.iter().find(|one| one["from"][0] == "shop/web").unwrap();
+    assert_eq!(from_web["ports"], serde_json::json!(["8501-8999/TCP"]));
+}
+
+#[test]
+fn labels_of_pods_and_namespaces_are_causes_too() {
+    let old = policy(FROM_WEB);
+    let new = old.replace("app: web}}\nspec", "app: was}}\nspec");
+    let found = groups(&old, &new);
+    assert_eq!(found[0]["by"], serde_json::json!(["labels of shop/web changed"]), "{found:?}");
+    let by_team = "[{from: [{namespaceSelector: {matchLabels: {team: shop}}}]}]";
+    let old = policy(by_team);
+    let found = groups(&old, &old.replace("labels: {team: shop}", "labels: {team: other}"));
+    assert!(
+        found.iter().all(|one| one["by"][0] == "labels of namespace shop changed"),
+        "{found:?}"
+    );
+}
+
+#[test]
+fn pods_that_come_and_go_are_told_apart_from_changes() {
+    let more = format!(
+        "{PODS}apiVersion: v1\nkind: Pod\nmetadata: {{name: new, namespace: shop}}\nstatus: {{podIP: 10.0.0.3}}\n"
+    );
+    let run = diff(PODS, &more, &[]);
+    assert_eq!(run.code, 0, "{}", run.stdout);
+    assert!(run.stdout.contains("pods added, and left aside: shop/new"), "{}", run.stdout);
+}
+
+#[test]
+fn a_review_gets_a_table() {
+    let run = diff(&policy(FROM_WEB), &policy("[]"), &["-o", "markdown"]);
+    assert_eq!(run.code, 1);
+    assert!(
+        run.stdout.contains("| Allow → Deny | 1 | shop/web | shop/db | 3306/TCP |"),
+        "{}",
+        run.stdout
+    );
+    let whole = diff(&policy(FROM_WEB), &policy("[]"), &["-o", "json"]).stdout;
+    let whole: serde_json::Value = serde_json::from_str(&whole).unwrap();
+    assert_eq!((&whole["pairs"], whole["changes"].as_array().unwrap().len()), (&4.into(), 1));
+}
+
+#[test]
+fn input_that_cannot_be_compared_is_an_error() {
+    let folder = directory(&[("a.yaml", PODS), ("bad.yaml", "kind: [")]);
+    let (good, bad) = (folder.path("a.yaml"), folder.path("bad.yaml"));
+    assert_eq!(netproof(&["diff", "-f", &good]).code, 2);
+    assert_eq!(netproof(&["diff", "-f", &good, "-f", &good, "-f", &good]).code, 2);
+    assert_eq!(netproof(&["diff", "-f", &good, "-f", &bad]).code, 2);
+    assert_eq!(netproof(&["diff", "-f", "-", "-f", "-"]).code, 2);
+}
