@@ -1,7 +1,7 @@
 //! A snapshot prepared for many questions: pods that no policy can tell apart are of one shape, and
 //! what policies say is kept as bits, a row of shapes for each peer that they mention.
 //!
-//! [`evaluate::expect`](crate::evaluate::expect) is the measure: answers here never differ from it.
+//! [`evaluate::expect`] is the measure: answers here never differ from it.
 
 mod bits;
 mod blocks;
