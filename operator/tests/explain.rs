@@ -83,6 +83,24 @@ fn findings_have_a_place_a_code_and_a_fix() {
 }
 
 #[test]
+fn an_empty_egress_is_found_and_an_absent_one_is_not() {
+    for (egress, code) in [(", egress: []", 1), (", egress: null", 0), ("", 0)] {
+        let (pods, _) = SHOP.split_once("apiVersion: networking").unwrap();
+        let policy = format!(
+            "{pods}apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {{name: db, namespace: shop}}
+spec: {{podSelector: {{matchLabels: {{app: db}}}}{egress}}}
+"
+        );
+        let folder = directory(&[("shop.yaml", &policy)]);
+        let run = netproof(&["lint", "-q", "-f", &folder.path("shop.yaml")]);
+        assert_eq!(run.code, code, "{egress:?}: {}", run.stdout);
+        assert_eq!(run.stdout.contains("NP009"), code == 1, "{egress:?}: {}", run.stdout);
+    }
+}
+
+#[test]
 fn sarif_is_what_code_hosts_read() {
     let folder = directory(&[("shop.yaml", SHOP)]);
     let text = netproof(&["lint", "-q", "-f", &folder.path("shop.yaml"), "-o", "sarif"]).stdout;
@@ -98,7 +116,8 @@ fn sarif_is_what_code_hosts_read() {
         assert_eq!(rules[index]["id"], result["ruleId"]);
         assert!(["error", "warning", "note"].contains(&result["level"].as_str().unwrap()));
         let place = &result["locations"][0]["physicalLocation"];
-        assert!(place["artifactLocation"]["uri"].as_str().unwrap().ends_with("shop.yaml"));
+        let uri = place["artifactLocation"]["uri"].as_str().unwrap();
+        assert!(uri.starts_with("file:///") && uri.ends_with("shop.yaml"), "{uri}");
         assert!(place["region"]["startLine"].as_u64() > Some(0));
     }
 }

@@ -18,6 +18,7 @@ mod service;
 mod source;
 mod stand_in;
 mod workload;
+mod written;
 
 use std::{
     collections::{BTreeMap, btree_map::Entry},
@@ -33,7 +34,7 @@ use crate::{
         baseline_admin_network_policy::{self, BaselineAdminNetworkPolicy},
         cluster::{ClusterPolicy, ClusterPolicyKind},
         cluster_network_policy::{self, ClusterNetworkPolicy},
-        network_policy::{self, NetworkPolicy},
+        network_policy,
     },
     snapshot::{Labels, ObjectRef},
 };
@@ -46,6 +47,7 @@ use rejection::Fault;
 use service::ServiceObject;
 use stand_in::Workloads;
 use workload::{CronJob, Workload};
+use written::NetworkPolicyObject;
 
 pub use cluster::{Cluster, Origin};
 pub use header::Header;
@@ -53,6 +55,7 @@ pub use kind::{WorkloadKind, matters, policy_groups, reads};
 pub use rejection::{Problem, Rejection};
 pub use service::{Backends, Service, ServicePort, Target};
 pub use source::Source;
+pub use written::WrittenPolicy;
 
 /// The objects that have been read so far, each once.
 #[derive(Clone, Debug)]
@@ -64,7 +67,7 @@ pub struct Objects {
     services: BTreeMap<ObjectRef, Kept<Service>>,
     workloads: Workloads,
     policies: BTreeMap<ObjectRef, Kept<Policy>>,
-    written: BTreeMap<ObjectRef, NetworkPolicy>,
+    written: BTreeMap<ObjectRef, WrittenPolicy>,
     cluster_policies: BTreeMap<ClusterPolicyKind, BTreeMap<ObjectRef, Kept<ClusterPolicy>>>,
     rejected: Vec<Rejection>,
     skipped: BTreeMap<String, usize>,
@@ -180,16 +183,14 @@ impl Objects {
                 keep(named, at, namespaced(&object.metadata), |name| object.read(kind, name))
             }
             Kind::NetworkPolicy => {
-                let mut object = NetworkPolicy::deserialize(object)?;
-                if object.metadata.namespace.is_empty() {
-                    object.metadata.namespace.clone_from(&self.default_namespace);
-                }
-                let network_policy::Metadata { name, namespace } = object.metadata.clone();
+                let written = NetworkPolicyObject::deserialize(object)?;
+                let written = written.read(&self.default_namespace);
+                let network_policy::Metadata { name, namespace } = written.policy.metadata.clone();
                 let name = ObjectRef { namespace, name };
-                let compiled = network_policy::compile(&object);
+                let compiled = network_policy::compile(&written.policy);
                 let kept = keep(&mut self.policies, at, name.clone(), |_| refused(compiled));
                 if kept.is_ok() {
-                    self.written.insert(name, object);
+                    self.written.entry(name).or_insert(written);
                 }
                 kept
             }

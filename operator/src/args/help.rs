@@ -95,7 +95,7 @@ Examples:
   netproof lint -f manifests/ -o sarif > netproof.sarif
   netproof lint -A
 
-Exit codes: 0 nothing found, 1 something found, 2 bad input.";
+Exit codes: 0 nothing found but notes, 1 errors or warnings found, 2 bad input.";
 
 /// Under `completions --help`.
 pub const COMPLETIONS: &str = "\

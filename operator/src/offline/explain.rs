@@ -34,7 +34,7 @@ pub fn run(args: &ExplainArgs) -> anyhow::Result<Outcome> {
         })
     });
     let services = services(&world);
-    let written: Vec<&NetworkPolicy> = world.written.iter().collect();
+    let written: Vec<&NetworkPolicy> = world.written.iter().map(|one| &one.policy).collect();
     let background = Background { services: &services, written: &written };
     let explained: Vec<(Flow, Explanation)> =
         flows.map(|flow| (flow, explain_with(world.snapshot(), &flow, background))).collect();
@@ -47,7 +47,9 @@ pub fn run(args: &ExplainArgs) -> anyhow::Result<Outcome> {
         }
         ExplainFormat::Json => {
             let objects = explained.iter().map(|(flow, one)| object(flow, one, &world));
-            serde_json::to_writer_pretty(&mut out, &objects.collect::<Result<Vec<_>, _>>()?)?;
+            let objects = objects.collect::<Result<Vec<_>, _>>()?;
+            // As an error of I/O, by which it is known that the reader has gone.
+            serde_json::to_writer_pretty(&mut out, &objects).map_err(io::Error::from)?;
             writeln!(out)?;
         }
     }

@@ -9,7 +9,7 @@ use std::{
 use netproof_conformance::{
     flow::Port,
     lint::{self, Code, Finding, Known, Object, Severity, Written},
-    manifest::Source,
+    manifest::{Source, WrittenPolicy},
 };
 use serde_json::{Value, json};
 
@@ -46,7 +46,7 @@ type Located<'a> = (Option<&'a Source>, Finding);
 /// All findings, by file and line.
 fn findings(world: &World) -> Vec<Located<'_>> {
     let _progress = Progress::start("Checking");
-    let written: Vec<Written<'_>> = world.written.iter().map(Written::new).collect();
+    let written: Vec<Written<'_>> = world.written.iter().map(as_written).collect();
     let declared: Vec<Vec<Port>> =
         world.origins.iter().map(|origin| origin.declared.clone()).collect();
     let known = Known { written: &written, declared: Some(&declared) };
@@ -55,6 +55,10 @@ fn findings(world: &World) -> Vec<Located<'_>> {
         found.into_iter().map(|finding| (source(&finding.object, world), finding)).collect();
     located.sort();
     located
+}
+
+fn as_written(WrittenPolicy { policy, has_empty_egress }: &WrittenPolicy) -> Written<'_> {
+    if *has_empty_egress { Written::with_empty_egress(policy) } else { Written::new(policy) }
 }
 
 fn source<'a>(object: &Object, world: &'a World) -> Option<&'a Source> {
@@ -170,5 +174,7 @@ fn uri(file: &str) -> String {
         }
         other => format!("%{other:02X}"),
     };
-    path.to_string_lossy().bytes().map(escaped).collect()
+    let scheme = if path.is_absolute() { "file://" } else { "" };
+    let escaped: String = path.to_string_lossy().bytes().map(escaped).collect();
+    format!("{scheme}{escaped}")
 }

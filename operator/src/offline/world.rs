@@ -10,8 +10,7 @@ use std::{
 
 use netproof_conformance::{
     flow::{End, PodId},
-    manifest::{Cluster, Origin, Service, Source},
-    policy::network_policy::NetworkPolicy,
+    manifest::{Cluster, Origin, Service, Source, WrittenPolicy},
     snapshot::{ObjectRef, Pod, Snapshot},
 };
 use thiserror::Error;
@@ -66,7 +65,7 @@ pub struct World {
     /// All Services, by name.
     pub services: Vec<Service>,
     /// The `NetworkPolicies` as they are written.
-    pub written: Vec<NetworkPolicy>,
+    pub written: Vec<WrittenPolicy>,
     /// Where they are, and the policies of the cluster.
     pub sources: PolicySources,
     /// The namespace of what is named without one.

@@ -8,14 +8,14 @@ use std::{
 use ipnet::IpNet;
 
 use super::{
-    Kept, Objects, Rejection, Service, Source, WorkloadKind,
+    Kept, Objects, Rejection, Service, Source, WorkloadKind, WrittenPolicy,
     address::{Pool, networks},
     pod::{ReadPod, ReadTemplate},
     stand_in,
 };
 use crate::{
     flow::{Family, PodId, Port},
-    policy::{Policy, cluster::ClusterPolicy, network_policy::NetworkPolicy},
+    policy::{Policy, cluster::ClusterPolicy},
     snapshot::{Lifecycle, ObjectRef, Pod, Revision, Snapshot},
 };
 
@@ -30,7 +30,7 @@ pub struct Cluster {
     pub policies: Vec<Source>,
     /// Each `NetworkPolicy` as it is written, by its place in the snapshot: what it compiles to has
     /// lost the rules that are inert.
-    pub written: Vec<NetworkPolicy>,
+    pub written: Vec<WrittenPolicy>,
     /// Where each policy of the cluster is, by its place in the snapshot.
     pub cluster_policies: Vec<Source>,
     /// Where each namespace is that is among the objects.
