@@ -13,7 +13,7 @@ use tracing_subscriber::EnvFilter;
 use crate::{
     admin,
     args::{Cli, Command, OperatorArgs, ReportArgs},
-    offline::{diff, explain, lint, outcome::Outcome, predict},
+    offline::{diff, explain, lint, outcome::Outcome, predict, world::tell},
     run,
 };
 
@@ -36,7 +36,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Ok(outcome) => outcome.into(),
         Err(error) if is_broken_pipe(&error) => Outcome::Fine.into(),
         Err(error) => {
-            eprintln!("error: {error:#}");
+            tell(format_args!("error: {error:#}"));
             Outcome::CannotTell.into()
         }
     }

@@ -52,8 +52,10 @@ fn flows_are_answered_in_their_order_with_the_same_fields() {
 "#;
     let folder = directory(&[("shop.yaml", SHOP), ("flows.jsonl", flows)]);
     let (objects, flows) = (folder.path("shop.yaml"), folder.path("flows.jsonl"));
-    let run = netproof(&["predict", "-f", &objects, "--flows", &flows]);
+    let run = netproof(&["predict", "-f", &objects, "--flows", &flows, "-o", "jsonl"]);
     assert_eq!(run.code, 0, "{}", run.stderr);
+    assert_eq!(netproof(&["predict", "-f", &objects, "--flows", &flows]).stdout, run.stdout);
+    assert_eq!(netproof(&["predict", "-f", &objects, "--flows", &flows, "-o", "csv"]).code, 2);
     assert_eq!(
         run.stdout,
         r#"{"from":"shop/web","to":"shop/db","port":3306,"protocol":"TCP","expected":"Deny"}

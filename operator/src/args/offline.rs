@@ -36,7 +36,7 @@ pub struct PredictArgs {
     #[command(flatten)]
     pub input: InputArgs,
     /// A file of flows, one JSON object a line, or - for standard input.
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["from", "to", "port", "output"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["from", "to", "port"])]
     pub flows: Option<PathBuf>,
     /// Only from here: NAMESPACE/POD, a workload or Service by name, svc/NAMESPACE/NAME, or an
     /// address.
@@ -49,11 +49,11 @@ pub struct PredictArgs {
     /// receiver declares. Of a Service it is the Service's port.
     #[arg(long, value_name = "PORT")]
     pub port: Option<PortSpec>,
-    /// How the answers are shown [default: table; for --flows: jsonl]
+    /// How the answers are shown [default: table; for --flows it is jsonl]
     #[arg(short, long, value_enum, value_name = "FORMAT")]
     pub output: Option<PredictFormat>,
     /// Prints one line of JSON with figures instead of the answers.
-    #[arg(long, conflicts_with_all = ["output", "explain"])]
+    #[arg(long, conflicts_with = "explain")]
     pub summary: bool,
     /// Adds to each answer which policies and rules decide it (jsonl and json).
     #[arg(long)]

@@ -34,6 +34,9 @@ fn answer_flows(file: &Path, args: &PredictArgs) -> anyhow::Result<Outcome> {
     if file == stdin && args.input.files.iter().any(|path| path == stdin) {
         anyhow::bail!("standard input cannot be both the objects (-f -) and the flows (--flows -)");
     }
+    if !matches!(args.output, None | Some(PredictFormat::Jsonl)) {
+        anyhow::bail!("answers to --flows are lines of JSON: leave -o out, or give -o jsonl");
+    }
     let world = World::load(&args.input)?;
     let start = Instant::now();
     let detail = match (args.summary, args.explain) {

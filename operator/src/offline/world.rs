@@ -3,6 +3,7 @@
 use std::{
     collections::{BTreeMap, HashMap},
     fmt::Display,
+    io::{self, Write},
     net::IpAddr,
     path::PathBuf,
     time::{Duration, Instant},
@@ -31,6 +32,11 @@ const DEFAULT_NAMESPACE: &str = "default";
 #[error("nothing is answered from a part of the input: {0} of it cannot be taken as they are")]
 pub struct BadInput(usize);
 
+/// Writes a line to standard error. Where nobody reads it any more, nobody wants to know.
+pub(crate) fn tell(line: impl Display) {
+    let _ = writeln!(io::stderr(), "{line}");
+}
+
 /// Whether notes are told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Notes {
@@ -49,7 +55,7 @@ impl Notes {
     /// Tells one, if they are told.
     pub fn tell(self, note: impl Display) {
         match self {
-            Self::Told => eprintln!("note: {note}"),
+            Self::Told => tell(format_args!("note: {note}")),
             Self::Hidden => {}
         }
     }
@@ -206,10 +212,10 @@ async fn from_cluster(scope: &Scope) -> anyhow::Result<Input> {
 fn accept(input: Input, notes: Notes) -> anyhow::Result<Cluster> {
     let Input { cluster, unreadable, notes: of_input } = input;
     for error in &unreadable {
-        eprintln!("error: {error}");
+        tell(format_args!("error: {error}"));
     }
     for rejection in &cluster.rejected {
-        eprintln!("error: {rejection}");
+        tell(format_args!("error: {rejection}"));
     }
     for note in of_input {
         notes.tell(note);
