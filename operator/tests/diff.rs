@@ -33,6 +33,14 @@ spec: {{podSelector: {{matchLabels: {{app: db}}}}, ingress: {ingress}}}
     )
 }
 
+fn deny(namespace: &str) -> String {
+    format!(
+        "apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\n\
+         metadata: {{name: deny, namespace: {namespace}}}\n\
+         spec: {{podSelector: {{}}, policyTypes: [Ingress]}}\n"
+    )
+}
+
 fn diff(old: &str, new: &str, more: &[&str]) -> Run {
     let folder = directory(&[("old.yaml", old), ("new.yaml", new)]);
     let (old, new) = (folder.path("old.yaml"), folder.path("new.yaml"));
@@ -110,6 +118,50 @@ fn pods_that_come_and_go_are_told_apart_from_changes() {
     let run = diff(PODS, &more, &[]);
     assert_eq!(run.code, 0, "{}", run.stdout);
     assert!(run.stdout.contains("pods added, and left aside: shop/new"), "{}", run.stdout);
+}
+
+#[test]
+fn pods_of_the_host_meet_those_of_other_nodes_otherwise() {
+    let own = |name: &str, node: u8| {
+        format!(
+            "apiVersion: v1\nkind: Pod\nmetadata: {{name: {name}, namespace: shop}}\nspec: {{nodeName: n{node}}}\n\
+             status: {{hostIP: 172.18.0.{node}, podIP: 10.0.0.{node}}}\n---\n"
+        )
+    };
+    let host = "apiVersion: v1\nkind: Pod\nmetadata: {name: host, namespace: kube}\n\
+                spec: {nodeName: n1, hostNetwork: true}\n\
+                status: {hostIP: 172.18.0.1, podIP: 172.18.0.1}\n---\n";
+    let old = format!("{}{}{host}", own("here", 1), own("there", 2));
+    let new = format!("{old}{}", deny("shop"));
+    let found = groups(&old, &new);
+    let from_host = found.iter().find(|one| one["from"][0] == "kube/host").unwrap();
+    assert_eq!(from_host["to"], serde_json::json!(["shop/there"]), "{found:?}");
+    assert_eq!((&from_host["old"], &from_host["new"]), (&"Allow".into(), &"Deny".into()));
+}
+
+#[test]
+fn each_policy_is_named_with_the_flows_that_it_changed() {
+    let pod = |namespace: &str, last: u8| {
+        format!(
+            "apiVersion: v1\nkind: Pod\nmetadata: {{name: pod, namespace: {namespace}}}\n\
+             status: {{podIP: 10.0.0.{last}}}\n---\n"
+        )
+    };
+    let old = format!("{}{}{}", pod("one", 1), pod("two", 2), pod("three", 3));
+    let new = format!("{old}{}---\n{}", deny("one"), deny("two"));
+    let found = groups(&old, &new);
+    for namespace in ["one", "two"] {
+        let pod = format!("{namespace}/pod");
+        let to = |one: &&serde_json::Value| one["from"][0] == "three/pod" && one["to"][0] == pod;
+        let by = &found.iter().find(to).unwrap()["by"];
+        assert_eq!(by, &serde_json::json!([format!("policy {namespace}/deny added")]));
+    }
+}
+
+#[test]
+fn one_port_is_not_called_all() {
+    let run = diff(PODS, PODS, &["--port", "3306"]);
+    assert!(run.stdout.starts_with("no answer changes on 3306/TCP, of 4 pairs"), "{}", run.stdout);
 }
 
 #[test]

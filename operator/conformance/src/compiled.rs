@@ -29,7 +29,7 @@ use shapes::{Named, Place, Shapes};
 use terms::Terms;
 use tiers::{Matches, Outcomes};
 
-pub use pairs::{Counts, Matrix, Pairs, Signature};
+pub use pairs::{Alike, Counts, Matrix, Meeting, Pairs, Signature};
 
 /// A snapshot prepared for many questions.
 #[derive(Clone, Debug)]

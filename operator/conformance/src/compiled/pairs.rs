@@ -183,9 +183,7 @@ impl Compiled {
                 if others == 0 {
                     continue;
                 }
-                let on_one_node = sender.node.is_some() && sender.node == receiver.node;
-                let key = (sender.place, receiver.place, on_one_node);
-                let answer = known.entry(key).or_insert_with(|| {
+                let answer = known.entry(sender.meeting(receiver)).or_insert_with(|| {
                     let mut pairs = senders
                         .iter()
                         .flat_map(|from| receivers.iter().map(move |to| (*from, *to)));
@@ -204,7 +202,12 @@ impl Compiled {
         self.answer(&Flow { from, to, port, family: None })
     }
 
-    fn alike(&self, pod: PodId) -> Alike<'_> {
+    /// What a pod shares with those that one of them speaks for, on every port.
+    ///
+    /// # Panics
+    ///
+    /// If the pod is of another snapshot.
+    pub fn alike(&self, pod: PodId) -> Alike<'_> {
         let place = self.shapes.places[pod.0 as usize];
         // Only pods of the host's network make a difference between nodes.
         let node = match place {
@@ -414,11 +417,27 @@ fn finish(hashes: [DefaultHasher; 2]) -> u128 {
 }
 
 /// Pods of which one speaks for all.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-struct Alike<'a> {
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Alike<'a> {
     place: Place,
     /// Where it makes a difference.
     node: Option<&'a str>,
+}
+
+/// All that decides between two different pods on a port.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Meeting {
+    from: Place,
+    to: Place,
+    on_one_node: bool,
+}
+
+impl Alike<'_> {
+    /// What decides where one of these sends to one of those.
+    pub fn meeting(&self, to: &Alike<'_>) -> Meeting {
+        let on_one_node = self.node.is_some() && self.node == to.node;
+        Meeting { from: self.place, to: to.place, on_one_node }
+    }
 }
 
 /// Turns the rows of a block of 64 shapes: from what each other shape has for these, by its profile,

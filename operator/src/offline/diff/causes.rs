@@ -18,6 +18,15 @@ pub struct Causes<'a> {
     policies: BTreeMap<String, &'static str>,
 }
 
+/// What of the changes touches a pod: pods that share it share what can have changed their flows.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Touch {
+    /// The policies that differ and select it, before or after.
+    policies: BTreeSet<String>,
+    /// Whether it differs itself.
+    itself: bool,
+}
+
 impl<'a> Causes<'a> {
     pub fn new(old: &'a World, new: &'a World) -> Self {
         let mut policies = BTreeMap::new();
@@ -34,22 +43,24 @@ impl<'a> Causes<'a> {
         Self { old, new, policies }
     }
 
-    /// Whether a change touches a pod: a policy that selects it differs, or it does itself.
-    pub fn touch(&self, old: PodId, new: PodId) -> bool {
-        let selects = |world: &World, id: PodId| {
+    /// What of the changes touches a pod, if anything does.
+    pub fn touch(&self, old: PodId, new: PodId) -> Option<Touch> {
+        let mut policies = BTreeSet::new();
+        for (world, id) in [(self.old, old), (self.new, new)] {
             let (snapshot, pod) = (world.snapshot(), world.snapshot().pod(id));
             let of_namespace = snapshot.policies.iter().filter(|policy| {
                 policy.name.namespace == pod.name.namespace
                     && self.differs(&policy.name)
                     && policy.subjects.matches(&pod.labels)
             });
+            policies.extend(of_namespace.map(|policy| policy.name.to_string()));
             let of_cluster = snapshot.cluster_policies.iter().filter(|policy| {
                 self.differs(&policy.name) && policy.subjects.matches(pod, snapshot)
             });
-            of_namespace.count() + of_cluster.count() > 0
-        };
-        let differs_itself = !self.of_end(End::Pod(old), End::Pod(new)).is_empty();
-        differs_itself || selects(self.old, old) || selects(self.new, new)
+            policies.extend(of_cluster.map(|policy| policy.name.to_string()));
+        }
+        let itself = !self.of_end(End::Pod(old), End::Pod(new)).is_empty();
+        (itself || !policies.is_empty()).then_some(Touch { policies, itself })
     }
 
     fn differs(&self, name: &impl ToString) -> bool {
@@ -69,22 +80,31 @@ impl<'a> Causes<'a> {
                 Expected::Unspecified(_) => decided.extend(selecting(world, flow)),
             }
         }
-        // A policy that isolates is gone without a trace where it was the only one.
-        decided.extend(selecting(self.old, before));
-        decided.extend(selecting(self.new, after));
-        let changed = decided
-            .iter()
-            .filter_map(|name| self.policies.get(name).map(|what| format!("policy {name} {what}")));
-        let mut causes: Vec<String> = changed.collect();
+        let mut causes = self.changed(&decided);
         if causes.is_empty() {
             causes.extend(self.of_end(before.from, after.from));
             causes.extend(self.of_end(before.to, after.to));
             causes.dedup();
         }
         if causes.is_empty() {
+            // Rules that pass a flow on decide, and leave no trace.
+            let selecting: BTreeSet<String> =
+                [selecting(self.old, before), selecting(self.new, after)]
+                    .concat()
+                    .into_iter()
+                    .collect();
+            causes = self.changed(&selecting);
+        }
+        if causes.is_empty() {
             causes.extend(self.policies.iter().map(|(name, what)| format!("policy {name} {what}")));
         }
         causes
+    }
+
+    /// Those of some policies that differ, and how.
+    fn changed(&self, names: &BTreeSet<String>) -> Vec<String> {
+        let what = |name| self.policies.get(name).map(|what| format!("policy {name} {what}"));
+        names.iter().filter_map(what).collect()
     }
 
     /// How an end differs.

@@ -1,15 +1,18 @@
 //! The flows whose answer changes, in groups of ends that behave alike before and after.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::{
+    collections::{BTreeMap, HashMap},
+    hash::Hash,
+};
 
 use netproof_conformance::{
-    compiled::Signature,
+    compiled::{Alike, Signature},
     flow::{End, Flow, PodId, Port},
     snapshot::{ObjectRef, PodNetwork},
 };
 
 use super::{
-    causes::Causes,
+    causes::{Causes, Touch},
     ports::{self, Span},
 };
 use crate::offline::{
@@ -29,6 +32,8 @@ pub struct Changes {
     pub groups: Vec<Group>,
     /// How many pairs of pods there are in both inputs.
     pub pairs: u64,
+    /// The ports that were compared.
+    pub ports: Vec<Span>,
 }
 
 /// Flows that change alike.
@@ -72,8 +77,8 @@ impl Changes {
             names.filter(|name| from.find(name).is_none()).cloned().collect()
         };
         let causes = Causes::new(old, new);
-        let touched: HashSet<Both> =
-            both.iter().copied().filter(|pod| causes.touch(pod.old, pod.new)).collect();
+        let touched: HashMap<Both, Touch> =
+            both.iter().filter_map(|pod| Some((*pod, causes.touch(pod.old, pod.new)?))).collect();
         let mut found: BTreeMap<Key, Vec<Span>> = BTreeMap::new();
         let progress = Progress::towards("Comparing", spans.len() as u64);
         for (span, done) in spans.iter().zip(1..) {
@@ -112,7 +117,13 @@ impl Changes {
             .collect();
         groups.sort_by_key(|group| std::cmp::Reverse(group.pairs));
         let count = both.len() as u64;
-        Self { added: missing(new, old), removed: missing(old, new), groups, pairs: count * count }
+        Self {
+            added: missing(new, old),
+            removed: missing(old, new),
+            groups,
+            pairs: count * count,
+            ports: ports::joined(spans.to_vec()),
+        }
     }
 }
 
@@ -121,21 +132,23 @@ fn changed(
     old: &World,
     new: &World,
     both: &[Both],
-    touched: &HashSet<Both>,
+    touched: &HashMap<Both, Touch>,
     port: Port,
 ) -> Vec<Key> {
     if touched.is_empty() {
         return Vec::new();
     }
-    let groups = alike(old, new, both, touched, port);
-    let is_touched = |group: &[Both]| group.first().is_some_and(|pod| touched.contains(pod));
+    let (hosts, others): (Vec<Both>, Vec<Both>) =
+        both.iter().copied().partition(|pod| is_host(old, new, *pod));
+    let groups = alike(old, new, &others, touched, port);
+    let is_touched = |group: &[Both]| group.first().is_some_and(|pod| touched.contains_key(pod));
     let answer = |from: Both, to: Both| {
         let flow = |from, to| Flow { from: End::Pod(from), to: End::Pod(to), port, family: None };
         let was: Answer = old.compiled.answer(&flow(from.old, to.old));
         let is: Answer = new.compiled.answer(&flow(from.new, to.new));
         (answers::word(was), answers::word(is))
     };
-    let mut keys = Vec::new();
+    let mut keys = with_hosts(old, new, [&hosts, &others], touched, &answer);
     for from in &groups {
         for to in groups.iter().filter(|to| is_touched(from) || is_touched(to)) {
             if let Some((one, other)) = representative(from, to, false) {
@@ -161,7 +174,7 @@ fn alike(
     old: &World,
     new: &World,
     both: &[Both],
-    touched: &HashSet<Both>,
+    touched: &HashMap<Both, Touch>,
     port: Port,
 ) -> Vec<Vec<Both>> {
     let signatures = |world: &World, receivers: Vec<PodId>| -> Vec<Signature> {
@@ -169,17 +182,87 @@ fn alike(
     };
     let before = signatures(old, both.iter().map(|pod| pod.old).collect());
     let after = signatures(new, both.iter().map(|pod| pod.new).collect());
-    let mut groups: HashMap<(Signature, Signature, bool, Option<Both>), Vec<Both>> = HashMap::new();
-    for pod in both {
-        let is_host = |world: &World, id| world.snapshot().pod(id).network == PodNetwork::Host;
-        // Their nodes make a difference: each speaks for itself.
-        let alone = (is_host(old, pod.old) || is_host(new, pod.new)).then_some(*pod);
-        let is_touched = touched.contains(pod);
-        let key = (before[pod.old.0 as usize], after[pod.new.0 as usize], is_touched, alone);
-        groups.entry(key).or_default().push(*pod);
+    grouped(both, |pod| (before[pod.old.0 as usize], after[pod.new.0 as usize], touched.get(&pod)))
+        .into_iter()
+        .map(|(_, pods)| pods)
+        .collect()
+}
+
+/// Changes of flows from and to pods of the host's network. Signatures say nothing of these: to
+/// them, pods differ by their nodes, and by what policies say of addresses that no other pod has.
+fn with_hosts(
+    old: &World,
+    new: &World,
+    [hosts, others]: [&[Both]; 2],
+    touched: &HashMap<Both, Touch>,
+    answer: &impl Fn(Both, Both) -> (&'static str, &'static str),
+) -> Vec<Key> {
+    if hosts.is_empty() {
+        return Vec::new();
     }
-    let mut groups: Vec<Vec<Both>> = groups.into_values().collect();
-    groups.sort_unstable();
+    let alike = |pod: Both| -> (Alike<'_>, Alike<'_>, Option<&Touch>) {
+        (old.compiled.alike(pod.old), new.compiled.alike(pod.new), touched.get(&pod))
+    };
+    let (hosts, others) = (grouped(hosts, alike), grouped(others, alike));
+    let mut known = HashMap::new();
+    let mut found: BTreeMap<_, Vec<Both>> = BTreeMap::new();
+    let mut keys = Vec::new();
+    for (number, (host, host_pods)) in hosts.iter().enumerate() {
+        let all =
+            others.iter().map(|other| (other, true)).chain(hosts.iter().map(|one| (one, false)));
+        for ((other, other_pods), both_ways) in all {
+            if host.2.is_none() && other.2.is_none() {
+                continue;
+            }
+            let mut ask = |sends: bool| {
+                let (from, to) = if sends { (host, other) } else { (other, host) };
+                let (senders, receivers) =
+                    if sends { (host_pods, other_pods) } else { (other_pods, host_pods) };
+                let meeting = (from.0.meeting(&to.0), from.1.meeting(&to.1));
+                let pair = representative(senders, receivers, false)?;
+                Some(*known.entry(meeting).or_insert_with(|| answer(pair.0, pair.1)))
+            };
+            if both_ways {
+                for sends in [true, false] {
+                    if let Some((was, is)) = ask(sends).filter(|(was, is)| was != is) {
+                        let pods = found.entry((number, sends, was, is, other.2)).or_default();
+                        pods.extend(other_pods);
+                    }
+                }
+            } else if let Some((was, is)) = ask(true).filter(|(was, is)| was != is) {
+                keys.push((host_pods.clone(), other_pods.clone(), was, is, false));
+            }
+        }
+        if let Some(pod) = host_pods.first().filter(|_| host.2.is_some()) {
+            let (was, is) = answer(*pod, *pod);
+            if was != is {
+                keys.push((host_pods.clone(), host_pods.clone(), was, is, true));
+            }
+        }
+    }
+    keys.extend(found.into_iter().map(|((number, sends, was, is, _), mut pods)| {
+        pods.sort_unstable();
+        let host = hosts[number].1.clone();
+        if sends { (host, pods, was, is, false) } else { (pods, host, was, is, false) }
+    }));
+    keys
+}
+
+/// Whether a pod is of the host's network, before or after.
+fn is_host(old: &World, new: &World, pod: Both) -> bool {
+    [(old, pod.old), (new, pod.new)]
+        .into_iter()
+        .any(|(world, id)| world.snapshot().pod(id).network == PodNetwork::Host)
+}
+
+/// Pods by what they share, in the order of the pods.
+fn grouped<K: Eq + Hash>(pods: &[Both], shared: impl Fn(Both) -> K) -> Vec<(K, Vec<Both>)> {
+    let mut groups: HashMap<K, Vec<Both>> = HashMap::new();
+    for pod in pods {
+        groups.entry(shared(*pod)).or_default().push(*pod);
+    }
+    let mut groups: Vec<(K, Vec<Both>)> = groups.into_iter().collect();
+    groups.sort_unstable_by(|(_, one), (_, other)| one.cmp(other));
     groups
 }
 

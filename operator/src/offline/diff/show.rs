@@ -91,7 +91,9 @@ fn names(pods: &[ObjectRef]) -> Vec<String> {
 
 fn summary(changes: &Changes) -> String {
     if changes.groups.is_empty() {
-        return format!("no answer changes, of {} pairs of pods on any port", changes.pairs);
+        let ports: Vec<String> = changes.ports.iter().map(ToString::to_string).collect();
+        let pairs = changes.pairs;
+        return format!("no answer changes on {}, of {pairs} pairs of pods", ports.join(", "));
     }
     let groups = changes.groups.len();
     format!("{groups} groups of flows change, among {} pairs of pods", changes.pairs)
