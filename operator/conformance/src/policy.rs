@@ -16,7 +16,12 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
-use crate::{expected::Direction, flow::Protocol, select::Selector, snapshot::ObjectRef};
+use crate::{
+    expected::Direction,
+    flow::Protocol,
+    select::Selector,
+    snapshot::{ObjectRef, Pod},
+};
 
 pub use rejected::{Problem, Rejected};
 
@@ -34,6 +39,11 @@ pub struct Policy {
 }
 
 impl Policy {
+    /// Whether it has this pod as a subject.
+    pub fn selects(&self, pod: &Pod) -> bool {
+        self.name.namespace == pod.name.namespace && self.subjects.matches(&pod.labels)
+    }
+
     /// What it says of one direction.
     pub fn isolation(&self, direction: Direction) -> &Isolation {
         match direction {

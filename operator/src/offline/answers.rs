@@ -32,12 +32,3 @@ pub fn reason(why: Unspecified) -> &'static str {
         Unspecified::UnknownField => "UnknownField",
     }
 }
-
-/// Counts so many answers of a kind.
-pub fn count(counts: &mut Counts, answer: Answer, number: u64) {
-    match answer {
-        Answer::Allow => counts.allow += number,
-        Answer::Deny => counts.deny += number,
-        Answer::Unspecified(_) => counts.unspecified += number,
-    }
-}

@@ -95,8 +95,7 @@ fn isolating(direction: Direction, subject: End, snapshot: &Snapshot) -> Vec<Nam
     let End::Pod(id) = subject else { return Vec::new() };
     let pod = snapshot.pod(id);
     let policies = snapshot.policies.iter().filter(|policy| {
-        policy.name.namespace == pod.name.namespace
-            && policy.subjects.matches(&pod.labels)
+        policy.selects(pod)
             && match policy.isolation(direction) {
                 Isolation::Open => false,
                 Isolation::Isolated(_) => true,

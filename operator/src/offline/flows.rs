@@ -156,7 +156,7 @@ impl Answerer<'_> {
                 answer
             }
         };
-        super::answers::count(counts, answer, 1);
+        counts.add(answer, 1);
         Ok(Ok(Some(flow)))
     }
 

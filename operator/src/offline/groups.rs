@@ -12,7 +12,7 @@ use netproof_conformance::{
 };
 
 use super::{
-    answers::{self, Answer, Counts},
+    answers::{Answer, Counts},
     pairs::Question,
     predict::pods,
     world::World,
@@ -117,9 +117,7 @@ impl Groups {
             .collect();
         let mut counts = Counts::default();
         for cell in cells.iter().flatten() {
-            counts.allow += cell.allow;
-            counts.deny += cell.deny;
-            counts.unspecified += cell.unspecified;
+            counts += *cell;
         }
         Self { senders, receivers, cells, counts }
     }
@@ -225,7 +223,7 @@ fn cell(from: &Group, to: &Group, port: Port, world: &World) -> Counts {
     for from in &from.members {
         for to in &to.members {
             let flow = Flow { from: *from, to: *to, port, family: None };
-            answers::count(&mut counts, world.compiled.answer(&flow), 1);
+            counts.add(world.compiled.answer(&flow), 1);
         }
     }
     counts
@@ -241,12 +239,12 @@ fn alike(from: &[PodId], to: &[PodId], port: Port, world: &World) -> Counts {
     let itself: Vec<PodId> =
         from.iter().copied().filter(|pod| to.binary_search(pod).is_ok()).collect();
     for pod in &itself {
-        answers::count(&mut counts, answer(*pod, *pod), 1);
+        counts.add(answer(*pod, *pod), 1);
     }
     let others = from.len() as u64 * to.len() as u64 - itself.len() as u64;
     let pair = from.iter().find_map(|from| Some((*from, *to.iter().find(|to| *to != from)?)));
     if let Some((from, to)) = pair.filter(|_| others > 0) {
-        answers::count(&mut counts, answer(from, to), others);
+        counts.add(answer(from, to), others);
     }
     counts
 }

@@ -9,7 +9,7 @@ use std::{
 use netproof_conformance::flow::{End, PodId};
 
 use super::{
-    answers::{self, Counts},
+    answers::Counts,
     flows::{self, Detail},
     groups::Groups,
     outcome::Outcome,
@@ -100,16 +100,13 @@ pub fn count(question: &Question, world: &World) -> Counts {
     let mut counts = Counts::default();
     if !question.is_of_all {
         for flow in question.flows() {
-            answers::count(&mut counts, world.compiled.answer(&flow), 1);
+            counts.add(world.compiled.answer(&flow), 1);
         }
         return counts;
     }
     for ((port, receivers), done) in question.receivers.iter().zip(1..) {
         let receivers: Vec<PodId> = pods(receivers).collect();
-        let some = world.compiled.pairs(*port, &receivers).counts();
-        counts.allow += some.allow;
-        counts.deny += some.deny;
-        counts.unspecified += some.unspecified;
+        counts += world.compiled.pairs(*port, &receivers).counts();
         progress.at(done);
     }
     counts

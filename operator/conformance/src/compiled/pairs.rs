@@ -4,6 +4,7 @@ use std::{
     borrow::Cow,
     collections::{HashMap, HashSet},
     hash::{DefaultHasher, Hash, Hasher},
+    ops::AddAssign,
 };
 
 use super::{
@@ -31,23 +32,26 @@ pub struct Counts {
 }
 
 impl Counts {
-    fn of(&mut self, answer: Answer) -> &mut u64 {
+    /// Counts so many flows with one answer.
+    pub fn add(&mut self, answer: Answer, flows: u64) {
         match answer {
-            Answer::Allow => &mut self.allow,
-            Answer::Deny => &mut self.deny,
-            Answer::Unspecified(_) => &mut self.unspecified,
+            Answer::Allow => self.allow += flows,
+            Answer::Deny => self.deny += flows,
+            Answer::Unspecified(_) => self.unspecified += flows,
         }
-    }
-
-    fn add(&mut self, other: Self) {
-        self.allow += other.allow;
-        self.deny += other.deny;
-        self.unspecified += other.unspecified;
     }
 
     /// All flows.
     pub fn total(&self) -> u64 {
         self.allow + self.deny + self.unspecified
+    }
+}
+
+impl AddAssign for Counts {
+    fn add_assign(&mut self, other: Self) {
+        self.allow += other.allow;
+        self.deny += other.deny;
+        self.unspecified += other.unspecified;
     }
 }
 
@@ -150,9 +154,7 @@ impl Compiled {
         let readings = Cow::Owned(Reading::all(self, port));
         Pairs { compiled: self, port, receivers, readings }
     }
-}
 
-impl Compiled {
     /// How many of the flows between some pods, on one port, have which answer.
     ///
     /// # Panics
@@ -177,7 +179,7 @@ impl Compiled {
                     if let Some(first) = itself.next() {
                         let flows = 1 + itself.count() as u64;
                         others -= flows;
-                        *counts.of(self.pair(*first, *first, port)) += flows;
+                        counts.add(self.pair(*first, *first, port), flows);
                     }
                 }
                 if others == 0 {
@@ -190,7 +192,7 @@ impl Compiled {
                     pairs.find(|(from, to)| from != to).map(|(from, to)| self.pair(from, to, port))
                 });
                 if let Some(answer) = answer {
-                    *counts.of(*answer) += others;
+                    counts.add(*answer, others);
                 }
             }
         }
@@ -354,9 +356,9 @@ impl Pairs<'_> {
         let receivers = self.receivers.iter().copied();
         let (host_receivers, other_receivers): (Vec<PodId>, Vec<PodId>) =
             receivers.filter(|pod| self.place(*pod) != Place::Void).partition(is_host);
-        counts.add(self.between(&hosts, &host_receivers));
-        counts.add(self.between(&hosts, &other_receivers));
-        counts.add(self.between(&others, &host_receivers));
+        *counts += self.between(&hosts, &host_receivers);
+        *counts += self.between(&hosts, &other_receivers);
+        *counts += self.between(&others, &host_receivers);
     }
 
     /// How many of the flows between some pods have which answer.

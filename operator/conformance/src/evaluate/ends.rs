@@ -22,9 +22,7 @@ pub(crate) struct Applying<'a> {
 impl<'a> Applying<'a> {
     /// Asks every policy.
     pub(crate) fn to(pod: &Pod, snapshot: &'a Snapshot) -> Self {
-        let network = snapshot.policies.iter().filter(|policy| {
-            policy.name.namespace == pod.name.namespace && policy.subjects.matches(&pod.labels)
-        });
+        let network = snapshot.policies.iter().filter(|policy| policy.selects(pod));
         let cluster = snapshot.cluster_policies.iter();
         let cluster = cluster.filter(|policy| policy.subjects.matches(pod, snapshot));
         Self { network: network.collect(), cluster: cluster.collect() }

@@ -47,24 +47,11 @@ impl<'a> Causes<'a> {
     pub fn touch(&self, old: PodId, new: PodId) -> Option<Touch> {
         let mut policies = BTreeSet::new();
         for (world, id) in [(self.old, old), (self.new, new)] {
-            let (snapshot, pod) = (world.snapshot(), world.snapshot().pod(id));
-            let of_namespace = snapshot.policies.iter().filter(|policy| {
-                policy.name.namespace == pod.name.namespace
-                    && self.differs(&policy.name)
-                    && policy.subjects.matches(&pod.labels)
-            });
-            policies.extend(of_namespace.map(|policy| policy.name.to_string()));
-            let of_cluster = snapshot.cluster_policies.iter().filter(|policy| {
-                self.differs(&policy.name) && policy.subjects.matches(pod, snapshot)
-            });
-            policies.extend(of_cluster.map(|policy| policy.name.to_string()));
+            let selecting = selecting(world, End::Pod(id));
+            policies.extend(selecting.filter(|name| self.policies.contains_key(name)));
         }
         let itself = !self.of_end(End::Pod(old), End::Pod(new)).is_empty();
         (itself || !policies.is_empty()).then_some(Touch { policies, itself })
-    }
-
-    fn differs(&self, name: &impl ToString) -> bool {
-        !self.policies.is_empty() && self.policies.contains_key(&name.to_string())
     }
 
     /// What turned one flow: the policies that decided before or after and are not what they were;
@@ -77,7 +64,7 @@ impl<'a> Causes<'a> {
                 Expected::Allow(because) | Expected::Deny(because) => {
                     named(&because, &mut decided);
                 }
-                Expected::Unspecified(_) => decided.extend(selecting(world, flow)),
+                Expected::Unspecified(_) => decided.extend(selecting_ends(world, flow)),
             }
         }
         let mut causes = self.changed(&decided);
@@ -88,12 +75,8 @@ impl<'a> Causes<'a> {
         }
         if causes.is_empty() {
             // Rules that pass a flow on decide, and leave no trace.
-            let selecting: BTreeSet<String> =
-                [selecting(self.old, before), selecting(self.new, after)]
-                    .concat()
-                    .into_iter()
-                    .collect();
-            causes = self.changed(&selecting);
+            let before = selecting_ends(self.old, before);
+            causes = self.changed(&before.chain(selecting_ends(self.new, after)).collect());
         }
         if causes.is_empty() {
             causes.extend(self.policies.iter().map(|(name, what)| format!("policy {name} {what}")));
@@ -160,23 +143,24 @@ fn named(because: &Because, names: &mut BTreeSet<String>) {
     }
 }
 
-/// The policies that select one of the ends.
-fn selecting(world: &World, flow: &Flow) -> Vec<String> {
+/// The policies that select one of the ends of a flow.
+fn selecting_ends<'a>(world: &'a World, flow: &Flow) -> impl Iterator<Item = String> + use<'a> {
+    [flow.from, flow.to].into_iter().flat_map(|end| selecting(world, end))
+}
+
+/// The policies that select an end.
+fn selecting(world: &World, end: End) -> impl Iterator<Item = String> {
     let snapshot = world.snapshot();
-    let ends = [flow.from, flow.to].into_iter().filter_map(|end| match end {
+    let pod = match end {
         End::Pod(id) => Some(snapshot.pod(id)),
         End::Address(_) => None,
-    });
-    ends.flat_map(|pod| {
-        let of_namespace = snapshot.policies.iter().filter(|policy| {
-            policy.name.namespace == pod.name.namespace && policy.subjects.matches(&pod.labels)
-        });
-        let of_cluster =
-            snapshot.cluster_policies.iter().filter(|one| one.subjects.matches(pod, snapshot));
+    };
+    pod.into_iter().flat_map(|pod| {
+        let of_namespace = snapshot.policies.iter().filter(|policy| policy.selects(pod));
+        let of_cluster = snapshot.cluster_policies.iter();
+        let of_cluster = of_cluster.filter(|policy| policy.subjects.matches(pod, snapshot));
         of_namespace
             .map(|policy| policy.name.to_string())
             .chain(of_cluster.map(|policy| policy.name.to_string()))
-            .collect::<Vec<_>>()
     })
-    .collect()
 }
