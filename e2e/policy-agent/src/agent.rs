@@ -4,21 +4,23 @@ use std::{path::PathBuf, time::Duration};
 
 use anyhow::{Context, Result};
 use clap::Parser;
-use futures::{Stream, StreamExt};
+use futures::StreamExt;
 use k8s_openapi::api::core::v1::Node;
 use kube::{Api, Client, Config};
 use tokio::{
     signal::unix::{SignalKind, signal},
-    time::{Instant, sleep, sleep_until},
+    sync::watch,
+    time::sleep,
 };
 use tracing::{info, warn};
 
 use crate::{
     apply::Nft,
+    enforcer::{Enforcer, Progress},
     render,
-    rules::rules,
-    watch::{self, Mirror, Update},
-    world::{NodeView, World},
+    setting::Setting,
+    watch::updates,
+    world::NodeView,
 };
 
 /// Changes come in bursts, a `kubectl apply` of many objects say. Waiting this long for the rest
@@ -57,8 +59,10 @@ pub async fn run(args: Args) -> Result<()> {
         info!(node = node.name, pod_ranges = ?node.pod_ranges, "Started");
         // The signal ends the stream rather than the work on it: no nft is cut off half-way, to
         // finish after the removal.
-        let updates = watch::updates(&client).take_until(Box::pin(terminated.recv()));
-        Enforcer { node, nft: nft.clone(), in_force: None }.follow(updates).await;
+        let updates = updates(&client).take_until(Box::pin(terminated.recv()));
+        let (_, settings) = watch::channel(Setting::default());
+        let (progress, _) = watch::channel(Progress::default());
+        Enforcer::new(node, nft.clone(), GATHER).follow(updates, settings, progress).await;
     }
     nft.run(&render::removal()).await.context("removing the rules")?;
     info!("Rules removed");
@@ -83,62 +87,5 @@ async fn node_view(client: &Client, name: &str) -> NodeView {
             Err(error) => warn!(name, %error, "Node is not to be had"),
         }
         sleep(RETRY).await;
-    }
-}
-
-/// What keeps the node's rules current.
-struct Enforcer {
-    node: NodeView,
-    nft: Nft,
-    /// The script last run, while nothing speaks against its being in force.
-    in_force: Option<String>,
-}
-
-impl Enforcer {
-    /// Puts changes in force until there are no more. Nothing is enforced before the first complete
-    /// picture of the cluster: half of one would deny what it does not know.
-    async fn follow(mut self, mut updates: impl Stream<Item = Update> + Unpin) {
-        let mut mirror = Mirror::default();
-        let mut due = None;
-        loop {
-            tokio::select! {
-                update = updates.next() => match update {
-                    Some(update) => {
-                        mirror.apply(update);
-                        due.get_or_insert_with(|| Instant::now() + GATHER);
-                    }
-                    None => return,
-                },
-                () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {
-                    due = match mirror.world() {
-                        Some(world) => self.catch_up(world).await,
-                        None => None,
-                    };
-                }
-            }
-        }
-    }
-
-    /// Puts in force what the world asks for now; where that fails, says when to try again.
-    async fn catch_up(&mut self, world: &World) -> Option<Instant> {
-        let started = Instant::now();
-        let script = render::replacement(&rules(world, &self.node));
-        if self.in_force.as_ref() == Some(&script) {
-            return None;
-        }
-        self.in_force = None;
-        if let Err(error) = self.nft.run(&script).await {
-            warn!(%error, "Rules not in force");
-            return Some(Instant::now() + RETRY);
-        }
-        info!(
-            policies = world.policies.len(),
-            pods = world.pods.len(),
-            bytes = script.len(),
-            took = ?started.elapsed(),
-            "Rules in force"
-        );
-        self.in_force = Some(script);
-        None
     }
 }

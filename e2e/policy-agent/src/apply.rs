@@ -1,6 +1,12 @@
 //! Hands scripts to the node's own `nft`, which runs each as one transaction: all of it or nothing.
 
-use std::{io, os::unix::fs::chroot, path::PathBuf, process::Stdio, time::Duration};
+use std::{
+    io,
+    os::unix::fs::chroot,
+    path::{Path, PathBuf},
+    process::Stdio,
+    time::Duration,
+};
 
 use thiserror::Error;
 use tokio::{io::AsyncWriteExt, process::Command, time::timeout};
@@ -38,7 +44,8 @@ pub enum NftError {
 }
 
 impl Nft {
-    /// The nft of the node whose root directory is seen at `root`.
+    /// The nft of the node whose root directory is seen at `root`; with `/`, no change of the root
+    /// is needed, nor the right to one.
     pub fn new(root: PathBuf) -> Self {
         Self { root }
     }
@@ -70,10 +77,14 @@ impl Nft {
         child.wait_with_output().await
     }
 
-    /// nft with the node's root as its own, so that it finds the node's libraries; the network
-    /// namespace is the node's already.
-    #[allow(unsafe_code, reason = "the only way to change the root of a child alone")]
+    /// nft with the node's root as its own, so that it finds the node's libraries. It is started
+    /// from the thread that asks, and programs that thread's network namespace.
     fn command(&self) -> Command {
+        if self.root == Path::new("/") { Command::new(own()) } else { self.in_root() }
+    }
+
+    #[allow(unsafe_code, reason = "the only way to change the root of a child alone")]
+    fn in_root(&self) -> Command {
         let mut command = Command::new(NFT);
         let root = self.root.clone();
         // SAFETY: between fork and exec only two system calls are made; a path this short is
@@ -86,4 +97,11 @@ impl Nft {
         }
         command
     }
+}
+
+/// The nft of this root directory; distributions differ about its place, and a user's `PATH` may
+/// lack both.
+fn own() -> &'static Path {
+    let places = [NFT, "/sbin/nft"].map(Path::new);
+    places.into_iter().find(|place| place.exists()).unwrap_or(Path::new("nft"))
 }

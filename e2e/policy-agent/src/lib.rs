@@ -6,13 +6,20 @@
 //!
 //! `watch` turns objects into a [`World`](world::World); [`rules`](rules::rules) decides what this
 //! node must program, [`render`] writes that as an nft script, and [`apply`] hands the script to the
-//! node's own `nft` as one transaction. `agent` keeps the four in step.
+//! node's own `nft` as one transaction. `enforcer` keeps the four in step, and `agent` runs it in a
+//! cluster.
 //!
 //! Deliberately absent: connections that exist when a policy begins to deny them are not cut (the
 //! API leaves that open), denied packets are dropped and never answered, and pods on the host's
 //! network are their node, neither subject nor peer.
 
 pub mod error;
+
+mod duration;
+
+pub mod fault;
+
+pub mod setting;
 
 pub mod select;
 
@@ -29,5 +36,7 @@ pub mod render;
 pub mod apply;
 
 pub mod watch;
+
+pub mod enforcer;
 
 pub mod agent;

@@ -1,0 +1,145 @@
+//! Keeps the rules of one node in step with what is known of the cluster and with what shall fail.
+
+use std::{future::pending, sync::Arc, time::Duration};
+
+use futures::{Stream, StreamExt};
+use tokio::{
+    sync::watch,
+    time::{Instant, sleep_until},
+};
+use tracing::{info, warn};
+
+use crate::{
+    apply::Nft,
+    render,
+    rules::rules,
+    setting::Setting,
+    watch::{Mirror, Update},
+    world::{NodeView, World},
+};
+
+/// Between attempts that failed.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// The script that a node runs for this world under this setting. It has no history: of the faults
+/// of time it shows what they do at the moment when they begin.
+pub fn script(world: &World, node: &NodeView, _setting: &Setting) -> String {
+    render::replacement(&rules(world, node))
+}
+
+/// What keeps a node's rules current.
+#[derive(Debug)]
+pub struct Enforcer {
+    node: NodeView,
+    nft: Nft,
+    gather: Duration,
+}
+
+/// What is in force on the node.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// How many updates were taken in by what is in force: every one up to this. Zero while the
+    /// picture of the cluster is not complete, and nothing in force.
+    pub updates: u64,
+    /// The setting that is in force.
+    pub setting: Setting,
+    /// The script in force; `None` while there is none, or while it is not known to be.
+    pub script: Option<Arc<str>>,
+    /// When time alone will change what is in force, or try again what failed.
+    pub next: Option<Instant>,
+}
+
+impl Enforcer {
+    /// For this node by this nft. Changes come in bursts; each is put in force once `gather` has
+    /// passed since the first change of it.
+    pub fn new(node: NodeView, nft: Nft, gather: Duration) -> Self {
+        Self { node, nft, gather }
+    }
+
+    /// Puts changes in force until there are no more updates. A change of the setting is put in
+    /// force at once. Nothing is enforced before the first complete picture of the cluster: half of
+    /// one would deny what it does not know.
+    ///
+    /// What is in force by then stays in force.
+    pub async fn follow(
+        self,
+        mut updates: impl Stream<Item = Update> + Unpin,
+        mut settings: watch::Receiver<Setting>,
+        progress: watch::Sender<Progress>,
+    ) {
+        let mut mirror = Mirror::default();
+        let mut taken = 0;
+        let mut due = None;
+        let mut setting = settings.borrow_and_update().clone();
+        loop {
+            tokio::select! {
+                biased;
+                new = next(&mut settings) => {
+                    setting = new;
+                    due = Some(Instant::now());
+                }
+                () = until(due) => {
+                    due = match mirror.world() {
+                        Some(world) => self.catch_up(world, &setting, taken, &progress).await,
+                        None => None,
+                    };
+                }
+                update = updates.next() => match update {
+                    Some(update) => {
+                        mirror.apply(update);
+                        taken += 1;
+                        due.get_or_insert_with(|| Instant::now() + self.gather);
+                    }
+                    None => return,
+                },
+            }
+        }
+    }
+
+    /// Puts in force what the world asks for now; where that fails, says when to try again.
+    async fn catch_up(
+        &self,
+        world: &World,
+        setting: &Setting,
+        updates: u64,
+        progress: &watch::Sender<Progress>,
+    ) -> Option<Instant> {
+        let script: Arc<str> = script(world, &self.node, setting).into();
+        if progress.borrow().script.as_ref() != Some(&script) {
+            progress.send_modify(|progress| progress.script = None);
+            let started = Instant::now();
+            if let Err(error) = self.nft.run(&script).await {
+                warn!(%error, "Rules not in force");
+                let next = Some(Instant::now() + RETRY);
+                progress.send_modify(|progress| progress.next = next);
+                return next;
+            }
+            info!(
+                policies = world.policies.len(),
+                pods = world.pods.len(),
+                bytes = script.len(),
+                took = ?started.elapsed(),
+                faults = %setting,
+                "Rules in force"
+            );
+        }
+        let setting = setting.clone();
+        progress.send_replace(Progress { updates, setting, script: Some(script), next: None });
+        None
+    }
+}
+
+/// The next setting; without end once nobody sets any more.
+async fn next(settings: &mut watch::Receiver<Setting>) -> Setting {
+    match settings.changed().await {
+        Ok(()) => settings.borrow_and_update().clone(),
+        Err(_) => pending().await,
+    }
+}
+
+async fn until(due: Option<Instant>) {
+    match due {
+        Some(due) => sleep_until(due).await,
+        None => pending().await,
+    }
+}

@@ -1,0 +1,187 @@
+//! What fails where, as one line that can change while the agent runs.
+
+use std::{fmt, str::FromStr};
+
+use thiserror::Error;
+
+use crate::fault::{Fault, UnknownFault};
+
+/// The faults in force; none by default.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Setting(pub Vec<Failing>);
+
+/// A fault at a place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failing {
+    /// How.
+    pub fault: Fault,
+    /// Where.
+    pub scope: Scope,
+}
+
+/// The subjects that a fault concerns; of a fault about what is known of objects, the objects.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// All of them.
+    Cluster,
+    /// Those of one node; of objects, all of them as the agent there knows them.
+    Node(String),
+    /// Those of one namespace, and the namespace itself.
+    Namespace(String),
+    /// One of them.
+    Pod {
+        /// Where it lives.
+        namespace: String,
+        /// Its name there.
+        name: String,
+    },
+}
+
+/// The text is no setting.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum WrongSetting {
+    /// The part in front of the `@`.
+    #[error(transparent)]
+    Fault(#[from] UnknownFault),
+    /// The part behind it.
+    #[error(
+        "{0:?} is no place; write @node=NODE, @namespace=NAMESPACE or @pod=NAMESPACE/POD, or \
+         nothing for the whole cluster"
+    )]
+    Scope(String),
+    /// The fault is about objects that no single pod has.
+    #[error("{0} is not about pods; give it a node, a namespace or nothing for the whole cluster")]
+    NotOfPods(Fault),
+}
+
+impl FromStr for Setting {
+    type Err = WrongSetting;
+
+    fn from_str(text: &str) -> Result<Self, WrongSetting> {
+        let words = text.split(|c: char| c == ',' || c.is_whitespace());
+        words.filter(|word| !word.is_empty()).map(str::parse).collect::<Result<_, _>>().map(Self)
+    }
+}
+
+impl FromStr for Failing {
+    type Err = WrongSetting;
+
+    fn from_str(text: &str) -> Result<Self, WrongSetting> {
+        let (fault, scope) = match text.split_once('@') {
+            None => (text.parse()?, Scope::Cluster),
+            Some((fault, scope)) => (fault.parse()?, scope.parse()?),
+        };
+        match (fault, &scope) {
+            (Fault::StaleNamespaceLabels | Fault::KeepsDeletedPolicies, Scope::Pod { .. }) => {
+                Err(WrongSetting::NotOfPods(fault))
+            }
+            _ => Ok(Self { fault, scope }),
+        }
+    }
+}
+
+impl FromStr for Scope {
+    type Err = WrongSetting;
+
+    /// Reads what stands behind the `@`.
+    fn from_str(text: &str) -> Result<Self, WrongSetting> {
+        let wrong = || WrongSetting::Scope(text.to_owned());
+        let named = |name: &str| match name {
+            "" => Err(wrong()),
+            name if name.contains(['/', '=', '@']) => Err(wrong()),
+            name => Ok(name.to_owned()),
+        };
+        match text.split_once('=').ok_or_else(wrong)? {
+            ("node", name) => named(name).map(Self::Node),
+            ("namespace", name) => named(name).map(Self::Namespace),
+            ("pod", pod) => {
+                let (namespace, name) = pod.split_once('/').ok_or_else(wrong)?;
+                Ok(Self::Pod { namespace: named(namespace)?, name: named(name)? })
+            }
+            _ => Err(wrong()),
+        }
+    }
+}
+
+/// As it is read; nothing where nothing fails.
+impl fmt::Display for Setting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let failings: Vec<_> = self.0.iter().map(ToString::to_string).collect();
+        f.write_str(&failings.join(", "))
+    }
+}
+
+impl fmt::Display for Failing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{}", self.fault, self.scope)
+    }
+}
+
+/// With the `@` in front; nothing for the whole cluster.
+impl fmt::Display for Scope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Cluster => Ok(()),
+            Self::Node(name) => write!(f, "@node={name}"),
+            Self::Namespace(name) => write!(f, "@namespace={name}"),
+            Self::Pod { namespace, name } => write!(f, "@pod={namespace}/{name}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_setting_is_read_as_it_is_written() {
+        let text =
+            "ignores-egress@node=n1, slow=2s@namespace=shop, blocks-all@pod=shop/db, slow=5s";
+        let setting: Setting = text.parse().unwrap();
+        assert_eq!(setting.0.len(), 4);
+        assert_eq!(setting.to_string(), text);
+    }
+
+    #[test]
+    fn commas_and_white_space_separate() {
+        let expected: Setting = "ignores-all, blocks-all".parse().unwrap();
+        for text in ["ignores-all blocks-all", " ignores-all\n,\tblocks-all,\n"] {
+            assert_eq!(text.parse(), Ok(expected.clone()), "{text:?}");
+        }
+        for nothing in ["", " ", ",\n"] {
+            assert_eq!(nothing.parse(), Ok(Setting::default()), "{nothing:?}");
+        }
+    }
+
+    #[test]
+    fn a_wrong_place_is_answered_with_the_right_ones() {
+        let wrong = [
+            "",
+            "node",
+            "node=",
+            "pod=x",
+            "pod=/x",
+            "pod=x/",
+            "pod=x/y/z",
+            "zone=z",
+            "node=a@node=b",
+        ];
+        for place in wrong {
+            let error = format!("ignores-all@{place}").parse::<Setting>().expect_err(place);
+            assert_eq!(error, WrongSetting::Scope(place.to_owned()));
+            assert!(error.to_string().contains("@pod=NAMESPACE/POD"));
+        }
+    }
+
+    #[test]
+    fn one_wrong_fault_makes_the_whole_setting_wrong() {
+        let error = "blocks-all, ignore-all".parse::<Setting>().expect_err("misspelt");
+        assert!(error.to_string().contains("did you mean ignores-all?"), "{error}");
+    }
+
+    #[test]
+    fn a_fault_that_is_not_about_pods_takes_no_pod() {
+        let error = "keeps-deleted-policies@pod=x/a".parse::<Setting>();
+        assert_eq!(error, Err(WrongSetting::NotOfPods(Fault::KeepsDeletedPolicies)));
+    }
+}
