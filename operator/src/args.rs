@@ -1,6 +1,8 @@
 //! The command line.
 
 pub mod help;
+#[cfg(feature = "lab")]
+pub mod lab;
 pub mod offline;
 pub mod operator;
 
@@ -36,6 +38,19 @@ pub enum Command {
     /// Finds what is legal in policies and almost surely a mistake.
     #[command(after_help = help::LINT)]
     Lint(LintArgs),
+    /// Puts objects onto a network of this machine, whole or failing on purpose, and judges it by real
+    /// connections: without a cluster, without Docker.
+    #[cfg(feature = "lab")]
+    #[command(after_help = help::LAB)]
+    Lab(lab::LabArgs),
+    /// Is a probe of the lab.
+    #[cfg(feature = "lab")]
+    #[command(hide = true, disable_help_flag = true)]
+    LabProbe {
+        /// As the probe's own binary takes them.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<std::ffi::OsString>,
+    },
     /// Runs the operator.
     Operator(OperatorArgs),
     /// Prints the matrix of a test: expected, observed, verdict. In the operator's pod.

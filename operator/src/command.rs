@@ -10,6 +10,8 @@ use std::{
 use clap::{CommandFactory, FromArgMatches};
 use tracing_subscriber::EnvFilter;
 
+#[cfg(feature = "lab")]
+use crate::lab;
 use crate::{
     admin,
     args::{Cli, Command, OperatorArgs, ReportArgs},
@@ -58,6 +60,10 @@ fn perform(command: Command) -> anyhow::Result<Outcome> {
         Command::Explain(args) => explain::run(&args),
         Command::Diff(args) => diff::run(&args),
         Command::Lint(args) => lint::run(&args),
+        #[cfg(feature = "lab")]
+        Command::Lab(args) => lab::run(&args),
+        #[cfg(feature = "lab")]
+        Command::LabProbe { arguments } => lab::process::probe(arguments),
         Command::Operator(args) => operator(args),
         Command::Matrix(args) => report("matrix", &args),
         Command::Flows(args) => report("flows", &args),

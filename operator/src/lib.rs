@@ -19,6 +19,7 @@ pub mod scenario;
 pub mod standin;
 
 pub mod certify;
+pub mod judging;
 pub mod predict;
 pub mod tester;
 
@@ -31,6 +32,9 @@ pub mod reports;
 pub mod status;
 
 pub mod offline;
+
+#[cfg(feature = "lab")]
+pub mod lab;
 
 #[cfg(test)]
 mod api_server;

@@ -151,6 +151,20 @@ pub struct World {
 }
 
 impl World {
+    /// A picture of these objects, which are all that there are.
+    pub fn of(objects: impl IntoIterator<Item = (Kind, DynamicObject)>) -> Self {
+        let mut by_kind: BTreeMap<Kind, Vec<DynamicObject>> =
+            Kind::ALL.into_iter().map(|kind| (kind, Vec::new())).collect();
+        for (kind, object) in objects {
+            by_kind.entry(kind).or_default().push(object);
+        }
+        let mut world = Self::default();
+        for (kind, objects) in by_kind {
+            world.take(kind, Change::Reset(objects));
+        }
+        world
+    }
+
     /// Why nothing can be judged by this picture of a kind; none if it is complete and recent.
     pub fn stale(&self, kind: Kind, now: Instant) -> Option<String> {
         let age = self.alive.get(&kind).map(|alive| now.saturating_duration_since(*alive));

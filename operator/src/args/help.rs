@@ -108,3 +108,21 @@ Examples:
 pub const MAN: &str = "\
 Example:
   netproof man > /usr/local/share/man/man1/netproof.1";
+
+/// Under `lab -h`.
+#[cfg(feature = "lab")]
+pub const LAB: &str = "\
+Examples:
+  netproof lab -f examples/three-tier                              a network that keeps its word
+  netproof lab -f examples/three-tier --network plain              one that enforces nothing
+  netproof lab -f examples/three-tier --network fault=ignores-egress@node=node-2
+  netproof lab --list-faults
+
+Every pod is a network namespace with a probe in it, every node is one that routes and has nftables
+rules, set by a policy agent. It needs nft (package nftables) and either root or user namespaces, and
+sends nothing out of this machine.
+
+Exit codes:
+  0  everything conforms
+  1  something leaks or is blocked
+  2  cannot tell: bad input, or a flow that could not be judged";

@@ -19,6 +19,7 @@ use netproof_conformance::manifest::{Cluster, Objects};
 
 use document::Reader;
 use paths::Found;
+use serde_json::Value;
 
 pub use from_cluster::{ClusterError, Namespaces, Scope, read_cluster};
 pub use unreadable::{Cause, Unreadable};
@@ -40,8 +41,16 @@ pub struct Input {
 /// directories inside of directories are left out. Objects that name no namespace and need one are
 /// taken to be in the default one.
 pub fn read(paths: &[PathBuf], default_namespace: &str) -> Input {
+    read_by(Reader::new(Objects::new(default_namespace)), paths).0
+}
+
+/// Reads the same, and hands over all objects as they are written as well.
+pub fn read_written(paths: &[PathBuf], default_namespace: &str) -> (Input, Vec<Value>) {
+    read_by(Reader::keeping(Objects::new(default_namespace)), paths)
+}
+
+fn read_by(mut reader: Reader, paths: &[PathBuf]) -> (Input, Vec<Value>) {
     let mut found = Found::default();
-    let mut reader = Reader::new(Objects::new(default_namespace));
     let mut was_read = BTreeSet::new();
     for path in paths {
         if path == Path::new("-") {
@@ -60,9 +69,9 @@ pub fn read(paths: &[PathBuf], default_namespace: &str) -> Input {
             }
         }
     }
-    let (objects, mut unreadable) = reader.into_parts();
+    let (objects, mut unreadable, written) = reader.into_parts();
     unreadable.splice(0..0, found.unreadable);
-    Input { cluster: objects.finish(), unreadable, notes: notes(found.hidden) }
+    (Input { cluster: objects.finish(), unreadable, notes: notes(found.hidden) }, written)
 }
 
 fn notes(hidden: usize) -> Vec<String> {

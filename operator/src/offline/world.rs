@@ -209,7 +209,7 @@ async fn from_cluster(scope: &Scope) -> anyhow::Result<Input> {
 }
 
 /// Takes the input if all of it is good.
-fn accept(input: Input, notes: Notes) -> anyhow::Result<Cluster> {
+pub(crate) fn accept(input: Input, notes: Notes) -> anyhow::Result<Cluster> {
     let Input { cluster, unreadable, notes: of_input } = input;
     for error in &unreadable {
         tell(format_args!("error: {error}"));

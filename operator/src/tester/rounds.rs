@@ -4,9 +4,8 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use k8s_openapi::{apimachinery::pkg::apis::meta::v1::Time, jiff::Timestamp};
 use netproof_conformance::{
-    expected::Expected,
     matrix::Cell,
-    verdict::{Outcome, Sighting, Verdict, Why, judge},
+    verdict::{Sighting, Verdict, Why},
 };
 use netproof_crds::LastRound;
 use tokio::time::Instant;
@@ -15,8 +14,9 @@ use tracing::{debug, info, warn};
 use super::{Assignment, Tester};
 use crate::{
     certify::certify,
-    engine::round::{self, Asked, Reached, Seen},
-    predict::{Prediction, StandIn, asked, predict},
+    engine::round::{self, Asked, Reached},
+    judging::{Sighted, companions, sight},
+    predict::{StandIn, asked, predict},
     scenario::Scenario,
     uptime,
     world::World,
@@ -43,7 +43,7 @@ impl Tester {
         match scope {
             Scope::All => cells = scenario.flows.iter().map(|(cell, _)| cell.clone()).collect(),
             Scope::Some if cells.is_empty() => return,
-            Scope::Some => cells.extend(self.companions(&cells, scenario)),
+            Scope::Some => cells.extend(companions(&self.ledger, &cells, scenario)),
         }
         let began = Instant::now();
         let count = cells.len();
@@ -64,7 +64,7 @@ impl Tester {
             if cells.is_empty() {
                 break;
             }
-            cells.extend(self.companions(&cells, scenario));
+            cells.extend(companions(&self.ledger, &cells, scenario));
         }
         if recovered && scope == Scope::Some {
             // A canary sings: look at everything.
@@ -84,24 +84,6 @@ impl Tester {
             let round = LastRound { time: Time(Timestamp::now()), duration_ms };
             self.last_round = Some((round, Instant::now()));
         }
-    }
-
-    /// Flows to an address outside prove nothing by silence unless somebody reaches it in the same
-    /// round: those who may are asked as well.
-    pub(super) fn companions(&self, cells: &BTreeSet<Cell>, scenario: &Scenario) -> BTreeSet<Cell> {
-        let outside: BTreeSet<_> = cells
-            .iter()
-            .filter(|cell| scenario.externals.contains_key(&cell.to.endpoint))
-            .map(|cell| (&cell.to, cell.port))
-            .collect();
-        self.ledger
-            .records()
-            .filter(|(cell, record)| {
-                outside.contains(&(&cell.to, cell.port))
-                    && matches!(record.expected, Expected::Allow(_))
-            })
-            .map(|(cell, _)| cell.clone())
-            .collect()
     }
 
     /// Attempts each flow once. Returns whether every probe spoke.
@@ -130,7 +112,7 @@ impl Tester {
         // The expectation as it is now comes first, so that a change restarts its settling.
         self.ledger.expect(&after.expected, uptime());
         let mut sighted: Vec<_> =
-            pass.seen.into_iter().map(|seen| sight(seen, &before, &after, assignment)).collect();
+            pass.seen.into_iter().map(|seen| sight(seen, &before, &after, stand_ins)).collect();
         self.certify(&mut sighted, &world, stand_ins).await;
 
         let complete = absent.is_empty() && pass.mute.is_empty();
@@ -172,26 +154,4 @@ impl Tester {
             }
         }
     }
-}
-
-type Sighted = (Cell, Sighting, Option<Outcome>);
-
-/// Judges what was seen of one flow, with the predictions on both sides of it.
-fn sight(seen: Seen, before: &Prediction, after: &Prediction, assignment: &Assignment) -> Sighted {
-    let Seen { cell, outcome, control } = seen;
-    let outcome = match outcome {
-        Ok(outcome) => outcome,
-        Err(why) => return (cell, Sighting::Inconclusive(Why::NoProbe(why)), None),
-    };
-    let homes = [&cell.from, &cell.to].map(|actor| {
-        let stand_in = assignment.stand_ins.iter().find(|s| s.desired.actor == *actor);
-        stand_in.map(|stand_in| stand_in.desired.namespace.as_str())
-    });
-    let unreliable = after.unreliable.between(homes.into_iter().flatten());
-    let sighting = match (unreliable, before.expected.get(&cell), after.expected.get(&cell)) {
-        (Some(why), _, _) => Sighting::Inconclusive(Why::NoPrediction(why.to_owned())),
-        (None, Some(before), Some(after)) => judge(before, after, &outcome, &control),
-        (None, _, _) => Sighting::Moved,
-    };
-    (cell, sighting, Some(outcome))
 }

@@ -2,20 +2,16 @@
 
 use std::time::Duration;
 
-use netproof_conformance::{
-    matrix::Matrix,
-    policy::Policy,
-    report::{Line, sentence},
-};
+use netproof_conformance::matrix::Matrix;
 use netproof_crds::Reason;
 use tokio::time::Instant;
 
 use super::{Assignment, Tester};
 use crate::{
-    predict::{StandIn, not_running, place},
+    judging,
+    predict::{StandIn, not_running},
     scenario::Problem,
     status::{Detail, Phase, View},
-    time_of_day, uptime,
 };
 
 impl Tester {
@@ -84,31 +80,6 @@ impl Tester {
 
     pub(super) fn details(&self, assignment: &Assignment) -> Matrix<Detail> {
         let Ok(scenario) = &assignment.scenario else { return Matrix::default() };
-        let world = self.world.borrow();
-        let policies: Vec<&Policy> =
-            world.policies.values().filter_map(|read| read.meaning.as_ref().ok()).collect();
-        let up = uptime();
-        self.ledger
-            .records()
-            .filter_map(|(cell, record)| {
-                let line = Line {
-                    expected: record.expected.clone(),
-                    outcome: record.seen.as_ref().map(|(outcome, _)| outcome.clone()),
-                    verdict: self.ledger.verdict(cell, up)?,
-                };
-                let places =
-                    [&cell.from, &cell.to].map(|a| place(a, scenario, &assignment.stand_ins));
-                let sentence = sentence(cell, &line, [&places[0], &places[1]], &policies);
-                let detail = Detail {
-                    line,
-                    sentence,
-                    places,
-                    since: time_of_day(record.since),
-                    agreeing: record.agreeing(),
-                    intents: scenario.flows.get(cell).cloned().unwrap_or_default(),
-                };
-                Some((cell.clone(), detail))
-            })
-            .collect()
+        judging::details(&self.ledger, scenario, &assignment.stand_ins, &self.world.borrow())
     }
 }

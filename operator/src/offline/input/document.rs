@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use netproof_conformance::manifest::{Header, Objects, Problem, Source};
 use serde::Deserialize;
-use serde_json::value::RawValue;
+use serde_json::{Value, json, value::RawValue};
 
 use super::{Cause, Unreadable, field, yaml};
 
@@ -16,6 +16,8 @@ use super::{Cause, Unreadable, field, yaml};
 pub(super) struct Reader {
     objects: Objects,
     unreadable: Vec<Unreadable>,
+    /// The objects as they are written, where somebody wants them.
+    written: Option<Vec<Value>>,
 }
 
 /// A list's own fields.
@@ -45,12 +47,17 @@ struct Document<'a> {
 
 impl Reader {
     pub(super) fn new(objects: Objects) -> Self {
-        Self { objects, unreadable: Vec::new() }
+        Self { objects, unreadable: Vec::new(), written: None }
     }
 
-    /// The objects, and what could not be read.
-    pub(super) fn into_parts(self) -> (Objects, Vec<Unreadable>) {
-        (self.objects, self.unreadable)
+    /// Keeps every object as it is written too, of whatever kind.
+    pub(super) fn keeping(objects: Objects) -> Self {
+        Self { written: Some(Vec::new()), ..Self::new(objects) }
+    }
+
+    /// The objects, what could not be read, and the objects as they are written.
+    pub(super) fn into_parts(self) -> (Objects, Vec<Unreadable>, Vec<Value>) {
+        (self.objects, self.unreadable, self.written.unwrap_or_default())
     }
 
     /// Remembers what could not be read.
@@ -169,11 +176,22 @@ impl Reader {
                 }
             }
         }
+        self.keep(json, &header);
         let at = Source { input: input.clone(), document: number, line: begins };
         let mut object = serde_json::Deserializer::from_str(json);
         if let Err(error) = self.objects.add(at.clone(), &header, &mut object) {
             let problem = Problem::Malformed(without_place(&error));
             self.objects.reject(at, &header, &field_of(json, &error), problem);
+        }
+    }
+
+    fn keep(&mut self, json: &str, header: &Header) {
+        let Some(written) = &mut self.written else { return };
+        // What has a header is an object.
+        if let Ok(mut object @ Value::Object(_)) = serde_json::from_str::<Value>(json) {
+            object["kind"] = json!(header.kind);
+            object["apiVersion"] = json!(header.api_version);
+            written.push(object);
         }
     }
 

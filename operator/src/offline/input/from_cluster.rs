@@ -126,7 +126,7 @@ async fn read_from(client: Client, namespace: Option<&str>) -> Result<Input, Clu
         listing.list(&resource, namespace).await?;
     }
     let Listing { reader, notes, .. } = listing;
-    let (objects, unreadable) = reader.into_parts();
+    let (objects, unreadable, _) = reader.into_parts();
     Ok(Input { cluster: objects.finish(), unreadable, notes })
 }
 

@@ -28,7 +28,7 @@ pub fn json(text: &str) -> Input {
 pub fn of_text(name: &str, format: Format, bytes: &[u8]) -> Input {
     let mut reader = Reader::new(Objects::new("default"));
     take(&mut reader, name, format, Ok(bytes.to_vec()));
-    let (objects, unreadable) = reader.into_parts();
+    let (objects, unreadable, _) = reader.into_parts();
     Input { cluster: objects.finish(), unreadable, notes: Vec::new() }
 }
 

@@ -1,0 +1,76 @@
+//! The arguments of the lab.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+use netproof_crds::DurationString;
+use netproof_policy_agent::setting::Setting;
+
+use crate::lab::cluster::Network;
+
+/// What is put into the lab, and how it is to behave.
+#[derive(Clone, Debug, Args)]
+pub struct LabArgs {
+    /// Files, directories (all .yaml, .yml and .json in them and below) or - for standard input:
+    /// namespaces, policies, workloads or pods, and perhaps a ConnectivityTest. Without one, every
+    /// pod and workload speaks to every one that listens.
+    #[arg(
+        short = 'f',
+        long = "filename",
+        value_name = "PATH",
+        num_args = 1..,
+        required_unless_present = "list_faults"
+    )]
+    pub files: Vec<PathBuf>,
+    /// The ConnectivityTest to carry out, where there are several.
+    #[arg(long, value_name = "NAME")]
+    pub test: Option<String>,
+    /// Who enforces: nobody (plain), the policy agent (enforcing), or the policy agent failing on
+    /// purpose: fault=NAME[=DURATION][@node=NODE|@namespace=NAME|@pod=NAMESPACE/NAME],...
+    #[arg(long, value_name = "NETWORK", default_value = "enforcing", value_parser = network)]
+    pub network: Network,
+    /// Lists the faults, and what each is like.
+    #[arg(long)]
+    pub list_faults: bool,
+    /// Looks at the files again and again, and tells each change of the verdict.
+    #[arg(long)]
+    pub watch: bool,
+    /// How many nodes there are, where the objects name none.
+    #[arg(long, value_name = "NUMBER", default_value_t = 2, value_parser = clap::value_parser!(u8).range(1..=16))]
+    pub nodes: u8,
+    /// How long an attempt waits for an answer.
+    #[arg(long, value_name = "DURATION", default_value = "200ms")]
+    pub timeout: DurationString,
+    /// How long the network may take to follow a change.
+    #[arg(long, value_name = "DURATION", default_value = "500ms")]
+    pub settle: DurationString,
+    /// How many attempts have to agree before a flow is called wrong.
+    #[arg(long, value_name = "NUMBER", default_value_t = 3, value_parser = clap::value_parser!(u8).range(1..=10))]
+    pub confirm: u8,
+    /// How the verdict is told.
+    #[arg(short, long, value_enum, value_name = "FORMAT", default_value = "text")]
+    pub output: LabFormat,
+    /// Hides notes about how the objects were read; errors are always shown.
+    #[arg(short, long)]
+    pub quiet: bool,
+}
+
+/// How the verdict is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LabFormat {
+    /// The matrix and a sentence for each finding.
+    Text,
+    /// One object with the matrix, the findings and the diagnosis.
+    Json,
+}
+
+fn network(text: &str) -> Result<Network, String> {
+    match text.split_once('=') {
+        None if text == "plain" => Ok(Network::Plain),
+        None if text == "enforcing" => Ok(Network::Enforcing(Setting::default())),
+        Some(("fault", setting)) => {
+            setting.parse().map(Network::Enforcing).map_err(|error| format!("{error}"))
+        }
+        _ => Err("write plain, enforcing, or fault= with the names of faults; netproof lab --list-faults lists them".to_owned()),
+    }
+}

@@ -1,0 +1,19 @@
+//! A laboratory on this machine: every pod is a network namespace, the network is nftables driven by
+//! the test cluster's policy agent, and the attempts are real.
+//!
+//! It drives the operator's engine, predictions and ledger in one process. Nothing in it leaves the
+//! machine: no namespace has a way out.
+
+pub mod cluster;
+pub mod enter;
+pub mod objects;
+pub mod process;
+pub mod rounds;
+pub mod scene;
+
+mod fabric;
+mod netns;
+mod node;
+mod run;
+
+pub use run::run;

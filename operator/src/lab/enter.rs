@@ -1,0 +1,54 @@
+//! Gives this process the right to make network namespaces: its own, if it is root's, or that of a
+//! user namespace.
+
+use std::{fs, io};
+
+use nix::{
+    errno::Errno,
+    sched::{CloneFlags, unshare},
+    unistd::{Gid, Uid},
+};
+use thiserror::Error;
+
+/// Why this machine lets nobody like us make network namespaces, and what to do.
+#[derive(Debug, Error)]
+pub enum Forbidden {
+    /// Neither the caller's own rights nor a user namespace will do.
+    #[error(
+        "this machine does not let us make network namespaces: {0}.\n\
+         The lab needs one of these:\n\
+         - to be run by root with CAP_SYS_ADMIN and CAP_NET_ADMIN: sudo netproof lab ...\n\
+         - user namespaces for everybody: sysctl -w user.max_user_namespaces=15000 and, where they exist, \
+         kernel.unprivileged_userns_clone=1 and kernel.apparmor_restrict_unprivileged_userns=0\n\
+         - in a container: docker run --privileged, or --cap-add SYS_ADMIN --cap-add NET_ADMIN \
+         --security-opt seccomp=unconfined --security-opt apparmor=unconfined"
+    )]
+    Namespaces(Errno),
+    /// The user namespace is there, and nobody may be mapped into it.
+    #[error("{path}: {source}; the lab needs it to be root in a user namespace of its own")]
+    Mapping {
+        /// What was to be written.
+        path: &'static str,
+        /// Why it was not.
+        source: io::Error,
+    },
+}
+
+/// Takes what it needs. To be called before the process has a second thread: the kernel gives a
+/// user namespace to no other.
+pub fn enter() -> Result<(), Forbidden> {
+    let rights = || unshare(CloneFlags::CLONE_NEWNET);
+    if Uid::effective().is_root() && rights().is_ok() {
+        return Ok(());
+    }
+    let (user, group) = (Uid::effective(), Gid::effective());
+    unshare(CloneFlags::CLONE_NEWUSER).map_err(Forbidden::Namespaces)?;
+    let write = |path, text: String| {
+        fs::write(path, text).map_err(|source| Forbidden::Mapping { path, source })
+    };
+    write("/proc/self/uid_map", format!("0 {user} 1"))?;
+    // Without this the kernel lets nobody map a group.
+    write("/proc/self/setgroups", "deny".to_owned())?;
+    write("/proc/self/gid_map", format!("0 {group} 1"))?;
+    rights().map_err(Forbidden::Namespaces)
+}

@@ -1,0 +1,86 @@
+//! A node's policy agent: the one of the test cluster, on a thread in the node's network namespace.
+
+use std::{thread, time::Duration};
+
+use anyhow::{Context, anyhow, bail};
+use futures::stream;
+use netproof_policy_agent::{
+    apply::Nft,
+    enforcer::{Enforcer, Progress},
+    setting::Setting,
+    watch::Update,
+    world::NodeView,
+};
+use tokio::{
+    runtime,
+    sync::{mpsc, watch},
+    time::timeout,
+};
+
+use super::netns::Netns;
+
+/// Changes that come together are put in force together.
+const GATHER: Duration = Duration::from_millis(2);
+
+/// How long the rules of a node may take to be in force.
+const IN_FORCE: Duration = Duration::from_secs(20);
+
+/// An agent at work. It ends with this value.
+pub struct NodeAgent {
+    name: String,
+    updates: mpsc::UnboundedSender<Update>,
+    sent: u64,
+    progress: watch::Receiver<Progress>,
+}
+
+impl NodeAgent {
+    /// Starts the agent of a node.
+    pub fn start(netns: Netns, node: NodeView, settings: watch::Receiver<Setting>) -> Self {
+        let name = node.name.clone();
+        let (updates, received) = mpsc::unbounded_channel();
+        let (told, progress) = watch::channel(Progress::default());
+        thread::spawn(move || {
+            let enforcer = Enforcer::new(node, Nft::new("/".into()), GATHER);
+            let updates = stream::unfold(received, async |mut received| {
+                received.recv().await.map(|update| (update, received))
+            });
+            let runtime = runtime::Builder::new_current_thread().enable_all().build();
+            // Where one of these fails, nothing is ever in force, and whoever waits is told so.
+            if let (Ok(()), Ok(runtime)) = (netns.enter(), runtime) {
+                runtime.block_on(enforcer.follow(Box::pin(updates), settings, told));
+            }
+        });
+        Self { name, updates, sent: 0, progress }
+    }
+
+    /// Tells it of a change.
+    pub fn tell(&mut self, update: Update) -> anyhow::Result<()> {
+        self.sent += 1;
+        let gone = || anyhow!("the policy agent of {} is gone", self.name);
+        self.updates.send(update).map_err(|_| gone())
+    }
+
+    /// Waits until all that it was told is in force, under this setting.
+    pub async fn in_force(&mut self, setting: &Setting) -> anyhow::Result<()> {
+        let sent = self.sent;
+        let is_there = |progress: &Progress| {
+            progress.updates >= sent && progress.setting == *setting && progress.script.is_some()
+        };
+        match timeout(IN_FORCE, self.progress.wait_for(is_there)).await {
+            Ok(progress) => drop(progress.with_context(|| {
+                format!("the policy agent of {} could not be started", self.name)
+            })?),
+            Err(_) => bail!(
+                "the rules of {} are not in force after {} s; does nft work here? try: unshare -rn nft list ruleset",
+                self.name,
+                IN_FORCE.as_secs()
+            ),
+        }
+        Ok(())
+    }
+
+    /// What is in force, where something is.
+    pub fn script(&self) -> Option<std::sync::Arc<str>> {
+        self.progress.borrow().script.clone()
+    }
+}

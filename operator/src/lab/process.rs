@@ -1,0 +1,125 @@
+//! The probes of the lab: processes, each in the network namespace of its pod, spoken to by pipes.
+
+use std::{
+    ffi::OsString,
+    io,
+    os::unix::process::CommandExt,
+    path::PathBuf,
+    process::{Child, Command, Stdio},
+    sync::mpsc,
+    thread,
+};
+
+use anyhow::Context;
+use futures::FutureExt;
+use netproof_conformance::flow::{Port, Protocol};
+use netproof_probe::{
+    args::{Args, USAGE},
+    run,
+};
+use nix::sys::{prctl, signal::Signal};
+use tokio::{
+    process::{ChildStdin, ChildStdout},
+    sync::oneshot,
+};
+
+use super::netns::Netns;
+use crate::{engine::session::Link, offline::outcome::Outcome};
+
+/// The name by which this program is told to be a probe.
+pub const SUBCOMMAND: &str = "lab-probe";
+
+/// Is the probe of a pod: the same code as the probe's own binary, in this one, so that the lab needs
+/// no second file. It ends with the lab, however that ends.
+pub fn probe(arguments: Vec<OsString>) -> anyhow::Result<Outcome> {
+    prctl::set_pdeathsig(Signal::SIGKILL).context("asking to end with the lab")?;
+    let args = Args::parse(arguments, None).with_context(|| USAGE)?;
+    run::run(args).context("starting the probe")?;
+    Ok(Outcome::Fine)
+}
+
+/// A probe at work. It is ended, and waited for, with this value.
+pub struct Process {
+    child: Child,
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // One that has ended already is what was wanted.
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+/// What a probe is to be.
+#[derive(Clone, Debug)]
+pub struct Order {
+    /// Whom it says it is.
+    pub identity: String,
+    /// Where it answers.
+    pub listen: Vec<Port>,
+}
+
+/// Starts processes in namespaces, by a thread that lives as long as this value: a process ends
+/// when the thread that started it does.
+pub struct Starter {
+    jobs: mpsc::Sender<Job>,
+}
+
+struct Job {
+    netns: Netns,
+    command: Command,
+    done: oneshot::Sender<io::Result<Child>>,
+}
+
+impl Starter {
+    /// A starter.
+    pub fn new() -> Self {
+        let (jobs, waiting) = mpsc::channel::<Job>();
+        thread::spawn(move || {
+            for Job { netns, mut command, done } in waiting {
+                let started = netns.enter().and_then(|()| command.spawn());
+                // Nobody to take it: it is ended at once.
+                if let Err(Ok(child)) = done.send(started) {
+                    drop(Process { child });
+                }
+            }
+        });
+        Self { jobs }
+    }
+
+    /// Starts a probe, by this program.
+    pub async fn start(
+        &self,
+        program: PathBuf,
+        netns: &Netns,
+        order: &Order,
+    ) -> anyhow::Result<(Process, Link)> {
+        let mut command = Command::new(program);
+        command.arg0("netproof-probe").arg(SUBCOMMAND).args(["--identity", &order.identity]);
+        for port in &order.listen {
+            let protocol = match port.protocol {
+                Protocol::Tcp => "tcp",
+                Protocol::Udp => "udp",
+                Protocol::Sctp => continue,
+            };
+            command.arg(format!("--listen={protocol}/{}", port.number));
+        }
+        command.stdin(Stdio::piped()).stdout(Stdio::piped());
+        let (done, started) = oneshot::channel();
+        let job = Job { netns: netns.clone(), command, done };
+        let gone = "the thread that starts processes is gone";
+        self.jobs.send(job).ok().context(gone)?;
+        let mut child = started.await.context(gone)?.context("starting a probe")?;
+        let stdin = child.stdin.take().expect("it is piped");
+        let stdout = child.stdout.take().expect("it is piped");
+        let process = Process { child };
+        let link = Link {
+            reader: Box::new(ChildStdout::from_std(stdout)?),
+            writer: Box::new(ChildStdin::from_std(stdin)?),
+            // The pipes end with the process.
+            ended: std::future::pending().boxed(),
+        };
+        Ok((process, link))
+    }
+}
