@@ -10,8 +10,10 @@ pub mod objects;
 pub mod process;
 pub mod rounds;
 pub mod scene;
+pub mod stage;
 
 mod fabric;
+mod followed;
 mod netns;
 mod node;
 mod run;

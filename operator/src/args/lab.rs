@@ -6,7 +6,7 @@ use clap::{Args, ValueEnum};
 use netproof_crds::DurationString;
 use netproof_policy_agent::setting::Setting;
 
-use crate::lab::cluster::Network;
+use crate::lab::{cluster::Network, scene::IpFamilies};
 
 /// What is put into the lab, and how it is to behave.
 #[derive(Clone, Debug, Args)]
@@ -38,6 +38,9 @@ pub struct LabArgs {
     /// How many nodes there are, where the objects name none.
     #[arg(long, value_name = "NUMBER", default_value_t = 2, value_parser = clap::value_parser!(u8).range(1..=16))]
     pub nodes: u8,
+    /// Which addresses pods get, where the objects give them none.
+    #[arg(long, value_enum, value_name = "FAMILY", default_value = "4")]
+    pub ip: Ip,
     /// How long an attempt waits for an answer.
     #[arg(long, value_name = "DURATION", default_value = "200ms")]
     pub timeout: DurationString,
@@ -53,6 +56,29 @@ pub struct LabArgs {
     /// Hides notes about how the objects were read; errors are always shown.
     #[arg(short, long)]
     pub quiet: bool,
+}
+
+/// Families of addresses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Ip {
+    /// IPv4.
+    #[value(name = "4")]
+    V4,
+    /// IPv6.
+    #[value(name = "6")]
+    V6,
+    /// Both.
+    Dual,
+}
+
+impl From<Ip> for IpFamilies {
+    fn from(ip: Ip) -> Self {
+        match ip {
+            Ip::V4 => Self::V4,
+            Ip::V6 => Self::V6,
+            Ip::Dual => Self::Dual,
+        }
+    }
 }
 
 /// How the verdict is told.

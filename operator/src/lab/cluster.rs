@@ -5,25 +5,18 @@ use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 use anyhow::Context;
 use futures::future::try_join_all;
 use ipnet::IpNet;
-use k8s_openapi::api::{core::v1, networking::v1::NetworkPolicy};
 use netproof_conformance::matrix::Actor;
-use netproof_policy_agent::{
-    error::Invalid,
-    policy::Policy,
-    setting::Setting,
-    watch::{Change, Update},
-    world::{Namespace, NodeView, ObjectName, Pod, Table},
-};
-use serde::de::DeserializeOwned;
-use serde_json::Value;
+use netproof_policy_agent::{setting::Setting, watch::Update, world::NodeView};
 use tokio::sync::watch;
 
 use super::{
     fabric::{Fabric, NodeId},
+    followed::Objects,
     netns::Netns,
     node::NodeAgent,
     process::{Order, Process, Starter},
-    scene::{LabPod, Outsider, Scene, node_address, pod_range},
+    scene::{Outsider, Scene, node_address, pod_range, pod_range_v6},
+    stage::{Stage, Stages},
 };
 use crate::engine::{round::Sessions, session::Session};
 
@@ -38,21 +31,21 @@ pub enum Network {
 
 /// A running lab. Everything in it ends with it.
 pub struct LabCluster {
-    /// The probes that speak.
-    pub sessions: Sessions,
     program: PathBuf,
     starter: Starter,
     fabric: Fabric,
     nodes: Vec<NodeId>,
     agents: Vec<NodeAgent>,
     setting: watch::Sender<Setting>,
-    pods: BTreeMap<Actor, Process>,
+    /// By identity.
+    pods: BTreeMap<String, Process>,
     _outsiders: Vec<Process>,
+    stage: watch::Sender<Arc<Stage>>,
 }
 
 impl LabCluster {
     /// Makes it, with every pod speaking and every rule in force.
-    pub async fn start(scene: &Scene, program: PathBuf, network: &Network) -> anyhow::Result<Self> {
+    pub async fn start(scene: Scene, program: PathBuf, network: &Network) -> anyhow::Result<Self> {
         let mut fabric = Fabric::make().await?;
         let mut nodes = Vec::new();
         for number in 0..scene.nodes.len() {
@@ -71,22 +64,11 @@ impl LabCluster {
         });
         let agents = match network {
             Network::Plain => Vec::new(),
-            Network::Enforcing(_) => scene
-                .nodes
-                .iter()
-                .zip(&nodes)
-                .enumerate()
-                .map(|(number, (name, id))| {
-                    let view = NodeView {
-                        name: name.clone(),
-                        pod_ranges: vec![IpNet::V4(pod_range(number))],
-                    };
-                    NodeAgent::start(fabric.node(*id).netns.clone(), view, settings.clone())
-                })
-                .collect(),
+            Network::Enforcing(_) => agents(&scene, &fabric, &nodes, &settings),
         };
+        let nothing = Scene { pods: Vec::new(), objects: Vec::new(), ..scene.clone() };
+        let stage = Stage { scene: Arc::new(nothing), sessions: Sessions::new() };
         let mut lab = Self {
-            sessions: Sessions::new(),
             program,
             starter,
             fabric,
@@ -95,21 +77,53 @@ impl LabCluster {
             setting,
             pods: BTreeMap::new(),
             _outsiders: outsiders,
+            stage: watch::Sender::new(Arc::new(stage)),
         };
-        lab.tell_all(scene)?;
-        lab.add_pods(&scene.pods).await?;
+        for update in Objects::of(&scene)?.listed() {
+            lab.tell(&update)?;
+        }
+        let sessions = lab.start_pods(&scene).await?;
+        lab.stage.send_replace(Arc::new(Stage { scene: Arc::new(scene), sessions }));
         lab.in_force().await?;
         Ok(lab)
     }
 
-    /// Starts pods, and speaks to them.
-    async fn add_pods(&mut self, pods: &[LabPod]) -> anyhow::Result<()> {
-        let mut links = Vec::new();
-        for pod in pods {
+    /// What is known of it, from now on.
+    pub fn stages(&self) -> Stages {
+        self.stage.subscribe()
+    }
+
+    /// Changes what is there: pods that are no more end, new ones start, and whoever follows the
+    /// objects is told of every change; the operator's part first. It is not waited until the network
+    /// has followed. Nodes and addresses outside stay what they were.
+    pub async fn change(&mut self, scene: Scene) -> anyhow::Result<()> {
+        let before = Arc::clone(&self.stage.borrow().scene);
+        let changes = Objects::of(&before)?.changes_to(Objects::of(&scene)?);
+        let is_there = |identity: &String| scene.pods.iter().any(|pod| pod.identity == *identity);
+        self.pods.retain(|identity, _| is_there(identity));
+        let sessions = self.start_pods(&scene).await?;
+        self.stage.send_replace(Arc::new(Stage { scene: Arc::new(scene), sessions }));
+        changes.iter().try_for_each(|update| self.tell(update))
+    }
+
+    /// Starts the pods that do not run yet, and speaks to them; with the others, the conversations
+    /// go on.
+    async fn start_pods(&mut self, scene: &Scene) -> anyhow::Result<Sessions> {
+        let stage = Arc::clone(&self.stage.borrow());
+        let identities: BTreeMap<&Actor, &String> =
+            stage.scene.pods.iter().map(|pod| (&pod.actor, &pod.identity)).collect();
+        let (mut sessions, mut links) = (Sessions::new(), Vec::new());
+        for pod in &scene.pods {
+            if self.pods.contains_key(&pod.identity) {
+                let known = identities.iter().find(|(_, identity)| **identity == &pod.identity);
+                let session = known.and_then(|(actor, _)| stage.sessions.get(*actor));
+                sessions.extend(session.map(|session| (pod.actor.clone(), session.clone())));
+                continue;
+            }
             let netns = self.fabric.add_pod(self.nodes[pod.node], &pod.addresses).await?;
             let order = Order { identity: pod.identity.clone(), listen: pod.listen.clone() };
             let (process, link) = self.starter.start(self.program.clone(), &netns, &order).await?;
-            self.pods.insert(pod.actor.clone(), process);
+            self.pods.insert(pod.identity.clone(), process);
             links.push((pod, link));
         }
         let opened = links.into_iter().map(async |(pod, link)| {
@@ -117,24 +131,12 @@ impl LabCluster {
             let session = session.with_context(|| format!("the probe of {}", pod.actor))?;
             anyhow::Ok((pod.actor.clone(), Ok(Arc::new(session))))
         });
-        self.sessions.extend(try_join_all(opened).await?);
-        Ok(())
+        sessions.extend(try_join_all(opened).await?);
+        Ok(sessions)
     }
 
-    /// Tells every agent all objects.
-    pub fn tell_all(&mut self, scene: &Scene) -> anyhow::Result<()> {
-        let pods = scene.pods.iter().map(|pod| &pod.object);
-        let pods: Table<Pod> = table(pods, "Pod", Pod::parse)?;
-        let namespaces: Table<Namespace> =
-            table(&scene.objects, "Namespace", |o: v1::Namespace| Namespace::parse(o).map(Some))?;
-        let policies: Table<Policy> =
-            table(&scene.objects, "NetworkPolicy", |o: NetworkPolicy| Policy::parse(o).map(Some))?;
-        for agent in &mut self.agents {
-            agent.tell(Update::Pods(Change::Listed(pods.clone())))?;
-            agent.tell(Update::Namespaces(Change::Listed(namespaces.clone())))?;
-            agent.tell(Update::Policies(Change::Listed(policies.clone())))?;
-        }
-        Ok(())
+    fn tell(&mut self, update: &Update) -> anyhow::Result<()> {
+        self.agents.iter_mut().try_for_each(|agent| agent.tell(update.clone()))
     }
 
     /// Makes the network fail as this says, from now on.
@@ -156,6 +158,21 @@ impl LabCluster {
     }
 }
 
+fn agents(
+    scene: &Scene,
+    fabric: &Fabric,
+    nodes: &[NodeId],
+    settings: &watch::Receiver<Setting>,
+) -> Vec<NodeAgent> {
+    let named = scene.nodes.iter().zip(nodes).enumerate();
+    let started = named.map(|(number, (name, id))| {
+        let pod_ranges = vec![IpNet::V4(pod_range(number)), IpNet::V6(pod_range_v6(number))];
+        let view = NodeView { name: name.clone(), pod_ranges };
+        NodeAgent::start(fabric.node(*id).netns.clone(), view, settings.clone())
+    });
+    started.collect()
+}
+
 /// Starts what listens at an address outside. Nobody speaks to it; its pipes are left open.
 async fn listen(
     starter: &Starter,
@@ -170,23 +187,4 @@ async fn listen(
     let session = Session::open(link, &identity).await;
     session.with_context(|| format!("what listens at {}", outsider.address))?;
     Ok(process)
-}
-
-fn table<'a, K: DeserializeOwned, T>(
-    objects: impl IntoIterator<Item = &'a Value>,
-    kind: &str,
-    parse: impl Fn(K) -> Result<Option<T>, Invalid>,
-) -> anyhow::Result<Table<T>> {
-    let of_kind = objects.into_iter().filter(|object| object["kind"] == kind);
-    let mut table = Table::new();
-    for object in of_kind {
-        let metadata = serde_json::from_value(object["metadata"].clone())?;
-        let name = ObjectName::of(&metadata);
-        let read: K = serde_json::from_value(object.clone())
-            .with_context(|| format!("the policy agent cannot read {kind} {}", name.name))?;
-        let parsed = parse(read)
-            .with_context(|| format!("the policy agent cannot read {kind} {}", name.name))?;
-        table.extend(parsed.map(|parsed| (name, parsed)));
-    }
-    Ok(table)
 }

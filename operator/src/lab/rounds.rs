@@ -3,65 +3,83 @@
 
 use std::{
     collections::BTreeSet,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
 use netproof_conformance::{
     ledger::Ledger,
     matrix::{Cell, Matrix},
-    verdict::{Sighting, Verdict, VerdictKind, Why},
+    verdict::{Sighting, Verdict, Why},
 };
 
-use super::scene::Scene;
+use super::{
+    scene::Scene,
+    stage::{Stage, Stages},
+};
 use crate::{
-    engine::round::{self, Asked, Reached, Sessions},
+    engine::round::{self, Asked, Reached},
     judging::{companions, details, sight},
     predict::{Prediction, asked, predict},
     status::Detail,
     uptime,
 };
 
-/// A pass over flows that are settling takes no longer than this from the last one.
+/// Between two passes over flows that are settling.
 const EAGER: Duration = Duration::from_millis(20);
 
-/// What is known of a scene's flows.
+/// What is known of the flows of a lab.
 pub struct Rounds {
+    stages: Stages,
     /// What was seen, and what that means.
     pub ledger: Ledger,
+    /// How many attempts were judged.
+    pub observations: u64,
 }
 
 impl Rounds {
     /// Begins, with all pods there for longer than a network takes to notice them: they were put
     /// there, and the rules of all nodes are in force.
-    pub fn new(scene: &Scene) -> Self {
-        let mut rounds = Self { ledger: Ledger::new(scene.scenario.patience) };
+    pub fn new(stages: Stages) -> Self {
+        let scene = Arc::clone(&stages.borrow().scene);
+        let mut ledger = Ledger::new(scene.scenario.patience);
         let now = uptime();
         let before = now.saturating_sub(scene.scenario.patience.settle);
         for stand_in in &scene.stand_ins {
-            rounds.ledger.born(&stand_in.desired.actor, before, now);
+            ledger.born(&stand_in.desired.actor, before, now);
         }
-        rounds
+        Self { stages, ledger, observations: 0 }
+    }
+
+    fn stage(&self) -> Arc<Stage> {
+        Arc::clone(&self.stages.borrow())
     }
 
     /// Attempts all flows, and those that need it again, until there is a verdict on every one of
     /// them or the time is up.
-    pub async fn judge(&mut self, scene: &Scene, sessions: &Sessions, at_most: Duration) {
+    pub async fn judge(&mut self, at_most: Duration) {
         let deadline = Instant::now() + at_most;
-        self.ledger.expect(&prediction(scene).expected, uptime());
+        let stage = self.stage();
+        self.ledger.expect(&prediction(&stage.scene).expected, uptime());
         let mut cells: BTreeSet<Cell> =
-            scene.scenario.flows.iter().map(|(cell, _)| cell.clone()).collect();
+            stage.scene.scenario.flows.iter().map(|(cell, _)| cell.clone()).collect();
         loop {
-            cells.extend(companions(&self.ledger, &cells, &scene.scenario));
-            self.pass(scene, sessions, &cells).await;
+            self.attempt(cells).await;
             cells = self.undecided();
             if cells.is_empty() || Instant::now() >= deadline {
                 return;
             }
-            let waits = self.ledger.unconfirmed().is_empty();
-            if waits {
+            if self.ledger.unconfirmed().is_empty() {
                 tokio::time::sleep(EAGER).await;
             }
         }
+    }
+
+    /// Attempts flows once, with those without which nothing can be said of them.
+    pub async fn attempt(&mut self, mut cells: BTreeSet<Cell>) {
+        let stage = self.stage();
+        cells.extend(companions(&self.ledger, &cells, &stage.scene.scenario));
+        self.pass(&stage, &cells).await;
     }
 
     /// Flows that another attempt may decide.
@@ -76,8 +94,9 @@ impl Rounds {
         self.ledger.records().map(|(cell, _)| cell).filter(is_open).cloned().collect()
     }
 
-    /// Attempts each flow once, and judges it.
-    async fn pass(&mut self, scene: &Scene, sessions: &Sessions, cells: &BTreeSet<Cell>) {
+    /// Attempts each flow once, and judges it by what was known before and after.
+    async fn pass(&mut self, stage: &Stage, cells: &BTreeSet<Cell>) {
+        let scene = &stage.scene;
         let before = prediction(scene);
         let (mut flows, mut absent) = (Vec::<Asked>::new(), Vec::new());
         for cell in cells {
@@ -87,26 +106,25 @@ impl Rounds {
             }
         }
         let mut reached = Reached::new();
-        let pass = round::run(&flows, sessions, scene.scenario.timeout, &mut reached).await;
+        let pass = round::run(&flows, &stage.sessions, scene.scenario.timeout, &mut reached).await;
+        let now = self.stage();
+        let after = prediction(&now.scene);
+        self.ledger.expect(&after.expected, uptime());
         for (cell, why) in absent {
             let sighting = Sighting::Inconclusive(Why::NoProbe(why));
             self.ledger.observe(&cell, sighting, None, uptime());
         }
         for seen in pass.seen {
-            let (cell, sighting, outcome) = sight(seen, &before, &before, &scene.stand_ins);
+            let (cell, sighting, outcome) = sight(seen, &before, &after, &now.scene.stand_ins);
             self.ledger.observe(&cell, sighting, outcome, uptime());
+            self.observations += 1;
         }
     }
 
     /// What is known, for people.
-    pub fn details(&self, scene: &Scene) -> Matrix<Detail> {
+    pub fn details(&self) -> Matrix<Detail> {
+        let scene = &self.stage().scene;
         details(&self.ledger, &scene.scenario, &scene.stand_ins, &scene.world)
-    }
-
-    /// How many flows have a verdict of this kind.
-    pub fn count(&self, kind: VerdictKind) -> usize {
-        let verdicts = self.ledger.verdicts(uptime());
-        verdicts.iter().filter(|(_, verdict)| verdict.kind() == kind).count()
     }
 }
 

@@ -15,7 +15,7 @@ use super::{
     enter::enter,
     objects::Objects,
     rounds::Rounds,
-    scene::{Pace, Scene},
+    scene::{Pace, Scene, Setup},
 };
 use crate::{
     args::lab::LabArgs,
@@ -57,21 +57,23 @@ async fn once(args: &LabArgs) -> anyhow::Result<Outcome> {
         settle: args.settle.into(),
         confirm: usize::from(args.confirm),
     };
-    let scene = Scene::of(&objects, args.test.as_deref(), usize::from(args.nodes), pace)?;
+    let setup = Setup { pace, nodes: usize::from(args.nodes), families: args.ip.into() };
+    let scene = Scene::of(&objects, args.test.as_deref(), setup)?;
+    let wanted = scene.stand_ins.len();
     let program = std::env::current_exe().context("finding this program's own file")?;
-    let cluster = LabCluster::start(&scene, program, &args.network).await?;
+    let cluster = LabCluster::start(scene, program, &args.network).await?;
     let ready = began.elapsed();
     let round_began = Instant::now();
-    let mut rounds = Rounds::new(&scene);
-    rounds.judge(&scene, &cluster.sessions, PATIENCE).await;
+    let mut rounds = Rounds::new(cluster.stages());
+    rounds.judge(PATIENCE).await;
     let took = round_began.elapsed();
     let view = View {
         generation: 1,
         phase: Phase::Active,
         once: false,
-        details: rounds.details(&scene),
-        wanted: scene.stand_ins.len(),
-        attached: cluster.sessions.values().filter(|session| session.is_ok()).count(),
+        details: rounds.details(),
+        wanted,
+        attached: wanted,
         missing: None,
         last_round: Some(LastRound {
             time: Time(Timestamp::now()),

@@ -2,7 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    net::{IpAddr, Ipv4Addr},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
     time::Duration,
 };
 
@@ -17,6 +17,7 @@ use netproof_conformance::{
     snapshot::{Lifecycle, ObjectRef, PodNetwork},
 };
 use netproof_crds::NamedPort;
+use netproof_probe::challenge::MAX_IDENTITY;
 use serde_json::{Value, json};
 
 use super::objects::{Objects, dynamic};
@@ -40,6 +41,29 @@ pub struct Pace {
     pub settle: Duration,
     /// How many attempts have to agree before a wrong outcome is reported.
     pub confirm: usize,
+}
+
+/// Which families of addresses pods get, where the objects give them none.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum IpFamilies {
+    /// IPv4 alone.
+    #[default]
+    V4,
+    /// IPv6 alone.
+    V6,
+    /// Both, IPv4 first.
+    Dual,
+}
+
+/// How a scene is set up.
+#[derive(Clone, Copy, Debug)]
+pub struct Setup {
+    /// How the lab goes about it.
+    pub pace: Pace,
+    /// How many nodes there are, where the objects name none.
+    pub nodes: usize,
+    /// Which families of addresses pods get, where the objects give them none.
+    pub families: IpFamilies,
 }
 
 /// A pod that the lab makes.
@@ -91,12 +115,8 @@ pub struct Scene {
 
 impl Scene {
     /// Puts objects onto that many nodes, or the ones that they name.
-    pub fn of(
-        objects: &Objects,
-        test: Option<&str>,
-        nodes: usize,
-        pace: Pace,
-    ) -> anyhow::Result<Self> {
+    pub fn of(objects: &Objects, test: Option<&str>, setup: Setup) -> anyhow::Result<Self> {
+        let Setup { pace, nodes, families } = setup;
         let nodes = node_names(objects, nodes);
         let namespaces = namespaces(objects);
         let made = nodes.iter().enumerate().map(|(n, name)| node_object(n, name));
@@ -127,7 +147,7 @@ impl Scene {
         let policies: Vec<&Policy> =
             world.policies.values().filter_map(|read| read.meaning.as_ref().ok()).collect();
         let extra = mentioned(&policies);
-        let pods = place(&scenario.desired, &homes, &nodes, &extra);
+        let pods = place(&scenario.desired, &homes, &nodes, families, &extra);
         let stand_ins = scenario
             .desired
             .iter()
@@ -162,6 +182,13 @@ pub fn node_address(node: usize) -> Ipv4Addr {
 pub fn pod_range(node: usize) -> ipnet::Ipv4Net {
     let third = u8::try_from(node + 1).expect("few nodes");
     ipnet::Ipv4Net::new(Ipv4Addr::new(10, 244, third, 0), 24).expect("24 is a length")
+}
+
+/// The same of IPv6.
+pub fn pod_range_v6(node: usize) -> ipnet::Ipv6Net {
+    let third = u16::try_from(node + 1).expect("few nodes");
+    let first = Ipv6Addr::new(0xfd00, 0x244, third, 0, 0, 0, 0, 0);
+    ipnet::Ipv6Net::new(first, 64).expect("64 is a length")
 }
 
 fn name_of(test: &netproof_crds::ConnectivityTest) -> &str {
@@ -321,7 +348,13 @@ fn mentioned(policies: &[&Policy]) -> Vec<Port> {
     ports.into_iter().filter(|port| port.number > 0).take(MOST_EXTRA).collect()
 }
 
-fn place(desired: &[Desired], homes: &[Home], nodes: &[String], extra: &[Port]) -> Vec<LabPod> {
+fn place(
+    desired: &[Desired],
+    homes: &[Home],
+    nodes: &[String],
+    families: IpFamilies,
+    extra: &[Port],
+) -> Vec<LabPod> {
     let mut next: Vec<u8> = vec![1; nodes.len()];
     let placed = desired.iter().zip(homes).enumerate().map(|(number, (desired, home))| {
         let wanted = home.node.as_ref().or(desired.node.as_ref());
@@ -330,9 +363,7 @@ fn place(desired: &[Desired], homes: &[Home], nodes: &[String], extra: &[Port]) 
             .unwrap_or(number % nodes.len());
         let addresses = if home.addresses.is_empty() {
             next[node] = next[node].checked_add(1).expect("fewer than 254 pods a node");
-            let mut octets = pod_range(node).addr().octets();
-            octets[3] = next[node];
-            vec![IpAddr::from(octets)]
+            addresses(node, next[node], families)
         } else {
             home.addresses.clone()
         };
@@ -342,12 +373,25 @@ fn place(desired: &[Desired], homes: &[Home], nodes: &[String], extra: &[Port]) 
         });
         let listen: BTreeSet<Port> =
             own.filter(is_attemptable).chain(extra.iter().copied()).collect();
-        let object = pod_object(desired, number, &nodes[node], &addresses);
-        let identity = format!("lab-{number}");
+        let identity = identity(desired, &addresses);
+        let object = pod_object(desired, &identity, &nodes[node], &addresses);
         let listen = listen.into_iter().collect();
         LabPod { actor: desired.actor.clone(), node, identity, addresses, listen, object }
     });
     placed.collect()
+}
+
+fn addresses(node: usize, pod: u8, families: IpFamilies) -> Vec<IpAddr> {
+    let mut octets = pod_range(node).addr().octets();
+    octets[3] = pod;
+    let mut segments = pod_range_v6(node).addr().segments();
+    segments[7] = pod.into();
+    let (v4, v6) = (IpAddr::from(octets), IpAddr::from(segments));
+    match families {
+        IpFamilies::V4 => vec![v4],
+        IpFamilies::V6 => vec![v6],
+        IpFamilies::Dual => vec![v4, v6],
+    }
 }
 
 /// Without the namespace, which the endpoint's name may begin with.
@@ -357,7 +401,17 @@ fn pod_name(desired: &Desired) -> String {
     in_namespace.unwrap_or(name).replace('/', "-")
 }
 
-fn pod_object(desired: &Desired, number: usize, node: &str, addresses: &[IpAddr]) -> Value {
+/// Another pod under the same name has another address, or it is the same.
+fn identity(desired: &Desired, addresses: &[IpAddr]) -> String {
+    let mut identity = format!("{}.{}", desired.namespace, pod_name(desired));
+    for address in addresses {
+        identity.push('@');
+        identity.push_str(&address.to_string());
+    }
+    identity.chars().filter(char::is_ascii_graphic).take(MAX_IDENTITY).collect()
+}
+
+fn pod_object(desired: &Desired, identity: &str, node: &str, addresses: &[IpAddr]) -> Value {
     let ports: Vec<Value> = desired
         .ports
         .iter()
@@ -374,7 +428,7 @@ fn pod_object(desired: &Desired, number: usize, node: &str, addresses: &[IpAddr]
         "apiVersion": "v1", "kind": "Pod",
         "metadata": {
             "name": pod_name(desired), "namespace": desired.namespace, "labels": desired.labels,
-            "uid": format!("lab-{number}"), "creationTimestamp": "2020-01-01T00:00:00Z",
+            "uid": identity, "creationTimestamp": "2020-01-01T00:00:00Z",
         },
         "spec": {"nodeName": node, "containers": [{"name": "probe", "ports": ports}]},
         "status": {"phase": "Running", "podIPs": addresses},

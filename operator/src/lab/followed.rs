@@ -1,0 +1,80 @@
+//! The objects as a policy agent follows them: read by it, and told as changes.
+
+use anyhow::Context;
+use k8s_openapi::api::{core::v1, networking::v1::NetworkPolicy};
+use netproof_policy_agent::{
+    error::Invalid,
+    policy::Policy,
+    watch::{Change, Update},
+    world::{Namespace, ObjectName, Pod, Table},
+};
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use super::scene::Scene;
+
+/// All objects that decide, as the agent reads them.
+pub struct Objects {
+    pods: Table<Pod>,
+    namespaces: Table<Namespace>,
+    policies: Table<Policy>,
+}
+
+impl Objects {
+    /// Those of a scene.
+    pub fn of(scene: &Scene) -> anyhow::Result<Self> {
+        let pods = scene.pods.iter().map(|pod| &pod.object);
+        Ok(Self {
+            pods: table(pods, "Pod", Pod::parse)?,
+            namespaces: table(&scene.objects, "Namespace", |object: v1::Namespace| {
+                Namespace::parse(object).map(Some)
+            })?,
+            policies: table(&scene.objects, "NetworkPolicy", |object: NetworkPolicy| {
+                Policy::parse(object).map(Some)
+            })?,
+        })
+    }
+
+    /// All of them at once: how an agent begins.
+    pub fn listed(self) -> [Update; 3] {
+        [
+            Update::Namespaces(Change::Listed(self.namespaces)),
+            Update::Pods(Change::Listed(self.pods)),
+            Update::Policies(Change::Listed(self.policies)),
+        ]
+    }
+
+    /// What is to be told to whoever knows these, so that they know those.
+    pub fn changes_to(self, to: Self) -> Vec<Update> {
+        let namespaces = changes(self.namespaces, to.namespaces).map(Update::Namespaces);
+        let pods = changes(self.pods, to.pods).map(Update::Pods);
+        let policies = changes(self.policies, to.policies).map(Update::Policies);
+        namespaces.chain(pods).chain(policies).collect()
+    }
+}
+
+fn changes<T: PartialEq>(from: Table<T>, to: Table<T>) -> impl Iterator<Item = Change<T>> {
+    let gone: Vec<ObjectName> =
+        from.keys().filter(|name| !to.contains_key(name)).cloned().collect();
+    let put = to.into_iter().filter(move |(name, object)| from.get(name) != Some(object));
+    let removed = gone.into_iter().map(Change::Removed);
+    removed.chain(put.map(|(name, object)| Change::Put(name, object)))
+}
+
+fn table<'a, K: DeserializeOwned, T>(
+    objects: impl IntoIterator<Item = &'a Value>,
+    kind: &str,
+    parse: impl Fn(K) -> Result<Option<T>, Invalid>,
+) -> anyhow::Result<Table<T>> {
+    let of_kind = objects.into_iter().filter(|object| object["kind"] == kind);
+    let mut table = Table::new();
+    for object in of_kind {
+        let metadata = serde_json::from_value(object["metadata"].clone())?;
+        let name = ObjectName::of(&metadata);
+        let unreadable = || format!("the policy agent cannot read {kind} {}", name.name);
+        let read: K = serde_json::from_value(object.clone()).with_context(unreadable)?;
+        let parsed = parse(read).with_context(unreadable)?;
+        table.extend(parsed.map(|parsed| (name, parsed)));
+    }
+    Ok(table)
+}
