@@ -5,6 +5,8 @@
 
 mod ages;
 mod news;
+#[cfg(test)]
+mod tests;
 
 use std::{
     collections::{BTreeMap, BTreeSet},

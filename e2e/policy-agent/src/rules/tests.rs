@@ -5,6 +5,8 @@
 
 #![allow(clippy::needless_pass_by_value, reason = "a json! literal reads best as an argument")]
 
+mod faults;
+
 use serde_json::{Value, from_value, json};
 
 use super::*;
