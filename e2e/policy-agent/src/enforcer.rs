@@ -11,6 +11,7 @@ use tracing::{info, warn};
 
 use crate::{
     apply::Nft,
+    memory::{Memory, Outlook},
     render,
     rules::rules,
     setting::Setting,
@@ -23,8 +24,8 @@ const RETRY: Duration = Duration::from_secs(1);
 
 /// The script that a node runs for this world under this setting. It has no history: of the faults
 /// of time it shows what they do at the moment when they begin.
-pub fn script(world: &World, node: &NodeView, _setting: &Setting) -> String {
-    render::replacement(&rules(world, node))
+pub fn script(world: &World, node: &NodeView, setting: &Setting) -> String {
+    render::replacement(&rules(world, node, setting))
 }
 
 /// What keeps a node's rules current.
@@ -39,7 +40,8 @@ pub struct Enforcer {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Progress {
     /// How many updates were taken in by what is in force: every one up to this. Zero while the
-    /// picture of the cluster is not complete, and nothing in force.
+    /// picture of the cluster is not complete, and nothing in force. An update that a fault lets
+    /// wait counts as taken in; `next` says that something waits.
     pub updates: u64,
     /// The setting that is in force.
     pub setting: Setting,
@@ -68,6 +70,7 @@ impl Enforcer {
         progress: watch::Sender<Progress>,
     ) {
         let mut mirror = Mirror::default();
+        let mut memory = Memory::new(self.node.name.clone());
         let mut taken = 0;
         let mut due = None;
         let mut setting = settings.borrow_and_update().clone();
@@ -75,20 +78,27 @@ impl Enforcer {
             tokio::select! {
                 biased;
                 new = next(&mut settings) => {
+                    let now = Instant::now();
+                    if let Some(world) = mirror.world() {
+                        // What came before the change is known as it was before the change.
+                        memory.look(world, &setting, now);
+                    }
                     setting = new;
-                    due = Some(Instant::now());
+                    due = Some(now);
                 }
                 () = until(due) => {
-                    due = match mirror.world() {
-                        Some(world) => self.catch_up(world, &setting, taken, &progress).await,
-                        None => None,
-                    };
+                    due = None;
+                    if let Some(world) = mirror.world() {
+                        let outlook = memory.look(world, &setting, Instant::now());
+                        due = self.catch_up(&outlook, &setting, taken, &progress).await;
+                    }
                 }
                 update = updates.next() => match update {
                     Some(update) => {
                         mirror.apply(update);
                         taken += 1;
-                        due.get_or_insert_with(|| Instant::now() + self.gather);
+                        let gathered = Instant::now() + self.gather;
+                        due = Some(due.map_or(gathered, |due| due.min(gathered)));
                     }
                     None => return,
                 },
@@ -96,15 +106,16 @@ impl Enforcer {
         }
     }
 
-    /// Puts in force what the world asks for now; where that fails, says when to try again.
+    /// Puts in force what is asked for now; says when to do so again without being asked.
     async fn catch_up(
         &self,
-        world: &World,
+        outlook: &Outlook<'_>,
         setting: &Setting,
         updates: u64,
         progress: &watch::Sender<Progress>,
     ) -> Option<Instant> {
-        let script: Arc<str> = script(world, &self.node, setting).into();
+        let Outlook { world, setting: failing, next } = outlook;
+        let script: Arc<str> = script(world, &self.node, failing).into();
         if progress.borrow().script.as_ref() != Some(&script) {
             progress.send_modify(|progress| progress.script = None);
             let started = Instant::now();
@@ -119,13 +130,13 @@ impl Enforcer {
                 pods = world.pods.len(),
                 bytes = script.len(),
                 took = ?started.elapsed(),
-                faults = %setting,
+                faults = %failing,
                 "Rules in force"
             );
         }
         let setting = setting.clone();
-        progress.send_replace(Progress { updates, setting, script: Some(script), next: None });
-        None
+        progress.send_replace(Progress { updates, setting, script: Some(script), next: *next });
+        *next
     }
 }
 

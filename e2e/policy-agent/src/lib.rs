@@ -9,9 +9,13 @@
 //! node's own `nft` as one transaction. `enforcer` keeps the four in step, and `agent` runs it in a
 //! cluster.
 //!
-//! Deliberately absent: connections that exist when a policy begins to deny them are not cut (the
-//! API leaves that open), denied packets are dropped and never answered, and pods on the host's
-//! network are their node, neither subject nor peer.
+//! Connections that exist when a policy begins to deny them are cut (the API leaves that open), and
+//! denied packets are dropped and never answered.
+//!
+//! It fails on purpose where a [`Setting`](setting::Setting) says so, each [`Fault`](fault::Fault) a
+//! way in which some network fails; `effect` is the table of what each does.
+//!
+//! Deliberately absent: pods on the host's network are their node, neither subject nor peer.
 
 pub mod error;
 
@@ -29,6 +33,8 @@ pub mod world;
 
 pub mod ruleset;
 
+mod effect;
+
 pub mod rules;
 
 pub mod render;
@@ -36,6 +42,8 @@ pub mod render;
 pub mod apply;
 
 pub mod watch;
+
+pub mod memory;
 
 pub mod enforcer;
 

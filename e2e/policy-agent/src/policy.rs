@@ -5,6 +5,7 @@ mod parse;
 use std::{net::IpAddr, str::FromStr};
 
 use ipnet::IpNet;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use crate::{error::Invalid, select::Selector};
 
@@ -24,8 +25,21 @@ pub struct Policy {
     pub namespace: String,
     /// The pods of that namespace that it is about.
     pub subjects: Selector,
+    /// Whether the directions that it isolates are written in it.
+    pub types: PolicyTypes,
+    /// `None` for an object from a file.
+    pub created: Option<Time>,
     ingress: Option<Vec<Rule>>,
     egress: Option<Vec<Rule>>,
+}
+
+/// Where the directions that a policy isolates come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PolicyTypes {
+    /// From its `policyTypes`.
+    Written,
+    /// From the API's default, by the rules that it has.
+    Defaulted,
 }
 
 impl Policy {
@@ -36,6 +50,19 @@ impl Policy {
             Direction::Ingress => self.ingress.as_deref(),
             Direction::Egress => self.egress.as_deref(),
         }
+    }
+
+    /// The same, to be changed.
+    pub(crate) fn rules_mut(&mut self, direction: Direction) -> &mut Option<Vec<Rule>> {
+        match direction {
+            Direction::Ingress => &mut self.ingress,
+            Direction::Egress => &mut self.egress,
+        }
+    }
+
+    /// The same of both directions at once.
+    pub(crate) fn rules_of_both_mut(&mut self) -> [&mut Option<Vec<Rule>>; 2] {
+        [&mut self.ingress, &mut self.egress]
     }
 }
 

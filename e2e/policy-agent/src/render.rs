@@ -4,8 +4,9 @@
 //! between two pods of one node passes the sender's egress and then the receiver's ingress. A base
 //! chain finds the pod by one look-up, whatever their number; the pod's own chain ends in a drop.
 //!
-//! Replies pass by connection tracking, and so does everything of a connection that was allowed
-//! once, even under a newer deny. Packets in state invalid are judged as new ones are.
+//! Replies pass by connection tracking, and so do ICMP errors about a connection. Packets in the
+//! direction in which a connection was opened are judged one by one, so that a newer deny cuts it;
+//! unless the pod keeps its connections. Packets in state invalid are judged as new ones are.
 
 #[cfg(test)]
 mod tests;
@@ -16,7 +17,10 @@ use ipnet::IpNet;
 
 use crate::{
     policy::{Block, Direction, PortRange, Protocol},
-    ruleset::{Allow, Isolation, Numbers, PeerSet, PortSet, Ruleset, Side, Subject},
+    ruleset::{
+        Allow, Denial, Existing, Isolated, Isolation, Numbers, PeerSet, PortSet, Ruleset, Side,
+        Strangers, Subject,
+    },
 };
 
 /// The table that is ours.
@@ -38,25 +42,33 @@ pub fn removal() -> String {
 }
 
 fn side(side: &Side, direction: Direction) -> String {
-    if side.subjects.is_empty() && side.held.is_empty() {
+    if *side == Side::default() {
         return String::new();
     }
     let pods = side.subjects.iter().filter_map(|subject| match &subject.isolation {
         Isolation::Open => None,
-        Isolation::Isolated(allows) => Some(pod_chain(subject, allows, direction)),
+        Isolation::Isolated(isolated) => Some(pod_chain(subject, isolated, direction)),
     });
-    pods.chain([base_chain(side, direction)]).collect()
+    let strangers = match &side.strangers.isolation {
+        Isolation::Open => None,
+        Isolation::Isolated(isolated) => {
+            let name = strangers_chain(direction);
+            Some(chain(&name, statements(isolated, direction).into_iter()))
+        }
+    };
+    pods.chain(strangers).chain([base_chain(side, direction)]).collect()
 }
 
 fn base_chain(side: &Side, direction: Direction) -> String {
-    let (name, priority) = match direction {
-        Direction::Egress => ("egress", "filter"),
-        Direction::Ingress => ("ingress", "filter + 1"),
+    let priority = match direction {
+        Direction::Egress => "filter",
+        Direction::Ingress => "filter + 1",
     };
     let hook = format!("type filter hook forward priority {priority}; policy accept;");
-    let established = "ct state established,related accept".to_owned();
-    let statements = [hook, established].into_iter();
-    chain(name, statements.chain(look_ups(side, direction)).chain(holds(side, direction)))
+    let answers = ["ct direction reply accept", "ct state related accept"].map(str::to_owned);
+    let statements = [hook].into_iter().chain(answers);
+    let holds = holds(&side.strangers, direction);
+    chain(word(direction), statements.chain(look_ups(side, direction)).chain(holds))
 }
 
 /// What is done about the pods that are known.
@@ -77,33 +89,70 @@ fn look_ups(side: &Side, direction: Direction) -> Vec<String> {
 }
 
 /// What is done about those that are not.
-fn holds(side: &Side, direction: Direction) -> Vec<String> {
-    let held = side.held.iter().map(|range| (Family::of(range.addr()), *range));
-    let hold = |(family, ranges): (Family, Vec<IpNet>)| {
-        format!("{} {} drop", family.field(subject_end(direction)), set(ranges))
+fn holds(strangers: &Strangers, direction: Direction) -> Vec<String> {
+    let ranges = match strangers.isolation {
+        Isolation::Open => &[][..],
+        Isolation::Isolated(_) => &strangers.ranges,
     };
-    by_family(held).into_iter().map(hold).collect()
+    let chain = strangers_chain(direction);
+    matches(ranges, subject_end(direction))
+        .into_iter()
+        .map(|range| format!("{range}goto {chain}"))
+        .collect()
 }
 
-fn pod_chain(subject: &Subject, allows: &[Allow], direction: Direction) -> String {
+fn pod_chain(subject: &Subject, isolated: &Isolated, direction: Direction) -> String {
     let name = &subject.name;
     let pod = format!("{}/{}", name.namespace.as_deref().unwrap_or_default(), name.name);
     let comment = format!("comment \"{}\"", pod.chars().take(LONGEST_COMMENT).collect::<String>());
-    let accepted = allows.iter().flat_map(|allow| accepts(allow, direction));
-    chain(
-        &chain_name(subject, direction),
-        [comment].into_iter().chain(accepted).chain(["drop".to_owned()]),
-    )
+    let statements = statements(isolated, direction);
+    chain(&chain_name(subject, direction), [comment].into_iter().chain(statements))
+}
+
+/// The chain of an isolated pod, from its first rule to the last, which denies.
+fn statements(isolated: &Isolated, direction: Direction) -> Vec<String> {
+    let kept = match isolated.manner.existing {
+        Existing::Judged => None,
+        Existing::Kept => Some("ct state established accept".to_owned()),
+    };
+    let accepts = |allows: &[Allow]| -> Vec<String> {
+        allows.iter().flat_map(|allow| accepts(allow, direction)).collect()
+    };
+    let denials = denials(isolated.manner.denial);
+    let ranges = matches(&outermost(&isolated.denied), peer_end(direction))
+        .into_iter()
+        .flat_map(|range| denials.iter().map(move |denial| format!("{range}{denial}")));
+    let rest = denials.iter().map(ToString::to_string);
+    let exempt = kept.into_iter().chain(accepts(&isolated.exempt));
+    exempt.chain(ranges).chain(accepts(&isolated.allowed)).chain(rest).collect()
+}
+
+/// The statements that deny, of which the last denies everything.
+fn denials(denial: Denial) -> &'static [&'static str] {
+    match denial {
+        Denial::Drop => &["drop"],
+        Denial::Reset => {
+            &["meta l4proto tcp reject with tcp reset", "reject with icmpx port-unreachable"]
+        }
+        Denial::Prohibited => &["reject with icmpx admin-prohibited"],
+    }
 }
 
 /// Unique in its direction, since no two subjects have an address in common.
 fn chain_name(subject: &Subject, direction: Direction) -> String {
     let address = subject.addresses.first().map(ToString::to_string).unwrap_or_default();
-    let direction = match direction {
+    format!("{}_{}", word(direction), address.replace(['.', ':'], "_"))
+}
+
+fn strangers_chain(direction: Direction) -> String {
+    format!("{}_of_strangers", word(direction))
+}
+
+fn word(direction: Direction) -> &'static str {
+    match direction {
         Direction::Ingress => "ingress",
         Direction::Egress => "egress",
-    };
-    format!("{direction}_{}", address.replace(['.', ':'], "_"))
+    }
 }
 
 fn accepts(allow: &Allow, direction: Direction) -> Vec<String> {
@@ -136,6 +185,14 @@ fn block_match(block: &Block, end: &str) -> String {
     } else {
         format!("{field} {} {field} != {} ", block.range, set(except))
     }
+}
+
+/// A match for each family of these ranges, followed by a space.
+fn matches(ranges: &[IpNet], end: &str) -> Vec<String> {
+    let families = by_family(ranges.iter().map(|range| (Family::of(range.addr()), range)));
+    let spelled =
+        |(family, ranges): (Family, Vec<_>)| format!("{} {} ", family.field(end), set(ranges));
+    families.into_iter().map(spelled).collect()
 }
 
 /// Without those that lie in another: nft takes no set whose elements overlap.

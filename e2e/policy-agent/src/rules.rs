@@ -4,19 +4,25 @@
 mod tests;
 
 use std::{
+    borrow::Cow,
     collections::{BTreeMap, BTreeSet},
     net::IpAddr,
 };
 
 use crate::{
+    effect::{self, Case, Effect},
+    fault::Fault,
     policy::{Direction, Namespaces, Peer, Peers, Policy, PortRange, Ports, Rule, Target},
-    ruleset::{Allow, Isolation, Numbers, PeerSet, PortSet, Ruleset, Side, Subject},
-    world::{NodeView, ObjectName, Pod, World},
+    ruleset::{
+        Allow, Isolated, Isolation, Numbers, PeerSet, PortSet, Ruleset, Side, Strangers, Subject,
+    },
+    setting::Setting,
+    world::{NamedPort, NodeView, ObjectName, Pod, World},
 };
 
-/// The whole answer of the API for one node.
-pub fn rules(world: &World, node: &NodeView) -> Ruleset {
-    let view = View { world, node, holders: holders(world) };
+/// The whole answer of the API for one node; each subject's as wrong as the setting wants it.
+pub fn rules(world: &World, node: &NodeView, setting: &Setting) -> Ruleset {
+    let view = View::new(world, node, setting);
     Ruleset { ingress: view.side(Direction::Ingress), egress: view.side(Direction::Egress) }
 }
 
@@ -40,26 +46,55 @@ fn holders(world: &World) -> Holders<'_> {
 struct View<'a> {
     world: &'a World,
     node: &'a NodeView,
+    setting: &'a Setting,
     holders: Holders<'a>,
+    /// Of each name and protocol, the port of the first pod that declares it.
+    first_ports: Vec<NamedPort>,
+    same_node: Allow,
+    cross_node: Allow,
 }
 
-impl View<'_> {
-    fn side(&self, direction: Direction) -> Side {
-        let covering: Vec<(&Policy, &[Rule])> = self
-            .world
-            .policies
-            .values()
-            .filter_map(|policy| Some((policy, policy.rules(direction)?)))
-            .collect();
-        if covering.is_empty() {
-            return Side::default();
+/// A pod of this node, with what decides about it.
+struct Local<'a> {
+    pod: &'a Pod,
+    addresses: &'a BTreeSet<IpAddr>,
+    /// What fails about it.
+    faults: &'a [Fault],
+}
+
+impl<'a> View<'a> {
+    fn new(world: &'a World, node: &'a NodeView, setting: &'a Setting) -> Self {
+        let holders = holders(world);
+        let of = |meant: fn(&str, &str) -> bool| {
+            let held = holders.iter().filter(|(_, (_, pod))| meant(&pod.node, &node.name));
+            everything_of(held.map(|(address, _)| *address).collect())
+        };
+        Self {
+            first_ports: first_ports(world),
+            same_node: of(|one, other| one == other),
+            cross_node: of(|one, other| one != other),
+            world,
+            node,
+            setting,
+            holders,
         }
-        let subjects = self.local_pods().into_iter().map(|((name, pod), addresses)| Subject {
-            name: name.clone(),
-            isolation: self.isolation(&covering, pod, &addresses, direction),
-            addresses,
+    }
+
+    fn side(&self, direction: Direction) -> Side {
+        let subjects = self.local_pods().into_iter().map(|((name, pod), addresses)| {
+            let faults = self.setting.of_pod(&self.node.name, name);
+            let local = Local { pod, addresses: &addresses, faults: &faults };
+            let isolation = self.isolation(&local, direction);
+            Subject { name: name.clone(), isolation, addresses }
         });
-        Side { subjects: subjects.collect(), held: self.node.pod_ranges.clone() }
+        let side = Side { subjects: subjects.collect(), strangers: self.strangers(direction) };
+        let mut isolations = side.subjects.iter().map(|subject| &subject.isolation);
+        let is_open = |isolation: &Isolation| *isolation == Isolation::Open;
+        if is_open(&side.strangers.isolation) && isolations.all(is_open) {
+            Side::default()
+        } else {
+            side
+        }
     }
 
     fn local_pods(&self) -> Vec<((&ObjectName, &Pod), BTreeSet<IpAddr>)> {
@@ -72,28 +107,61 @@ impl View<'_> {
         pods.into_iter().map(|(name, (pod, addresses))| ((name, pod), addresses)).collect()
     }
 
-    fn isolation(
-        &self,
-        covering: &[(&Policy, &[Rule])],
-        pod: &Pod,
-        addresses: &BTreeSet<IpAddr>,
-        direction: Direction,
-    ) -> Isolation {
-        let mut applying = covering
+    /// Those whose policies cannot be told wait where any policy isolates.
+    fn strangers(&self, direction: Direction) -> Strangers {
+        let faults = self.setting.of_node(&self.node.name);
+        let is_late = faults.iter().any(|fault| matches!(fault, Fault::LateIsolation(_)));
+        let covers = |policy| effect::read(policy, &faults).rules(direction).is_some();
+        let isolation = if !is_late && self.world.policies.values().any(covers) {
+            Isolation::Isolated(Isolated::default())
+        } else {
+            Isolation::Open
+        };
+        let isolation = effect::judge(isolation, &faults, &self.case(&[]));
+        Strangers { ranges: self.node.pod_ranges.clone(), isolation }
+    }
+
+    fn isolation(&self, local: &Local, direction: Direction) -> Isolation {
+        let applying = self.applying(local);
+        let covering: Vec<(&Policy, &[Rule])> = applying
             .iter()
-            .filter(|(policy, _)| {
-                policy.namespace == pod.namespace && policy.subjects.matches(&pod.labels)
+            .filter_map(|policy| Some((policy.as_ref(), policy.rules(direction)?)))
+            .collect();
+        let rules =
+            || covering.iter().flat_map(|(policy, rules)| rules.iter().map(|rule| (*policy, rule)));
+        let isolation = if covering.is_empty() {
+            Isolation::Open
+        } else {
+            Isolation::Isolated(Isolated {
+                // A pod cannot be cut off from itself, not even by way of a Service.
+                exempt: vec![everything_of(local.addresses.clone())],
+                allowed: rules()
+                    .flat_map(|(policy, rule)| self.allows(policy, rule, local, direction))
+                    .collect(),
+                ..Isolated::default()
             })
-            .peekable();
-        if applying.peek().is_none() {
-            return Isolation::Open;
-        }
-        // A pod cannot be cut off from itself, not even by way of a Service.
-        let itself = Allow { peers: PeerSet::Addresses(addresses.clone()), ports: PortSet::All };
-        let allowed = applying
-            .flat_map(|(policy, rules)| rules.iter().map(move |rule| (policy, rule)))
-            .flat_map(|(policy, rule)| self.allows(policy, rule, pod, direction));
-        Isolation::Isolated(std::iter::once(itself).chain(allowed).collect())
+        };
+        let rules: Vec<_> = rules().map(|(_, rule)| rule).collect();
+        effect::judge(isolation, local.faults, &self.case(&rules))
+    }
+
+    /// The policies that select a pod.
+    fn applying(&self, local: &Local) -> Vec<Cow<'a, Policy>> {
+        let near = self
+            .world
+            .policies
+            .iter()
+            .filter(|(_, policy)| policy.namespace == local.pod.namespace);
+        let mut applying: Vec<_> = near
+            .map(|(name, policy)| (name, effect::read(policy, local.faults)))
+            .filter(|(_, policy)| policy.subjects.matches(&local.pod.labels))
+            .collect();
+        effect::choose(&mut applying, local.faults);
+        applying.into_iter().map(|(_, policy)| policy).collect()
+    }
+
+    fn case<'b>(&'b self, rules: &'b [&'b Rule]) -> Case<'b> {
+        Case { rules, same_node: &self.same_node, cross_node: &self.cross_node }
     }
 
     /// One rule in terms of packets: for each peer, the ports given by number, then those by name.
@@ -101,7 +169,7 @@ impl View<'_> {
         &self,
         policy: &Policy,
         rule: &Rule,
-        subject: &Pod,
+        subject: &Local,
         direction: Direction,
     ) -> Vec<Allow> {
         let mut allows = Vec::new();
@@ -109,9 +177,12 @@ impl View<'_> {
             let named = match direction {
                 Direction::Ingress => vec![Allow {
                     peers: peers.clone(),
-                    ports: PortSet::OneOf(named(&rule.ports, subject)),
+                    ports: PortSet::OneOf(named(
+                        &rule.ports,
+                        self.names(subject.pod, subject.faults),
+                    )),
                 }],
-                Direction::Egress => self.named_at_receivers(&peers, &rule.ports),
+                Direction::Egress => self.named_at_receivers(&peers, &rule.ports, subject.faults),
             };
             allows.push(Allow { peers, ports: numbered(&rule.ports) });
             allows.extend(named);
@@ -134,8 +205,8 @@ impl View<'_> {
                     pods.matches(&pod.labels)
                         && self.namespace_meant(policy, namespaces, &pod.namespace)
                 };
-                let held = self.holders.iter().filter(|(_, (_, pod))| meant(pod));
-                PeerSet::Addresses(held.map(|(address, _)| *address).collect())
+                let held = self.ends().filter(|(_, pod)| meant(pod));
+                PeerSet::Addresses(held.map(|(address, _)| address).collect())
             }
         }
     }
@@ -149,14 +220,19 @@ impl View<'_> {
         }
     }
 
+    /// All addresses at which a pod can be a peer.
+    fn ends(&self) -> impl Iterator<Item = (IpAddr, &Pod)> {
+        let living = self.holders.iter().map(|(address, (_, pod))| (*address, *pod));
+        let dead = self.world.dead.iter().map(|(_, pod)| pod);
+        living.chain(dead.flat_map(|pod| pod.addresses.iter().map(move |one| (*one, pod))))
+    }
+
     /// Ports by name towards each pod among the peers, which may give the same name to different
     /// numbers. Receivers that are no pods give no names: there the name matches nothing.
-    fn named_at_receivers(&self, peers: &PeerSet, ports: &Ports) -> Vec<Allow> {
+    fn named_at_receivers(&self, peers: &PeerSet, ports: &Ports, faults: &[Fault]) -> Vec<Allow> {
         let mut receivers = BTreeMap::<Numbers, BTreeSet<IpAddr>>::new();
-        for (address, (_, pod)) in &self.holders {
-            if peers.contains(*address) {
-                receivers.entry(named(ports, pod)).or_default().insert(*address);
-            }
+        for (address, pod) in self.ends().filter(|(address, _)| peers.contains(*address)) {
+            receivers.entry(named(ports, self.names(pod, faults))).or_default().insert(address);
         }
         let allow = |(numbers, addresses)| Allow {
             peers: PeerSet::Addresses(addresses),
@@ -164,6 +240,27 @@ impl View<'_> {
         };
         receivers.into_iter().map(allow).collect()
     }
+
+    /// What names mean at a receiver.
+    fn names<'b>(&'b self, receiver: &'b Pod, faults: &[Fault]) -> &'b [NamedPort] {
+        let are_the_firsts = |fault: &Fault| matches!(effect::effect(*fault), Effect::Naming);
+        if faults.iter().any(are_the_firsts) { &self.first_ports } else { &receiver.ports }
+    }
+}
+
+fn everything_of(addresses: BTreeSet<IpAddr>) -> Allow {
+    Allow { peers: PeerSet::Addresses(addresses), ports: PortSet::All }
+}
+
+fn first_ports(world: &World) -> Vec<NamedPort> {
+    let mut firsts = Vec::<NamedPort>::new();
+    for port in world.pods.values().flat_map(|pod| &pod.ports) {
+        let is_same = |one: &NamedPort| (&one.name, one.protocol) == (&port.name, port.protocol);
+        if !firsts.iter().any(is_same) {
+            firsts.push(port.clone());
+        }
+    }
+    firsts
 }
 
 /// The ports that stand by number in a rule.
@@ -182,15 +279,15 @@ fn numbered(ports: &Ports) -> PortSet {
     }
 }
 
-/// The ports that stand by name in a rule, as this receiver numbers them. The name must be given to
-/// a port of the same protocol.
-fn named(ports: &Ports, receiver: &Pod) -> Numbers {
+/// The ports that stand by name in a rule, as a receiver with these numbers them. The name must be
+/// given to a port of the same protocol.
+fn named(ports: &Ports, declared: &[NamedPort]) -> Numbers {
     let entries = match ports {
         Ports::All => &[][..],
         Ports::OneOf(entries) => entries,
     };
     let numbers = entries.iter().flat_map(|entry| {
-        let meant = receiver.ports.iter().filter(move |port| match &entry.target {
+        let meant = declared.iter().filter(move |port| match &entry.target {
             Target::Numbers(_) => false,
             Target::Named(name) => *name == port.name && entry.protocol == port.protocol,
         });

@@ -11,7 +11,10 @@ pub type Labels = BTreeMap<String, String>;
 
 /// Requirements that must all hold; with none of them, everything is selected.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Selector(Vec<Requirement>);
+pub struct Selector {
+    labels: Vec<Requirement>,
+    expressions: Vec<Requirement>,
+}
 
 /// What one label must be like.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,20 +35,50 @@ enum Test {
 impl Selector {
     /// Reads a selector. An absent one is the caller's to interpret: it is not an empty one.
     pub fn parse(selector: LabelSelector) -> Result<Self, Invalid> {
-        let exact =
-            selector.match_labels.unwrap_or_default().into_iter().map(|(key, value)| {
-                Ok(Requirement { key, test: Test::In(BTreeSet::from([value])) })
-            });
+        let exact = selector
+            .match_labels
+            .unwrap_or_default()
+            .into_iter()
+            .map(|(key, value)| Requirement { key, test: Test::In(BTreeSet::from([value])) });
         let expressions = selector.match_expressions.unwrap_or_default();
-        exact
-            .chain(expressions.into_iter().map(Requirement::parse))
-            .collect::<Result<_, _>>()
-            .map(Self)
+        Ok(Self {
+            labels: exact.collect(),
+            expressions: expressions
+                .into_iter()
+                .map(Requirement::parse)
+                .collect::<Result<_, _>>()?,
+        })
     }
 
     /// Whether an object with these labels is selected.
     pub fn matches(&self, labels: &Labels) -> bool {
-        self.0.iter().all(|requirement| requirement.holds(labels))
+        self.labels.iter().chain(&self.expressions).all(|requirement| requirement.holds(labels))
+    }
+
+    /// Whether it has no requirement.
+    pub fn is_empty(&self) -> bool {
+        self.labels.is_empty() && self.expressions.is_empty()
+    }
+
+    /// Adds the requirements of another.
+    pub fn narrow(&mut self, other: &Self) {
+        self.labels.extend_from_slice(&other.labels);
+        self.expressions.extend_from_slice(&other.expressions);
+    }
+
+    /// Forgets the requirements that were written as `matchExpressions`.
+    pub fn forget_expressions(&mut self) {
+        self.expressions.clear();
+    }
+
+    /// Makes every `NotIn` require its key too.
+    pub fn require_keys(&mut self) {
+        let absent = |requirement: &&Requirement| matches!(requirement.test, Test::NotIn(_));
+        let keys = self.expressions.iter().filter(absent);
+        let there: Vec<_> = keys
+            .map(|requirement| Requirement { key: requirement.key.clone(), test: Test::Exists })
+            .collect();
+        self.expressions.extend(there);
     }
 }
 

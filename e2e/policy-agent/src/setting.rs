@@ -4,7 +4,10 @@ use std::{fmt, str::FromStr};
 
 use thiserror::Error;
 
-use crate::fault::{Fault, UnknownFault};
+use crate::{
+    fault::{Fault, UnknownFault},
+    world::ObjectName,
+};
 
 /// The faults in force; none by default.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -35,6 +38,45 @@ pub enum Scope {
         /// Its name there.
         name: String,
     },
+}
+
+impl Setting {
+    /// The faults that concern this pod, or what is known of it, at the agent of this node.
+    pub(crate) fn of_pod(&self, node: &str, pod: &ObjectName) -> Vec<Fault> {
+        let namespace = pod.namespace.as_deref();
+        self.within(|scope| match scope {
+            Scope::Cluster => true,
+            Scope::Node(name) => name == node,
+            Scope::Namespace(name) => Some(name.as_str()) == namespace,
+            Scope::Pod { namespace: of, name } => {
+                Some(of.as_str()) == namespace && *name == pod.name
+            }
+        })
+    }
+
+    /// Those that concern what is known of a namespace, and of its objects that are no pods.
+    pub(crate) fn of_namespace(&self, node: &str, namespace: Option<&str>) -> Vec<Fault> {
+        self.within(|scope| match scope {
+            Scope::Cluster => true,
+            Scope::Node(name) => name == node,
+            Scope::Namespace(name) => Some(name.as_str()) == namespace,
+            Scope::Pod { .. } => false,
+        })
+    }
+
+    /// Those that concern a pod of this node of which nothing else is known.
+    pub(crate) fn of_node(&self, node: &str) -> Vec<Fault> {
+        self.within(|scope| match scope {
+            Scope::Cluster => true,
+            Scope::Node(name) => name == node,
+            Scope::Namespace(_) | Scope::Pod { .. } => false,
+        })
+    }
+
+    fn within(&self, concerned: impl Fn(&Scope) -> bool) -> Vec<Fault> {
+        let failing = self.0.iter().filter(|failing| concerned(&failing.scope));
+        failing.map(|failing| failing.fault).collect()
+    }
 }
 
 /// The text is no setting.

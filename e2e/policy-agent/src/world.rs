@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// Everything that decides about a connection.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct World {
     /// Pods that hold an address of their own.
     pub pods: Table<Pod>,
@@ -26,6 +26,9 @@ pub struct World {
     pub namespaces: Table<Namespace>,
     /// All policies that could be read.
     pub policies: Table<Policy>,
+    /// Pods that are gone and are taken for peers all the same, at addresses that they had. The
+    /// cluster holds none; a fault keeps them.
+    pub dead: Vec<(ObjectName, Pod)>,
 }
 
 /// Objects of one kind.
@@ -111,6 +114,15 @@ pub enum Claim {
     Leaving(Option<Time>),
     /// Created then, and staying.
     Staying(Option<Time>),
+}
+
+impl Claim {
+    /// When the pod was created.
+    pub fn created(&self) -> Option<&Time> {
+        match self {
+            Self::Leaving(created) | Self::Staying(created) => created.as_ref(),
+        }
+    }
 }
 
 impl Pod {

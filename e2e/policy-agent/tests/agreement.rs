@@ -14,7 +14,8 @@ use netproof_conformance::{
 use netproof_policy_agent::{
     policy::{Policy, Protocol},
     rules::rules,
-    ruleset::{Isolation, PortSet, Ruleset, Side},
+    ruleset::Ruleset,
+    setting::Setting,
     world::{Namespace, NodeView, ObjectName, Pod, World},
 };
 use proptest::{
@@ -203,27 +204,8 @@ fn ruleset(cluster: &Cluster) -> Ruleset {
         let name = ObjectName::of(&object.metadata);
         world.policies.insert(name, Policy::parse(object).expect("a policy"));
     }
-    rules(&world, &NodeView { name: NODE.to_owned(), pod_ranges: vec![] })
-}
-
-fn lets_through(rules: &Ruleset, from: IpAddr, to: IpAddr, port: (Protocol, u16)) -> bool {
-    admits(&rules.egress, from, to, port) && admits(&rules.ingress, to, from, port)
-}
-
-fn admits(side: &Side, subject: IpAddr, peer: IpAddr, (protocol, number): (Protocol, u16)) -> bool {
-    let subject = side.subjects.iter().find(|one| one.addresses.contains(&subject));
-    match subject.map(|subject| &subject.isolation) {
-        None | Some(Isolation::Open) => true,
-        Some(Isolation::Isolated(allows)) => allows.iter().any(|allow| {
-            allow.peers.contains(peer)
-                && match &allow.ports {
-                    PortSet::All => true,
-                    PortSet::OneOf(numbers) => numbers.iter().any(|(one, range)| {
-                        *one == protocol && (range.first..=range.last).contains(&number)
-                    }),
-                }
-        }),
-    }
+    let node = NodeView { name: NODE.to_owned(), pod_ranges: vec![] };
+    rules(&world, &node, &Setting::default())
 }
 
 /// The same objects, as the predictor reads them.
@@ -295,7 +277,7 @@ proptest! {
                         let ends = (End::Pod(from), End::Pod(to));
                         let flow = Flow { from: ends.0, to: ends.1, port, family: Some(family) };
                         let expected = expect(&snapshot, &flow);
-                        let passes = lets_through(&rules, source, target, (agents, number));
+                        let passes = rules.passes(source, target, (agents, number));
                         let agrees = match &expected {
                             Expected::Allow(_) => passes,
                             Expected::Deny(_) => !passes,

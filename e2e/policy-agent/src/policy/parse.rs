@@ -12,8 +12,8 @@ use k8s_openapi::{
 };
 
 use super::{
-    Block, Direction, Namespaces, Peer, Peers, Policy, Port, PortRange, Ports, Protocol, Rule,
-    Target, port_number,
+    Block, Direction, Namespaces, Peer, Peers, Policy, PolicyTypes, Port, PortRange, Ports,
+    Protocol, Rule, Target, port_number,
 };
 use crate::{error::Invalid, select::Selector};
 
@@ -41,6 +41,11 @@ impl Policy {
         Ok(Self {
             namespace,
             subjects: Selector::parse(spec.pod_selector.unwrap_or_default())?,
+            types: match spec.policy_types.as_deref() {
+                None | Some([]) => PolicyTypes::Defaulted,
+                Some(_) => PolicyTypes::Written,
+            },
+            created: object.metadata.creation_timestamp,
             ingress: covered.contains(&Direction::Ingress).then_some(ingress),
             egress: covered.contains(&Direction::Egress).then_some(egress),
         })

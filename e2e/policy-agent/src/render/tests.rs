@@ -1,7 +1,7 @@
 //! The script of one small example, and the spots where nft is particular.
 
 use super::*;
-use crate::world::ObjectName;
+use crate::{ruleset::Manner, world::ObjectName};
 
 fn subject(name: &str, addresses: &[&str], isolation: Isolation) -> Subject {
     Subject {
@@ -9,6 +9,10 @@ fn subject(name: &str, addresses: &[&str], isolation: Isolation) -> Subject {
         addresses: addresses.iter().map(|address| address.parse().unwrap()).collect(),
         isolation,
     }
+}
+
+fn isolated(allowed: Vec<Allow>) -> Isolation {
+    Isolation::Isolated(Isolated { allowed, ..Isolated::default() })
 }
 
 fn ports(numbers: &[(Protocol, u16, u16)]) -> PortSet {
@@ -29,7 +33,7 @@ fn addresses(addresses: &[&str]) -> PeerSet {
 
 #[test]
 fn a_pod_has_a_chain_a_direction() {
-    let db = Isolation::Isolated(vec![
+    let db = isolated(vec![
         Allow {
             peers: addresses(&["10.0.1.5", "10.0.1.6", "fd00::5"]),
             ports: ports(&[(Protocol::Tcp, 3306, 3306), (Protocol::Udp, 0, u16::MAX)]),
@@ -43,11 +47,14 @@ fn a_pod_has_a_chain_a_direction() {
                 subject("db", &["10.0.1.2", "fd00::2"], db),
                 subject("web", &["10.0.1.3"], Isolation::Open),
             ],
-            held: vec!["10.0.1.0/24".parse().unwrap()],
+            strangers: Strangers {
+                ranges: vec!["10.0.1.0/24".parse().unwrap()],
+                isolation: isolated(Vec::new()),
+            },
         },
         egress: Side {
-            subjects: vec![subject("db", &["10.0.1.2"], Isolation::Isolated(vec![out]))],
-            held: Vec::new(),
+            subjects: vec![subject("db", &["10.0.1.2"], isolated(vec![out]))],
+            strangers: Strangers::default(),
         },
     };
     let expected = "\
@@ -61,7 +68,8 @@ table inet netproof_policy {
 	}
 	chain egress {
 		type filter hook forward priority filter; policy accept;
-		ct state established,related accept
+		ct direction reply accept
+		ct state related accept
 		ip saddr vmap { 10.0.1.2 : goto egress_10_0_1_2 }
 	}
 	chain ingress_10_0_1_2 {
@@ -73,12 +81,16 @@ table inet netproof_policy {
 		ip saddr 10.9.0.0/16 ip saddr != { 10.9.1.0/24 } accept
 		drop
 	}
+	chain ingress_of_strangers {
+		drop
+	}
 	chain ingress {
 		type filter hook forward priority filter + 1; policy accept;
-		ct state established,related accept
+		ct direction reply accept
+		ct state related accept
 		ip daddr vmap { 10.0.1.2 : goto ingress_10_0_1_2, 10.0.1.3 : accept }
 		ip6 daddr vmap { fd00::2 : goto ingress_10_0_1_2 }
-		ip daddr { 10.0.1.0/24 } drop
+		ip daddr { 10.0.1.0/24 } goto ingress_of_strangers
 	}
 }
 ";
@@ -116,4 +128,47 @@ fn no_peers_or_no_ports_let_nothing_through() {
     for void in [nobody, nowhere] {
         assert_eq!(accepts(&void, Direction::Ingress), Vec::<String>::new());
     }
+}
+
+#[test]
+fn exemptions_come_before_denials_and_denials_before_what_is_allowed() {
+    let all_of = |peers| Allow { peers, ports: PortSet::All };
+    let isolated = Isolated {
+        exempt: vec![all_of(addresses(&["10.0.1.2"]))],
+        denied: ["10.9.0.0/24", "10.9.0.128/25", "fd09::/64"]
+            .map(|one| one.parse().unwrap())
+            .into(),
+        allowed: vec![all_of(PeerSet::Anyone)],
+        manner: Manner::default(),
+    };
+    let expected = [
+        "ip daddr { 10.0.1.2 } accept",
+        "ip daddr { 10.9.0.0/24 } drop",
+        "ip6 daddr { fd09::/64 } drop",
+        "accept",
+        "drop",
+    ];
+    assert_eq!(statements(&isolated, Direction::Egress), expected);
+}
+
+#[test]
+fn a_denial_may_be_answered_and_connections_may_be_kept() {
+    let statements = |denial, existing| {
+        let denied = vec!["10.9.0.0/24".parse().unwrap()];
+        let manner = Manner { denial, existing };
+        statements(&Isolated { denied, manner, ..Isolated::default() }, Direction::Ingress)
+    };
+    let reset = [
+        "ct state established accept",
+        "ip saddr { 10.9.0.0/24 } meta l4proto tcp reject with tcp reset",
+        "ip saddr { 10.9.0.0/24 } reject with icmpx port-unreachable",
+        "meta l4proto tcp reject with tcp reset",
+        "reject with icmpx port-unreachable",
+    ];
+    assert_eq!(statements(Denial::Reset, Existing::Kept), reset);
+    let prohibited = [
+        "ip saddr { 10.9.0.0/24 } reject with icmpx admin-prohibited",
+        "reject with icmpx admin-prohibited",
+    ];
+    assert_eq!(statements(Denial::Prohibited, Existing::Judged), prohibited);
 }

@@ -5,6 +5,8 @@
 
 #![allow(clippy::needless_pass_by_value, reason = "a json! literal reads best as an argument")]
 
+mod faults;
+
 use serde_json::{Value, from_value, json};
 
 use super::*;
@@ -72,31 +74,13 @@ fn node(number: u8) -> NodeView {
     }
 }
 
-/// What the rendered rules do to a new connection, both nodes on its way.
+/// What becomes of a new connection, both nodes on its way, while nothing fails.
 fn connects(world: &World, from: IpAddr, to: IpAddr, port: (Protocol, u16)) -> bool {
-    [1, 2].into_iter().all(|number| {
-        let Ruleset { ingress, egress } = rules(world, &node(number));
-        admits(&egress, from, to, port) && admits(&ingress, to, from, port)
-    })
+    [1, 2].into_iter().all(|number| no_fault(world, number).passes(from, to, port))
 }
 
-fn admits(side: &Side, subject: IpAddr, peer: IpAddr, port: (Protocol, u16)) -> bool {
-    match side.subjects.iter().find(|candidate| candidate.addresses.contains(&subject)) {
-        None => !side.held.iter().any(|range| range.contains(&subject)),
-        Some(Subject { isolation: Isolation::Open, .. }) => true,
-        Some(Subject { isolation: Isolation::Isolated(allows), .. }) => {
-            allows.iter().any(|allow| allow.peers.contains(peer) && includes(&allow.ports, port))
-        }
-    }
-}
-
-fn includes(ports: &PortSet, (protocol, port): (Protocol, u16)) -> bool {
-    match ports {
-        PortSet::All => true,
-        PortSet::OneOf(numbers) => numbers
-            .iter()
-            .any(|(of, range)| *of == protocol && (range.first..=range.last).contains(&port)),
-    }
+fn no_fault(world: &World, number: u8) -> Ruleset {
+    rules(world, &node(number), &Setting::default())
 }
 
 /// The IPv4 address of a pod, or an address as it stands.
@@ -147,7 +131,7 @@ fn open_by_ingress(rule: Value) -> String {
 
 #[test]
 fn without_policies_nothing_is_programmed() {
-    assert_eq!(rules(&world([]), &node(1)), Ruleset::default());
+    assert_eq!(no_fault(&world([]), 1), Ruleset::default());
 }
 
 #[test]
@@ -378,7 +362,7 @@ fn a_pod_too_new_to_be_known_is_held_where_policies_isolate() {
 
 #[test]
 fn a_node_programs_its_own_pods() {
-    let ruleset = rules(&world([("x", json!({}))]), &node(2));
+    let ruleset = no_fault(&world([("x", json!({}))]), 2);
     let subjects: Vec<_> = ruleset.ingress.subjects.iter().map(|subject| &subject.name).collect();
     assert_eq!(subjects, [&name("x/b"), &name("y/b")]);
     assert_eq!(ruleset.egress, Side::default());
