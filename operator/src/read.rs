@@ -177,7 +177,13 @@ pub(crate) fn cluster_policy(
 }
 
 fn metadata(object: &DynamicObject) -> Metadata {
-    Metadata { namespace: object.namespace().unwrap_or_default(), name: object.name_any() }
+    // To the second, as the API server writes it, so that texts are in the order of the times.
+    let created = object.creation_timestamp();
+    Metadata {
+        namespace: object.namespace().unwrap_or_default(),
+        name: object.name_any(),
+        creation_timestamp: created.map(|time| time.0.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()),
+    }
 }
 
 /// What is wrong with an object that whoever is told of it knows already.

@@ -36,6 +36,8 @@ pub mod verdict;
 
 pub mod ledger;
 
+pub mod diagnosis;
+
 pub mod report;
 
 #[cfg(test)]

@@ -137,7 +137,7 @@ impl Objects {
 
     /// Remembers that an object is wrong.
     pub fn reject(&mut self, at: Source, header: &Header, field: &str, problem: Problem) {
-        let network_policy::Metadata { name, namespace } = header.metadata.clone();
+        let network_policy::Metadata { name, namespace, .. } = header.metadata.clone();
         self.rejected.push(Rejection {
             at,
             kind: header.kind.clone(),
@@ -185,7 +185,8 @@ impl Objects {
             Kind::NetworkPolicy => {
                 let written = NetworkPolicyObject::deserialize(object)?;
                 let written = written.read(&self.default_namespace);
-                let network_policy::Metadata { name, namespace } = written.policy.metadata.clone();
+                let network_policy::Metadata { name, namespace, .. } =
+                    written.policy.metadata.clone();
                 let name = ObjectRef { namespace, name };
                 let compiled = network_policy::compile(&written.policy);
                 let kept = keep(&mut self.policies, at, name.clone(), |_| refused(compiled));

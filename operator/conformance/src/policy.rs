@@ -36,7 +36,25 @@ pub struct Policy {
     pub ingress: Isolation,
     /// What it says of what the subjects send.
     pub egress: Isolation,
+    /// Whether its `policyTypes` are written; what they mean is in the two above.
+    pub types: PolicyTypes,
+    /// When it was made, which decides nothing: policies have no order.
+    pub created: Option<Created>,
 }
+
+/// Whether a policy says which directions it isolates, or leaves it to its rules.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PolicyTypes {
+    /// `policyTypes` names them.
+    Written,
+    /// It is absent or empty.
+    Derived,
+}
+
+/// A `creationTimestamp` as the API server writes it: RFC 3339 in UTC, to the second, so that texts
+/// are in the order of the times. Only the order means anything.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Created(pub String);
 
 impl Policy {
     /// Whether it has this pod as a subject.

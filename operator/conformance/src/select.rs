@@ -1,6 +1,10 @@
 //! Label selectors, and which labels they match.
 
-use std::collections::BTreeSet;
+use std::{
+    cmp::Ordering,
+    collections::{BTreeMap, BTreeSet},
+    hash::{Hash, Hasher},
+};
 
 use crate::snapshot::Labels;
 
@@ -9,13 +13,24 @@ use crate::snapshot::Labels;
 pub const NAMESPACE_NAME: &str = "kubernetes.io/metadata.name";
 
 /// A label selector: all of its requirements have to hold, so that one without any matches
-/// everything. Selectors that ask for the same, in whatever order, are equal.
+/// everything. Selectors that ask for the same, in whatever order and however it is written, are
+/// equal.
 ///
 /// The absent selector of the API, which differs from the empty one, is no value of this type:
 /// where it may be absent, an enum says what that means.
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, Default)]
 pub struct Selector {
-    requirements: BTreeSet<Requirement>,
+    requirements: BTreeMap<Requirement, Written>,
+}
+
+/// How an object writes a requirement. It makes no difference to what a selector matches, only to
+/// networks that do not read all of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Written {
+    /// In `matchLabels`, if perhaps in `matchExpressions` too.
+    AsLabel,
+    /// In `matchExpressions` alone.
+    AsExpression,
 }
 
 /// One condition on one label, with the meaning that the API's `LabelSelectorRequirement` has.
@@ -52,18 +67,76 @@ impl Selector {
     }
 
     fn matches_by<'a>(&self, value: impl Fn(&str) -> Option<&'a str>) -> bool {
-        self.requirements.iter().all(|requirement| requirement.holds(value(requirement.key())))
+        self.requirements().all(|requirement| requirement.holds(value(requirement.key())))
     }
 
     /// What has to hold, in the order of their kinds and keys.
     pub fn requirements(&self) -> impl ExactSizeIterator<Item = &Requirement> {
-        self.requirements.iter()
+        self.requirements.keys()
+    }
+
+    /// The same, and how each is written.
+    pub fn written(&self) -> impl ExactSizeIterator<Item = (&Requirement, Written)> {
+        self.requirements.iter().map(|(requirement, written)| (requirement, *written))
     }
 }
 
+/// Requirements as they are written; what is written both ways is a label.
+impl FromIterator<(Requirement, Written)> for Selector {
+    fn from_iter<I: IntoIterator<Item = (Requirement, Written)>>(written: I) -> Self {
+        let mut requirements = BTreeMap::new();
+        for (requirement, written) in written {
+            match written {
+                Written::AsLabel => {
+                    requirements.insert(requirement, written);
+                }
+                Written::AsExpression => {
+                    requirements.entry(requirement).or_insert(written);
+                }
+            }
+        }
+        Self { requirements }
+    }
+}
+
+/// Requirements of nobody's writing: those that could be labels count as such.
 impl FromIterator<Requirement> for Selector {
     fn from_iter<I: IntoIterator<Item = Requirement>>(requirements: I) -> Self {
-        Self { requirements: requirements.into_iter().collect() }
+        let written = |requirement| match &requirement {
+            Requirement::In(_, values) if values.len() == 1 => (requirement, Written::AsLabel),
+            Requirement::In(..)
+            | Requirement::NotIn(..)
+            | Requirement::Exists(_)
+            | Requirement::DoesNotExist(_) => (requirement, Written::AsExpression),
+        };
+        requirements.into_iter().map(written).collect()
+    }
+}
+
+impl PartialEq for Selector {
+    fn eq(&self, other: &Self) -> bool {
+        self.requirements().eq(other.requirements())
+    }
+}
+
+impl Eq for Selector {}
+
+impl PartialOrd for Selector {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Selector {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.requirements().cmp(other.requirements())
+    }
+}
+
+impl Hash for Selector {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_usize(self.requirements.len());
+        self.requirements().for_each(|requirement| requirement.hash(state));
     }
 }
 

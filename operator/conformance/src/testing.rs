@@ -52,10 +52,13 @@ pub(crate) fn world(text: &str) -> World {
         .into_iter()
         .map(|(name, spec)| {
             let ObjectRef { namespace, name } = object(&name);
-            NetworkPolicy { metadata: network_policy::Metadata { name, namespace }, spec }
+            NetworkPolicy {
+                metadata: network_policy::Metadata { name, namespace, ..Default::default() },
+                spec,
+            }
         })
         .collect();
-    let metadata = |name| network_policy::Metadata { name, namespace: String::new() };
+    let metadata = |name| network_policy::Metadata { name, ..Default::default() };
     let cluster = text.cluster.into_iter().map(|(name, spec)| {
         let metadata = metadata(name);
         cluster_network_policy::compile(&cluster_network_policy::ClusterNetworkPolicy {

@@ -5,7 +5,8 @@ use std::{collections::BTreeMap, net::Ipv4Addr};
 use netproof_conformance::{
     flow::Protocol,
     policy::{
-        IpBlock, Isolation, Namespaces, Numbers, Peer, Peers, Policy, PortMatch, Ports, Rule,
+        IpBlock, Isolation, Namespaces, Numbers, Peer, Peers, Policy, PolicyTypes, PortMatch,
+        Ports, Rule,
     },
     select::{Requirement, Selector},
     snapshot::{
@@ -115,7 +116,7 @@ fn policy(number: usize, size: Size, random: &mut Random) -> Policy {
     let ingress = rules(random);
     let egress = if random.below(3) == 0 { rules(random) } else { Isolation::Open };
     let name = ObjectRef { namespace: namespace(home), name: format!("policy-{number}") };
-    Policy { name, subjects, ingress, egress }
+    Policy { name, subjects, ingress, egress, types: PolicyTypes::Written, created: None }
 }
 
 fn rule(random: &mut Random, app: &impl Fn(&mut Random) -> String) -> Rule {

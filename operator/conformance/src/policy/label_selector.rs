@@ -9,7 +9,7 @@ use super::{
     rejected::{At, Fault, Problem},
     syntax,
 };
-use crate::select::{Requirement, Selector};
+use crate::select::{Requirement, Selector, Written};
 
 /// A selector as an object writes it. All of both lists has to hold.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -42,15 +42,14 @@ json::only_from_objects!(LabelSelector, LabelSelectorRequirement);
 
 impl LabelSelector {
     pub(super) fn compile(&self) -> Result<Selector, Fault> {
-        let labels = self
-            .match_labels
-            .iter()
-            .map(|(key, value)| equal(key, value.as_deref().unwrap_or_default()).at("matchLabels"));
-        let expressions = self
-            .match_expressions
-            .iter()
-            .enumerate()
-            .map(|(index, one)| one.compile().at_index("matchExpressions", index));
+        let labels = self.match_labels.iter().map(|(key, value)| {
+            let label = equal(key, value.as_deref().unwrap_or_default()).at("matchLabels")?;
+            Ok((label, Written::AsLabel))
+        });
+        let expressions = self.match_expressions.iter().enumerate().map(|(index, one)| {
+            let expression = one.compile().at_index("matchExpressions", index)?;
+            Ok((expression, Written::AsExpression))
+        });
         labels.chain(expressions).collect()
     }
 

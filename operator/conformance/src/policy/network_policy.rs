@@ -25,7 +25,7 @@ pub struct NetworkPolicy {
 
 /// As much of an object's metadata as decides.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(remote = "Self")]
+#[serde(remote = "Self", rename_all = "camelCase")]
 pub struct Metadata {
     /// Its name.
     #[serde(default, deserialize_with = "json::optional")]
@@ -33,6 +33,8 @@ pub struct Metadata {
     /// Its namespace. What an absent one means is for those to say who read the object.
     #[serde(default, deserialize_with = "json::optional")]
     pub namespace: String,
+    /// When the API server made it, as text; none where it has not, as in most files.
+    pub creation_timestamp: Option<String>,
 }
 
 /// `NetworkPolicySpec`

@@ -183,7 +183,7 @@ pub fn policy() -> impl Strategy<Value = NetworkPolicy> {
     let rules = (vec(ingress_rule(), 0..3), vec(egress_rule(), 0..3));
     (namespace(), selector(), rules, types).prop_map(
         |(namespace, pod_selector, (ingress, egress), policy_types)| NetworkPolicy {
-            metadata: Metadata { name: "some".to_owned(), namespace },
+            metadata: Metadata { name: "some".to_owned(), namespace, ..Metadata::default() },
             spec: NetworkPolicySpec { pod_selector, ingress, egress, policy_types },
         },
     )

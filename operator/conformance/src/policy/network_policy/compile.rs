@@ -7,7 +7,7 @@ use super::{
 use crate::{
     expected::Direction,
     policy::{
-        self, Isolation, Namespaces, Peer, Peers, Policy, Ports, Rule,
+        self, Created, Isolation, Namespaces, Peer, Peers, Policy, PolicyTypes, Ports, Rule,
         cidr::Cidr,
         rejected::{At, Fault, Problem, Rejected},
         syntax,
@@ -22,8 +22,15 @@ pub fn compile(object: &NetworkPolicy) -> Result<Policy, Rejected> {
         namespace: object.metadata.namespace.clone(),
         name: object.metadata.name.clone(),
     };
+    let types = match object.spec.policy_types[..] {
+        [] => PolicyTypes::Derived,
+        [_, ..] => PolicyTypes::Written,
+    };
+    let created = object.metadata.creation_timestamp.clone().map(Created);
     match parts(object) {
-        Ok((subjects, ingress, egress)) => Ok(Policy { name, subjects, ingress, egress }),
+        Ok((subjects, ingress, egress)) => {
+            Ok(Policy { name, subjects, ingress, egress, types, created })
+        }
         Err(fault) => Err(fault.of(name)),
     }
 }

@@ -38,7 +38,7 @@ pub fn cluster_policies() -> impl Strategy<Value = ClusterPolicies> {
 }
 
 fn metadata(name: &str) -> Metadata {
-    Metadata { name: name.to_owned(), namespace: String::new() }
+    Metadata { name: name.to_owned(), ..Metadata::default() }
 }
 
 fn priority() -> impl Strategy<Value = Option<i64>> {

@@ -1,0 +1,178 @@
+//! Names what a network does wrong: the simplest rewriting of the snapshot under which all that was
+//! seen is as the policies say.
+//!
+//! The evaluator has no branch for a faulty network; a fault is a mutation of its input. A diagnosis
+//! is never surer than its evidence: what predicts the same on all that was seen is named beside it,
+//! and which flows would tell them apart.
+
+pub mod mutation;
+pub mod scope;
+
+mod candidate;
+pub mod manner;
+
+mod contradiction;
+mod search;
+mod telling;
+mod trial;
+
+mod sentence;
+
+use crate::{flow::Flow, snapshot::Snapshot, verdict::Outcome};
+use mutation::Past;
+use trial::Trial;
+
+pub use candidate::{Candidate, Fault};
+pub use manner::Manner;
+
+/// All that is known when a network is to be judged.
+#[derive(Clone, Debug)]
+pub struct Evidence<'a> {
+    /// What the policies say now.
+    pub snapshot: &'a Snapshot,
+    /// What was seen, confirmed and settled: one observation a flow.
+    pub observations: Vec<Observation>,
+    /// Flows that could be probed and were not.
+    pub unprobed: Vec<Flow>,
+    /// What was, for faults of memory: each is tried.
+    pub pasts: Vec<Past>,
+}
+
+/// What was seen of a flow.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Observation {
+    /// The flow.
+    pub flow: Flow,
+    /// What came of it last. [`Outcome::Failed`] is never evidence, and left out.
+    pub outcome: Outcome,
+    /// Whether it goes wrong and right by turns.
+    pub flaps: bool,
+}
+
+impl Observation {
+    /// Whether it connected.
+    pub fn connected(&self) -> bool {
+        self.outcome == Outcome::Connected
+    }
+}
+
+/// What a network does wrong.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Diagnosis {
+    /// Nothing was seen of which the policies say anything.
+    NoEvidence,
+    /// All that was seen is as the policies say.
+    Conforms {
+        /// How many flows that is.
+        observations: usize,
+    },
+    /// A fault explains everything.
+    Explained(Explained),
+    /// What goes wrong goes right in between: policies are enforced by turns. What an observation
+    /// is at some moment says nothing then.
+    Flapping {
+        /// How many flows leak by turns: all of the findings.
+        findings: usize,
+    },
+    /// Nothing that is known explains everything.
+    Unexplained(Unexplained),
+}
+
+/// A fault that explains everything that was seen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Explained {
+    /// The simplest; among equals, the one that changes least.
+    pub chosen: Candidate,
+    /// How many findings it predicts. The others it leaves open, as the API does once the fault is
+    /// taken into account, so that they speak neither for nor against it.
+    pub explains: usize,
+    /// How many findings there are.
+    pub findings: usize,
+    /// Others that explain everything that was seen, and that flows which were not probed would tell
+    /// from the chosen one; simplest first.
+    pub rivals: Vec<Candidate>,
+    /// Others that differ from the chosen one in no flow that was probed or could be: here, they are
+    /// the same; simplest first.
+    pub equivalents: Vec<Candidate>,
+    /// Flows to probe next: they tell the chosen one from rivals. At most [`TELLING`], those first
+    /// that split all of them most evenly.
+    pub telling: Vec<Flow>,
+    /// How many such flows there are.
+    pub telling_count: usize,
+    /// Whether not all combinations of two were tried.
+    pub capped: bool,
+}
+
+/// Nothing that is known explains everything.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unexplained {
+    /// What comes nearest, if anything explains any finding.
+    pub best: Option<Nearest>,
+    /// How many findings there are.
+    pub findings: usize,
+    /// A smallest set of observations that no single fault fits: without any one of them, one would.
+    pub ruled_out_by: Vec<Flow>,
+    /// Whether not all combinations of two were tried.
+    pub capped: bool,
+}
+
+/// What comes nearest to an explanation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Nearest {
+    /// The fault.
+    pub candidate: Candidate,
+    /// How many findings it predicts.
+    pub explains: usize,
+    /// The observations that contradict it, findings first: any one of them rules it out.
+    pub contradicted_by: Vec<Flow>,
+}
+
+/// How many flows are named to be probed next.
+pub const TELLING: usize = 16;
+
+impl Diagnosis {
+    /// A stable word of a bounded set, for metrics and statuses.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::NoEvidence => "no-evidence",
+            Self::Conforms { .. } => "none",
+            Self::Explained(explained) => explained.chosen.name(),
+            Self::Flapping { .. } => "flapping",
+            Self::Unexplained(_) => "unexplained",
+        }
+    }
+
+    /// The flows to probe next.
+    pub fn telling(&self) -> &[Flow] {
+        match self {
+            Self::Explained(explained) => &explained.telling,
+            Self::NoEvidence
+            | Self::Conforms { .. }
+            | Self::Flapping { .. }
+            | Self::Unexplained(_) => &[],
+        }
+    }
+}
+
+/// Names what the network does wrong.
+///
+/// # Panics
+///
+/// If a flow is of another snapshot.
+pub fn diagnose(evidence: &Evidence<'_>) -> Diagnosis {
+    let trial = Trial::new(evidence);
+    if trial.observed.is_empty() {
+        return Diagnosis::NoEvidence;
+    }
+    if trial.findings().is_empty() {
+        return Diagnosis::Conforms { observations: trial.observed.len() };
+    }
+    if trial.only_flaps() {
+        return Diagnosis::Flapping { findings: trial.findings().len() };
+    }
+    search::search(&trial)
+}
+
+#[cfg(test)]
+#[path = "diagnosis_tests.rs"]
+mod tests;

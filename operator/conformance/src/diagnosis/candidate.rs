@@ -1,0 +1,121 @@
+//! What may explain the findings: a fault and its place, or two.
+
+use std::fmt;
+
+use super::{
+    mutation::{Mutation, Past},
+    scope::{Path, Scope},
+};
+use crate::{
+    compiled::{Answer, Compiled},
+    flow::Flow,
+    snapshot::Snapshot,
+};
+
+/// A fault, and where it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// What is wrong.
+    pub mutation: &'static Mutation,
+    /// Where.
+    pub scope: Scope,
+    /// Which of the known pasts a fault of memory speaks of, by its place in the evidence; the
+    /// first for all others.
+    pub past: usize,
+}
+
+/// One fault, or two at once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Candidate {
+    /// In the order in which they are applied. Never empty.
+    pub faults: Vec<Fault>,
+}
+
+impl Candidate {
+    /// A single fault.
+    pub(super) fn single(fault: Fault) -> Self {
+        Self { faults: vec![fault] }
+    }
+
+    /// Two faults.
+    pub(super) fn pair(one: &Fault, other: &Fault) -> Self {
+        let mut faults = vec![one.clone(), other.clone()];
+        faults.sort_by_key(|fault| (fault.mutation.stage, fault.mutation.place()));
+        Self { faults }
+    }
+
+    /// The stable name: the mutation's, or that it is a combination.
+    pub fn name(&self) -> &'static str {
+        match self.faults.as_slice() {
+            [fault] => fault.mutation.name,
+            [..] => "combination",
+        }
+    }
+
+    /// Whether this mutation is one of its faults.
+    pub fn has(&self, mutation: &Mutation) -> bool {
+        self.faults.iter().any(|fault| fault.mutation == mutation)
+    }
+
+    /// How much there is to say, before it is looked at what it changes.
+    pub(super) fn simplicity(&self) -> (usize, u8) {
+        let scopes = self.faults.iter().map(|fault| fault.scope.simplicity());
+        (self.faults.len(), scopes.max().unwrap_or_default())
+    }
+
+    /// Of two that predict the same, the lesser is named.
+    pub(super) fn claims(&self) -> impl Ord + use<> {
+        let faults = self.faults.iter();
+        let reach = faults.clone().map(|fault| fault.mutation.reach).max();
+        let places: Vec<_> =
+            faults.map(|one| (one.mutation.place(), one.scope.clone(), one.past)).collect();
+        (reach, places)
+    }
+
+    /// What a network with these faults does. Only a single one may be on a path.
+    pub(super) fn predict(&self, snapshot: &Snapshot, pasts: &[Past]) -> Prediction {
+        let nothing = Past::default();
+        let apply = |before: Snapshot, fault: &Fault| {
+            let past = pasts.get(fault.past).unwrap_or(&nothing);
+            let after = fault.mutation.apply(&before, past);
+            fault.scope.restrict(&before, after)
+        };
+        let mutated = self.faults.iter().fold(snapshot.clone(), apply);
+        let path = self.faults.iter().find_map(|fault| match &fault.scope {
+            Scope::Path(path) => Some(path.clone()),
+            Scope::Cluster | Scope::Node(_) | Scope::Namespace(_) | Scope::Pod(_) => None,
+        });
+        Prediction { mutated: Compiled::new(mutated), path }
+    }
+}
+
+/// What a network with some faults does.
+pub(super) struct Prediction {
+    mutated: Compiled,
+    path: Option<Path>,
+}
+
+impl Prediction {
+    /// What it does with a flow; `truth` is what it should do.
+    pub(super) fn answer(&self, flow: &Flow, truth: Answer) -> Answer {
+        let is_faulty =
+            self.path.as_ref().is_none_or(|path| path.has(flow, self.mutated.snapshot()));
+        if is_faulty { self.mutated.answer(flow) } else { truth }
+    }
+}
+
+impl fmt::Display for Candidate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, fault) in self.faults.iter().enumerate() {
+            if index > 0 {
+                f.write_str(", and ")?;
+            }
+            f.write_str(fault.mutation.claim)?;
+            match &fault.scope {
+                Scope::Cluster => {}
+                scope => write!(f, ", {scope}")?,
+            }
+        }
+        Ok(())
+    }
+}

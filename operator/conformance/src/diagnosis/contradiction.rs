@@ -1,0 +1,56 @@
+//! Why nothing fits: a few observations that no single fault explains together.
+
+use std::collections::BTreeSet;
+
+use super::{
+    scope::Scope,
+    search::{Tried, scopes},
+    trial::Trial,
+};
+
+/// A set of observations, by their places, of which every single fault contradicts one; without any
+/// of them, some fault would not.
+///
+/// Faults in a scope that some findings are not in are not tried one by one: such a finding speaks
+/// against them all.
+pub(super) fn contradiction(trial: &Trial<'_>, tried: &[Tried]) -> Vec<usize> {
+    let against = tried.iter().map(|one| one.contradicted_by.iter().copied().collect());
+    let each: Vec<BTreeSet<Scope>> =
+        trial.findings().iter().map(|finding| scopes(finding, trial.snapshot)).collect();
+    let all: BTreeSet<&Scope> = each.iter().flatten().collect();
+    let outside = |scope: &Scope| -> BTreeSet<usize> {
+        let outside = each.iter().enumerate().filter(|(_, scopes)| !scopes.contains(scope));
+        outside.map(|(place, _)| place).collect()
+    };
+    let untried = all.into_iter().map(outside).filter(|against| !against.is_empty());
+    let against: Vec<BTreeSet<usize>> =
+        against.chain(untried).filter(|one: &BTreeSet<_>| !one.is_empty()).collect();
+    minimal(&against, greedy(&against))
+}
+
+/// Takes what contradicts most of those that nothing contradicts yet, until nothing is left.
+fn greedy(against: &[BTreeSet<usize>]) -> Vec<usize> {
+    let mut left: Vec<&BTreeSet<usize>> = against.iter().collect();
+    let mut chosen = vec![];
+    while !left.is_empty() {
+        let places: BTreeSet<usize> = left.iter().flat_map(|one| one.iter().copied()).collect();
+        let hits = |place: &usize| left.iter().filter(|one| one.contains(place)).count();
+        // Of equals the first, and so a finding rather than what conforms.
+        let Some(best) = places.into_iter().rev().max_by_key(hits) else { break };
+        left.retain(|one| !one.contains(&best));
+        chosen.push(best);
+    }
+    chosen
+}
+
+/// Drops what the others contradict too.
+fn minimal(against: &[BTreeSet<usize>], mut chosen: Vec<usize>) -> Vec<usize> {
+    chosen.sort_unstable();
+    for place in chosen.clone().into_iter().rev() {
+        let without: Vec<usize> = chosen.iter().copied().filter(|one| *one != place).collect();
+        if against.iter().all(|one| without.iter().any(|place| one.contains(place))) {
+            chosen = without;
+        }
+    }
+    chosen
+}

@@ -1,0 +1,67 @@
+//! In which manner a network denies: no wrong answer, but one that tells networks apart.
+
+use std::fmt;
+
+use super::Evidence;
+use crate::{
+    compiled::{Answer, Compiled},
+    flow::Protocol,
+    verdict::Outcome,
+};
+
+/// In which manner denied TCP is answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Manner {
+    /// Not at all.
+    Silence,
+    /// Always with a refusal: a reset, or an ICMP port unreachable, which a client cannot tell
+    /// apart.
+    Reset,
+    /// Always with an ICMP error that says unreachable or prohibited.
+    Icmp,
+    /// Now so and now otherwise. Kernels limit ICMP errors to about one a second for each
+    /// destination, so that an error and a silence alternate, and how is not known.
+    Mixed,
+}
+
+impl Manner {
+    /// The stable name of what is worth a remark; silence is what everyone expects.
+    pub fn name(self) -> Option<&'static str> {
+        match self {
+            Self::Silence => None,
+            Self::Reset => Some("denies-with-reset"),
+            Self::Icmp => Some("denies-with-icmp"),
+            Self::Mixed => Some("denies-mixed"),
+        }
+    }
+}
+
+impl fmt::Display for Manner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Silence => "denied TCP is not answered",
+            Self::Reset => "denied TCP is refused, rather than left without an answer",
+            Self::Icmp => "denied TCP is answered with an ICMP error",
+            Self::Mixed => "denied TCP is answered in several manners",
+        })
+    }
+}
+
+/// In which manner the denied TCP flows of the evidence were answered; none where there is none.
+///
+/// # Panics
+///
+/// If a flow is of another snapshot.
+pub fn manner(evidence: &Evidence<'_>) -> Option<Manner> {
+    let truth = Compiled::new(evidence.snapshot.clone());
+    let denied = evidence.observations.iter().filter(|one| {
+        one.flow.port.protocol == Protocol::Tcp && truth.answer(&one.flow) == Answer::Deny
+    });
+    let manners = denied.filter_map(|one| match one.outcome {
+        Outcome::Connected | Outcome::Failed(_) => None,
+        Outcome::TimedOut => Some(Manner::Silence),
+        Outcome::Refused => Some(Manner::Reset),
+        Outcome::Unreachable(_) => Some(Manner::Icmp),
+    });
+    manners.reduce(|one, other| if one == other { one } else { Manner::Mixed })
+}

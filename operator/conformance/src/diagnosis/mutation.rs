@@ -1,0 +1,297 @@
+//! The faults of meaning and of memory: each a rewriting of a snapshot, so that what a faulty
+//! network does is what the evaluator says of the rewritten one.
+//!
+//! Rewritings concern `NetworkPolicies`; policies of the cluster stay as they are, but for a network
+//! that blocks all. Pods keep their places, so that a flow of the one snapshot is one of the other.
+
+mod blocks;
+mod directions;
+mod mark;
+mod order;
+mod past;
+mod paths;
+mod peers;
+mod ports;
+mod rewrite;
+mod selectors;
+
+use std::fmt;
+
+use crate::snapshot::Snapshot;
+
+pub use past::Past;
+
+pub(super) use mark::mark;
+pub(super) use rewrite::and;
+
+/// A way to be wrong.
+pub struct Mutation {
+    /// Its stable name.
+    pub name: &'static str,
+    /// Completes "behaves as a network that …".
+    pub claim: &'static str,
+    /// How much of what policies say it makes void: of two that predict the same, the one that
+    /// claims less is named.
+    pub(super) reach: Reach,
+    /// When it is applied, where two are.
+    pub(super) stage: Stage,
+    apply: Apply,
+}
+
+/// How much a fault makes void.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Reach {
+    /// One thing that a rule can say.
+    Part,
+    /// All that rules say of ports, of peers, or of some flows.
+    Rules,
+    /// A direction.
+    Direction,
+    /// Everything.
+    All,
+}
+
+/// In what order faults are applied that a network has at once: what reads objects wrong before what
+/// puts other things in their place, which is for no other fault to read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Stage {
+    /// Which objects there are, with which labels.
+    Objects,
+    /// What selectors, rules and directions mean.
+    Reading,
+    /// Which policies count for a pod.
+    Subjects,
+    /// What addresses take from rules.
+    Addresses,
+    /// Which traffic is enforced at all.
+    Traffic,
+}
+
+#[derive(Clone, Copy)]
+enum Apply {
+    Meaning(fn(&Snapshot) -> Snapshot),
+    Memory(fn(&Snapshot, &Past) -> Snapshot),
+}
+
+impl Mutation {
+    /// The mutation of this name.
+    pub fn named(name: &str) -> Option<&'static Self> {
+        MUTATIONS.iter().find(|one| one.name == name)
+    }
+
+    /// What a network with this fault makes of a snapshot. Faults of memory need a past to speak
+    /// of; without one they change nothing.
+    pub fn apply(&self, snapshot: &Snapshot, past: &Past) -> Snapshot {
+        match self.apply {
+            Apply::Meaning(apply) => apply(snapshot),
+            Apply::Memory(apply) => apply(snapshot, past),
+        }
+    }
+
+    /// Whether it is a fault of memory: it takes the past into account.
+    pub fn remembers(&self) -> bool {
+        match self.apply {
+            Apply::Meaning(_) => false,
+            Apply::Memory(_) => true,
+        }
+    }
+
+    /// Its place in the table, which decides where nothing else does.
+    pub(super) fn place(&self) -> usize {
+        MUTATIONS.iter().position(|one| one.name == self.name).unwrap_or(MUTATIONS.len())
+    }
+}
+
+impl PartialEq for Mutation {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name
+    }
+}
+
+impl Eq for Mutation {}
+
+impl fmt::Debug for Mutation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name)
+    }
+}
+
+const fn meaning(
+    name: &'static str,
+    claim: &'static str,
+    (reach, stage): (Reach, Stage),
+    apply: fn(&Snapshot) -> Snapshot,
+) -> Mutation {
+    Mutation { name, claim, reach, stage, apply: Apply::Meaning(apply) }
+}
+
+const fn memory(
+    name: &'static str,
+    claim: &'static str,
+    apply: fn(&Snapshot, &Past) -> Snapshot,
+) -> Mutation {
+    let (reach, stage) = (Reach::Part, Stage::Objects);
+    Mutation { name, claim, reach, stage, apply: Apply::Memory(apply) }
+}
+
+const PART: (Reach, Stage) = (Reach::Part, Stage::Reading);
+const RULES: (Reach, Stage) = (Reach::Rules, Stage::Reading);
+
+/// All of them.
+pub static MUTATIONS: [Mutation; 29] = [
+    meaning(
+        "ignores-all",
+        "ignores all policies",
+        (Reach::All, Stage::Reading),
+        directions::ignores_all,
+    ),
+    meaning(
+        "ignores-ingress",
+        "ignores ingress policies",
+        (Reach::Direction, Stage::Reading),
+        directions::ignores_ingress,
+    ),
+    meaning(
+        "ignores-egress",
+        "ignores egress policies",
+        (Reach::Direction, Stage::Reading),
+        directions::ignores_egress,
+    ),
+    meaning(
+        "ignores-ip-block",
+        "takes an ipBlock to match nothing",
+        PART,
+        blocks::ignores_ip_block,
+    ),
+    meaning("ignores-except", "ignores the exceptions of an ipBlock", PART, blocks::ignores_except),
+    meaning(
+        "spreads-except",
+        "denies the exceptions of an ipBlock whatever else admits them",
+        (Reach::Part, Stage::Addresses),
+        blocks::spreads_except,
+    ),
+    meaning(
+        "end-port-first-only",
+        "takes a range of ports for its first port",
+        PART,
+        ports::end_port_first_only,
+    ),
+    meaning(
+        "drops-rules-with-end-port",
+        "drops rules that have a range of ports",
+        PART,
+        ports::drops_rules_with_end_port,
+    ),
+    meaning(
+        "drops-rules-with-named-port",
+        "drops rules that have a port by name",
+        PART,
+        ports::drops_rules_with_named_port,
+    ),
+    meaning(
+        "named-port-of-first-pod",
+        "resolves a port's name once, by the first pod that has it, for all pods",
+        PART,
+        ports::named_port_of_first_pod,
+    ),
+    meaning(
+        "reads-and-as-or",
+        "reads a namespaceSelector and a podSelector of one peer as two peers",
+        PART,
+        peers::reads_and_as_or,
+    ),
+    meaning(
+        "reads-or-as-and",
+        "reads the selectors of several peers as one peer that has to satisfy all",
+        PART,
+        peers::reads_or_as_and,
+    ),
+    meaning(
+        "ignores-namespace-selector",
+        "takes a namespaceSelector to match every namespace",
+        PART,
+        peers::ignores_namespace_selector,
+    ),
+    meaning(
+        "own-namespace-only",
+        "takes a namespaceSelector for the policy's own namespace",
+        PART,
+        peers::own_namespace_only,
+    ),
+    meaning(
+        "ignores-match-expressions",
+        "ignores the matchExpressions of selectors",
+        PART,
+        selectors::ignores_match_expressions,
+    ),
+    meaning(
+        "not-in-needs-key",
+        "takes NotIn to need the label to be there",
+        PART,
+        selectors::not_in_needs_key,
+    ),
+    meaning("ignores-protocol", "ignores the protocol of ports", PART, ports::ignores_protocol),
+    meaning("ignores-ports", "ignores the ports of rules", RULES, ports::ignores_ports),
+    meaning(
+        "egress-needs-policy-types",
+        "isolates egress only where policyTypes says so",
+        PART,
+        directions::egress_needs_policy_types,
+    ),
+    meaning(
+        "empty-list-allows",
+        "takes an empty list of rules to admit everyone",
+        PART,
+        directions::empty_list_allows,
+    ),
+    meaning(
+        "newest-policy-only",
+        "enforces only the newest of the policies that select a pod",
+        (Reach::Rules, Stage::Subjects),
+        order::newest_policy_only,
+    ),
+    meaning(
+        "ignores-ipv6",
+        "does not enforce policies on IPv6",
+        (Reach::Rules, Stage::Traffic),
+        paths::ignores_ipv6,
+    ),
+    meaning(
+        "ignores-same-node",
+        "does not enforce policies between pods of one node",
+        (Reach::Rules, Stage::Traffic),
+        paths::ignores_same_node,
+    ),
+    meaning(
+        "ignores-cross-node",
+        "does not enforce policies between pods of different nodes",
+        (Reach::Rules, Stage::Traffic),
+        paths::ignores_cross_node,
+    ),
+    meaning(
+        "blocks-all",
+        "blocks all traffic of pods",
+        (Reach::All, Stage::Traffic),
+        directions::blocks_all,
+    ),
+    memory(
+        "stale-pod-labels",
+        "does not follow changes of the labels of pods",
+        past::stale_pod_labels,
+    ),
+    memory(
+        "stale-namespace-labels",
+        "does not follow changes of the labels of namespaces",
+        past::stale_namespace_labels,
+    ),
+    memory(
+        "keeps-deleted-policies",
+        "goes on enforcing policies that are deleted",
+        past::keeps_deleted_policies,
+    ),
+    memory(
+        "keeps-dead-addresses",
+        "keeps the addresses of pods that are gone among the peers of rules",
+        past::keeps_dead_addresses,
+    ),
+];

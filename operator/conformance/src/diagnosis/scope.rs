@@ -1,0 +1,137 @@
+//! Where a fault is: everywhere, or only where some subjects or some flows are.
+
+use std::fmt;
+
+use super::mutation::{and, mark};
+use crate::{
+    flow::{End, Flow},
+    policy::Policy,
+    select::{Requirement, Selector},
+    snapshot::{ObjectRef, Pod, Snapshot},
+};
+
+/// Where a fault is.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Scope {
+    /// Everywhere.
+    Cluster,
+    /// Where the subject runs on this node.
+    Node(String),
+    /// On these paths, for both sides of a flow.
+    Path(Path),
+    /// Where the subject is in this namespace.
+    Namespace(String),
+    /// Where this pod is the subject.
+    Pod(ObjectRef),
+}
+
+/// A way that packets take between pods.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Path {
+    /// Within a node.
+    SameNode,
+    /// From any node to any other.
+    CrossNode,
+    /// From one node to one other.
+    Between {
+        /// The sender's.
+        from: String,
+        /// The receiver's.
+        to: String,
+    },
+}
+
+impl Path {
+    /// Whether a flow takes it. An end that is no pod, or on no node, takes none.
+    pub fn has(&self, flow: &Flow, snapshot: &Snapshot) -> bool {
+        let Some([from, to]) = nodes(flow, snapshot) else { return false };
+        match self {
+            Self::SameNode => from == to,
+            Self::CrossNode => from != to,
+            Self::Between { from: one, to: other } => from == one && to == other,
+        }
+    }
+}
+
+/// The nodes of both ends, where they are known.
+pub(super) fn nodes<'a>(flow: &Flow, snapshot: &'a Snapshot) -> Option<[&'a str; 2]> {
+    let node = |end| match end {
+        End::Pod(id) => snapshot.pod(id).node.as_deref(),
+        End::Address(_) => None,
+    };
+    Some([node(flow.from)?, node(flow.to)?])
+}
+
+impl Scope {
+    /// How much there is to say: of two that explain the same, the simpler one is named.
+    pub(super) fn simplicity(&self) -> u8 {
+        match self {
+            Self::Cluster => 0,
+            Self::Node(_) => 1,
+            Self::Path(_) => 2,
+            Self::Namespace(_) => 3,
+            Self::Pod(_) => 4,
+        }
+    }
+
+    /// What of a rewritten snapshot holds where the fault is, and of the true one elsewhere. A path
+    /// is no matter of subjects, and left to whoever asks.
+    pub(super) fn restrict(&self, before: &Snapshot, after: Snapshot) -> Snapshot {
+        match self {
+            Self::Cluster | Self::Path(_) => after,
+            Self::Node(node) => restrict(before, after, |pod| pod.node.as_ref() == Some(node)),
+            Self::Namespace(one) => restrict(before, after, |pod| pod.name.namespace == *one),
+            Self::Pod(name) => restrict(before, after, |pod| pod.name == *name),
+        }
+    }
+}
+
+/// The policies of both, each for its own subjects.
+fn restrict(before: &Snapshot, after: Snapshot, is_inside: impl Fn(&Pod) -> bool) -> Snapshot {
+    let mut mixed = after;
+    let side = |inside: bool| if inside { "in" } else { "out" }.to_owned();
+    let key = mark(&mut mixed, "scope", |pod| Some(side(is_inside(pod))));
+    let only = |subjects: &Selector, inside: bool| {
+        and(subjects, [Requirement::In(key.clone(), [side(inside)].into())])
+    };
+    let all = [(&before.policies, false), (&mixed.policies, true)];
+    let policies = all.into_iter().flat_map(|(policies, inside)| {
+        policies.iter().map(move |policy| (policy, inside))
+    });
+    let policies = policies
+        .map(|(policy, inside)| Policy {
+            subjects: only(&policy.subjects, inside),
+            ..policy.clone()
+        })
+        .collect();
+    if before.cluster_policies != mixed.cluster_policies {
+        let all = [(&before.cluster_policies, false), (&mixed.cluster_policies, true)];
+        let split = all.into_iter().flat_map(|(policies, inside)| {
+            policies.iter().cloned().map(move |policy| (policy, inside))
+        });
+        mixed.cluster_policies = split
+            .map(|(mut policy, inside)| {
+                policy.subjects.pods = only(&policy.subjects.pods, inside);
+                policy
+            })
+            .collect();
+    }
+    mixed.policies = policies;
+    mixed
+}
+
+impl fmt::Display for Scope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Cluster => f.write_str("everywhere"),
+            Self::Node(node) => write!(f, "on node {node} only"),
+            Self::Path(Path::SameNode) => f.write_str("between pods of one node only"),
+            Self::Path(Path::CrossNode) => f.write_str("between pods of different nodes only"),
+            Self::Path(Path::Between { from, to }) => {
+                write!(f, "from node {from} to node {to} only")
+            }
+            Self::Namespace(namespace) => write!(f, "for pods of namespace {namespace} only"),
+            Self::Pod(name) => write!(f, "for pod {name} only"),
+        }
+    }
+}

@@ -1,0 +1,241 @@
+//! The search for the simplest fault under which every observation conforms.
+
+use std::collections::BTreeSet;
+
+use super::{
+    Candidate, Diagnosis, Explained, Fault, Nearest, Unexplained,
+    contradiction::contradiction,
+    mutation::{MUTATIONS, Mutation},
+    scope::{Path, Scope, nodes},
+    telling::telling,
+    trial::{Observed, Trial},
+};
+use crate::{
+    compiled::Answer,
+    flow::End,
+    snapshot::{Pod, Snapshot},
+};
+
+/// How many combinations of two are tried at most where one of them is on some nodes only: each
+/// takes about as long as it takes to prepare a snapshot, and there are far too many where every
+/// node has findings.
+const PAIRS: usize = 2_000;
+
+/// How many nodes are considered for combinations of two.
+const NODES: usize = 16;
+
+/// A candidate that explains everything.
+pub(super) struct Fit {
+    pub(super) candidate: Candidate,
+    pub(super) explained: usize,
+    /// What it says of all flows.
+    pub(super) answers: Vec<Answer>,
+    /// How many of these differ from what the policies say.
+    changed: usize,
+}
+
+/// A single fault that was tried.
+pub(super) struct Tried {
+    pub(super) fault: Fault,
+    /// Which findings it predicts.
+    explained: Vec<bool>,
+    /// The observations that contradict it, by their places.
+    pub(super) contradicted_by: Vec<usize>,
+}
+
+pub(super) fn search(trial: &Trial<'_>) -> Diagnosis {
+    let singles = fits(trial, candidates(trial, &common_scopes(trial)));
+    if !singles.is_empty() {
+        return explained(trial, singles, false);
+    }
+    let tried = tried(trial);
+    let everywhere: Vec<&Tried> =
+        tried.iter().filter(|one| one.fault.scope == Scope::Cluster).collect();
+    let pairs = fits(trial, all_pairs(&everywhere).into_iter());
+    if !pairs.is_empty() {
+        return explained(trial, pairs, false);
+    }
+    let (pairs, capped) = scoped_pairs(trial, &tried);
+    let pairs = fits(trial, pairs.into_iter());
+    if !pairs.is_empty() {
+        return explained(trial, pairs, capped);
+    }
+    Diagnosis::Unexplained(unexplained(trial, &tried, capped))
+}
+
+/// Those that explain everything.
+fn fits(trial: &Trial<'_>, candidates: impl Iterator<Item = Candidate>) -> Vec<Fit> {
+    candidates
+        .filter_map(|candidate| {
+            let prediction = candidate.predict(trial.snapshot, trial.pasts);
+            let explained = trial.fits(&prediction)?;
+            let answers = trial.answers(&prediction);
+            let changed = answers.iter().zip(trial.truths()).filter(|(one, truth)| *one != truth);
+            let changed = changed.count();
+            Some(Fit { candidate, explained, answers, changed })
+        })
+        .collect()
+}
+
+fn explained(trial: &Trial<'_>, mut fits: Vec<Fit>, capped: bool) -> Diagnosis {
+    fits.sort_by_cached_key(|fit| {
+        let open = trial.steady() - fit.explained;
+        (fit.candidate.simplicity(), open, fit.changed, fit.candidate.claims())
+    });
+    let mut fits = fits.into_iter();
+    let chosen = fits.next().expect("something fits");
+    let others: Vec<Fit> = fits.collect();
+    let telling = telling(trial, &chosen, &others);
+    let (rivals, equivalents): (Vec<_>, Vec<_>) =
+        others.into_iter().partition(|other| differ(&chosen, other));
+    let candidates =
+        |fits: Vec<Fit>| fits.into_iter().map(|fit| fit.candidate).collect::<Vec<_>>();
+    Diagnosis::Explained(Explained {
+        chosen: chosen.candidate,
+        explains: chosen.explained,
+        findings: trial.findings().len(),
+        rivals: candidates(rivals),
+        equivalents: candidates(equivalents),
+        telling_count: telling.len(),
+        telling: telling.into_iter().take(super::TELLING).collect(),
+        capped,
+    })
+}
+
+/// Whether a flow could tell them apart.
+fn differ(one: &Fit, other: &Fit) -> bool {
+    one.answers.iter().zip(&other.answers).any(|(one, other)| tells(*one, *other))
+}
+
+/// Whether it tells two apart that one says this and the other that.
+pub(super) fn tells(one: Answer, other: Answer) -> bool {
+    matches!((one, other), (Answer::Allow, Answer::Deny) | (Answer::Deny, Answer::Allow))
+}
+
+/// All single faults in these scopes. One of memory is not tried in part of a cluster: who would
+/// remember is not known.
+fn candidates(trial: &Trial<'_>, scopes: &[Scope]) -> impl Iterator<Item = Candidate> {
+    faults(trial, scopes).map(Candidate::single)
+}
+
+fn faults(trial: &Trial<'_>, scopes: &[Scope]) -> impl Iterator<Item = Fault> {
+    let fault = |mutation: &'static Mutation, scope: &Scope, past| Fault {
+        mutation,
+        scope: scope.clone(),
+        past,
+    };
+    scopes.iter().flat_map(move |scope| {
+        MUTATIONS.iter().flat_map(move |mutation| {
+            let pasts = match (mutation.remembers(), scope) {
+                (false, _) => 0..1,
+                (true, Scope::Cluster) => 0..trial.pasts.len(),
+                (true, _) => 0..0,
+            };
+            pasts.map(move |past| fault(mutation, scope, past))
+        })
+    })
+}
+
+/// The scopes in which all findings are: no other can explain them all.
+fn common_scopes(trial: &Trial<'_>) -> Vec<Scope> {
+    let all = trial.findings().iter().map(|finding| scopes(finding, trial.snapshot));
+    let common = all.reduce(|common, next| common.intersection(&next).cloned().collect());
+    [Scope::Cluster].into_iter().chain(common.unwrap_or_default()).collect()
+}
+
+/// The scopes that a finding is in, beside the whole.
+pub(super) fn scopes(finding: &Observed, snapshot: &Snapshot) -> BTreeSet<Scope> {
+    let of = |pod: &Pod| {
+        let node = pod.node.clone().map(Scope::Node);
+        let namespace = Scope::Namespace(pod.name.namespace.clone());
+        [node, Some(namespace), Some(Scope::Pod(pod.name.clone()))].into_iter().flatten()
+    };
+    let ends = [finding.flow.from, finding.flow.to].into_iter().filter_map(|end| match end {
+        End::Pod(id) => Some(snapshot.pod(id)),
+        End::Address(_) => None,
+    });
+    let paths = nodes(&finding.flow, snapshot).map(|[from, to]| {
+        let class = if from == to { Path::SameNode } else { Path::CrossNode };
+        let between = Path::Between { from: from.to_owned(), to: to.to_owned() };
+        let is_one = from == to;
+        [Some(class), (!is_one).then_some(between)].into_iter().flatten().map(Scope::Path)
+    });
+    ends.flat_map(of).chain(paths.into_iter().flatten()).collect()
+}
+
+/// Every single fault, everywhere and on each node, on each class of paths: what comes of it.
+fn tried(trial: &Trial<'_>) -> Vec<Tried> {
+    let all = trial.findings().iter().flat_map(|finding| scopes(finding, trial.snapshot));
+    let all: BTreeSet<Scope> = all.collect();
+    let is_node = |scope: &&Scope| matches!(scope, Scope::Node(_));
+    let is_class = |scope: &&Scope| {
+        matches!(scope, Scope::Path(Path::SameNode) | Scope::Path(Path::CrossNode))
+    };
+    let some = all.iter().filter(is_node).take(NODES).chain(all.iter().filter(is_class));
+    let scopes: Vec<Scope> = [Scope::Cluster].into_iter().chain(some.cloned()).collect();
+    faults(trial, &scopes)
+        .map(|fault| {
+            let prediction = Candidate::single(fault.clone()).predict(trial.snapshot, trial.pasts);
+            Tried {
+                fault,
+                explained: trial.explained(&prediction),
+                contradicted_by: trial.contradictions(&prediction),
+            }
+        })
+        .collect()
+}
+
+/// Any two of these.
+fn all_pairs(tried: &[&Tried]) -> Vec<Candidate> {
+    let pairs = tried.iter().enumerate().flat_map(|(index, one)| {
+        tried[index + 1..].iter().map(move |other| Candidate::pair(&one.fault, &other.fault))
+    });
+    // A fault of two pasts is one fault.
+    pairs.filter(|pair| pair.faults[0].mutation != pair.faults[1].mutation).collect()
+}
+
+/// Two of which one at least is on one node only, those first that together explain most; and
+/// whether there are more of them than are tried. Each has to explain something, and both together
+/// all that is steady: two that a flow needs both of are found only everywhere.
+fn scoped_pairs(trial: &Trial<'_>, tried: &[Tried]) -> (Vec<Candidate>, bool) {
+    let useful: Vec<&Tried> = tried
+        .iter()
+        .filter(|one| matches!(one.fault.scope, Scope::Cluster | Scope::Node(_)))
+        .filter(|one| one.explained.contains(&true))
+        .collect();
+    let mut pairs: Vec<(usize, Candidate)> = vec![];
+    for (index, one) in useful.iter().enumerate() {
+        for other in &useful[index + 1..] {
+            if one.fault.scope == Scope::Cluster && other.fault.scope == Scope::Cluster {
+                continue;
+            }
+            let both = one.explained.iter().zip(&other.explained).filter(|(a, b)| **a || **b);
+            if both.count() == trial.steady() {
+                let against = one.contradicted_by.len() + other.contradicted_by.len();
+                pairs.push((against, Candidate::pair(&one.fault, &other.fault)));
+            }
+        }
+    }
+    pairs.sort_by_cached_key(|(against, pair)| (*against, pair.simplicity(), pair.claims()));
+    let capped = pairs.len() > PAIRS;
+    (pairs.into_iter().take(PAIRS).map(|(_, pair)| pair).collect(), capped)
+}
+
+fn unexplained(trial: &Trial<'_>, tried: &[Tried], capped: bool) -> Unexplained {
+    let explains = |one: &Tried| one.explained.iter().filter(|explained| **explained).count();
+    let best = tried.iter().filter(|one| explains(one) > 0).min_by_key(|one| {
+        let candidate = Candidate::single(one.fault.clone());
+        (one.contradicted_by.len(), candidate.simplicity(), candidate.claims())
+    });
+    let flow = |place: &usize| trial.observed[*place].flow;
+    Unexplained {
+        best: best.map(|one| Nearest {
+            candidate: Candidate::single(one.fault.clone()),
+            explains: explains(one),
+            contradicted_by: one.contradicted_by.iter().map(flow).collect(),
+        }),
+        findings: trial.findings().len(),
+        ruled_out_by: contradiction(trial, tried).iter().map(flow).collect(),
+        capped,
+    }
+}

@@ -1,0 +1,86 @@
+//! A diagnosis as a sentence.
+
+use std::fmt;
+
+use super::{Candidate, Diagnosis, Explained, Unexplained};
+
+impl fmt::Display for Diagnosis {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoEvidence => f.write_str("nothing was seen yet"),
+            Self::Conforms { observations } => {
+                write!(f, "behaves as the policies say in {}", flows(*observations))
+            }
+            Self::Explained(explained) => explained.fmt(f),
+            Self::Flapping { findings } => write!(
+                f,
+                "behaves as a network that enforces policies by turns; {} now connect and now do not",
+                flows(*findings)
+            ),
+            Self::Unexplained(unexplained) => unexplained.fmt(f),
+        }
+    }
+}
+
+impl fmt::Display for Explained {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "behaves as a network that {}", self.chosen)?;
+        for other in self.alternatives() {
+            write!(f, " (or that {other}: no flow here tells)")?;
+        }
+        write!(f, "; explains {} of {} findings", self.explains, self.findings)?;
+        if let [rival, others @ ..] = self.rivals.as_slice() {
+            let (flows, would) = (flows(self.telling_count), verb(self.telling_count));
+            write!(f, "; {flows} that {would} not probed would tell it from one that {rival}")?;
+            match others.len() {
+                0 => {}
+                1 => f.write_str(", or from another")?,
+                more => write!(f, ", or from {more} others")?,
+            }
+        }
+        if self.capped {
+            f.write_str("; not all combinations were tried")?;
+        }
+        Ok(())
+    }
+}
+
+impl Explained {
+    /// Other faults that are as simple as the chosen one and the same here. The same fault in
+    /// another place, or a fault that takes more words, is no alternative worth a sentence.
+    fn alternatives(&self) -> impl Iterator<Item = &Candidate> {
+        let simplicity = self.chosen.simplicity();
+        let as_simple = self.equivalents.iter().filter(move |one| one.simplicity() == simplicity);
+        as_simple.filter(|one| one.name() != self.chosen.name() || one.faults.len() > 1)
+    }
+}
+
+impl fmt::Display for Unexplained {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("behaves like no fault that is known")?;
+        if let Some(nearest) = &self.best {
+            write!(
+                f,
+                "; the nearest, a network that {}, explains {} of {} findings and is ruled out by {}",
+                nearest.candidate,
+                nearest.explains,
+                self.findings,
+                flows(nearest.contradicted_by.len())
+            )?;
+        } else {
+            write!(f, "; nothing explains any of {} findings", self.findings)?;
+        }
+        if self.capped {
+            f.write_str("; not all combinations were tried")?;
+        }
+        Ok(())
+    }
+}
+
+fn flows(count: usize) -> String {
+    if count == 1 { "1 flow".to_owned() } else { format!("{count} flows") }
+}
+
+fn verb(count: usize) -> &'static str {
+    if count == 1 { "was" } else { "were" }
+}

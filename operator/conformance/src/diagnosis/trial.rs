@@ -1,0 +1,174 @@
+//! Holds a prediction against all that was seen.
+
+use std::collections::BTreeMap;
+
+use super::{Evidence, candidate::Prediction, mutation::Past};
+use crate::{
+    compiled::{Answer, Compiled},
+    flow::Flow,
+    snapshot::Snapshot,
+    verdict::Outcome,
+};
+
+/// A flow, what it should do and what it does.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Observed {
+    pub(super) flow: Flow,
+    /// What the policies say: never that it is open.
+    pub(super) truth: Answer,
+    pub(super) seen: Seen,
+}
+
+/// What a flow does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Seen {
+    Connects,
+    DoesNot,
+    /// Now the one and now the other.
+    Both,
+}
+
+impl Seen {
+    fn fits(self, answer: Answer) -> bool {
+        match (self, answer) {
+            (Self::Both, _)
+            | (_, Answer::Unspecified(_))
+            | (Self::Connects, Answer::Allow)
+            | (Self::DoesNot, Answer::Deny) => true,
+            (Self::Connects, Answer::Deny) | (Self::DoesNot, Answer::Allow) => false,
+        }
+    }
+}
+
+impl Observed {
+    fn is_finding(&self) -> bool {
+        match self.seen {
+            Seen::Both => true,
+            Seen::Connects | Seen::DoesNot => !self.seen.fits(self.truth),
+        }
+    }
+
+    /// How an answer stands to what is seen.
+    fn weigh(&self, answer: Answer) -> Weight {
+        match answer {
+            Answer::Unspecified(_) => Weight::Open,
+            Answer::Allow | Answer::Deny if self.seen.fits(answer) => Weight::Fits,
+            Answer::Allow | Answer::Deny => Weight::Contradicts,
+        }
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Weight {
+    Fits,
+    Open,
+    Contradicts,
+}
+
+/// The evidence, prepared.
+pub(super) struct Trial<'a> {
+    pub(super) snapshot: &'a Snapshot,
+    pub(super) pasts: &'a [Past],
+    /// One for each flow of which the policies say something, the findings first.
+    pub(super) observed: Vec<Observed>,
+    findings: usize,
+    /// Flows that could be probed, of which the policies say something or not, and what.
+    pub(super) unprobed: Vec<(Flow, Answer)>,
+}
+
+impl<'a> Trial<'a> {
+    pub(super) fn new(evidence: &'a Evidence<'_>) -> Self {
+        let truth = Compiled::new(evidence.snapshot.clone());
+        let mut flows: BTreeMap<Flow, Seen> = BTreeMap::new();
+        for observation in &evidence.observations {
+            let seen = match (&observation.outcome, observation.flaps) {
+                (Outcome::Failed(_), _) => continue,
+                (_, true) => Seen::Both,
+                (Outcome::Connected, false) => Seen::Connects,
+                (Outcome::Refused | Outcome::TimedOut | Outcome::Unreachable(_), false) => {
+                    Seen::DoesNot
+                }
+            };
+            let known = flows.entry(observation.flow).or_insert(seen);
+            if *known != seen {
+                *known = Seen::Both;
+            }
+        }
+        let unprobed = evidence.unprobed.iter().filter(|flow| !flows.contains_key(*flow));
+        let mut unprobed: Vec<_> = unprobed.map(|flow| (*flow, truth.answer(flow))).collect();
+        unprobed.sort_by_key(|(flow, _)| *flow);
+        unprobed.dedup_by_key(|(flow, _)| *flow);
+        let observed = flows
+            .into_iter()
+            .map(|(flow, seen)| Observed { flow, truth: truth.answer(&flow), seen })
+            .filter(|one| !matches!(one.truth, Answer::Unspecified(_)));
+        let (mut observed, conforming): (Vec<_>, Vec<_>) =
+            observed.partition(Observed::is_finding);
+        let findings = observed.len();
+        observed.extend(conforming);
+        let (snapshot, pasts) = (evidence.snapshot, evidence.pasts.as_slice());
+        Self { snapshot, pasts, observed, findings, unprobed }
+    }
+
+    /// What is not as the policies say.
+    pub(super) fn findings(&self) -> &[Observed] {
+        &self.observed[..self.findings]
+    }
+
+    /// Whether all findings are leaks that come and go.
+    pub(super) fn only_flaps(&self) -> bool {
+        self.findings().iter().all(|one| one.seen == Seen::Both && one.truth == Answer::Deny)
+    }
+
+    /// How many findings a prediction predicts, if it contradicts nothing and predicts one at least.
+    pub(super) fn fits(&self, prediction: &Prediction) -> Option<usize> {
+        let mut explained = 0;
+        for (index, one) in self.observed.iter().enumerate() {
+            match one.weigh(prediction.answer(&one.flow, one.truth)) {
+                Weight::Contradicts => return None,
+                Weight::Fits if index < self.findings && one.seen != Seen::Both => explained += 1,
+                Weight::Fits | Weight::Open => {}
+            }
+            if index + 1 == self.findings && explained == 0 {
+                return None;
+            }
+        }
+        Some(explained)
+    }
+
+    /// Which findings a prediction predicts, by their places.
+    pub(super) fn explained(&self, prediction: &Prediction) -> Vec<bool> {
+        let fits = |one: &Observed| {
+            one.seen != Seen::Both
+                && one.weigh(prediction.answer(&one.flow, one.truth)) == Weight::Fits
+        };
+        self.findings().iter().map(fits).collect()
+    }
+
+    /// Which observations contradict a prediction, by their places.
+    pub(super) fn contradictions(&self, prediction: &Prediction) -> Vec<usize> {
+        let contradicts = |(_, one): &(usize, &Observed)| {
+            one.weigh(prediction.answer(&one.flow, one.truth)) == Weight::Contradicts
+        };
+        let contradicting = self.observed.iter().enumerate().filter(contradicts);
+        contradicting.map(|(place, _)| place).collect()
+    }
+
+    /// How many findings are steady, so that a prediction can predict them.
+    pub(super) fn steady(&self) -> usize {
+        self.findings().iter().filter(|one| one.seen != Seen::Both).count()
+    }
+
+    /// What a prediction says of all flows, seen or not.
+    pub(super) fn answers(&self, prediction: &Prediction) -> Vec<Answer> {
+        let observed = self.observed.iter().map(|one| (one.flow, one.truth));
+        let all = observed.chain(self.unprobed.iter().copied());
+        all.map(|(flow, truth)| prediction.answer(&flow, truth)).collect()
+    }
+
+    /// What the policies say of all flows, in the same order.
+    pub(super) fn truths(&self) -> impl Iterator<Item = Answer> {
+        let observed = self.observed.iter().map(|one| one.truth);
+        observed.chain(self.unprobed.iter().map(|(_, truth)| *truth))
+    }
+}
