@@ -5,6 +5,7 @@
 //! machine: no namespace has a way out.
 
 pub mod cluster;
+pub mod diagnose;
 pub mod enter;
 pub mod objects;
 pub mod process;
@@ -18,4 +19,11 @@ mod netns;
 mod node;
 mod run;
 
+use std::time::Duration;
+
 pub use run::run;
+
+/// The time that ledgers count in.
+pub fn now() -> Duration {
+    crate::uptime()
+}

@@ -19,6 +19,7 @@ pub mod scenario;
 pub mod standin;
 
 pub mod certify;
+pub mod diagnosing;
 pub mod judging;
 pub mod predict;
 pub mod tester;

@@ -98,12 +98,14 @@ pub fn predict(scenario: &Scenario, stand_ins: &[StandIn], world: &World) -> Pre
     Prediction { expected, unreliable: Unreliable::of(world, stand_ins), snapshot }
 }
 
-/// A flow of a test as the evaluator has it, for a snapshot of these stand-ins; none if one of its
-/// ends is not among them.
-pub fn flow_of(cell: &Cell, scenario: &Scenario, stand_ins: &[StandIn]) -> Option<Flow> {
+/// How flows of a test are called in a snapshot of these stand-ins; none for one whose ends are not
+/// among them.
+pub fn flows(scenario: &Scenario, stand_ins: &[StandIn]) -> impl Fn(&Cell) -> Option<Flow> + use<> {
     let ends = ends(scenario, stand_ins);
-    let (from, to) = (*ends.get(&cell.from)?, *ends.get(&cell.to)?);
-    Some(Flow { from, to, port: cell.port, family: None })
+    move |cell| {
+        let (from, to) = (*ends.get(&cell.from)?, *ends.get(&cell.to)?);
+        Some(Flow { from, to, port: cell.port, family: None })
+    }
 }
 
 /// Only `NetworkPolicies` and labels of the stand-ins' own namespaces can decide: a `NetworkPolicy`

@@ -41,6 +41,13 @@ impl Objects {
         Ok(Self::of(accept(input, notes)?, written, default_namespace))
     }
 
+    /// Takes objects that were never in a file. One that is wrong spoils all.
+    pub fn from_values(values: &[Value], default_namespace: &str) -> anyhow::Result<Self> {
+        let text: Vec<String> = values.iter().map(Value::to_string).collect();
+        let (input, written) = input::read_json("the objects", &text.join("\n"), default_namespace);
+        Ok(Self::of(accept(input, Notes::Hidden)?, written, default_namespace))
+    }
+
     /// Completes objects that are good.
     pub fn of(cluster: Cluster, mut written: Vec<Value>, default_namespace: &str) -> Self {
         for (object, seconds) in written.iter_mut().zip(0..) {

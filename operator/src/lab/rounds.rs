@@ -2,12 +2,14 @@
 //! attachments.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     sync::Arc,
     time::{Duration, Instant},
 };
 
 use netproof_conformance::{
+    diagnosis::Observation,
+    flow::{Family, Flow},
     ledger::Ledger,
     matrix::{Cell, Matrix},
     verdict::{Sighting, Verdict, Why},
@@ -18,9 +20,10 @@ use super::{
     stage::{Stage, Stages},
 };
 use crate::{
+    diagnosing::observations,
     engine::round::{self, Asked, Reached},
     judging::{companions, details, sight},
-    predict::{Prediction, asked, predict},
+    predict::{Prediction, asked, flows, predict},
     status::Detail,
     uptime,
 };
@@ -28,9 +31,12 @@ use crate::{
 /// Between two passes over flows that are settling.
 const EAGER: Duration = Duration::from_millis(20);
 
-/// What is known of the flows of a lab.
+/// What is known of the flows of a lab, in one family of addresses.
 pub struct Rounds {
     stages: Stages,
+    family: Option<Family>,
+    /// Flows that are attempted beside those that are asked for.
+    beside: BTreeSet<Cell>,
     /// What was seen, and what that means.
     pub ledger: Ledger,
     /// How many attempts were judged.
@@ -39,8 +45,9 @@ pub struct Rounds {
 
 impl Rounds {
     /// Begins, with all pods there for longer than a network takes to notice them: they were put
-    /// there, and the rules of all nodes are in force.
-    pub fn new(stages: Stages) -> Self {
+    /// there, and the rules of all nodes are in force. Without a family, each flow takes the first
+    /// that its ends share.
+    pub fn new(stages: Stages, family: Option<Family>) -> Self {
         let scene = Arc::clone(&stages.borrow().scene);
         let mut ledger = Ledger::new(scene.scenario.patience);
         let now = uptime();
@@ -48,21 +55,51 @@ impl Rounds {
         for stand_in in &scene.stand_ins {
             ledger.born(&stand_in.desired.actor, before, now);
         }
-        Self { stages, ledger, observations: 0 }
+        Self { stages, family, beside: BTreeSet::new(), ledger, observations: 0 }
     }
 
-    fn stage(&self) -> Arc<Stage> {
-        Arc::clone(&self.stages.borrow())
+    /// The family of addresses that they are about.
+    pub fn family(&self) -> Option<Family> {
+        self.family
+    }
+
+    /// All of what is there.
+    pub fn whole(&self) -> Arc<Scene> {
+        Arc::clone(&self.stages.borrow().scene)
+    }
+
+    /// What is known of the lab now, as far as these rounds are about it.
+    pub fn stage(&self) -> Stage {
+        let stage = Arc::clone(&self.stages.borrow());
+        let mut scene = match self.family {
+            Some(family) => stage.scene.of_family(family),
+            None => Scene::clone(&stage.scene),
+        };
+        if !self.beside.is_empty() {
+            let beside = self.beside.iter().map(|cell| (cell.clone(), BTreeSet::new()));
+            let asked = scene.scenario.flows.iter().map(|(cell, of)| (cell.clone(), of.clone()));
+            scene.scenario.flows = beside.chain(asked).collect();
+        }
+        Stage { scene: Arc::new(scene), sessions: stage.sessions.clone() }
     }
 
     /// Attempts all flows, and those that need it again, until there is a verdict on every one of
     /// them or the time is up.
     pub async fn judge(&mut self, at_most: Duration) {
+        let cells =
+            self.stage().scene.scenario.flows.iter().map(|(cell, _)| cell.clone()).collect();
+        self.judge_these(cells, at_most).await;
+    }
+
+    /// Attempts flows that nobody asked for, until there is a verdict on them or the time is up.
+    pub async fn judge_beside(&mut self, cells: BTreeSet<Cell>, at_most: Duration) {
+        self.beside.extend(cells.iter().cloned());
+        self.judge_these(cells, at_most).await;
+    }
+
+    async fn judge_these(&mut self, mut cells: BTreeSet<Cell>, at_most: Duration) {
         let deadline = Instant::now() + at_most;
-        let stage = self.stage();
-        self.ledger.expect(&prediction(&stage.scene).expected, uptime());
-        let mut cells: BTreeSet<Cell> =
-            stage.scene.scenario.flows.iter().map(|(cell, _)| cell.clone()).collect();
+        self.ledger.expect(&prediction(&self.stage().scene).expected, uptime());
         loop {
             self.attempt(cells).await;
             cells = self.undecided();
@@ -121,10 +158,20 @@ impl Rounds {
         }
     }
 
-    /// What is known, for people.
+    /// What is known, for people, of the flows that were asked for.
     pub fn details(&self) -> Matrix<Detail> {
         let scene = &self.stage().scene;
-        details(&self.ledger, &scene.scenario, &scene.stand_ins, &scene.world)
+        let all = details(&self.ledger, &scene.scenario, &scene.stand_ins, &scene.world);
+        let asked = all.iter().filter(|(cell, _)| !self.beside.contains(cell));
+        asked.map(|(cell, detail)| (cell.clone(), detail.clone())).collect()
+    }
+
+    /// What was seen, for a diagnosis.
+    pub fn observed(&self) -> BTreeMap<Cell, Observation> {
+        let scene = &self.stage().scene;
+        let flow = flows(&scene.scenario, &scene.stand_ins);
+        let of_family = |cell: &Cell| flow(cell).map(|flow| Flow { family: self.family, ..flow });
+        observations(&self.ledger, &of_family)
     }
 }
 

@@ -57,14 +57,20 @@ async fn once(args: &LabArgs) -> anyhow::Result<Outcome> {
         settle: args.settle.into(),
         confirm: usize::from(args.confirm),
     };
-    let setup = Setup { pace, nodes: usize::from(args.nodes), families: args.ip.into() };
+    let setup = Setup {
+        pace,
+        nodes: usize::from(args.nodes),
+        families: args.ip.into(),
+        ports: Vec::new(),
+        outside: Vec::new(),
+    };
     let scene = Scene::of(&objects, args.test.as_deref(), setup)?;
     let wanted = scene.stand_ins.len();
     let program = std::env::current_exe().context("finding this program's own file")?;
     let cluster = LabCluster::start(scene, program, &args.network).await?;
     let ready = began.elapsed();
     let round_began = Instant::now();
-    let mut rounds = Rounds::new(cluster.stages());
+    let mut rounds = Rounds::new(cluster.stages(), None);
     rounds.judge(PATIENCE).await;
     let took = round_began.elapsed();
     let view = View {

@@ -9,9 +9,9 @@ use std::{
 use anyhow::{anyhow, bail};
 use k8s_openapi::jiff::Timestamp;
 use netproof_conformance::{
-    flow::{Port, Protocol},
+    flow::{Family, Port, Protocol},
     ledger::Patience,
-    matrix::Actor,
+    matrix::{Actor, Cell},
     plan::{self, Role},
     policy::{Isolation, Numbers, Policy, Ports},
     snapshot::{Lifecycle, ObjectRef, PodNetwork},
@@ -56,7 +56,7 @@ pub enum IpFamilies {
 }
 
 /// How a scene is set up.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Setup {
     /// How the lab goes about it.
     pub pace: Pace,
@@ -64,6 +64,11 @@ pub struct Setup {
     pub nodes: usize,
     /// Which families of addresses pods get, where the objects give them none.
     pub families: IpFamilies,
+    /// What is asked about where there is no test, and no more: these ports of everyone, and these
+    /// addresses outside. Without any ports, the ones that each pod declares.
+    pub ports: Vec<Port>,
+    /// Addresses outside, where something listens on these ports.
+    pub outside: Vec<IpAddr>,
 }
 
 /// A pod that the lab makes.
@@ -116,7 +121,7 @@ pub struct Scene {
 impl Scene {
     /// Puts objects onto that many nodes, or the ones that they name.
     pub fn of(objects: &Objects, test: Option<&str>, setup: Setup) -> anyhow::Result<Self> {
-        let Setup { pace, nodes, families } = setup;
+        let Setup { pace, nodes, families, ports, outside } = setup;
         let nodes = node_names(objects, nodes);
         let namespaces = namespaces(objects);
         let made = nodes.iter().enumerate().map(|(n, name)| node_object(n, name));
@@ -137,7 +142,7 @@ impl Scene {
                 let homes = scenario.desired.iter().map(|_| Home::default()).collect();
                 (scenario, homes)
             }
-            None => of_pods(objects, pace, &mut left_out),
+            None => of_pods(objects, pace, (&ports, &outside), &mut left_out),
         };
         if scenario.desired.is_empty() {
             bail!(
@@ -146,7 +151,8 @@ impl Scene {
         }
         let policies: Vec<&Policy> =
             world.policies.values().filter_map(|read| read.meaning.as_ref().ok()).collect();
-        let extra = mentioned(&policies);
+        let mut extra = mentioned(&policies);
+        extra.extend(ports.iter().copied().filter(is_attemptable));
         let pods = place(&scenario.desired, &homes, &nodes, families, &extra);
         let stand_ins = scenario
             .desired
@@ -158,6 +164,60 @@ impl Scene {
         let policies = objects.of_kind("networking.k8s.io", "NetworkPolicy").cloned();
         let objects = namespaces.into_iter().chain(policies).collect();
         Ok(Self { world, scenario, stand_ins, pods, outsiders, nodes, objects, left_out })
+    }
+}
+
+impl Scene {
+    /// The same, as far as one family of addresses goes.
+    pub fn of_family(&self, family: Family) -> Self {
+        let mut scene = self.clone();
+        for stand_in in &mut scene.stand_ins {
+            if let Some((_, pod)) = &mut stand_in.pod {
+                pod.addresses.retain(|address| Family::of(*address) == family);
+            }
+        }
+        scene.scenario.externals.retain(|_, address| Family::of(*address) == family);
+        let gone: BTreeSet<&String> = self
+            .scenario
+            .externals
+            .keys()
+            .filter(|name| !scene.scenario.externals.contains_key(*name))
+            .collect();
+        let has = |actor: &Actor| {
+            scene.stand_ins.iter().any(|stand_in| {
+                let addresses = stand_in.pod.as_ref().map(|(_, pod)| pod.addresses.len());
+                stand_in.desired.actor == *actor && addresses.is_some_and(|count| count > 0)
+            })
+        };
+        let is_there = |cell: &Cell| {
+            has(&cell.from)
+                && !gone.contains(&cell.to.endpoint)
+                && (has(&cell.to) || scene.scenario.externals.contains_key(&cell.to.endpoint))
+        };
+        let flows = self.scenario.flows.iter().filter(|(cell, _)| is_there(cell));
+        scene.scenario.flows = flows.map(|(cell, of)| (cell.clone(), of.clone())).collect();
+        scene
+    }
+
+    /// Every flow that could be attempted: each pod to each, on the ports that it listens on, and to
+    /// the addresses outside.
+    pub fn attemptable(&self) -> BTreeSet<Cell> {
+        let pods = self.pods.iter().map(|pod| (pod.actor.clone(), &pod.listen));
+        let outside = self.outsiders.iter().flat_map(|outsider| {
+            let named = self.scenario.externals.iter().filter(|(_, at)| **at == outsider.address);
+            named.map(|(name, _)| (Actor::sole(name), &outsider.listen))
+        });
+        let receivers: Vec<_> = pods.chain(outside).collect();
+        let flows = self.pods.iter().flat_map(|sender| {
+            receivers.iter().filter(|(to, _)| *to != sender.actor).flat_map(|(to, ports)| {
+                ports.iter().map(|port| Cell {
+                    from: sender.actor.clone(),
+                    to: to.clone(),
+                    port: *port,
+                })
+            })
+        });
+        flows.collect()
     }
 }
 
@@ -253,7 +313,12 @@ struct Home {
 }
 
 /// Every pod and every workload is an end, and speaks to every one that listens.
-fn of_pods(objects: &Objects, pace: Pace, left_out: &mut Vec<String>) -> (Scenario, Vec<Home>) {
+fn of_pods(
+    objects: &Objects,
+    pace: Pace,
+    (ports_asked, outside): (&[Port], &[IpAddr]),
+    left_out: &mut Vec<String>,
+) -> (Scenario, Vec<Home>) {
     let (mut desired, mut homes, mut endpoints) = (Vec::new(), Vec::new(), Vec::new());
     let extra = mentioned(&objects.cluster.snapshot.policies.iter().collect::<Vec<_>>());
     for (pod, origin) in objects.cluster.snapshot.pods.iter().zip(&objects.cluster.pods) {
@@ -266,7 +331,9 @@ fn of_pods(objects: &Objects, pace: Pace, left_out: &mut Vec<String>) -> (Scenar
         }
         let actor = Actor::sole(pod.name.to_string());
         let ports = declared(pod, &origin.declared);
-        let asked = if ports.is_empty() {
+        let asked = if !ports_asked.is_empty() {
+            ports_asked.iter().copied().filter(is_attemptable).collect()
+        } else if ports.is_empty() {
             extra.clone()
         } else {
             origin.declared.iter().copied().filter(is_attemptable).collect()
@@ -288,13 +355,20 @@ fn of_pods(objects: &Objects, pace: Pace, left_out: &mut Vec<String>) -> (Scenar
         let addresses = if origin.assumed_address { Vec::new() } else { pod.addresses.clone() };
         homes.push(Home { node: pod.node.clone(), addresses });
     }
+    let mut externals = BTreeMap::new();
+    for address in outside {
+        let ports = ports_asked.iter().copied().filter(is_attemptable).collect();
+        let name = address.to_string();
+        externals.insert(name.clone(), *address);
+        endpoints.push(plan::Endpoint { name, role: Role::External, ports });
+    }
     let flows = plan::plan(&endpoints, &[]);
     let scenario = Scenario {
         patience: pace.patience(),
         interval: Duration::from_secs(1),
         timeout: pace.timeout,
         desired,
-        externals: BTreeMap::new(),
+        externals,
         flows,
     };
     (scenario, homes)

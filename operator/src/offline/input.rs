@@ -49,6 +49,14 @@ pub fn read_written(paths: &[PathBuf], default_namespace: &str) -> (Input, Vec<V
     read_by(Reader::keeping(Objects::new(default_namespace)), paths)
 }
 
+/// Reads the same from a text, which is JSON.
+pub fn read_json(name: &str, text: &str, default_namespace: &str) -> (Input, Vec<Value>) {
+    let mut reader = Reader::keeping(Objects::new(default_namespace));
+    reader.json(&name.into(), text);
+    let (objects, unreadable, written) = reader.into_parts();
+    (Input { cluster: objects.finish(), unreadable, notes: Vec::new() }, written)
+}
+
 fn read_by(mut reader: Reader, paths: &[PathBuf]) -> (Input, Vec<Value>) {
     let mut found = Found::default();
     let mut was_read = BTreeSet::new();

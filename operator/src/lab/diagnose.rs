@@ -1,0 +1,62 @@
+//! Asks what the lab's network does wrong, and attempts what would tell.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
+
+use netproof_conformance::{
+    diagnosis::{Diagnosis, Evidence, diagnose, mutation::Past},
+    flow::{Family, Flow},
+    matrix::Cell,
+};
+
+use super::rounds::{Rounds, prediction};
+use crate::predict::flows;
+
+/// How often flows that would tell candidates apart are attempted, and asked again.
+const TIMES: usize = 3;
+
+/// How long such flows may take to be judged.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Names what the network does wrong, from what all these rounds saw. Flows that would tell two
+/// candidates apart are attempted.
+pub async fn explain(rounds: &mut [Rounds], pasts: &[Past]) -> Diagnosis {
+    let mut diagnosis = once(rounds, pasts);
+    for _ in 0..TIMES {
+        let telling: BTreeSet<Flow> = diagnosis.telling().iter().copied().collect();
+        if telling.is_empty() {
+            break;
+        }
+        for rounds in rounds.iter_mut() {
+            let cells = unprobed(rounds);
+            let cells = cells.into_iter().filter(|(flow, _)| telling.contains(flow));
+            let cells: BTreeSet<Cell> = cells.map(|(_, cell)| cell).collect();
+            if !cells.is_empty() {
+                rounds.judge_beside(cells, PATIENCE).await;
+            }
+        }
+        diagnosis = once(rounds, pasts);
+    }
+    diagnosis
+}
+
+fn once(rounds: &[Rounds], pasts: &[Past]) -> Diagnosis {
+    let Some(first) = rounds.first() else { return Diagnosis::NoEvidence };
+    let snapshot = prediction(&first.whole()).snapshot;
+    let observations = rounds.iter().flat_map(|rounds| rounds.observed().into_values()).collect();
+    let unprobed = rounds.iter().flat_map(|rounds| unprobed(rounds).into_keys()).collect();
+    diagnose(&Evidence { snapshot: &snapshot, observations, unprobed, pasts: pasts.to_vec() })
+}
+
+/// Flows that could be attempted and are not judged.
+fn unprobed(rounds: &Rounds) -> BTreeMap<Flow, Cell> {
+    let scene = rounds.stage().scene;
+    let name = flows(&scene.scenario, &scene.stand_ins);
+    let of_family =
+        |cell: &Cell, family: Option<Family>| name(cell).map(|flow| Flow { family, ..flow });
+    let observed = rounds.observed();
+    let all = scene.attemptable().into_iter().filter(|cell| !observed.contains_key(cell));
+    all.filter_map(|cell| Some((of_family(&cell, rounds.family())?, cell))).collect()
+}

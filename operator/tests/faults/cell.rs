@@ -1,0 +1,180 @@
+//! One fault on one case: what has to be seen, what is seen, and what it is called.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use anyhow::Context;
+use netproof::lab::{
+    cluster::LabCluster,
+    diagnose::explain,
+    rounds::{Rounds, prediction},
+    scene::Scene,
+};
+use netproof_conformance::{
+    diagnosis::{
+        Candidate, Diagnosis,
+        mutation::{Mutation, Past},
+    },
+    evaluate::expect,
+    expected::Expected,
+    flow::{Family, Flow},
+    matrix::Cell,
+    snapshot::Snapshot,
+    verdict::Verdict,
+};
+use netproof_policy_agent::{fault::Fault, setting::Setting};
+
+/// How long the flows of a case may take to be judged.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// What came of a fault on a case.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Came {
+    /// The network is the very same as without the fault: the same rules on every node.
+    Same,
+    /// All is as it has to be.
+    Right {
+        /// How many flows were wrong, and were found.
+        findings: usize,
+        /// How the diagnosis stands to the fault.
+        named: Named,
+    },
+    /// It is not.
+    Wrong(Vec<String>),
+}
+
+/// How a diagnosis stands to the fault that was there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Named {
+    /// Nothing was wrong, and nothing is named.
+    Nothing,
+    /// It is the one that is named, and no other would explain the same.
+    Alone,
+    /// The case cannot tell it from what is named, and it is named beside it.
+    Among,
+}
+
+/// What a network with a fault does, as the diagnosis's table of mutations has it.
+pub fn mutated(fault: Fault, snapshot: &Snapshot) -> Snapshot {
+    match Mutation::named(fault.name()) {
+        Some(mutation) => mutation.apply(snapshot, &Past::default()),
+        None => snapshot.clone(),
+    }
+}
+
+/// Puts the fault into force, attempts everything, and compares.
+pub async fn check(
+    cluster: &mut LabCluster,
+    scene: &Scene,
+    families: &[Family],
+    fault: Fault,
+    whole: &[Option<std::sync::Arc<str>>],
+) -> anyhow::Result<Came> {
+    let setting: Setting = fault.to_string().parse().context("a fault is a setting")?;
+    cluster.fail(setting).await?;
+    let truth = prediction(scene).snapshot;
+    let faulty = mutated(fault, &truth);
+    let mut wrong = Vec::new();
+    if cluster.scripts() == whole {
+        for (cell, flow) in flows(scene, families) {
+            if differs(&truth, &faulty, &flow) {
+                wrong.push(format!("{cell}: the same rules are in force as without the fault"));
+            }
+        }
+        return Ok(if wrong.is_empty() { Came::Same } else { Came::Wrong(wrong) });
+    }
+    let mut rounds: Vec<Rounds> =
+        families.iter().map(|family| Rounds::new(cluster.stages(), Some(*family))).collect();
+    let mut findings = 0;
+    for rounds in &mut rounds {
+        rounds.judge(PATIENCE).await;
+        let verdicts = rounds.ledger.verdicts(netproof::lab::now());
+        let observed = rounds.observed();
+        let snapshot = &truth;
+        for (cell, flow) in flows_of(scene, rounds.family()) {
+            let verdict = verdicts.get(&cell).context("every flow has a verdict")?;
+            let has_to_be = (expect(snapshot, &flow), expect(&faulty, &flow));
+            let outcome = observed.get(&cell).map(|seen| seen.outcome.to_string());
+            match (has_to_be, verdict) {
+                ((Expected::Unspecified(_), _) | (_, Expected::Unspecified(_)), _) => {}
+                ((Expected::Deny(_), Expected::Allow(_)), Verdict::Leak(_))
+                | ((Expected::Allow(_), Expected::Deny(_)), Verdict::Blocked(_)) => findings += 1,
+                ((Expected::Allow(_), Expected::Allow(_)), Verdict::Conforms)
+                | ((Expected::Deny(_), Expected::Deny(_)), Verdict::Conforms) => {}
+                // Silence of an address outside that nobody may reach proves nothing.
+                (_, Verdict::Inconclusive(_)) if is_outside(scene, &cell) => {}
+                ((expected, with_fault), verdict) => wrong.push(format!(
+                    "{cell}: policies {}, with the fault {}, seen {outcome:?}, verdict {verdict:?}",
+                    word(&expected),
+                    word(&with_fault)
+                )),
+            }
+        }
+    }
+    if !wrong.is_empty() {
+        return Ok(Came::Wrong(wrong));
+    }
+    let diagnosis = explain(&mut rounds, &[]).await;
+    Ok(match named(fault, &diagnosis, findings) {
+        Ok(named) => Came::Right { findings, named },
+        Err(why) => Came::Wrong(vec![why]),
+    })
+}
+
+fn is_outside(scene: &Scene, cell: &Cell) -> bool {
+    scene.scenario.externals.contains_key(&cell.to.endpoint)
+}
+
+fn named(fault: Fault, diagnosis: &Diagnosis, findings: usize) -> Result<Named, String> {
+    let is_it = |candidate: &Candidate| match candidate.faults.as_slice() {
+        [one] => one.mutation.name == fault.name(),
+        _ => false,
+    };
+    match diagnosis {
+        Diagnosis::Conforms { .. } | Diagnosis::NoEvidence if findings == 0 => Ok(Named::Nothing),
+        Diagnosis::Explained(explained) => {
+            let others = || explained.rivals.iter().chain(&explained.equivalents);
+            let alone = others().all(|other| other.name() == fault.name() || !is_single(other));
+            if is_it(&explained.chosen) && alone {
+                Ok(Named::Alone)
+            } else if is_it(&explained.chosen) || others().any(is_it) {
+                Ok(Named::Among)
+            } else {
+                Err(format!("{findings} findings, diagnosis: {diagnosis}"))
+            }
+        }
+        Diagnosis::Conforms { .. }
+        | Diagnosis::NoEvidence
+        | Diagnosis::Flapping { .. }
+        | Diagnosis::Unexplained(_) => Err(format!("{findings} findings, diagnosis: {diagnosis}")),
+    }
+}
+
+fn is_single(candidate: &Candidate) -> bool {
+    candidate.faults.len() == 1
+}
+
+fn flows(scene: &Scene, families: &[Family]) -> Vec<(Cell, Flow)> {
+    families.iter().flat_map(|family| flows_of(scene, Some(*family))).collect()
+}
+
+fn flows_of(scene: &Scene, family: Option<Family>) -> BTreeMap<Cell, Flow> {
+    let view = family.map_or_else(|| scene.clone(), |family| scene.of_family(family));
+    let flow = netproof::predict::flows(&view.scenario, &view.stand_ins);
+    let cells = view.scenario.flows.iter();
+    cells.filter_map(|(cell, _)| Some((cell.clone(), Flow { family, ..flow(cell)? }))).collect()
+}
+
+fn differs(truth: &Snapshot, faulty: &Snapshot, flow: &Flow) -> bool {
+    matches!(
+        (expect(truth, flow), expect(faulty, flow)),
+        (Expected::Allow(_), Expected::Deny(_)) | (Expected::Deny(_), Expected::Allow(_))
+    )
+}
+
+fn word(expected: &Expected) -> &'static str {
+    match expected {
+        Expected::Allow(_) => "allow",
+        Expected::Deny(_) => "deny",
+        Expected::Unspecified(_) => "leave open",
+    }
+}

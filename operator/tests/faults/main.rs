@@ -1,0 +1,20 @@
+//! Every fault on every case, in the lab: what must be detected is, nothing else is reported, and the
+//! diagnosis is right wherever the case can tell.
+
+mod case;
+mod cell;
+mod table;
+
+use std::{env, process::ExitCode};
+
+use netproof::lab::enter::enter;
+
+fn main() -> ExitCode {
+    // Before there is a second thread.
+    if let Err(error) = enter() {
+        eprintln!("{error}");
+        return ExitCode::FAILURE;
+    }
+    let only: Vec<String> = env::args().skip(1).filter(|word| !word.starts_with('-')).collect();
+    table::run(&only)
+}
