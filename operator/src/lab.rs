@@ -18,6 +18,8 @@ mod followed;
 mod netns;
 mod node;
 mod run;
+mod verdict;
+mod watch;
 
 use std::time::Duration;
 

@@ -1,12 +1,12 @@
 //! A scene put onto the lab's network: pods that run and speak, and nodes that enforce.
 
-use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
+use std::{collections::BTreeMap, fmt, path::PathBuf, sync::Arc};
 
 use anyhow::Context;
 use futures::future::try_join_all;
 use ipnet::IpNet;
 use netproof_conformance::matrix::Actor;
-use netproof_policy_agent::{setting::Setting, watch::Update, world::NodeView};
+use netproof_policy_agent::{fault::Fault, setting::Setting, watch::Update, world::NodeView};
 use tokio::sync::watch;
 
 use super::{
@@ -27,6 +27,26 @@ pub enum Network {
     Plain,
     /// The policy agent on every node, which fails as this says.
     Enforcing(Setting),
+}
+
+impl Network {
+    /// Whether it fails in this way anywhere.
+    pub fn has(&self, fault: Fault) -> bool {
+        match self {
+            Self::Plain => false,
+            Self::Enforcing(Setting(failing)) => failing.iter().any(|one| one.fault == fault),
+        }
+    }
+}
+
+impl fmt::Display for Network {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Plain => f.write_str("plain"),
+            Self::Enforcing(setting) if setting.0.is_empty() => f.write_str("enforcing"),
+            Self::Enforcing(setting) => write!(f, "fault={setting}"),
+        }
+    }
 }
 
 /// A running lab. Everything in it ends with it.

@@ -11,7 +11,7 @@ use netproof_conformance::{
     diagnosis::Observation,
     flow::{Family, Flow},
     ledger::Ledger,
-    matrix::{Cell, Matrix},
+    matrix::{Actor, Cell, Matrix},
     verdict::{Sighting, Verdict, Why},
 };
 
@@ -37,6 +37,8 @@ pub struct Rounds {
     family: Option<Family>,
     /// Flows that are attempted beside those that are asked for.
     beside: BTreeSet<Cell>,
+    /// The pod that each actor was last seen as.
+    known: BTreeMap<Actor, String>,
     /// What was seen, and what that means.
     pub ledger: Ledger,
     /// How many attempts were judged.
@@ -55,7 +57,23 @@ impl Rounds {
         for stand_in in &scene.stand_ins {
             ledger.born(&stand_in.desired.actor, before, now);
         }
-        Self { stages, family, beside: BTreeSet::new(), ledger, observations: 0 }
+        let known = identities(&scene);
+        Self { stages, family, beside: BTreeSet::new(), known, ledger, observations: 0 }
+    }
+
+    /// Takes over what is there now: pods that are new have to settle.
+    fn take_over(&mut self, scene: &Scene) -> Prediction {
+        let now = uptime();
+        let known = identities(scene);
+        for (actor, identity) in &known {
+            if self.known.get(actor) != Some(identity) {
+                self.ledger.born(actor, now, now);
+            }
+        }
+        self.known = known;
+        let prediction = prediction(scene);
+        self.ledger.expect(&prediction.expected, now);
+        prediction
     }
 
     /// The family of addresses that they are about.
@@ -99,7 +117,6 @@ impl Rounds {
 
     async fn judge_these(&mut self, mut cells: BTreeSet<Cell>, at_most: Duration) {
         let deadline = Instant::now() + at_most;
-        self.ledger.expect(&prediction(&self.stage().scene).expected, uptime());
         loop {
             self.attempt(cells).await;
             cells = self.undecided();
@@ -115,6 +132,7 @@ impl Rounds {
     /// Attempts flows once, with those without which nothing can be said of them.
     pub async fn attempt(&mut self, mut cells: BTreeSet<Cell>) {
         let stage = self.stage();
+        self.take_over(&stage.scene);
         cells.extend(companions(&self.ledger, &cells, &stage.scene.scenario));
         self.pass(&stage, &cells).await;
     }
@@ -134,7 +152,7 @@ impl Rounds {
     /// Attempts each flow once, and judges it by what was known before and after.
     async fn pass(&mut self, stage: &Stage, cells: &BTreeSet<Cell>) {
         let scene = &stage.scene;
-        let before = prediction(scene);
+        let before = self.take_over(scene);
         let (mut flows, mut absent) = (Vec::<Asked>::new(), Vec::new());
         for cell in cells {
             match asked(cell, &scene.scenario, &scene.stand_ins) {
@@ -145,8 +163,7 @@ impl Rounds {
         let mut reached = Reached::new();
         let pass = round::run(&flows, &stage.sessions, scene.scenario.timeout, &mut reached).await;
         let now = self.stage();
-        let after = prediction(&now.scene);
-        self.ledger.expect(&after.expected, uptime());
+        let after = self.take_over(&now.scene);
         for (cell, why) in absent {
             let sighting = Sighting::Inconclusive(Why::NoProbe(why));
             self.ledger.observe(&cell, sighting, None, uptime());
@@ -173,6 +190,10 @@ impl Rounds {
         let of_family = |cell: &Cell| flow(cell).map(|flow| Flow { family: self.family, ..flow });
         observations(&self.ledger, &of_family)
     }
+}
+
+fn identities(scene: &Scene) -> BTreeMap<Actor, String> {
+    scene.pods.iter().map(|pod| (pod.actor.clone(), pod.identity.clone())).collect()
 }
 
 /// What the policies say.

@@ -1,0 +1,61 @@
+//! Notices that files have changed.
+
+use std::{
+    collections::hash_map::DefaultHasher,
+    fs,
+    hash::{Hash, Hasher},
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+/// Between two looks. The files are small, and a notification by the kernel would not come from
+/// every file system.
+const LOOK: Duration = Duration::from_millis(200);
+
+/// Files and directories, as they were when last looked at.
+pub struct Watched {
+    paths: Vec<PathBuf>,
+    seen: u64,
+}
+
+impl Watched {
+    /// Looks at them for the first time.
+    pub fn new(paths: &[PathBuf]) -> Self {
+        let paths = paths.to_vec();
+        let seen = print_of(&paths);
+        Self { paths, seen }
+    }
+
+    /// Waits until they are different.
+    pub async fn changed(&mut self) {
+        loop {
+            tokio::time::sleep(LOOK).await;
+            let seen = print_of(&self.paths);
+            if seen != self.seen {
+                self.seen = seen;
+                return;
+            }
+        }
+    }
+}
+
+fn print_of(paths: &[PathBuf]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    for path in paths {
+        take(path, &mut hasher);
+    }
+    hasher.finish()
+}
+
+fn take(path: &Path, hasher: &mut DefaultHasher) {
+    path.hash(hasher);
+    if let Ok(entries) = fs::read_dir(path) {
+        let mut inside: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
+        inside.sort();
+        for path in inside {
+            take(&path, hasher);
+        }
+    } else if let Ok(content) = fs::read(path) {
+        content.hash(hasher);
+    }
+}
