@@ -31,9 +31,16 @@ const LONGEST_COMMENT: usize = 127;
 
 /// The script after which this ruleset is in force.
 pub fn replacement(ruleset: &Ruleset) -> String {
-    let chains =
-        side(&ruleset.egress, Direction::Egress) + &side(&ruleset.ingress, Direction::Ingress);
-    format!("{}table {TABLE} {{\n{chains}}}\n", removal())
+    let sides = [(&ruleset.egress, Direction::Egress), (&ruleset.ingress, Direction::Ingress)];
+    let sides: String = sides.map(|(side, direction)| self::side(side, direction)).concat();
+    format!("{}table {TABLE} {{\n{}{sides}}}\n", removal(), tracking())
+}
+
+/// A chain that lets everything pass. The kernel tracks connections where a rule asks about them;
+/// asked from the start, it knows at a later deny which end opened a connection.
+fn tracking() -> String {
+    let hook = "type filter hook forward priority filter; policy accept;";
+    chain("tracking", [hook, "ct state established accept"].map(str::to_owned).into_iter())
 }
 
 /// The script after which nothing is enforced. Adding first makes deleting right in every case.
