@@ -1,7 +1,11 @@
 //! The script of one small example, and the spots where nft is particular.
 
 use super::*;
-use crate::{ruleset::Manner, world::ObjectName};
+use crate::{
+    policy::{Block, PortRange, Protocol},
+    ruleset::{Manner, PeerSet, PortSet},
+    world::ObjectName,
+};
 
 fn subject(name: &str, addresses: &[&str], isolation: Isolation) -> Subject {
     Subject {
