@@ -1,6 +1,6 @@
 //! Keeps one node in step with the cluster, from its start to its SIGTERM.
 
-use std::{path::PathBuf, time::Duration};
+use std::{path::PathBuf, pin::pin, time::Duration};
 
 use anyhow::{Context, Result};
 use clap::Parser;
@@ -19,7 +19,7 @@ use crate::{
     enforcer::{Enforcer, Progress},
     render,
     setting::Setting,
-    watch::updates,
+    watch::{settings, updates},
     world::NodeView,
 };
 
@@ -60,13 +60,29 @@ pub async fn run(args: Args) -> Result<()> {
         // The signal ends the stream rather than the work on it: no nft is cut off half-way, to
         // finish after the removal.
         let updates = updates(&client).take_until(Box::pin(terminated.recv()));
-        let (_, settings) = watch::channel(Setting::default());
+        let (setting, settings) = watch::channel(Setting::default());
         let (progress, _) = watch::channel(Progress::default());
-        Enforcer::new(node, nft.clone(), GATHER).follow(updates, settings, progress).await;
+        let enforcer = Enforcer::new(node, nft.clone(), GATHER);
+        tokio::select! {
+            () = enforcer.follow(updates, settings, progress) => {}
+            () = forward(&client, &setting) => {}
+        }
     }
     nft.run(&render::removal()).await.context("removing the rules")?;
     info!("Rules removed");
     Ok(())
+}
+
+/// Passes on every setting, without end.
+async fn forward(client: &Client, setting: &watch::Sender<Setting>) {
+    let mut settings = pin!(settings(client));
+    while let Some(new) = settings.next().await {
+        setting.send_if_modified(|old| {
+            let is_new = *old != new;
+            *old = new;
+            is_new
+        });
+    }
 }
 
 async fn client() -> Result<Client> {

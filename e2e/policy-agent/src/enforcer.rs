@@ -154,3 +154,45 @@ async fn until(due: Option<Instant>) {
         None => pending().await,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use futures::stream;
+
+    use super::*;
+    use crate::{watch::Change, world::Table};
+
+    fn listed() -> [Update; 3] {
+        [
+            Update::Pods(Change::Listed(Table::new())),
+            Update::Namespaces(Change::Listed(Table::new())),
+            Update::Policies(Change::Listed(Table::new())),
+        ]
+    }
+
+    /// An enforcer without nft: what it says once `is_enough` of it.
+    async fn says(updates: &[Update], is_enough: impl FnMut(&Progress) -> bool) -> Progress {
+        let node = NodeView { name: "n1".into(), pod_ranges: Vec::new() };
+        let enforcer = Enforcer::new(node, Nft::new("/nonexistent".into()), Duration::ZERO);
+        let (_setting, settings) = watch::channel(Setting::default());
+        let (sender, mut progress) = watch::channel(Progress::default());
+        let updates = stream::iter(updates.to_vec()).chain(stream::pending());
+        tokio::select! {
+            () = enforcer.follow(updates, settings, sender) => panic!("there are more updates"),
+            progress = progress.wait_for(is_enough) => progress.expect("it runs").clone(),
+        }
+    }
+
+    #[tokio::test]
+    async fn rules_that_nft_did_not_take_are_not_said_to_be_in_force() {
+        let progress = says(&listed(), |progress| progress.next.is_some()).await;
+        assert_eq!((progress.updates, progress.script), (0, None));
+    }
+
+    #[test]
+    fn two_settings_may_come_to_the_same_script() {
+        let node = NodeView { name: "n1".into(), pod_ranges: Vec::new() };
+        let script = |setting: &str| script(&World::default(), &node, &setting.parse().unwrap());
+        assert_eq!(script("ignores-all"), script("slow=2s, reads-and-as-or@pod=x/a"));
+    }
+}

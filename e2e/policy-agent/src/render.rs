@@ -8,19 +8,16 @@
 //! direction in which a connection was opened are judged one by one, so that a newer deny cuts it;
 //! unless the pod keeps its connections. Packets in state invalid are judged as new ones are.
 
+mod spell;
 #[cfg(test)]
 mod tests;
 
-use std::{collections::BTreeMap, fmt::Display, net::IpAddr};
+use std::net::IpAddr;
 
-use ipnet::IpNet;
-
+use self::spell::{Family, by_family, matches, outermost, peer_matches, port_matches, set};
 use crate::{
-    policy::{Block, Direction, PortRange, Protocol},
-    ruleset::{
-        Allow, Denial, Existing, Isolated, Isolation, Numbers, PeerSet, PortSet, Ruleset, Side,
-        Strangers, Subject,
-    },
+    policy::Direction,
+    ruleset::{Allow, Denial, Existing, Isolated, Isolation, Ruleset, Side, Strangers, Subject},
 };
 
 /// The table that is ours.
@@ -31,9 +28,16 @@ const LONGEST_COMMENT: usize = 127;
 
 /// The script after which this ruleset is in force.
 pub fn replacement(ruleset: &Ruleset) -> String {
-    let chains =
-        side(&ruleset.egress, Direction::Egress) + &side(&ruleset.ingress, Direction::Ingress);
-    format!("{}table {TABLE} {{\n{chains}}}\n", removal())
+    let sides = [(&ruleset.egress, Direction::Egress), (&ruleset.ingress, Direction::Ingress)];
+    let sides: String = sides.map(|(side, direction)| self::side(side, direction)).concat();
+    format!("{}table {TABLE} {{\n{}{sides}}}\n", removal(), tracking())
+}
+
+/// A chain that lets everything pass. The kernel tracks connections where a rule asks about them;
+/// asked from the start, it knows at a later deny which end opened a connection.
+fn tracking() -> String {
+    let hook = "type filter hook forward priority filter; policy accept;";
+    chain("tracking", [hook, "ct state established accept"].map(str::to_owned).into_iter())
 }
 
 /// The script after which nothing is enforced. Adding first makes deleting right in every case.
@@ -163,96 +167,6 @@ fn accepts(allow: &Allow, direction: Direction) -> Vec<String> {
         .collect()
 }
 
-/// Matches of which one must hold, each empty or followed by a space.
-fn peer_matches(peers: &PeerSet, end: &str) -> Vec<String> {
-    match peers {
-        PeerSet::Anyone => vec![String::new()],
-        PeerSet::Addresses(addresses) => {
-            by_family(addresses.iter().map(|address| (Family::of(*address), address)))
-                .into_iter()
-                .map(|(family, addresses)| format!("{} {} ", family.field(end), set(addresses)))
-                .collect()
-        }
-        PeerSet::Block(block) => vec![block_match(block, end)],
-    }
-}
-
-fn block_match(block: &Block, end: &str) -> String {
-    let field = Family::of(block.range.addr()).field(end);
-    let except = outermost(&block.except);
-    if except.is_empty() {
-        format!("{field} {} ", block.range)
-    } else {
-        format!("{field} {} {field} != {} ", block.range, set(except))
-    }
-}
-
-/// A match for each family of these ranges, followed by a space.
-fn matches(ranges: &[IpNet], end: &str) -> Vec<String> {
-    let families = by_family(ranges.iter().map(|range| (Family::of(range.addr()), range)));
-    let spelled =
-        |(family, ranges): (Family, Vec<_>)| format!("{} {} ", family.field(end), set(ranges));
-    families.into_iter().map(spelled).collect()
-}
-
-/// Without those that lie in another: nft takes no set whose elements overlap.
-fn outermost(ranges: &[IpNet]) -> Vec<IpNet> {
-    let mut ranges = ranges.to_vec();
-    ranges.sort_by_key(IpNet::prefix_len);
-    let mut outer = Vec::<IpNet>::new();
-    for range in ranges {
-        if !outer.iter().any(|wider| wider.contains(&range)) {
-            outer.push(range);
-        }
-    }
-    outer
-}
-
-/// Matches of which one must hold, each empty or followed by a space.
-fn port_matches(ports: &PortSet) -> Vec<String> {
-    match ports {
-        PortSet::All => vec![String::new()],
-        PortSet::OneOf(numbers) => [Protocol::Tcp, Protocol::Udp, Protocol::Sctp]
-            .into_iter()
-            .filter_map(|protocol| protocol_match(protocol, numbers))
-            .collect(),
-    }
-}
-
-fn protocol_match(protocol: Protocol, numbers: &Numbers) -> Option<String> {
-    let keyword = match protocol {
-        Protocol::Tcp => "tcp",
-        Protocol::Udp => "udp",
-        Protocol::Sctp => "sctp",
-    };
-    let ranges = numbers.iter().filter(|(of, _)| *of == protocol).map(|(_, range)| *range);
-    match merged(ranges).as_slice() {
-        [] => None,
-        [PortRange::ALL] => Some(format!("meta l4proto {keyword} ")),
-        ranges => Some(format!("{keyword} dport {} ", set(ranges.iter().copied().map(port_range)))),
-    }
-}
-
-fn port_range(range: PortRange) -> String {
-    if range.first == range.last {
-        range.first.to_string()
-    } else {
-        format!("{}-{}", range.first, range.last)
-    }
-}
-
-/// The same ports by ranges that do not overlap, from ranges in ascending order.
-fn merged(ranges: impl Iterator<Item = PortRange>) -> Vec<PortRange> {
-    let mut merged = Vec::<PortRange>::new();
-    for range in ranges {
-        match merged.last_mut() {
-            Some(before) if range.first <= before.last => before.last = before.last.max(range.last),
-            Some(_) | None => merged.push(range),
-        }
-    }
-    merged
-}
-
 /// nft's name for the end that is the subject.
 fn subject_end(direction: Direction) -> &'static str {
     match direction {
@@ -267,42 +181,6 @@ fn peer_end(direction: Direction) -> &'static str {
         Direction::Ingress => "saddr",
         Direction::Egress => "daddr",
     }
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Family {
-    V4,
-    V6,
-}
-
-impl Family {
-    fn of(address: IpAddr) -> Self {
-        match address {
-            IpAddr::V4(_) => Self::V4,
-            IpAddr::V6(_) => Self::V6,
-        }
-    }
-
-    /// How nft names one end of a packet of this family; it matches no packet of the other.
-    fn field(self, end: &str) -> String {
-        match self {
-            Self::V4 => format!("ip {end}"),
-            Self::V6 => format!("ip6 {end}"),
-        }
-    }
-}
-
-fn by_family<T>(items: impl Iterator<Item = (Family, T)>) -> BTreeMap<Family, Vec<T>> {
-    let mut families = BTreeMap::<_, Vec<_>>::new();
-    for (family, item) in items {
-        families.entry(family).or_default().push(item);
-    }
-    families
-}
-
-fn set(elements: impl IntoIterator<Item = impl Display>) -> String {
-    let elements: Vec<_> = elements.into_iter().map(|element| element.to_string()).collect();
-    format!("{{ {} }}", elements.join(", "))
 }
 
 fn chain(name: &str, statements: impl Iterator<Item = String>) -> String {

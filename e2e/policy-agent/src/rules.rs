@@ -1,5 +1,6 @@
 //! Decides what a node must program: the whole of the API, applied to what the cluster holds now.
 
+mod ports;
 #[cfg(test)]
 mod tests;
 
@@ -9,10 +10,11 @@ use std::{
     net::IpAddr,
 };
 
+use self::ports::{first_ports, named, numbered};
 use crate::{
     effect::{self, Case, Effect},
     fault::Fault,
-    policy::{Direction, Namespaces, Peer, Peers, Policy, PortRange, Ports, Rule, Target},
+    policy::{Direction, Namespaces, Peer, Peers, Policy, Ports, Rule},
     ruleset::{
         Allow, Isolated, Isolation, Numbers, PeerSet, PortSet, Ruleset, Side, Strangers, Subject,
     },
@@ -250,48 +252,4 @@ impl<'a> View<'a> {
 
 fn everything_of(addresses: BTreeSet<IpAddr>) -> Allow {
     Allow { peers: PeerSet::Addresses(addresses), ports: PortSet::All }
-}
-
-fn first_ports(world: &World) -> Vec<NamedPort> {
-    let mut firsts = Vec::<NamedPort>::new();
-    for port in world.pods.values().flat_map(|pod| &pod.ports) {
-        let is_same = |one: &NamedPort| (&one.name, one.protocol) == (&port.name, port.protocol);
-        if !firsts.iter().any(is_same) {
-            firsts.push(port.clone());
-        }
-    }
-    firsts
-}
-
-/// The ports that stand by number in a rule.
-fn numbered(ports: &Ports) -> PortSet {
-    match ports {
-        Ports::All => PortSet::All,
-        Ports::OneOf(ports) => PortSet::OneOf(
-            ports
-                .iter()
-                .filter_map(|port| match &port.target {
-                    Target::Numbers(range) => Some((port.protocol, *range)),
-                    Target::Named(_) => None,
-                })
-                .collect(),
-        ),
-    }
-}
-
-/// The ports that stand by name in a rule, as a receiver with these numbers them. The name must be
-/// given to a port of the same protocol.
-fn named(ports: &Ports, declared: &[NamedPort]) -> Numbers {
-    let entries = match ports {
-        Ports::All => &[][..],
-        Ports::OneOf(entries) => entries,
-    };
-    let numbers = entries.iter().flat_map(|entry| {
-        let meant = declared.iter().filter(move |port| match &entry.target {
-            Target::Numbers(_) => false,
-            Target::Named(name) => *name == port.name && entry.protocol == port.protocol,
-        });
-        meant.map(|port| (port.protocol, PortRange::single(port.number)))
-    });
-    numbers.collect()
 }

@@ -1,7 +1,10 @@
 //! Follows the cluster: every change to a pod, namespace or policy, as the small types that decide.
 
+mod setting;
 #[cfg(test)]
 mod tests;
+
+pub use self::setting::settings;
 
 use std::{fmt::Debug, future::ready, time::Duration};
 

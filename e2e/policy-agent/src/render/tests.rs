@@ -1,7 +1,11 @@
 //! The script of one small example, and the spots where nft is particular.
 
 use super::*;
-use crate::{ruleset::Manner, world::ObjectName};
+use crate::{
+    policy::{Block, PortRange, Protocol},
+    ruleset::{Manner, PeerSet, PortSet},
+    world::ObjectName,
+};
 
 fn subject(name: &str, addresses: &[&str], isolation: Isolation) -> Subject {
     Subject {
@@ -61,6 +65,10 @@ fn a_pod_has_a_chain_a_direction() {
 table inet netproof_policy
 delete table inet netproof_policy
 table inet netproof_policy {
+	chain tracking {
+		type filter hook forward priority filter; policy accept;
+		ct state established accept
+	}
 	chain egress_10_0_1_2 {
 		comment \"shop/db\"
 		sctp dport { 1-9 } accept
@@ -98,8 +106,8 @@ table inet netproof_policy {
 }
 
 #[test]
-fn nothing_to_enforce_is_an_empty_table() {
-    let expected = format!("{}table inet netproof_policy {{\n}}\n", removal());
+fn nothing_to_enforce_is_a_table_that_only_tracks() {
+    let expected = format!("{}table inet netproof_policy {{\n{}}}\n", removal(), tracking());
     assert_eq!(replacement(&Ruleset::default()), expected);
 }
 

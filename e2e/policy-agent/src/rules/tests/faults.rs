@@ -274,9 +274,9 @@ fn manners_show_in_the_script_alone() {
         ("denies-with-icmp", "reject with icmpx admin-prohibited"),
         ("keeps-connections", "ct state established accept"),
     ] {
-        assert_eq!(count(setting, text), 4, "{setting}");
-        assert_eq!(count(&format!("{setting}@pod=x/a"), text), 2, "{setting}");
-        assert_eq!(count("", text), 0, "{setting}");
+        let without = count("", text);
+        assert_eq!(count(setting, text), without + 4, "{setting}");
+        assert_eq!(count(&format!("{setting}@pod=x/a"), text), without + 2, "{setting}");
     }
     assert_eq!(count("denies-with-reset", "\tdrop"), 0);
 }
