@@ -95,9 +95,9 @@ fn restrict(before: &Snapshot, after: Snapshot, is_inside: impl Fn(&Pod) -> bool
         and(subjects, [Requirement::In(key.clone(), [side(inside)].into())])
     };
     let all = [(&before.policies, false), (&mixed.policies, true)];
-    let policies = all.into_iter().flat_map(|(policies, inside)| {
-        policies.iter().map(move |policy| (policy, inside))
-    });
+    let policies = all
+        .into_iter()
+        .flat_map(|(policies, inside)| policies.iter().map(move |policy| (policy, inside)));
     let policies = policies
         .map(|(policy, inside)| Policy {
             subjects: only(&policy.subjects, inside),

@@ -88,8 +88,7 @@ fn explained(trial: &Trial<'_>, mut fits: Vec<Fit>, capped: bool) -> Diagnosis {
     let telling = telling(trial, &chosen, &others);
     let (rivals, equivalents): (Vec<_>, Vec<_>) =
         others.into_iter().partition(|other| differ(&chosen, other));
-    let candidates =
-        |fits: Vec<Fit>| fits.into_iter().map(|fit| fit.candidate).collect::<Vec<_>>();
+    let candidates = |fits: Vec<Fit>| fits.into_iter().map(|fit| fit.candidate).collect::<Vec<_>>();
     Diagnosis::Explained(Explained {
         chosen: chosen.candidate,
         explains: chosen.explained,

@@ -102,8 +102,7 @@ impl<'a> Trial<'a> {
             .into_iter()
             .map(|(flow, seen)| Observed { flow, truth: truth.answer(&flow), seen })
             .filter(|one| !matches!(one.truth, Answer::Unspecified(_)));
-        let (mut observed, conforming): (Vec<_>, Vec<_>) =
-            observed.partition(Observed::is_finding);
+        let (mut observed, conforming): (Vec<_>, Vec<_>) = observed.partition(Observed::is_finding);
         let findings = observed.len();
         observed.extend(conforming);
         let (snapshot, pasts) = (evidence.snapshot, evidence.pasts.as_slice());

@@ -27,9 +27,7 @@ pub(super) fn ignores_ip_block(snapshot: &Snapshot) -> Snapshot {
 
 pub(super) fn ignores_except(snapshot: &Snapshot) -> Snapshot {
     let whole = |peer: &Peer| match peer {
-        Peer::Addresses(block) => {
-            Peer::Addresses(IpBlock { cidr: block.cidr, except: Vec::new() })
-        }
+        Peer::Addresses(block) => Peer::Addresses(IpBlock { cidr: block.cidr, except: Vec::new() }),
         Peer::Pods { .. } => peer.clone(),
     };
     peers(snapshot, |peers| peers.iter().map(whole).collect())
@@ -72,8 +70,7 @@ fn spreads(snapshot: &Snapshot, direction: Direction) -> Snapshot {
             };
             let of = |group: &String, rules| {
                 let only = [Requirement::In(key.clone(), [group.clone()].into())];
-                let mut policy =
-                    Policy { subjects: and(&policy.subjects, only), ..policy.clone() };
+                let mut policy = Policy { subjects: and(&policy.subjects, only), ..policy.clone() };
                 match direction {
                     Direction::Ingress => policy.ingress = Isolation::Isolated(rules),
                     Direction::Egress => policy.egress = Isolation::Isolated(rules),
@@ -160,8 +157,7 @@ impl<'a> Pierced<'a> {
         let addresses = admitted.flat_map(|pod| &pod.addresses).map(IpAddr::to_canonical);
         let addresses = addresses.filter(|one| !lies_in(self.holes, *one));
         let untouched = [Requirement::DoesNotExist(self.key.clone())];
-        let selected =
-            Peer::Pods { namespaces: namespaces.clone(), pods: and(pods, untouched) };
+        let selected = Peer::Pods { namespaces: namespaces.clone(), pods: and(pods, untouched) };
         [selected].into_iter().chain(addresses.map(address)).collect()
     }
 }

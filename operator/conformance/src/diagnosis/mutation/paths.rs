@@ -39,10 +39,7 @@ pub(super) fn ignores_cross_node(snapshot: &Snapshot) -> Snapshot {
 }
 
 /// Admits the pods on certain nodes, given the subject's.
-fn between_nodes(
-    snapshot: &Snapshot,
-    nodes: impl Fn(&str, &str) -> Vec<Requirement>,
-) -> Snapshot {
+fn between_nodes(snapshot: &Snapshot, nodes: impl Fn(&str, &str) -> Vec<Requirement>) -> Snapshot {
     let mut mutated = snapshot.clone();
     let key = mark(&mut mutated, "node", |pod| pod.node.clone());
     let node = |pod: &Pod| pod.node.clone();

@@ -64,7 +64,8 @@ pub(super) fn named_port_of_first_pod(snapshot: &Snapshot) -> Snapshot {
         .flatten()
         .map(|port| NamedPort { name: of_first(&port.name, port.protocol), ..port.clone() })
         .collect();
-    let mut mutated = renamed(snapshot, |name, protocol| (of_first(name, protocol), vec![protocol]));
+    let mut mutated =
+        renamed(snapshot, |name, protocol| (of_first(name, protocol), vec![protocol]));
     for pod in &mut mutated.pods {
         pod.named_ports.extend(declared.iter().cloned());
     }
