@@ -97,7 +97,8 @@ pub fn diagnoses(
     for mutation in MUTATIONS.iter().filter(|one| !one.remembers()) {
         let network = mutation.apply(snapshot, &Past::default());
         let observations = seen(&network, flows);
-        let evidence = Evidence { snapshot, observations, unprobed: vec![], pasts: vec![] };
+        let evidence =
+            Evidence { snapshot, observations, unprobed: vec![], pasts: vec![], time: None };
         let tally = tallies.entry(mutation.name).or_default();
         match diagnose(&evidence) {
             Diagnosis::NoEvidence | Diagnosis::Conforms { .. } => {}
@@ -114,7 +115,7 @@ pub fn diagnoses(
                     wrong.push(format!("{claim}: {}: {explained}", mutation.name));
                 }
             }
-            other @ (Diagnosis::Flapping { .. } | Diagnosis::Unexplained(_)) => {
+            other @ (Diagnosis::OfTime(_) | Diagnosis::Unexplained(_)) => {
                 tally.shows += 1;
                 wrong.push(format!("{claim}: {}: {other}", mutation.name));
             }
