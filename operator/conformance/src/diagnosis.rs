@@ -8,12 +8,15 @@
 pub mod mutation;
 pub mod scope;
 
+pub mod history;
+
 mod candidate;
 pub mod manner;
 
 mod contradiction;
 mod search;
 mod telling;
+mod time;
 mod trial;
 
 mod sentence;
@@ -24,6 +27,7 @@ use trial::Trial;
 
 pub use candidate::{Candidate, Fault};
 pub use manner::Manner;
+pub use time::TimeFault;
 
 /// All that is known when a network is to be judged.
 #[derive(Clone, Debug)]
@@ -36,6 +40,9 @@ pub struct Evidence<'a> {
     pub unprobed: Vec<Flow>,
     /// What was, for faults of memory: each is tried.
     pub pasts: Vec<Past>,
+    /// What is known to have gone wrong and is right by now
+    /// ([`History::time_fault`](history::History::time_fault)): what is wrong now comes first.
+    pub time: Option<TimeFault>,
 }
 
 /// What was seen of a flow.
@@ -68,12 +75,8 @@ pub enum Diagnosis {
     },
     /// A fault explains everything.
     Explained(Explained),
-    /// What goes wrong goes right in between: policies are enforced by turns. What an observation
-    /// is at some moment says nothing then.
-    Flapping {
-        /// How many flows leak by turns: all of the findings.
-        findings: usize,
-    },
+    /// All that was seen is as the policies say in the end, but not always, or not at once.
+    OfTime(TimeFault),
     /// Nothing that is known explains everything.
     Unexplained(Unexplained),
 }
@@ -137,7 +140,7 @@ impl Diagnosis {
             Self::NoEvidence => "no-evidence",
             Self::Conforms { .. } => "none",
             Self::Explained(explained) => explained.chosen.name(),
-            Self::Flapping { .. } => "flapping",
+            Self::OfTime(fault) => fault.name(),
             Self::Unexplained(_) => "unexplained",
         }
     }
@@ -146,10 +149,9 @@ impl Diagnosis {
     pub fn telling(&self) -> &[Flow] {
         match self {
             Self::Explained(explained) => &explained.telling,
-            Self::NoEvidence
-            | Self::Conforms { .. }
-            | Self::Flapping { .. }
-            | Self::Unexplained(_) => &[],
+            Self::NoEvidence | Self::Conforms { .. } | Self::OfTime(_) | Self::Unexplained(_) => {
+                &[]
+            }
         }
     }
 }
@@ -165,10 +167,13 @@ pub fn diagnose(evidence: &Evidence<'_>) -> Diagnosis {
         return Diagnosis::NoEvidence;
     }
     if trial.findings().is_empty() {
-        return Diagnosis::Conforms { observations: trial.observed.len() };
+        return match &evidence.time {
+            Some(fault) => Diagnosis::OfTime(fault.clone()),
+            None => Diagnosis::Conforms { observations: trial.observed.len() },
+        };
     }
     if trial.only_flaps() {
-        return Diagnosis::Flapping { findings: trial.findings().len() };
+        return Diagnosis::OfTime(TimeFault::Flapping { flows: trial.findings().len() });
     }
     search::search(&trial)
 }

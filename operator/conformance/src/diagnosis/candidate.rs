@@ -5,6 +5,7 @@ use std::fmt;
 use super::{
     mutation::{Mutation, Past},
     scope::{Path, Scope},
+    trial::Sides,
 };
 use crate::{
     compiled::{Answer, Compiled},
@@ -101,6 +102,11 @@ impl Prediction {
         let is_faulty =
             self.path.as_ref().is_none_or(|path| path.has(flow, self.mutated.snapshot()));
         if is_faulty { self.mutated.answer(flow) } else { truth }
+    }
+
+    /// What it makes of both sides of a flow, wherever that is.
+    pub(super) fn sides(&self, flow: &Flow) -> Sides {
+        Sides::of(&self.mutated.expect(flow))
     }
 }
 

@@ -96,6 +96,11 @@ impl Mutation {
         }
     }
 
+    /// Whether it is about a path, and so has its own scope.
+    pub(super) fn is_path(&self) -> bool {
+        ["ignores-same-node", "ignores-cross-node"].contains(&self.name)
+    }
+
     /// Its place in the table, which decides where nothing else does.
     pub(super) fn place(&self) -> usize {
         MUTATIONS.iter().position(|one| one.name == self.name).unwrap_or(MUTATIONS.len())
@@ -295,3 +300,7 @@ pub static MUTATIONS: [Mutation; 29] = [
         past::keeps_dead_addresses,
     ),
 ];
+
+#[cfg(test)]
+#[path = "mutation_tests.rs"]
+mod tests;

@@ -8,7 +8,7 @@ use super::{
     mutation::{MUTATIONS, Mutation},
     scope::{Path, Scope, nodes},
     telling::telling,
-    trial::{Observed, Trial},
+    trial::{Observed, Sides, Trial},
 };
 use crate::{
     compiled::Answer,
@@ -39,6 +39,8 @@ pub(super) struct Tried {
     pub(super) fault: Fault,
     /// Which findings it predicts.
     explained: Vec<bool>,
+    /// What it makes of both sides of each finding.
+    sides: Vec<Sides>,
     /// The observations that contradict it, by their places.
     pub(super) contradicted_by: Vec<usize>,
 }
@@ -111,8 +113,8 @@ pub(super) fn tells(one: Answer, other: Answer) -> bool {
     matches!((one, other), (Answer::Allow, Answer::Deny) | (Answer::Deny, Answer::Allow))
 }
 
-/// All single faults in these scopes. One of memory is not tried in part of a cluster: who would
-/// remember is not known.
+/// All single faults in these scopes. One of memory is not tried in part of a cluster, for who would
+/// remember is not known; and one of a path in no other, where it would be another name for all.
 fn candidates(trial: &Trial<'_>, scopes: &[Scope]) -> impl Iterator<Item = Candidate> {
     faults(trial, scopes).map(Candidate::single)
 }
@@ -125,10 +127,11 @@ fn faults(trial: &Trial<'_>, scopes: &[Scope]) -> impl Iterator<Item = Fault> {
     };
     scopes.iter().flat_map(move |scope| {
         MUTATIONS.iter().flat_map(move |mutation| {
-            let pasts = match (mutation.remembers(), scope) {
-                (false, _) => 0..1,
-                (true, Scope::Cluster) => 0..trial.pasts.len(),
-                (true, _) => 0..0,
+            let pasts = match scope {
+                Scope::Cluster if mutation.remembers() => 0..trial.pasts.len(),
+                Scope::Path(_) if mutation.is_path() => 0..0,
+                _ if mutation.remembers() => 0..0,
+                _ => 0..1,
             };
             pasts.map(move |past| fault(mutation, scope, past))
         })
@@ -178,6 +181,7 @@ fn tried(trial: &Trial<'_>) -> Vec<Tried> {
             Tried {
                 fault,
                 explained: trial.explained(&prediction),
+                sides: trial.sides(&prediction),
                 contradicted_by: trial.contradictions(&prediction),
             }
         })
@@ -193,14 +197,16 @@ fn all_pairs(tried: &[&Tried]) -> Vec<Candidate> {
     pairs.filter(|pair| pair.faults[0].mutation != pair.faults[1].mutation).collect()
 }
 
-/// Two of which one at least is on one node only, those first that together explain most; and
-/// whether there are more of them than are tried. Each has to explain something, and both together
-/// all that is steady: two that a flow needs both of are found only everywhere.
+/// Two of which one at least is on one node only, those first that contradict least; and whether
+/// there are more of them than are tried. Each has to change something, and together they have to
+/// explain all, if neither has an effect on what the other does: two that meet in one rule are found
+/// only everywhere.
 fn scoped_pairs(trial: &Trial<'_>, tried: &[Tried]) -> (Vec<Candidate>, bool) {
+    let truths: Vec<Sides> = trial.true_sides();
     let useful: Vec<&Tried> = tried
         .iter()
         .filter(|one| matches!(one.fault.scope, Scope::Cluster | Scope::Node(_)))
-        .filter(|one| one.explained.contains(&true))
+        .filter(|one| one.sides != truths)
         .collect();
     let mut pairs: Vec<(usize, Candidate)> = vec![];
     for (index, one) in useful.iter().enumerate() {
@@ -208,8 +214,8 @@ fn scoped_pairs(trial: &Trial<'_>, tried: &[Tried]) -> (Vec<Candidate>, bool) {
             if one.fault.scope == Scope::Cluster && other.fault.scope == Scope::Cluster {
                 continue;
             }
-            let both = one.explained.iter().zip(&other.explained).filter(|(a, b)| **a || **b);
-            if both.count() == trial.steady() {
+            let both = one.sides.iter().zip(&other.sides);
+            if both.zip(trial.findings()).all(|((one, other), finding)| finding.may(*one, *other)) {
                 let against = one.contradicted_by.len() + other.contradicted_by.len();
                 pairs.push((against, Candidate::pair(&one.fault, &other.fault)));
             }

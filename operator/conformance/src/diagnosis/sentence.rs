@@ -12,11 +12,7 @@ impl fmt::Display for Diagnosis {
                 write!(f, "behaves as the policies say in {}", flows(*observations))
             }
             Self::Explained(explained) => explained.fmt(f),
-            Self::Flapping { findings } => write!(
-                f,
-                "behaves as a network that enforces policies by turns; {} now connect and now do not",
-                flows(*findings)
-            ),
+            Self::OfTime(fault) => fault.fmt(f),
             Self::Unexplained(unexplained) => unexplained.fmt(f),
         }
     }

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use super::{Evidence, candidate::Prediction, mutation::Past};
 use crate::{
     compiled::{Answer, Compiled},
+    evaluate::expect,
+    expected::Expected,
     flow::Flow,
     snapshot::Snapshot,
     verdict::Outcome,
@@ -48,12 +50,41 @@ impl Observed {
         }
     }
 
+    /// Whether two faults may do what is seen, if each does its own to the sides.
+    pub(super) fn may(&self, one: Sides, other: Sides) -> bool {
+        let passes = (one.egress || other.egress) && (one.ingress || other.ingress);
+        let stops = !(one.egress && other.egress && one.ingress && other.ingress);
+        match self.seen {
+            Seen::Connects => passes,
+            Seen::DoesNot => stops,
+            Seen::Both => true,
+        }
+    }
+
     /// How an answer stands to what is seen.
     fn weigh(&self, answer: Answer) -> Weight {
         match answer {
             Answer::Unspecified(_) => Weight::Open,
             Answer::Allow | Answer::Deny if self.seen.fits(answer) => Weight::Fits,
             Answer::Allow | Answer::Deny => Weight::Contradicts,
+        }
+    }
+}
+
+/// Whether a flow passes each of its sides; both, where that is open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Sides {
+    egress: bool,
+    ingress: bool,
+}
+
+impl Sides {
+    pub(super) fn of(expected: &Expected) -> Self {
+        match expected {
+            Expected::Allow(because) | Expected::Deny(because) => {
+                Self { egress: because.egress.allows(), ingress: because.ingress.allows() }
+            }
+            Expected::Unspecified(_) => Self { egress: true, ingress: true },
         }
     }
 }
@@ -151,6 +182,17 @@ impl<'a> Trial<'a> {
         };
         let contradicting = self.observed.iter().enumerate().filter(contradicts);
         contradicting.map(|(place, _)| place).collect()
+    }
+
+    /// What a prediction makes of both sides of each finding.
+    pub(super) fn sides(&self, prediction: &Prediction) -> Vec<Sides> {
+        self.findings().iter().map(|one| prediction.sides(&one.flow)).collect()
+    }
+
+    /// What the policies make of them.
+    pub(super) fn true_sides(&self) -> Vec<Sides> {
+        let truth = |one: &Observed| Sides::of(&expect(self.snapshot, &one.flow));
+        self.findings().iter().map(truth).collect()
     }
 
     /// How many findings are steady, so that a prediction can predict them.

@@ -2,9 +2,14 @@
 
 mod case;
 mod check;
+mod diagnoses;
 mod drawing;
 
-use std::{collections::BTreeSet, fs, path::PathBuf};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::PathBuf,
+};
 
 use case::File;
 
@@ -48,6 +53,29 @@ fn every_upstream_case_is_here() {
     let others = UPSTREAM_OTHER_PROTOCOLS.iter().flat_map(|n| [format!("U{n}"), format!("S{n}")]);
     let all: BTreeSet<String> = (1..=42).map(|n| format!("E{n}")).chain(others).collect();
     assert_eq!(shown, all);
+}
+
+/// How many cases have to tell each fault from all others.
+const NAMED: usize = 3;
+
+#[test]
+fn every_fault_is_found_where_it_shows() {
+    let mut tallies = BTreeMap::new();
+    let worlds: Vec<_> = files().iter().flat_map(|(_, file)| diagnoses::worlds(file)).collect();
+    let wrong: Vec<_> =
+        worlds.iter().flat_map(|world| diagnoses::diagnoses(world, &mut tallies)).collect();
+    for (name, tally) in &tallies {
+        println!(
+            "{name:28} shows in {:3} of {} cases, named in {:3}",
+            tally.shows,
+            worlds.len(),
+            tally.named
+        );
+    }
+    assert!(wrong.is_empty(), "{} wrong:\n{}", wrong.len(), wrong.join("\n"));
+    let unnamed: Vec<_> =
+        tallies.iter().filter(|(_, tally)| tally.named < NAMED).map(|(name, _)| name).collect();
+    assert!(unnamed.is_empty(), "named in too few cases: {unnamed:?}");
 }
 
 fn files() -> Vec<(String, File)> {

@@ -1,0 +1,130 @@
+//! How flows came to be as they are.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
+
+use super::Attempt;
+use crate::{
+    diagnosis::TimeFault,
+    ledger::Followed,
+    matrix::Cell,
+    verdict::{Sighting, Steadiness, Verdict},
+};
+
+/// What is remembered of each flow.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Flows {
+    flows: BTreeMap<Cell, Record>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Record {
+    /// When it was seen to follow a change too late, and how late.
+    slow: Option<(Duration, Duration)>,
+    /// When it was last seen to be wrong.
+    wrong: Option<Duration>,
+    /// When it was last seen to be right.
+    right: Option<Duration>,
+    /// When it last leaked without a change to follow, and how old the younger end was, if it had
+    /// leaked since that end was there.
+    leaked: Option<(Duration, Option<Duration>)>,
+    verdict: Now,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Now {
+    /// Not known to be wrong.
+    #[default]
+    Right,
+    Wrong,
+    LeakingByTurns,
+}
+
+impl Record {
+    /// How old the younger end was when it last leaked, if it did so from the start and is right
+    /// since.
+    fn leaked_when_new(&self) -> Option<Duration> {
+        let (at, age) = self.leaked?;
+        age.filter(|_| self.right.is_some_and(|right| right > at))
+    }
+}
+
+impl Flows {
+    pub(super) fn attempted(&mut self, attempt: &Attempt<'_>, now: Duration) {
+        let record = self.flows.entry(attempt.cell.clone()).or_default();
+        match attempt.sighting {
+            Sighting::Leak => {
+                let birth = attempt.age.map(|age| now.saturating_sub(age));
+                let was_right = record.right.is_some_and(|at| birth.is_some_and(|born| born <= at));
+                record.leaked = Some((now, attempt.age.filter(|_| !was_right)));
+                record.wrong = Some(now);
+            }
+            Sighting::Blocked => record.wrong = Some(now),
+            Sighting::Conforms => record.right = Some(now),
+            Sighting::Moved | Sighting::Unspecified(_) | Sighting::Inconclusive(_) => {}
+        }
+    }
+
+    /// That it took long to be seen right says nothing where nobody looked: it has to have been
+    /// wrong after its time to settle.
+    pub(super) fn followed(
+        &mut self,
+        cell: &Cell,
+        followed: Followed,
+        settle: Duration,
+        now: Duration,
+    ) {
+        let record = self.flows.entry(cell.clone()).or_default();
+        let due = now.saturating_sub(followed.latency) + settle;
+        if record.wrong.is_some_and(|wrong| wrong >= due) {
+            record.slow = Some((now, followed.latency));
+        }
+        // Until the network followed, a leak was its delay.
+        record.leaked = None;
+    }
+
+    pub(super) fn judged(&mut self, cell: &Cell, verdict: &Verdict) {
+        let state = match verdict {
+            Verdict::Leak(Steadiness::Flapping { .. }) => Now::LeakingByTurns,
+            Verdict::Leak(Steadiness::Steady) | Verdict::Blocked(_) => Now::Wrong,
+            Verdict::Conforms
+            | Verdict::Settling
+            | Verdict::Unspecified(_)
+            | Verdict::Inconclusive(_) => Now::Right,
+        };
+        self.flows.entry(cell.clone()).or_default().verdict = state;
+    }
+
+    pub(super) fn retain(&mut self, cells: &BTreeSet<&Cell>) {
+        self.flows.retain(|cell, _| cells.contains(cell));
+    }
+
+    /// What was before this counts no more.
+    pub(super) fn forget(&mut self, before: Duration) {
+        for record in self.flows.values_mut() {
+            record.slow = record.slow.filter(|(at, _)| *at >= before);
+            record.leaked = record.leaked.filter(|(at, _)| *at >= before);
+        }
+    }
+
+    pub(super) fn time_fault(&self) -> Option<TimeFault> {
+        let is_wrong = |record: &&Record| record.verdict != Now::Right;
+        let wrong: Vec<&Record> = self.flows.values().filter(is_wrong).collect();
+        if !wrong.is_empty() {
+            let all = wrong.iter().all(|one| one.verdict == Now::LeakingByTurns);
+            return all.then_some(TimeFault::Flapping { flows: wrong.len() });
+        }
+        let slow = self.flows.values().filter_map(|record| Some(record.slow?.1));
+        let slow: Vec<Duration> = slow.collect();
+        if let Some(after) = slow.iter().max() {
+            return Some(TimeFault::Slow { after: *after, flows: slow.len() });
+        }
+        // One that leaked otherwise is explained by no fault of time.
+        let leaked = self.flows.values().filter(|record| record.leaked.is_some());
+        let ages: Option<Vec<Duration>> = leaked.map(Record::leaked_when_new).collect();
+        let ages = ages?;
+        Some(TimeFault::LateIsolation { until: *ages.iter().max()?, flows: ages.len() })
+    }
+}
