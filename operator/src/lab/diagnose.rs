@@ -6,7 +6,7 @@ use std::{
 };
 
 use netproof_conformance::{
-    diagnosis::{Diagnosis, Evidence, diagnose, mutation::Past},
+    diagnosis::{Diagnosis, Evidence, diagnose},
     flow::{Family, Flow},
     matrix::Cell,
 };
@@ -22,8 +22,8 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Names what the network does wrong, from what all these rounds saw. Flows that would tell two
 /// candidates apart are attempted.
-pub async fn explain(rounds: &mut [Rounds], pasts: &[Past]) -> Diagnosis {
-    let mut diagnosis = once(rounds, pasts);
+pub async fn explain(rounds: &mut [Rounds]) -> Diagnosis {
+    let mut diagnosis = once(rounds);
     for _ in 0..TIMES {
         let telling: BTreeSet<Flow> = diagnosis.telling().iter().copied().collect();
         if telling.is_empty() {
@@ -37,17 +37,19 @@ pub async fn explain(rounds: &mut [Rounds], pasts: &[Past]) -> Diagnosis {
                 rounds.judge_beside(cells, PATIENCE).await;
             }
         }
-        diagnosis = once(rounds, pasts);
+        diagnosis = once(rounds);
     }
     diagnosis
 }
 
-fn once(rounds: &[Rounds], pasts: &[Past]) -> Diagnosis {
+fn once(rounds: &[Rounds]) -> Diagnosis {
     let Some(first) = rounds.first() else { return Diagnosis::NoEvidence };
     let snapshot = prediction(&first.whole()).snapshot;
     let observations = rounds.iter().flat_map(|rounds| rounds.observed().into_values()).collect();
     let unprobed = rounds.iter().flat_map(|rounds| unprobed(rounds).into_keys()).collect();
-    diagnose(&Evidence { snapshot: &snapshot, observations, unprobed, pasts: pasts.to_vec() })
+    let pasts = rounds.iter().flat_map(|rounds| rounds.history.pasts()).collect();
+    let time = rounds.iter().find_map(|rounds| rounds.history.time_fault());
+    diagnose(&Evidence { snapshot: &snapshot, observations, unprobed, pasts, time })
 }
 
 /// Flows that could be attempted and are not judged.

@@ -8,11 +8,14 @@ use std::{
 };
 
 use netproof_conformance::{
-    diagnosis::Observation,
+    diagnosis::{
+        Observation,
+        history::{Attempt, History},
+    },
     flow::{Family, Flow},
     ledger::Ledger,
     matrix::{Actor, Cell, Matrix},
-    verdict::{Sighting, Verdict, Why},
+    verdict::{Outcome, Sighting, Verdict, Why},
 };
 
 use super::{
@@ -31,6 +34,9 @@ use crate::{
 /// Between two passes over flows that are settling.
 const EAGER: Duration = Duration::from_millis(20);
 
+/// For how long what happened to a flow counts.
+const MEMORY: Duration = Duration::from_secs(300);
+
 /// What is known of the flows of a lab, in one family of addresses.
 pub struct Rounds {
     stages: Stages,
@@ -39,6 +45,10 @@ pub struct Rounds {
     beside: BTreeSet<Cell>,
     /// The pod that each actor was last seen as.
     known: BTreeMap<Actor, String>,
+    /// Since when each actor is the pod that it is.
+    born: BTreeMap<Actor, Duration>,
+    /// What was.
+    pub history: History,
     /// What was seen, and what that means.
     pub ledger: Ledger,
     /// How many attempts were judged.
@@ -57,8 +67,19 @@ impl Rounds {
         for stand_in in &scene.stand_ins {
             ledger.born(&stand_in.desired.actor, before, now);
         }
-        let known = identities(&scene);
-        Self { stages, family, beside: BTreeSet::new(), known, ledger, observations: 0 }
+        let mut rounds = Self {
+            stages,
+            family,
+            beside: BTreeSet::new(),
+            known: identities(&scene),
+            born: BTreeMap::new(),
+            history: History::new(MEMORY),
+            ledger,
+            observations: 0,
+        };
+        let stage = rounds.stage();
+        rounds.take_over(&stage.scene);
+        rounds
     }
 
     /// Takes over what is there now: pods that are new have to settle.
@@ -68,10 +89,12 @@ impl Rounds {
         for (actor, identity) in &known {
             if self.known.get(actor) != Some(identity) {
                 self.ledger.born(actor, now, now);
+                self.born.insert(actor.clone(), now);
             }
         }
         self.known = known;
         let prediction = prediction(scene);
+        self.history.snapshot(&prediction.snapshot);
         self.ledger.expect(&prediction.expected, now);
         prediction
     }
@@ -170,9 +193,24 @@ impl Rounds {
         }
         for seen in pass.seen {
             let (cell, sighting, outcome) = sight(seen, &before, &after, &now.scene.stand_ins);
-            self.ledger.observe(&cell, sighting, outcome, uptime());
-            self.observations += 1;
+            self.observe(&cell, sighting, outcome);
         }
+        let at = uptime();
+        let verdicts = self.ledger.verdicts(at);
+        self.history.judged(verdicts.iter(), at);
+    }
+
+    fn observe(&mut self, cell: &Cell, sighting: Sighting, outcome: Option<Outcome>) {
+        let now = uptime();
+        let born =
+            [&cell.from, &cell.to].into_iter().filter_map(|actor| self.born.get(actor)).max();
+        let age = born.map(|born| now.saturating_sub(*born));
+        self.history.attempted(&Attempt { cell, sighting: &sighting, age }, now);
+        if let Some(followed) = self.ledger.observe(cell, sighting, outcome, now) {
+            let settle = self.stages.borrow().scene.scenario.patience.settle;
+            self.history.followed(cell, followed, settle, now);
+        }
+        self.observations += 1;
     }
 
     /// What is known, for people, of the flows that were asked for.

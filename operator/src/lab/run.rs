@@ -118,7 +118,7 @@ async fn judge(rounds: &mut [Rounds], began: Instant) -> LabVerdict {
     for rounds in rounds.iter_mut() {
         rounds.judge(PATIENCE).await;
     }
-    let diagnosis = explain(rounds, &[]).await;
+    let diagnosis = explain(rounds).await;
     LabVerdict {
         families: rounds.iter().map(OfFamily::of).collect(),
         diagnosis,

@@ -13,6 +13,7 @@ use netproof_conformance::{
     diagnosis::{
         Candidate, Diagnosis,
         mutation::{Mutation, Past},
+        scope::Scope,
     },
     evaluate::expect,
     expected::Expected,
@@ -84,15 +85,33 @@ pub async fn check(
     }
     let mut rounds: Vec<Rounds> =
         families.iter().map(|family| Rounds::new(cluster.stages(), Some(*family))).collect();
-    let mut findings = 0;
-    for rounds in &mut rounds {
+    let findings = match compare(&mut rounds, scene, &truth, &faulty).await? {
+        Ok(findings) => findings,
+        Err(wrong) => return Ok(Came::Wrong(wrong)),
+    };
+    let diagnosis = explain(&mut rounds).await;
+    Ok(match named(fault, &diagnosis, findings) {
+        Ok(named) => Came::Right { findings, named },
+        Err(why) => Came::Wrong(vec![why]),
+    })
+}
+
+/// Attempts everything. Returns how many flows are wrong, if these are the ones that have to be; or
+/// which are not what they have to be.
+pub async fn compare(
+    rounds: &mut [Rounds],
+    scene: &Scene,
+    truth: &Snapshot,
+    faulty: &Snapshot,
+) -> anyhow::Result<Result<usize, Vec<String>>> {
+    let (mut findings, mut wrong) = (0, Vec::new());
+    for rounds in rounds {
         rounds.judge(PATIENCE).await;
         let verdicts = rounds.ledger.verdicts(netproof::lab::now());
         let observed = rounds.observed();
-        let snapshot = &truth;
         for (cell, flow) in flows_of(scene, rounds.family()) {
             let verdict = verdicts.get(&cell).context("every flow has a verdict")?;
-            let has_to_be = (expect(snapshot, &flow), expect(&faulty, &flow));
+            let has_to_be = (expect(truth, &flow), expect(faulty, &flow));
             let outcome = observed.get(&cell).map(|seen| seen.outcome.to_string());
             match (has_to_be, verdict) {
                 ((Expected::Unspecified(_), _) | (_, Expected::Unspecified(_)), _) => {}
@@ -110,21 +129,14 @@ pub async fn check(
             }
         }
     }
-    if !wrong.is_empty() {
-        return Ok(Came::Wrong(wrong));
-    }
-    let diagnosis = explain(&mut rounds, &[]).await;
-    Ok(match named(fault, &diagnosis, findings) {
-        Ok(named) => Came::Right { findings, named },
-        Err(why) => Came::Wrong(vec![why]),
-    })
+    Ok(if wrong.is_empty() { Ok(findings) } else { Err(wrong) })
 }
 
 fn is_outside(scene: &Scene, cell: &Cell) -> bool {
     scene.scenario.externals.contains_key(&cell.to.endpoint)
 }
 
-fn named(fault: Fault, diagnosis: &Diagnosis, findings: usize) -> Result<Named, String> {
+pub fn named(fault: Fault, diagnosis: &Diagnosis, findings: usize) -> Result<Named, String> {
     let is_it = |candidate: &Candidate| match candidate.faults.as_slice() {
         [one] => one.mutation.name == fault.name(),
         _ => false,
@@ -133,24 +145,26 @@ fn named(fault: Fault, diagnosis: &Diagnosis, findings: usize) -> Result<Named, 
         Diagnosis::Conforms { .. } | Diagnosis::NoEvidence if findings == 0 => Ok(Named::Nothing),
         Diagnosis::Explained(explained) => {
             let others = || explained.rivals.iter().chain(&explained.equivalents);
-            let alone = others().all(|other| other.name() == fault.name() || !is_single(other));
-            if is_it(&explained.chosen) && alone {
+            let is_simple = |other: &Candidate| is_simpler(other) && !is_it(other);
+            if is_it(&explained.chosen) && !others().any(is_simple) {
                 Ok(Named::Alone)
-            } else if is_it(&explained.chosen) || others().any(is_it) {
+            } else if is_it(&explained.chosen) || explained.equivalents.iter().any(is_it) {
                 Ok(Named::Among)
             } else {
                 Err(format!("{findings} findings, diagnosis: {diagnosis}"))
             }
         }
+        Diagnosis::OfTime(time) if time.name() == fault.name() => Ok(Named::Alone),
         Diagnosis::Conforms { .. }
         | Diagnosis::NoEvidence
-        | Diagnosis::Flapping { .. }
+        | Diagnosis::OfTime(_)
         | Diagnosis::Unexplained(_) => Err(format!("{findings} findings, diagnosis: {diagnosis}")),
     }
 }
 
-fn is_single(candidate: &Candidate) -> bool {
-    candidate.faults.len() == 1
+/// Whether it is a single fault that is everywhere: the others take more words.
+fn is_simpler(candidate: &Candidate) -> bool {
+    matches!(candidate.faults.as_slice(), [one] if one.scope == Scope::Cluster)
 }
 
 fn flows(scene: &Scene, families: &[Family]) -> Vec<(Cell, Flow)> {

@@ -3,6 +3,7 @@
 
 mod case;
 mod cell;
+mod change;
 mod table;
 
 use std::{env, process::ExitCode};

@@ -20,6 +20,7 @@ use netproof_policy_agent::{fault::Fault, setting::Setting};
 use crate::{
     case::{Case, cases},
     cell::{Came, Named, check},
+    change::{self, before},
 };
 
 /// Cases at a time: most of one's time is spent waiting for silence.
@@ -30,19 +31,13 @@ const PACE: Pace = Pace { timeout: Duration::from_millis(100), settle: Duration:
 /// The namespace of objects that name none.
 const DEFAULT_NAMESPACE: &str = "default";
 
-/// Faults that show without time passing.
-fn faults() -> Vec<Fault> {
-    let is_still = |fault: &Fault| fault.duration().is_none();
-    Fault::ALL.into_iter().filter(is_still).collect()
-}
-
 type Results = BTreeMap<(String, String), Came>;
 
 /// Runs the table, of these cases and faults only if any words are given; prints what came of it.
 #[tokio::main]
 pub async fn run(only: &[String]) -> ExitCode {
     let began = Instant::now();
-    let faults: Vec<Fault> = faults()
+    let faults: Vec<Fault> = Fault::ALL
         .into_iter()
         .filter(|fault| {
             let named = only.iter().filter(|word| Fault::ALL.iter().any(|f| f.name() == **word));
@@ -83,17 +78,28 @@ async fn of_case(case: &Case, faults: &[Fault], results: &Mutex<Results>) -> any
         ports: case.ports.clone(),
         outside: case.outside.clone(),
     };
-    let scene = Scene::of(&objects, None, setup)?;
+    let scene = Scene::of(&objects, None, setup.clone())?;
     let program = env!("CARGO_BIN_EXE_netproof").into();
     let network = Network::Enforcing(Setting::default());
     let mut cluster =
         LabCluster::start(scene.clone(), program, &network).await.context("starting the lab")?;
     let whole = cluster.scripts();
     let families: Vec<Family> = case.families().into_iter().collect();
-    for fault in faults {
-        let came = check(&mut cluster, &scene, &families, *fault, &whole).await?;
+    let put = |fault: &Fault, came| {
         let key = (fault.name().to_owned(), case.name.clone());
         results.lock().expect("nobody panicked").insert(key, came);
+    };
+    for fault in faults {
+        if before(*fault, case).is_none() {
+            put(fault, check(&mut cluster, &scene, &families, *fault, &whole).await?);
+        }
+    }
+    // These change what is there.
+    for fault in faults {
+        if let Some(was) = before(*fault, case) {
+            let came = change::check(&mut cluster, case, &setup, &families, *fault, &was).await;
+            put(fault, came.with_context(|| fault.to_string())?);
+        }
     }
     Ok(())
 }
