@@ -146,7 +146,7 @@ impl LabCluster {
             self.pods.insert(pod.identity.clone(), process);
             links.push((pod, link));
         }
-        let opened = links.into_iter().map(async |(pod, link)| {
+        let opened = links.into_iter().map(|(pod, link)| async move {
             let session = Session::open(link, &pod.identity).await;
             let session = session.with_context(|| format!("the probe of {}", pod.actor))?;
             anyhow::Ok((pod.actor.clone(), Ok(Arc::new(session))))

@@ -6,7 +6,7 @@ use std::{
 };
 
 use netproof_conformance::{
-    diagnosis::{Diagnosis, Evidence, diagnose},
+    diagnosis::{Diagnosis, Evidence, Manner, diagnose, manner},
     flow::{Family, Flow},
     matrix::Cell,
 };
@@ -43,13 +43,22 @@ pub async fn explain(rounds: &mut [Rounds]) -> Diagnosis {
 }
 
 fn once(rounds: &[Rounds]) -> Diagnosis {
-    let Some(first) = rounds.first() else { return Diagnosis::NoEvidence };
-    let snapshot = prediction(&first.whole()).snapshot;
+    with_evidence(rounds, diagnose).unwrap_or(Diagnosis::NoEvidence)
+}
+
+/// In which manner denied flows were answered.
+pub fn manner(rounds: &[Rounds]) -> Option<Manner> {
+    with_evidence(rounds, manner::manner).flatten()
+}
+
+/// Asks something of all that these rounds saw.
+fn with_evidence<T>(rounds: &[Rounds], ask: impl Fn(&Evidence<'_>) -> T) -> Option<T> {
+    let snapshot = prediction(&rounds.first()?.whole()).snapshot;
     let observations = rounds.iter().flat_map(|rounds| rounds.observed().into_values()).collect();
     let unprobed = rounds.iter().flat_map(|rounds| unprobed(rounds).into_keys()).collect();
     let pasts = rounds.iter().flat_map(|rounds| rounds.history.pasts()).collect();
     let time = rounds.iter().find_map(|rounds| rounds.history.time_fault());
-    diagnose(&Evidence { snapshot: &snapshot, observations, unprobed, pasts, time })
+    Some(ask(&Evidence { snapshot: &snapshot, observations, unprobed, pasts, time }))
 }
 
 /// Flows that could be attempted and are not judged.

@@ -41,7 +41,7 @@ impl NodeAgent {
         let (told, progress) = watch::channel(Progress::default());
         thread::spawn(move || {
             let enforcer = Enforcer::new(node, Nft::new("/".into()), GATHER);
-            let updates = stream::unfold(received, async |mut received| {
+            let updates = stream::unfold(received, |mut received| async move {
                 received.recv().await.map(|update| (update, received))
             });
             let runtime = runtime::Builder::new_current_thread().enable_all().build();

@@ -94,7 +94,8 @@ impl Rounds {
         }
         self.known = known;
         let prediction = prediction(scene);
-        self.history.snapshot(&prediction.snapshot);
+        // Of both families: what is gone had all its addresses at once.
+        self.history.snapshot(&self::prediction(&self.whole()).snapshot);
         self.ledger.expect(&prediction.expected, now);
         prediction
     }

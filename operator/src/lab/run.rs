@@ -12,7 +12,7 @@ use netproof_policy_agent::fault::Fault;
 
 use super::{
     cluster::LabCluster,
-    diagnose::explain,
+    diagnose::{explain, manner},
     enter::enter,
     objects::Objects,
     rounds::Rounds,
@@ -119,11 +119,8 @@ async fn judge(rounds: &mut [Rounds], began: Instant) -> LabVerdict {
         rounds.judge(PATIENCE).await;
     }
     let diagnosis = explain(rounds).await;
-    LabVerdict {
-        families: rounds.iter().map(OfFamily::of).collect(),
-        diagnosis,
-        took: began.elapsed(),
-    }
+    let families = rounds.iter().map(OfFamily::of).collect();
+    LabVerdict { families, diagnosis, manner: manner(rounds), took: began.elapsed() }
 }
 
 fn print(args: &LabArgs, verdict: &LabVerdict) -> anyhow::Result<()> {

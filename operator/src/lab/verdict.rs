@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use k8s_openapi::{apimachinery::pkg::apis::meta::v1::Time, jiff::Timestamp};
 use netproof_conformance::{
-    diagnosis::{Candidate, Diagnosis},
+    diagnosis::{Candidate, Diagnosis, Manner},
     expected::Expected,
     flow::Family,
     matrix::Cell,
@@ -27,6 +27,8 @@ pub struct LabVerdict {
     pub families: Vec<OfFamily>,
     /// What the network does wrong.
     pub diagnosis: Diagnosis,
+    /// In which manner it denies: a remark.
+    pub manner: Option<Manner>,
     /// How long it took, from the start of the lab.
     pub took: Duration,
 }
@@ -103,11 +105,11 @@ impl LabVerdict {
             }
             text.push_str(&matrix_text(view));
         }
-        text.push_str(&format!(
-            "Diagnosis: {}\nThe verdict took {} ms.\n",
-            self.diagnosis,
-            self.took.as_millis()
-        ));
+        text.push_str(&format!("Diagnosis: {}\n", self.diagnosis));
+        if let Some(manner) = self.manner.filter(|manner| manner.name().is_some()) {
+            text.push_str(&format!("Remark: {manner}; both is allowed.\n"));
+        }
+        text.push_str(&format!("The verdict took {} ms.\n", self.took.as_millis()));
         text
     }
 
@@ -130,6 +132,7 @@ impl LabVerdict {
             "findings": findings,
             "matrix": flows,
             "diagnosis": diagnosis(&self.diagnosis),
+            "remark": self.manner.and_then(Manner::name),
             "tookMs": u64::try_from(self.took.as_millis()).unwrap_or(u64::MAX),
         })
     }

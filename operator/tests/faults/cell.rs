@@ -5,13 +5,13 @@ use std::{collections::BTreeMap, time::Duration};
 use anyhow::Context;
 use netproof::lab::{
     cluster::LabCluster,
-    diagnose::explain,
+    diagnose::{explain, manner},
     rounds::{Rounds, prediction},
     scene::Scene,
 };
 use netproof_conformance::{
     diagnosis::{
-        Candidate, Diagnosis,
+        Candidate, Diagnosis, Manner,
         mutation::{Mutation, Past},
         scope::Scope,
     },
@@ -90,10 +90,31 @@ pub async fn check(
         Err(wrong) => return Ok(Came::Wrong(wrong)),
     };
     let diagnosis = explain(&mut rounds).await;
-    Ok(match named(fault, &diagnosis, findings) {
+    let named = named(fault, &diagnosis, findings).and_then(|named| {
+        let manner = manner(&rounds);
+        in_manner(fault, manner).map(|by_manner| by_manner.unwrap_or(named))
+    });
+    Ok(match named {
         Ok(named) => Came::Right { findings, named },
         Err(why) => Came::Wrong(vec![why]),
     })
+}
+
+/// How the manner of denial stands to the fault, if it is one of manner; an error if it is not the
+/// one that it has to be.
+fn in_manner(fault: Fault, manner: Option<Manner>) -> Result<Option<Named>, String> {
+    let wanted = match fault {
+        Fault::DeniesWithReset => Some(Manner::Reset),
+        Fault::DeniesWithIcmp => Some(Manner::Icmp),
+        _ => None,
+    };
+    match (wanted, manner) {
+        (_, None) | (None, Some(Manner::Silence)) => Ok(None),
+        (Some(wanted), Some(manner)) if wanted == manner => Ok(Some(Named::Alone)),
+        // Clients hear of an ICMP error for IPv6 only when they try again, a second later.
+        (Some(Manner::Icmp), Some(Manner::Mixed | Manner::Silence)) => Ok(None),
+        (_, Some(manner)) => Err(format!("denied in another manner: {manner}")),
+    }
 }
 
 /// Attempts everything. Returns how many flows are wrong, if these are the ones that have to be; or
