@@ -19,6 +19,7 @@ pub mod scenario;
 pub mod standin;
 
 pub mod certify;
+pub mod covering;
 pub mod predict;
 pub mod tester;
 

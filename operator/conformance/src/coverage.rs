@@ -98,6 +98,16 @@ impl Survey {
         survey
     }
 
+    /// What it was made from.
+    pub fn snapshot(&self) -> &Snapshot {
+        self.compiled.snapshot()
+    }
+
+    /// The universe, by cell.
+    pub fn flows(&self) -> impl Iterator<Item = (&Cell, &Flow)> {
+        self.flows.iter().map(|(cell, flow)| (cell, flow))
+    }
+
     /// What this flow shows, if it is judged; nothing of a flow that is not of the universe.
     pub fn shows(&self, cell: &Cell) -> Vec<What> {
         let Some(flow) = self.place(cell) else { return Vec::new() };

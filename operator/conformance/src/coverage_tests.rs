@@ -304,8 +304,8 @@ fn the_budget_is_kept_and_what_it_cost_is_said() {
     assert_eq!(
         gaps,
         [
-            "2 flows that checks ask for are left out: the budget ended before it; raise maxFlows",
-            "data/db ingress[0] lacks an allowed flow that needs it: the budget ended before it; raise maxFlows",
+            "2 flows that checks ask for are left out: the budget of flows ended first; raise maxFlows",
+            "data/db ingress[0] lacks an allowed flow that needs it: the budget of flows ended first; raise maxFlows",
         ]
     );
     let one = survey.choose(&BTreeSet::new(), 1, &[]);

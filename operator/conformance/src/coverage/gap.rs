@@ -173,7 +173,7 @@ impl fmt::Display for Why {
             Self::LooksSound => f.write_str(
                 "no flow of the test behaves otherwise there; add endpoints or ports that do",
             ),
-            Self::BudgetEnded => f.write_str("the budget ended before it; raise maxFlows"),
+            Self::BudgetEnded => f.write_str("the budget of flows ended first; raise maxFlows"),
             Self::NotJudged(cell) => write!(f, "{cell} would show it, and has no verdict"),
         }
     }
