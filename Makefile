@@ -42,4 +42,4 @@ bench:
 	cargo bench -p netproof --bench parsing
 
 crds:
-	cargo run -q -p netproof-crds --example yaml
+	cargo run -q -p netproof-crds --example yaml -- deploy/crds

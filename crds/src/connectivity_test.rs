@@ -114,6 +114,14 @@ pub struct ConnectivityTestSpec {
     #[schemars(schema_with = "schema::confirm")]
     pub confirm: u8,
 
+    /// How many flows are attempted at most, 1 to 20000. Where the endpoints and checks name more,
+    /// flows are chosen: those of checks with an `expect` first, then such as show each rule of each
+    /// policy from both sides (status `coverage`), then others, evenly spread. A test that
+    /// names more than 100000 is not accepted.
+    #[serde(default = "default_max_flows")]
+    #[schemars(schema_with = "schema::max_flows")]
+    pub max_flows: u32,
+
     /// Whether the test goes on for ever or ends with its first verdict (condition Complete).
     #[serde(default)]
     pub run_policy: RunPolicy,
@@ -153,6 +161,10 @@ fn default_settle() -> DurationString {
 
 const fn default_confirm() -> u8 {
     3
+}
+
+const fn default_max_flows() -> u32 {
+    20_000
 }
 
 /// Whether a test goes on for ever.

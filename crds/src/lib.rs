@@ -29,7 +29,7 @@ pub use endpoint::{
 pub use stand_in_set::{StandInSet, StandInSetSpec, StandInSetStatus, TestRef};
 pub use status::{
     ConnectivityTestStatus, Finding, FindingEnd, FindingVerdict, FlowOutcome, FlowSummary,
-    LastRound, MAX_FINDINGS, ProbeCount,
+    LastRound, MAX_FINDINGS, MAX_GAPS, ProbeCount, RuleCoverage,
 };
 
 /// The API group of every kind here, and the prefix of netproof's own labels and annotations.

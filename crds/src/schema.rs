@@ -40,6 +40,11 @@ pub fn confirm(_: &mut SchemaGenerator) -> Schema {
     json_schema!({"type": "integer", "format": "int32", "minimum": 1, "maximum": 10})
 }
 
+/// How many flows one operator can be asked to attempt for one test.
+pub fn max_flows(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({"type": "integer", "format": "int32", "minimum": 1, "maximum": 20000})
+}
+
 /// A count, which is never negative.
 pub fn count(_: &mut SchemaGenerator) -> Schema {
     json_schema!({"type": "integer", "format": "int64", "minimum": 0})

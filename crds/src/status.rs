@@ -10,6 +10,9 @@ use crate::{check::Expectation, endpoint::Protocol, schema};
 /// How many findings a status lists at most; `truncated` counts the others.
 pub const MAX_FINDINGS: usize = 50;
 
+/// How many gaps a status lists at most; `truncated` beside them counts the others.
+pub const MAX_GAPS: usize = 20;
+
 /// What is known about a test.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
@@ -28,6 +31,11 @@ pub struct ConnectivityTestStatus {
     /// How many flows have which verdict.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub summary: Option<FlowSummary>,
+
+    /// How many of the policies' rules the flows of the test exercise. Only flows with a verdict
+    /// (they conform, leak or are blocked) count.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub coverage: Option<RuleCoverage>,
 
     /// What is wrong, the worst first, at most 50.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -80,6 +88,47 @@ pub struct FlowSummary {
     /// There is no evidence.
     #[schemars(schema_with = "schema::count")]
     pub inconclusive: u32,
+}
+
+/// How many rules are exercised, of those that are present; the rest are not exercised at all.
+///
+/// A rule of a `NetworkPolicy` has two sides: a flow that is allowed and would be denied without it,
+/// and a flow that is denied and would be allowed if the rule were wider in one respect (its peers,
+/// a port's number, a port's protocol).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+#[schemars(transform = schema::absent_is_not_null)]
+pub struct RuleCoverage {
+    /// Rules of the `NetworkPolicies` in the namespaces of the test's probe pods, and rules of the
+    /// cluster's policies that accept or deny. A direction that a policy isolates without any rule
+    /// counts as one.
+    #[schemars(schema_with = "schema::count")]
+    pub rules: u32,
+
+    /// Rules of which both sides have a verdict. A rule of the cluster has one side, a flow that it
+    /// decides, and an isolation without rules too, a flow that it denies.
+    #[schemars(schema_with = "schema::count")]
+    pub exercised: u32,
+
+    /// Rules of which only one of two sides has a verdict.
+    #[schemars(schema_with = "schema::count")]
+    pub half_exercised: u32,
+
+    /// Flows that the test names and that are not attempted, as there are more than `maxFlows`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::count")]
+    pub flows_left_out: Option<u32>,
+
+    /// What is not exercised, why, and what to do about it, a sentence each, at most 20: rules
+    /// first, then paths between nodes.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 20))]
+    pub gaps: Vec<String>,
+
+    /// How many gaps are not listed because there are more than 20.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::count")]
+    pub truncated: Option<u32>,
 }
 
 /// One flow that is not as the policies say, or that could not be judged.

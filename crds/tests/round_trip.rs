@@ -26,6 +26,7 @@ fn what_is_left_out_gets_its_default() {
     assert_eq!(spec.interval, DurationString::from_secs(30));
     assert_eq!(spec.timeout, DurationString::from_secs(1));
     assert_eq!(spec.settle, DurationString::from_secs(15));
+    assert_eq!(spec.max_flows, 20_000);
     assert_eq!((spec.confirm, spec.suspend, spec.run_policy), (3, false, RunPolicy::Continuous));
     assert_eq!(spec.placement, Placement { spread: Spread::AnyNode, ..Placement::default() });
     assert!(spec.checks.is_empty());
@@ -39,4 +40,16 @@ fn nothing_in_a_status_is_needed() {
     let status: ConnectivityTestStatus = serde_json::from_value(json!({})).expect("a status");
     assert_eq!(status, ConnectivityTestStatus::default());
     assert_eq!(serde_json::to_value(&status).expect("plain data"), json!({}));
+}
+
+#[test]
+fn what_is_covered_is_written_as_it_was_read() {
+    let value = json!({"coverage": {
+        "rules": 12, "exercised": 9, "halfExercised": 2, "flowsLeftOut": 7, "gaps": ["a gap"], "truncated": 3,
+    }});
+    let status: ConnectivityTestStatus = serde_json::from_value(value.clone()).expect("a status");
+    assert_eq!(serde_json::to_value(&status).expect("plain data"), value);
+    let all = json!({"coverage": {"rules": 1, "exercised": 1, "halfExercised": 0}});
+    let status: ConnectivityTestStatus = serde_json::from_value(all.clone()).expect("a status");
+    assert_eq!(serde_json::to_value(&status).expect("plain data"), all);
 }

@@ -1,7 +1,10 @@
 //! What everyone does who runs rounds, be it against a cluster or in the lab: which flows go together,
 //! what an observation means, and how that is told.
 
-use std::collections::BTreeSet;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use netproof_conformance::{
     expected::Expected,
@@ -9,7 +12,7 @@ use netproof_conformance::{
     matrix::{Cell, Matrix},
     policy::Policy,
     report::{Line, sentence},
-    verdict::{Outcome, Sighting, Why, judge},
+    verdict::{Outcome, Sighting, Verdict, Why, judge},
 };
 
 use crate::{
@@ -65,6 +68,19 @@ pub fn companions(ledger: &Ledger, cells: &BTreeSet<Cell>, scenario: &Scenario) 
         })
         .map(|(cell, _)| cell.clone())
         .collect()
+}
+
+/// The flows that have a verdict, confirmed and recent, and when each was last seen.
+pub fn judged(ledger: &Ledger) -> BTreeMap<&Cell, Duration> {
+    let now = uptime();
+    let has_verdict = |cell: &Cell| match ledger.verdict(cell, now) {
+        Some(Verdict::Conforms | Verdict::Leak(_) | Verdict::Blocked(_)) => true,
+        Some(Verdict::Settling | Verdict::Unspecified(_) | Verdict::Inconclusive(_)) | None => {
+            false
+        }
+    };
+    let records = ledger.records().filter(|(cell, _)| has_verdict(cell));
+    records.filter_map(|(cell, record)| Some((cell, record.seen.as_ref()?.1))).collect()
 }
 
 /// What is known of every flow, with what only people need.

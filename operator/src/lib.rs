@@ -19,6 +19,7 @@ pub mod scenario;
 pub mod standin;
 
 pub mod certify;
+pub mod covering;
 pub mod diagnosing;
 pub mod judging;
 pub mod predict;

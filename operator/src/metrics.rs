@@ -1,6 +1,6 @@
 //! The figures that Prometheus asks for. Labels are bounded by what users created: tests.
 
-use netproof_conformance::{ledger::Followed, verdict::VerdictKind};
+use netproof_conformance::{coverage::Coverage, ledger::Followed, verdict::VerdictKind};
 use netproof_crds::{ConditionStatus, ConditionType};
 use prometheus::{
     Encoder, Gauge, GaugeVec, HistogramOpts, HistogramVec, IntGauge, IntGaugeVec, Opts, Registry,
@@ -15,6 +15,7 @@ const TEST: [&str; 2] = ["namespace", "test"];
 pub struct Metrics {
     registry: Registry,
     flows: IntGaugeVec,
+    rules: IntGaugeVec,
     last_round: GaugeVec,
     stale_after: GaugeVec,
     created: GaugeVec,
@@ -80,6 +81,11 @@ impl Metrics {
         ];
         Self {
             flows: ints("netproof_flows", "Flows under test, by verdict.", &["verdict"]),
+            rules: ints(
+                "netproof_rules",
+                "Rules of the policies, by whether flows with a verdict exercise them.",
+                &["state"],
+            ),
             last_round: floats(
                 "netproof_last_round_timestamp_seconds",
                 "When the last round over all flows ended in which every probe spoke; 0 before the first.",
@@ -179,6 +185,15 @@ impl TestMetrics<'_> {
         self.metrics.flows.with_label_values(&labels).set(i64::from(count));
     }
 
+    /// How many rules are exercised; none of any while nothing is attempted.
+    pub fn rules(&self, coverage: &Coverage) {
+        let [namespace, test] = self.labels;
+        for state in RuleState::ALL {
+            let count = i64::try_from(state.count(coverage)).unwrap_or(i64::MAX);
+            self.metrics.rules.with_label_values(&[namespace, test, state.word()]).set(count);
+        }
+    }
+
     /// When the test was created, and how old a round may be; in seconds.
     pub fn ages(&self, created: f64, stale_after: f64) {
         self.metrics.created.with_label_values(&self.labels).set(created);
@@ -235,6 +250,9 @@ impl TestMetrics<'_> {
         for kind in VerdictKind::ALL {
             drop(metrics.flows.remove_label_values(&[namespace, test, kind.word()]));
         }
+        for state in RuleState::ALL {
+            drop(metrics.rules.remove_label_values(&[namespace, test, state.word()]));
+        }
         for condition in ConditionType::ALL {
             for status in ConditionStatus::ALL {
                 let labels = [namespace, test, condition.as_str(), status.as_str()];
@@ -252,5 +270,55 @@ impl TestMetrics<'_> {
             drop(family.remove_label_values(&self.labels));
         }
         drop(metrics.round_duration.remove_label_values(&self.labels));
+    }
+}
+
+/// How much of a rule is exercised.
+#[derive(Clone, Copy)]
+enum RuleState {
+    Exercised,
+    HalfExercised,
+    NotExercised,
+}
+
+impl RuleState {
+    const ALL: [Self; 3] = [Self::Exercised, Self::HalfExercised, Self::NotExercised];
+
+    fn word(self) -> &'static str {
+        match self {
+            Self::Exercised => "exercised",
+            Self::HalfExercised => "half_exercised",
+            Self::NotExercised => "not_exercised",
+        }
+    }
+
+    fn count(self, coverage: &Coverage) -> usize {
+        match self {
+            Self::Exercised => coverage.exercised,
+            Self::HalfExercised => coverage.half_exercised,
+            Self::NotExercised => coverage.rules - coverage.exercised - coverage.half_exercised,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rules_are_counted_by_state_and_go_with_their_test() {
+        let metrics = Metrics::new();
+        let coverage = Coverage { rules: 12, exercised: 9, half_exercised: 2, gaps: vec![] };
+        metrics.of("shop", "three-tier").rules(&coverage);
+        let text = metrics.text(&World::default());
+        for line in [
+            "netproof_rules{namespace=\"shop\",state=\"exercised\",test=\"three-tier\"} 9",
+            "netproof_rules{namespace=\"shop\",state=\"half_exercised\",test=\"three-tier\"} 2",
+            "netproof_rules{namespace=\"shop\",state=\"not_exercised\",test=\"three-tier\"} 1",
+        ] {
+            assert!(text.contains(line), "{text}");
+        }
+        metrics.of("shop", "three-tier").forget();
+        assert!(!metrics.text(&World::default()).contains("three-tier"));
     }
 }

@@ -89,18 +89,18 @@ impl Unreliable {
 /// Predicts a test's flows from what is known now.
 pub fn predict(scenario: &Scenario, stand_ins: &[StandIn], world: &World) -> Prediction {
     let snapshot = snapshot(stand_ins, world);
-    let ends = ends(scenario, stand_ins);
-    let expected = scenario.flows.map(|cell, _| {
-        let flow =
-            Flow { from: ends[&cell.from], to: ends[&cell.to], port: cell.port, family: None };
-        evaluate::expect(&snapshot, &flow)
-    });
+    let expected = flows(scenario, stand_ins)
+        .map(|(cell, flow)| (cell.clone(), evaluate::expect(&snapshot, &flow)))
+        .collect();
     Prediction { expected, unreliable: Unreliable::of(world, stand_ins), snapshot }
 }
 
 /// How flows of a test are called in a snapshot of these stand-ins; none for one whose ends are not
 /// among them.
-pub fn flows(scenario: &Scenario, stand_ins: &[StandIn]) -> impl Fn(&Cell) -> Option<Flow> + use<> {
+pub fn naming(
+    scenario: &Scenario,
+    stand_ins: &[StandIn],
+) -> impl Fn(&Cell) -> Option<Flow> + use<> {
     let ends = ends(scenario, stand_ins);
     move |cell| {
         let (from, to) = (*ends.get(&cell.from)?, *ends.get(&cell.to)?);
@@ -108,10 +108,22 @@ pub fn flows(scenario: &Scenario, stand_ins: &[StandIn]) -> impl Fn(&Cell) -> Op
     }
 }
 
+/// The flows of a test, by cell, as the snapshot has them.
+pub fn flows<'a>(
+    scenario: &'a Scenario,
+    stand_ins: &[StandIn],
+) -> impl Iterator<Item = (&'a Cell, Flow)> {
+    let flow = naming(scenario, stand_ins);
+    let all = scenario.flows.iter();
+    all.map(move |(cell, _)| (cell, flow(cell).expect("its ends are of the scenario")))
+}
+
+/// What decides of a test's flows, as far as it is known now.
+///
 /// Only `NetworkPolicies` and labels of the stand-ins' own namespaces can decide: a `NetworkPolicy`
 /// applies to pods of its namespace alone, and every selector asks for labels of one of the ends or
 /// of its namespace. Policies of the cluster can decide anywhere.
-fn snapshot(stand_ins: &[StandIn], world: &World) -> Snapshot {
+pub fn snapshot(stand_ins: &[StandIn], world: &World) -> Snapshot {
     let policies: Vec<Policy> = world
         .policies
         .iter()

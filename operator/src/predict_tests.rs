@@ -56,6 +56,7 @@ fn predicted(world: &World) -> Prediction {
         timeout: Duration::ZERO,
         desired: vec![],
         externals: BTreeMap::new(),
+        budget: 1,
         flows: [(flow(), std::collections::BTreeSet::new())].into_iter().collect(),
     };
     predict(&scenario, &stand_ins, world)

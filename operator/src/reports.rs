@@ -6,7 +6,9 @@ use std::{
 };
 
 use netproof_conformance::verdict::VerdictKind;
-use netproof_conformance::{matrix::Matrix, report::grids, snapshot::ObjectRef};
+use netproof_conformance::{
+    coverage::Coverage, matrix::Matrix, report::grids, snapshot::ObjectRef,
+};
 
 use netproof_crds::ConditionType;
 
@@ -33,7 +35,8 @@ impl Reports {
     }
 }
 
-/// The report as text: the matrix, and a sentence for each finding.
+/// The report as text: the matrix, a sentence for each finding, and how much of the policies they
+/// show.
 pub fn matrix_text(view: &View) -> String {
     let lines: Matrix<_> = view.details.map(|_, detail| detail.line.clone());
     let mut text = grids(&lines);
@@ -46,7 +49,22 @@ pub fn matrix_text(view: &View) -> String {
     }
     text.push_str("\n\n");
     text.push_str(&verdict_line(view));
+    if let Some(coverage) = &view.coverage {
+        text.push_str(&coverage_text(coverage));
+    }
     text
+}
+
+/// How many rules are exercised, and a line for each gap.
+fn coverage_text(coverage: &Coverage) -> String {
+    let Coverage { rules, exercised, half_exercised, gaps } = coverage;
+    let half = match half_exercised {
+        0 => String::new(),
+        half => format!(" ({half} more from one side only)"),
+    };
+    let mut lines = vec![format!("rules exercised: {exercised} of {rules}{half}")];
+    lines.extend(gaps.iter().map(|gap| format!("  {gap}")));
+    lines.join("\n") + "\n"
 }
 
 /// What the Conformant condition says, on a line.
@@ -78,4 +96,25 @@ pub fn flow_lines(view: &View) -> String {
         })
         .collect();
     lines.concat()
+}
+
+#[cfg(test)]
+mod tests {
+    use netproof_conformance::coverage::{Gap, What, Why};
+
+    use super::*;
+
+    #[test]
+    fn coverage_is_a_line_and_one_for_each_gap() {
+        let gap = Gap { what: What::Required(2), why: Why::BudgetEnded };
+        let coverage = Coverage { rules: 12, exercised: 9, half_exercised: 2, gaps: vec![gap] };
+        assert_eq!(
+            coverage_text(&coverage),
+            "rules exercised: 9 of 12 (2 more from one side only)
+  2 flows that checks ask for are left out: the budget of flows ended first; raise maxFlows
+"
+        );
+        let all = Coverage { rules: 1, exercised: 1, ..Coverage::default() };
+        assert_eq!(coverage_text(&all), "rules exercised: 1 of 1\n");
+    }
 }

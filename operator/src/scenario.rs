@@ -28,8 +28,8 @@ use crate::{
     world::{Kind, World},
 };
 
-/// More flows than this are more than one operator should attempt for one test.
-const MAX_FLOWS: usize = 20_000;
+/// More flows than this are more than one operator should look at to choose from.
+const MAX_UNIVERSE: usize = 100_000;
 
 /// Why a test cannot be carried out, or a stand-in not be had.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,8 +60,20 @@ pub struct Scenario {
     pub desired: Vec<Desired>,
     /// The addresses outside, by the name of their endpoint.
     pub externals: BTreeMap<String, IpAddr>,
-    /// The flows to ask about, and what the user wants of them.
+    /// How many flows are attempted at most.
+    pub budget: usize,
+    /// The flows that the test names, and what the user wants of them.
     pub flows: Matrix<BTreeSet<Intent>>,
+}
+
+impl Scenario {
+    /// The same with these flows.
+    #[must_use]
+    pub fn with(&self, flows: Matrix<BTreeSet<Intent>>) -> Self {
+        let Self { patience, interval, timeout, budget, .. } = *self;
+        let (desired, externals) = (self.desired.clone(), self.externals.clone());
+        Self { patience, interval, timeout, desired, externals, budget, flows }
+    }
 }
 
 /// Works out what a test takes.
@@ -113,9 +125,9 @@ pub fn resolve(test: &ConnectivityTest, world: &World) -> Result<Scenario, Probl
     }
     let checks: Vec<plan::Check> = spec.checks.iter().map(check).collect();
     let flows = plan::plan(&endpoints, &checks);
-    if flows.len() > MAX_FLOWS {
+    if flows.len() > MAX_UNIVERSE {
         let message = format!(
-            "{} flows are more than the {MAX_FLOWS} that one test may have; name fewer in checks, or spread over fewer nodes",
+            "{} flows are more than the {MAX_UNIVERSE} that one test may choose from; name fewer in checks, or spread over fewer nodes",
             flows.len()
         );
         return Err(Problem::new(Reason::TooManyFlows, message));
@@ -127,7 +139,8 @@ pub fn resolve(test: &ConnectivityTest, world: &World) -> Result<Scenario, Probl
         confirm: usize::from(spec.confirm.max(1)),
         stale_after: stale_after(interval, timeout),
     };
-    Ok(Scenario { patience, interval, timeout, desired, externals, flows })
+    let budget = usize::try_from(spec.max_flows).unwrap_or(usize::MAX);
+    Ok(Scenario { patience, interval, timeout, desired, externals, budget, flows })
 }
 
 /// Two rounds may be missed; a third is too many. The constant is for a round's own duration.

@@ -163,3 +163,30 @@ fn what_is_not_known_yet_is_not_decided() {
     let test = test(&json!({"endpoints": [stand_in("a", &json!({}))]}));
     assert_eq!(refused(&test, &World::default()).0, Reason::SnapshotIncomplete);
 }
+
+/// A test of stand-ins that all listen on as many ports as one may.
+fn wide(stand_ins: usize, max_flows: u32) -> ConnectivityTest {
+    let ports: Vec<Value> = (1..=16).map(|port| json!({"port": port})).collect();
+    let endpoints: Vec<Value> = (0..stand_ins)
+        .map(|number| stand_in(&format!("e{number}"), &json!({"ports": ports})))
+        .collect();
+    test(&json!({"endpoints": endpoints, "maxFlows": max_flows}))
+}
+
+#[test]
+fn more_flows_than_the_budget_are_no_reason_to_refuse_a_test() {
+    let scenario = resolve(&wide(4, 10), &world()).expect("accepted");
+    assert_eq!((scenario.flows.len(), scenario.budget), (4 * 3 * 16, 10));
+}
+
+#[test]
+fn more_flows_than_can_be_chosen_from_are() {
+    let crowd = wide(81, 10);
+    assert_eq!(
+        refused(&crowd, &world()),
+        (
+            Reason::TooManyFlows,
+            "103680 flows are more than the 100000 that one test may choose from; name fewer in checks, or spread over fewer nodes".into()
+        )
+    );
+}

@@ -1,12 +1,16 @@
 //! Puts what is known of a test into its status: pure, so that every situation is a test.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use k8s_openapi::{
     apimachinery::pkg::apis::meta::v1::{Condition, Time},
     jiff::Timestamp,
 };
 use netproof_conformance::{
+    coverage::Coverage,
     expected::Expected,
     matrix::{Cell, Matrix},
     plan::Intent,
@@ -15,7 +19,8 @@ use netproof_conformance::{
 };
 use netproof_crds::{
     ConditionStatus, ConditionType, ConnectivityTestStatus, Expectation, Finding, FindingEnd,
-    FindingVerdict, FlowOutcome, FlowSummary, LastRound, MAX_FINDINGS, ProbeCount, Reason,
+    FindingVerdict, FlowOutcome, FlowSummary, LastRound, MAX_FINDINGS, MAX_GAPS, ProbeCount,
+    Reason, RuleCoverage,
 };
 
 use crate::scenario::{Problem, to_crd};
@@ -69,6 +74,10 @@ pub struct View {
     pub last_round: Option<LastRound>,
     /// Why there is no recent round; none if there is.
     pub stale: Option<Problem>,
+    /// What the flows with a verdict show of the policies; none while nothing is attempted.
+    pub coverage: Option<Arc<Coverage>>,
+    /// How many flows the test names beyond its budget, which are not attempted.
+    pub left_out: usize,
 }
 
 type Said = (ConditionType, ConditionStatus, Reason, String);
@@ -82,6 +91,15 @@ impl View {
             *counts.entry(detail.line.verdict.kind()).or_default() += 1;
         }
         counts
+    }
+
+    /// The flows with a verdict, which are the ones that show something of the network.
+    pub fn judged(&self) -> BTreeSet<&Cell> {
+        let judged = self.details.iter().filter(|(_, detail)| match detail.line.verdict {
+            Verdict::Conforms | Verdict::Leak(_) | Verdict::Blocked(_) => true,
+            Verdict::Settling | Verdict::Unspecified(_) | Verdict::Inconclusive(_) => false,
+        });
+        judged.map(|(cell, _)| cell).collect()
     }
 
     /// The conditions.
@@ -181,7 +199,8 @@ impl View {
             VerdictKind::ALL.map(|kind| counts[&kind]);
         let total = self.details.len();
         let message = format!(
-            "{conforms} of {total} flows conform, {leaks} leak, {blocked} are blocked, {settling} are settling, {inconclusive} are inconclusive, {unspecified} are left open by the API"
+            "{conforms} of {total} flows conform, {leaks} leak, {blocked} are blocked, {settling} are settling, {inconclusive} are inconclusive, {unspecified} are left open by the API{}",
+            self.beyond()
         );
         let bad = |reason| said(type_, ConditionStatus::False, reason, &message);
         match (leaks, blocked) {
@@ -201,6 +220,14 @@ impl View {
             (0, 1.., _) => unknown(Reason::Settling, &message),
             (0, 0, 0) => unknown(Reason::NothingToJudge, &message),
             (0, 0, 1..) => said(type_, ConditionStatus::True, Reason::AllConform, &message),
+        }
+    }
+
+    /// What is not attempted, if that is something.
+    fn beyond(&self) -> String {
+        match self.left_out {
+            0 => String::new(),
+            flows => format!("; {flows} more are not attempted, as maxFlows has it"),
         }
     }
 
@@ -257,6 +284,7 @@ impl View {
             observed_generation: Some(self.generation),
             conditions,
             summary: active.then(|| self.summary()),
+            coverage: self.coverage.as_deref().map(|coverage| covered(coverage, self.left_out)),
             findings,
             truncated: (truncated > 0).then_some(u32::try_from(truncated).unwrap_or(u32::MAX)),
             last_round: self.last_round.clone(),
@@ -281,6 +309,19 @@ impl View {
             self.details.iter().filter_map(|(cell, detail)| finding(cell, detail)).collect();
         findings.sort_by_key(|finding| (finding.verdict, finding.flapping));
         findings
+    }
+}
+
+fn covered(coverage: &Coverage, left_out: usize) -> RuleCoverage {
+    let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+    let truncated = coverage.gaps.len().saturating_sub(MAX_GAPS);
+    RuleCoverage {
+        rules: count(coverage.rules),
+        exercised: count(coverage.exercised),
+        half_exercised: count(coverage.half_exercised),
+        flows_left_out: (left_out > 0).then_some(count(left_out)),
+        gaps: coverage.gaps.iter().take(MAX_GAPS).map(ToString::to_string).collect(),
+        truncated: (truncated > 0).then_some(count(truncated)),
     }
 }
 

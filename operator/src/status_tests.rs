@@ -1,4 +1,5 @@
 use netproof_conformance::{
+    coverage::{Gap, What, Why as GapWhy},
     expected::{Because, Decision, Unspecified},
     flow::{Port, Protocol},
     matrix::Actor,
@@ -55,6 +56,8 @@ fn view(details: Vec<Detail>) -> View {
         missing: None,
         last_round: None,
         stale: None,
+        coverage: None,
+        left_out: 0,
     }
 }
 
@@ -172,4 +175,62 @@ fn findings_are_bounded_and_the_worst_come_first() {
     assert_eq!(status.truncated, Some(5));
     assert!(status.findings.iter().all(|finding| finding.verdict == FindingVerdict::Leak));
     assert_eq!(status.summary.expect("there is one").leaks, 54);
+}
+
+#[test]
+fn only_flows_with_a_verdict_are_judged() {
+    let open = Unspecified::ToItself;
+    let details = vec![
+        conforming(),
+        leak(),
+        blocked(),
+        detail(Expected::Deny(because()), Verdict::Settling),
+        detail(Expected::Deny(because()), Verdict::Inconclusive(Why::Unconfirmed)),
+        detail(Expected::Unspecified(open), Verdict::Unspecified(open)),
+    ];
+    let view = view(details);
+    let ports: Vec<u16> = view.judged().iter().map(|cell| cell.port.number).collect();
+    assert_eq!(ports, [1, 2, 3]);
+}
+
+#[test]
+fn coverage_is_counted_and_its_gaps_are_bounded() {
+    let gap =
+        |number: usize| Gap { what: What::Mutant(number.to_string()), why: GapWhy::LooksSound };
+    let covering = |gaps: usize| {
+        let gaps = (0..gaps).map(gap).collect();
+        let coverage = Coverage { rules: 12, exercised: 9, half_exercised: 2, gaps };
+        let coverage = Some(Arc::new(coverage));
+        let view = View { coverage, left_out: 7, ..view(vec![conforming()]) };
+        view.status(&ConnectivityTestStatus::default(), now()).coverage.expect("there is one")
+    };
+    let few = covering(1);
+    let wanted = RuleCoverage {
+        rules: 12,
+        exercised: 9,
+        half_exercised: 2,
+        flows_left_out: Some(7),
+        gaps: vec![gap(0).to_string()],
+        truncated: None,
+    };
+    assert_eq!(few, wanted);
+    let many = covering(MAX_GAPS + 3);
+    assert_eq!((many.gaps.len(), many.truncated), (MAX_GAPS, Some(3)));
+}
+
+#[test]
+fn nothing_is_covered_while_nothing_is_attempted() {
+    let view = View { phase: Phase::Suspended, ..view(vec![]) };
+    assert_eq!(view.status(&ConnectivityTestStatus::default(), now()).coverage, None);
+}
+
+#[test]
+fn what_is_beyond_the_budget_is_said_beside_the_verdict() {
+    let view = View { left_out: 5, ..view(vec![conforming()]) };
+    let conditions = view.conditions();
+    let (.., message) = conditions
+        .iter()
+        .find(|(type_, ..)| *type_ == ConditionType::Conformant)
+        .expect("the condition is there");
+    assert!(message.ends_with("; 5 more are not attempted, as maxFlows has it"), "{message}");
 }

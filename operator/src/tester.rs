@@ -22,6 +22,7 @@ use tokio::{sync::watch, time::Instant};
 use tracing::debug;
 
 use crate::{
+    covering::{Covering, Moment},
     metrics::Metrics,
     predict::{StandIn, Unreliable, predict},
     probes::{PodId, Probe},
@@ -91,6 +92,7 @@ pub struct Tester {
     /// Whose probes spoke when last asked.
     speaking: BTreeSet<Actor>,
     ledger: Ledger,
+    covering: Covering,
     /// What the predictions lacked when last made.
     unreliable: Unreliable,
     next_round: Instant,
@@ -119,6 +121,7 @@ impl Tester {
             known: BTreeMap::new(),
             speaking: BTreeSet::new(),
             ledger: Ledger::new(patience),
+            covering: Covering::default(),
             unreliable: Unreliable::default(),
             next_round: Instant::now(),
             last_round: None,
@@ -156,9 +159,13 @@ impl Tester {
                 return self.rest(&assignment, Phase::NotAccepted(problem.clone())).await;
             }
         };
+        let stand_ins = &assignment.stand_ins;
+        let moment = Moment { scenario, stand_ins, world: &world, now: uptime() };
+        let scenario = self.covering.within_budget(moment);
+        let scenario = scenario.as_ref();
         self.ledger.set_patience(scenario.patience);
-        self.keep_probes(&assignment.stand_ins);
-        let prediction = predict(scenario, &assignment.stand_ins, &world);
+        self.keep_probes(stand_ins);
+        let prediction = predict(scenario, stand_ins, &world);
         let changed = self.ledger.expect(&prediction.expected, uptime());
         if !changed.is_empty() {
             debug!(flows = changed.len(), "Predictions changed");
@@ -172,7 +179,7 @@ impl Tester {
             self.next_round = now;
         }
         let blind = world.blindness(now.into_std());
-        let newcomers = self.note_speaking(&assignment.stand_ins);
+        let newcomers = self.note_speaking(stand_ins);
         let able = blind.is_none() && !self.speaking.is_empty();
         if able {
             if now >= self.next_round || newcomers {
@@ -199,6 +206,7 @@ impl Tester {
         self.probes.clear();
         self.known.clear();
         self.speaking.clear();
+        self.covering.forget();
         self.ledger.expect(&Matrix::default(), uptime());
         self.last_round = None;
         self.next_round = Instant::now();

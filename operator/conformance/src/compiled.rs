@@ -3,7 +3,7 @@
 //!
 //! [`evaluate::expect`] is the measure: answers here never differ from it.
 
-mod bits;
+pub(crate) mod bits;
 mod blocks;
 mod pairs;
 mod profiles;
@@ -189,7 +189,8 @@ impl Compiled {
         Some(Between { from, to, family, port: flow.port })
     }
 
-    fn applying(&self, id: PodId) -> Applying<'_> {
+    /// The policies that have a pod as a subject.
+    pub(crate) fn applying(&self, id: PodId) -> Applying<'_> {
         let network = |numbers: &[u32]| {
             numbers.iter().map(|number| &self.snapshot.policies[*number as usize]).collect()
         };

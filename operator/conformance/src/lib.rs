@@ -32,6 +32,8 @@ pub mod matrix;
 
 pub mod plan;
 
+pub mod coverage;
+
 pub mod verdict;
 
 pub mod ledger;

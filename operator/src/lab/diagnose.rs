@@ -12,7 +12,7 @@ use netproof_conformance::{
 };
 
 use super::rounds::{Rounds, prediction};
-use crate::predict::flows;
+use crate::predict::naming;
 
 /// How often flows that would tell candidates apart are attempted, and asked again.
 const TIMES: usize = 3;
@@ -64,7 +64,7 @@ fn with_evidence<T>(rounds: &[Rounds], ask: impl Fn(&Evidence<'_>) -> T) -> Opti
 /// Flows that could be attempted and are not judged.
 fn unprobed(rounds: &Rounds) -> BTreeMap<Flow, Cell> {
     let scene = rounds.stage().scene;
-    let name = flows(&scene.scenario, &scene.stand_ins);
+    let name = naming(&scene.scenario, &scene.stand_ins);
     let of_family =
         |cell: &Cell, family: Option<Family>| name(cell).map(|flow| Flow { family, ..flow });
     let observed = rounds.observed();

@@ -8,6 +8,7 @@ use std::{
 };
 
 use netproof_conformance::{
+    coverage::Coverage,
     diagnosis::{
         Observation,
         history::{Attempt, History},
@@ -23,10 +24,11 @@ use super::{
     stage::{Stage, Stages},
 };
 use crate::{
+    covering::{Covering, Moment},
     diagnosing::observations,
     engine::round::{self, Asked, Reached},
-    judging::{companions, details, sight},
-    predict::{Prediction, asked, flows, predict},
+    judging::{companions, details, judged, sight},
+    predict::{Prediction, asked, naming, predict},
     status::Detail,
     uptime,
 };
@@ -222,10 +224,20 @@ impl Rounds {
         asked.map(|(cell, detail)| (cell.clone(), detail.clone())).collect()
     }
 
+    /// What the flows that are judged show of the policies.
+    pub fn coverage(&self) -> Arc<Coverage> {
+        let stage = self.stage();
+        let Scene { scenario, stand_ins, world, .. } = &*stage.scene;
+        let moment = Moment { scenario, stand_ins, world, now: Duration::ZERO };
+        let judged = judged(&self.ledger);
+        let attempted = scenario.flows.iter().map(|(cell, _)| cell.clone()).collect();
+        Covering::default().coverage(moment, &judged, attempted)
+    }
+
     /// What was seen, for a diagnosis.
     pub fn observed(&self) -> BTreeMap<Cell, Observation> {
         let scene = &self.stage().scene;
-        let flow = flows(&scene.scenario, &scene.stand_ins);
+        let flow = naming(&scene.scenario, &scene.stand_ins);
         let of_family = |cell: &Cell| flow(cell).map(|flow| Flow { family: self.family, ..flow });
         observations(&self.ledger, &of_family)
     }

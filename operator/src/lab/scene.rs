@@ -369,6 +369,7 @@ fn of_pods(
         timeout: pace.timeout,
         desired,
         externals,
+        budget: flows.len(),
         flows,
     };
     (scenario, homes)

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use k8s_openapi::{apimachinery::pkg::apis::meta::v1::Time, jiff::Timestamp};
 use netproof_conformance::{
+    coverage::Coverage,
     diagnosis::{Candidate, Diagnosis, Manner},
     expected::Expected,
     flow::Family,
@@ -53,6 +54,8 @@ impl OfFamily {
             missing: None,
             last_round: Some(LastRound { time: Time(Timestamp::now()), duration_ms: 0 }),
             stale: None,
+            coverage: Some(rounds.coverage()),
+            left_out: 0,
         };
         Self { family: rounds.family(), view }
     }
@@ -65,6 +68,20 @@ impl OfFamily {
             Some(ConditionStatus::True) => Outcome::Fine,
             Some(ConditionStatus::False) => Outcome::No,
             Some(ConditionStatus::Unknown) | None => Outcome::CannotTell,
+        }
+    }
+
+    fn coverage(&self) -> Value {
+        let family = self.family.map(family_word);
+        match self.view.coverage.as_deref() {
+            None => Value::Null,
+            Some(Coverage { rules, exercised, half_exercised, gaps }) => {
+                let gaps: Vec<String> = gaps.iter().map(ToString::to_string).collect();
+                json!({
+                    "family": family, "rules": rules, "exercised": exercised,
+                    "halfExercised": half_exercised, "gaps": gaps,
+                })
+            }
         }
     }
 
@@ -126,11 +143,13 @@ impl LabVerdict {
             Outcome::No => "violates",
             Outcome::CannotTell => "cannotTell",
         };
+        let coverage: Vec<Value> = self.families.iter().map(OfFamily::coverage).collect();
         json!({
             "network": network,
             "verdict": verdict,
             "findings": findings,
             "matrix": flows,
+            "coverage": coverage,
             "diagnosis": diagnosis(&self.diagnosis),
             "remark": self.manner.and_then(Manner::name),
             "tookMs": u64::try_from(self.took.as_millis()).unwrap_or(u64::MAX),

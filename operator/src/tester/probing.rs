@@ -86,7 +86,7 @@ impl Tester {
     pub(super) fn note_missing(&mut self, assignment: &Assignment) {
         let Ok(scenario) = &assignment.scenario else { return };
         let sessions = self.sessions(&assignment.stand_ins);
-        let cells: Vec<Cell> = scenario.flows.iter().map(|(cell, _)| cell.clone()).collect();
+        let cells: Vec<Cell> = self.ledger.records().map(|(cell, _)| cell.clone()).collect();
         for cell in cells {
             let why = asked(&cell, scenario, &assignment.stand_ins).err().or_else(|| {
                 [&cell.from, &cell.to]

@@ -9,7 +9,7 @@ use kube::{
     api::{Patch, PatchParams},
     runtime::events::{Event, EventType, Recorder, Reporter},
 };
-use netproof_conformance::snapshot::ObjectRef;
+use netproof_conformance::{coverage::Coverage, snapshot::ObjectRef};
 use netproof_crds::{
     ConditionStatus, ConditionType, ConnectivityTest, ConnectivityTestStatus, Reason, TestRef,
 };
@@ -198,6 +198,7 @@ impl Publisher {
         for (kind, count) in view.counts() {
             metrics.flows(kind, count);
         }
+        metrics.rules(view.coverage.as_deref().unwrap_or(&Coverage::default()));
         for (condition, status, ..) in view.conditions() {
             metrics.condition(condition, status);
         }

@@ -1,17 +1,19 @@
 //! Gathers what is known of a test for those who read it.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-use netproof_conformance::matrix::Matrix;
+use netproof_conformance::{coverage::Coverage, matrix::Matrix};
 use netproof_crds::Reason;
 use tokio::time::Instant;
 
 use super::{Assignment, Tester};
 use crate::{
+    covering::Moment,
     judging,
     predict::{StandIn, not_running},
     scenario::Problem,
     status::{Detail, Phase, View},
+    uptime,
 };
 
 impl Tester {
@@ -21,12 +23,30 @@ impl Tester {
         assignment: &Assignment,
         phase: Phase,
     ) -> Option<Instant> {
-        let view = self.view(assignment, phase);
+        let mut view = self.view(assignment, phase);
+        view.coverage = self.coverage(assignment, &view);
+        if let (Some(_), Ok(scenario)) = (&view.coverage, &assignment.scenario) {
+            view.left_out = scenario.flows.len().saturating_sub(scenario.budget);
+        }
         let stale_after = match &assignment.scenario {
             Ok(scenario) => scenario.patience.stale_after,
             Err(_) => Duration::ZERO,
         };
         self.publisher.publish(view, stale_after).await
+    }
+
+    /// What the flows with a verdict show of the policies.
+    fn coverage(&mut self, assignment: &Assignment, view: &View) -> Option<Arc<Coverage>> {
+        let scenario = assignment.scenario.as_ref().ok()?;
+        if view.phase != Phase::Active {
+            return None;
+        }
+        let world = Arc::clone(&self.world.borrow());
+        let stand_ins = &assignment.stand_ins;
+        let moment = Moment { scenario, stand_ins, world: &world, now: uptime() };
+        let judged = judging::judged(&self.ledger);
+        let attempted = view.details.iter().map(|(cell, _)| cell.clone()).collect();
+        Some(self.covering.coverage(moment, &judged, attempted))
     }
 
     pub(super) fn view(&self, assignment: &Assignment, phase: Phase) -> View {
@@ -54,6 +74,8 @@ impl Tester {
             missing: problems.into_iter().max_by_key(|problem| problem.reason != Reason::Starting),
             last_round: self.last_round.as_ref().map(|(round, _)| round.clone()),
             stale: if active { self.stale(assignment) } else { None },
+            coverage: None,
+            left_out: 0,
         }
     }
 

@@ -194,7 +194,7 @@ fn flows(scene: &Scene, families: &[Family]) -> Vec<(Cell, Flow)> {
 
 fn flows_of(scene: &Scene, family: Option<Family>) -> BTreeMap<Cell, Flow> {
     let view = family.map_or_else(|| scene.clone(), |family| scene.of_family(family));
-    let flow = netproof::predict::flows(&view.scenario, &view.stand_ins);
+    let flow = netproof::predict::naming(&view.scenario, &view.stand_ins);
     let cells = view.scenario.flows.iter();
     cells.filter_map(|(cell, _)| Some((cell.clone(), Flow { family, ..flow(cell)? }))).collect()
 }

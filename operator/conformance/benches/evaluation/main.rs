@@ -1,6 +1,7 @@
 //! How fast flows are answered, and how the cost grows with the cluster.
 
 mod cluster;
+mod plan;
 
 use cluster::Size;
 use divan::{Bencher, black_box, counter::ItemsCount};

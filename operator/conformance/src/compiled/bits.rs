@@ -4,25 +4,25 @@ use std::ops::Range;
 
 /// Rows of the same width.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Table {
+pub(crate) struct Table {
     width: usize,
     words: Vec<u64>,
 }
 
 impl Table {
     /// No rows yet, for that many bits each.
-    pub(super) fn new(bits: usize) -> Self {
+    pub(crate) fn new(bits: usize) -> Self {
         Self { width: words(bits), words: Vec::new() }
     }
 
     /// Adds a row without a bit set, and returns its number.
-    pub(super) fn add(&mut self) -> usize {
+    pub(crate) fn add(&mut self) -> usize {
         let rows = self.words.len().checked_div(self.width).unwrap_or_default();
         self.words.resize(self.words.len() + self.width, 0);
         rows
     }
 
-    pub(super) fn row(&self, row: usize) -> &[u64] {
+    pub(crate) fn row(&self, row: usize) -> &[u64] {
         &self.words[row * self.width..][..self.width]
     }
 
@@ -36,11 +36,11 @@ impl Table {
         self.row_mut(row)
     }
 
-    pub(super) fn get(&self, row: usize, bit: usize) -> bool {
+    pub(crate) fn get(&self, row: usize, bit: usize) -> bool {
         self.words[row * self.width + bit / 64] >> (bit % 64) & 1 != 0
     }
 
-    pub(super) fn set(&mut self, row: usize, bit: usize) {
+    pub(crate) fn set(&mut self, row: usize, bit: usize) {
         self.words[row * self.width + bit / 64] |= 1 << (bit % 64);
     }
 }
