@@ -104,8 +104,9 @@ async fn a_far_end_that_does_not_answer_any_more_is_silent() {
 
 #[tokio::test]
 async fn a_refused_connection_is_not_held() {
-    let (listeners, target) = listeners(Limits::default());
-    drop(listeners);
+    let free = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
+    let target = free.local_addr().expect("it is bound");
+    drop(free);
     let (attempted, name) = Held::default().open(&hold(target)).await;
     assert_eq!((attempted.outcome, name), (Outcome::Refused, None));
 }
