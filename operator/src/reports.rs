@@ -8,7 +8,7 @@ use std::{
 use netproof_conformance::verdict::VerdictKind;
 use netproof_conformance::{matrix::Matrix, report::grids, snapshot::ObjectRef};
 
-use netproof_crds::ConditionType;
+use netproof_crds::{ConditionType, ExistingConnections};
 
 use crate::status::{Detail, View};
 
@@ -44,9 +44,30 @@ pub fn matrix_text(view: &View) -> String {
             text.push_str(&detail.sentence);
         }
     }
+    for finding in &view.start_ups {
+        text.push('\n');
+        text.push_str(&finding.message);
+    }
     text.push_str("\n\n");
     text.push_str(&verdict_line(view));
+    if let Some(existing) = view.existing {
+        text.push_str(existing_line(existing));
+    }
     text
+}
+
+fn existing_line(existing: ExistingConnections) -> &'static str {
+    match existing {
+        ExistingConnections::Survive => {
+            "Existing connections survive a new deny (the API leaves it open)\n"
+        }
+        ExistingConnections::Cut => {
+            "Existing connections are cut by a new deny (the API leaves it open)\n"
+        }
+        ExistingConnections::Mixed => {
+            "Some existing connections survive a new deny, some are cut (the API leaves it open)\n"
+        }
+    }
 }
 
 /// What the Conformant condition says, on a line.

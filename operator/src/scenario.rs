@@ -18,8 +18,8 @@ use netproof_conformance::{
 };
 use netproof_crds::{
     ALLOW_STAND_INS_LABEL, Check, ConnectivityTest, ConnectivityTestSpec, Endpoint, EndpointKind,
-    Expectation, NamedPort, Protocol, Reason, Spread, StandIn, StandInSource, WorkloadKind,
-    WorkloadRef,
+    Expectation, NamedPort, Protocol, Reason, Spread, StandIn, StandInSource, StartUp,
+    WorkloadKind, WorkloadRef,
 };
 
 use crate::{
@@ -60,6 +60,8 @@ pub struct Scenario {
     pub desired: Vec<Desired>,
     /// The addresses outside, by the name of their endpoint.
     pub externals: BTreeMap<String, IpAddr>,
+    /// What becomes of start-up leaks.
+    pub start_up: StartUp,
     /// The flows to ask about, and what the user wants of them.
     pub flows: Matrix<BTreeSet<Intent>>,
 }
@@ -127,7 +129,8 @@ pub fn resolve(test: &ConnectivityTest, world: &World) -> Result<Scenario, Probl
         confirm: usize::from(spec.confirm.max(1)),
         stale_after: stale_after(interval, timeout),
     };
-    Ok(Scenario { patience, interval, timeout, desired, externals, flows })
+    let start_up = spec.start_up;
+    Ok(Scenario { patience, interval, timeout, desired, externals, start_up, flows })
 }
 
 /// Two rounds may be missed; a third is too many. The constant is for a round's own duration.

@@ -182,12 +182,12 @@ async fn prove(
     let mut why = "its probe did not speak in time".to_owned();
     let proving = async {
         loop {
-            let Ok(arrived) = arrival.wait_for(Option::is_some).await else {
+            let arrived = arrival.wait_for(Option::is_some).await.map(|session| session.clone());
+            let Ok(Some(session)) = arrived else {
+                // Nobody will bring it any more.
                 std::future::pending::<()>().await;
                 continue;
             };
-            let session = arrived.clone().expect("that is what was waited for");
-            drop(arrived);
             match check(&session, port).await {
                 Ok(opening) => {
                     tell.send_replace(Some(opening));

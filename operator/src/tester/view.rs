@@ -1,13 +1,13 @@
 //! Gathers what is known of a test for those who read it.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use netproof_conformance::{
     matrix::Matrix,
     policy::Policy,
     report::{Line, sentence},
 };
-use netproof_crds::Reason;
+use netproof_crds::{Reason, StartUp};
 use tokio::time::Instant;
 
 use super::{Assignment, Tester};
@@ -35,6 +35,7 @@ impl Tester {
 
     pub(super) fn view(&self, assignment: &Assignment, phase: Phase) -> View {
         let stand_ins = &assignment.stand_ins;
+        let facts = Arc::clone(&self.facts.borrow());
         let active = phase == Phase::Active;
         let missing = |stand_in: &StandIn| -> Option<Problem> {
             match self.probe(stand_in) {
@@ -58,6 +59,9 @@ impl Tester {
             missing: problems.into_iter().max_by_key(|problem| problem.reason != Reason::Starting),
             last_round: self.last_round.as_ref().map(|(round, _)| round.clone()),
             stale: if active { self.stale(assignment) } else { None },
+            start_ups: if active { facts.leaks_of(assignment.generation) } else { vec![] },
+            strict: assignment.scenario.as_ref().is_ok_and(|s| s.start_up == StartUp::Strict),
+            existing: facts.existing,
         }
     }
 
