@@ -10,4 +10,4 @@ pub mod held;
 pub mod startup;
 
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;

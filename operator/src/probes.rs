@@ -45,6 +45,12 @@ pub struct Probe {
 pub struct Line(watch::Receiver<Conversation>);
 
 impl Line {
+    /// One that says what is sent to it.
+    #[cfg(test)]
+    pub(crate) fn of(state: watch::Receiver<Conversation>) -> Self {
+        Self(state)
+    }
+
     /// The conversation as it is now.
     pub fn conversation(&self) -> Conversation {
         match &*self.0.borrow() {

@@ -100,3 +100,23 @@ pub fn flow_lines(view: &View) -> String {
         .collect();
     lines.concat()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_became_of_existing_connections_is_a_line_of_its_own() {
+        for (existing, words) in [
+            (ExistingConnections::Survive, "Existing connections survive a new deny"),
+            (ExistingConnections::Cut, "Existing connections are cut by a new deny"),
+            (ExistingConnections::Mixed, "Some existing connections survive a new deny, some are"),
+        ] {
+            let line = existing_line(existing);
+            assert!(
+                line.starts_with(words) && line.ends_with("(the API leaves it open)\n"),
+                "{line}"
+            );
+        }
+    }
+}

@@ -38,7 +38,8 @@ use rounds::Scope;
 use publish::Publisher;
 use scout::{Facts, Lines, Scout, Sources};
 
-/// Between two looks at flows that are settling: this bounds how finely latency is measured.
+/// Between two looks at flows that are settling: how soon a verdict follows the network. How fast the
+/// network follows a change is measured elsewhere, and finer.
 const EAGER: Duration = Duration::from_millis(200);
 
 /// Between two looks at a few of the flows that are wrong, so that a recovery is not noticed only

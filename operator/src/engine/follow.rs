@@ -18,10 +18,11 @@ pub const EVERY: Duration = Duration::from_millis(25);
 
 /// The longest attempt. One that begins under a deny must have ended before its SYN is repeated,
 /// a second later: by then it may connect.
-const ATTEMPT: Duration = Duration::from_millis(500);
+const ATTEMPT: Duration = Duration::from_millis(300);
 
-/// Attempts under way at a time.
-const IN_FLIGHT: usize = 32;
+/// Attempts of a flow under way at a time: as many as begin within one. A few flows at once have to
+/// stay below what a probe works on at a time.
+const IN_FLIGHT: usize = 12;
 
 /// How many attempts in a row have to go as the policies say: one silence may be a packet lost.
 const AGREEING: usize = 2;

@@ -265,3 +265,7 @@ impl Scout {
 fn stand_in<'a>(actor: &Actor, assignment: &'a Assignment) -> Option<&'a StandIn> {
     assignment.stand_ins.iter().find(|stand_in| stand_in.desired.actor == *actor)
 }
+
+#[cfg(test)]
+#[path = "scout_tests.rs"]
+mod tests;
