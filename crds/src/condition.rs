@@ -86,6 +86,9 @@ closed_set! {
         Blocks,
         /// Conformant is False: there are leaks and blocked flows.
         LeaksAndBlocks,
+        /// Conformant is False: a new probe pod accepted connections that the policies deny, and
+        /// startUp is Strict.
+        StartupLeak,
         /// Conformant is Unknown: the network may still be following a change.
         Settling,
         /// Conformant is Unknown: some flow could not be judged.

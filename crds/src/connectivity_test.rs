@@ -126,6 +126,11 @@ pub struct ConnectivityTestSpec {
     #[serde(default)]
     pub run_policy: RunPolicy,
 
+    /// What becomes of start-up leaks: connections that a new probe pod accepts although the
+    /// policies deny them, until the network has isolated it.
+    #[serde(default)]
+    pub start_up: StartUp,
+
     /// Pauses the test: its probe pods are removed, and its conditions become Unknown.
     #[serde(default)]
     pub suspend: bool,
@@ -175,6 +180,20 @@ pub enum RunPolicy {
     Continuous,
     /// Until there is a verdict, then condition Complete is True and the probe pods are removed.
     Once,
+}
+
+/// What becomes of start-up leaks. New pods must be isolated before any of their containers starts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+pub enum StartUp {
+    /// They are looked for and reported as findings; Conformant does not turn False, since one is
+    /// over when it is seen.
+    #[default]
+    Report,
+    /// They turn Conformant False as well, until the next probe pod of the endpoint is seen to be
+    /// isolated from the start.
+    Strict,
+    /// They are not looked for.
+    Off,
 }
 
 /// On which nodes probe pods run.

@@ -20,7 +20,9 @@ use kube::CustomResourceExt as _;
 
 pub use check::{Check, Expectation};
 pub use condition::{ConditionStatus, ConditionType, Reason};
-pub use connectivity_test::{ConnectivityTest, ConnectivityTestSpec, Placement, RunPolicy, Spread};
+pub use connectivity_test::{
+    ConnectivityTest, ConnectivityTestSpec, Placement, RunPolicy, Spread, StartUp,
+};
 pub use duration::{DurationString, ParseDurationError};
 pub use endpoint::{
     Endpoint, EndpointKind, External, NamedPort, Port, Protocol, StandIn, StandInSource,
@@ -28,8 +30,8 @@ pub use endpoint::{
 };
 pub use stand_in_set::{StandInSet, StandInSetSpec, StandInSetStatus, TestRef};
 pub use status::{
-    ConnectivityTestStatus, Finding, FindingEnd, FindingVerdict, FlowOutcome, FlowSummary,
-    LastRound, MAX_FINDINGS, MAX_GAPS, ProbeCount, RuleCoverage,
+    ConnectivityTestStatus, ExistingConnections, Finding, FindingEnd, FindingVerdict, FlowOutcome,
+    FlowSummary, LastRound, MAX_FINDINGS, MAX_GAPS, ProbeCount, RuleCoverage,
 };
 
 /// The API group of every kind here, and the prefix of netproof's own labels and annotations.

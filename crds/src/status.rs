@@ -48,6 +48,11 @@ pub struct ConnectivityTestStatus {
     #[schemars(schema_with = "schema::count")]
     pub truncated: Option<u32>,
 
+    /// What became of connections that existed when the policies began to deny them, as soon as
+    /// that was seen. A fact, no finding: the API leaves open whether a new deny ends them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub existing_connections: Option<ExistingConnections>,
+
     /// The last round that ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_round: Option<LastRound>,
@@ -167,11 +172,12 @@ pub struct Finding {
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub flapping: bool,
 
-    /// When this finding was first made; it is kept while the finding stands.
+    /// When this finding was first made; it is kept while the finding stands. Of a start-up leak:
+    /// when it was seen.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub since: Option<Time>,
 
-    /// How many attempts in a row have agreed with it.
+    /// How many attempts in a row have agreed with it; of a start-up leak: 1.
     #[serde(default)]
     #[schemars(schema_with = "schema::count")]
     pub confirmations: u32,
@@ -188,10 +194,25 @@ pub struct Finding {
 pub enum FindingVerdict {
     /// It connects although the policies deny it.
     Leak,
+    /// It connected although the policies deny it, while the probe pod that it reaches was new.
+    StartupLeak,
     /// It does not connect although the policies allow it.
     Blocked,
     /// It could not be judged.
     Inconclusive,
+}
+
+/// What became of connections that existed when the policies began to deny them.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
+pub enum ExistingConnections {
+    /// They went on.
+    Survive,
+    /// They were cut.
+    Cut,
+    /// Some went on and some were cut.
+    Mixed,
 }
 
 /// What a probe saw of a flow, without judgement.

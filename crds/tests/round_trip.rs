@@ -1,6 +1,6 @@
 //! What is read is written again, and what is left out gets its default.
 
-use netproof_crds::{ConnectivityTest, DurationString, EndpointKind, RunPolicy, Spread};
+use netproof_crds::{ConnectivityTest, DurationString, EndpointKind, RunPolicy, Spread, StartUp};
 use netproof_crds::{ConnectivityTestStatus, Placement, Protocol, StandInSource};
 use serde_json::{Value, json};
 
@@ -29,6 +29,7 @@ fn what_is_left_out_gets_its_default() {
     assert_eq!(spec.max_flows, 20_000);
     assert_eq!((spec.confirm, spec.suspend, spec.run_policy), (3, false, RunPolicy::Continuous));
     assert_eq!(spec.placement, Placement { spread: Spread::AnyNode, ..Placement::default() });
+    assert_eq!(spec.start_up, StartUp::Report);
     assert!(spec.checks.is_empty());
     let Some(EndpointKind::StandIn(web)) = spec.endpoints[0].kind() else { panic!("a stand-in") };
     assert!(matches!(web.source(), Some(StandInSource::Labels(labels)) if labels.is_empty()));

@@ -37,7 +37,7 @@ pub fn accuses(test: &ConnectivityTest) -> bool {
         || is(test, ConditionType::Conformant, ConditionStatus::False)
         || findings.into_iter().any(|finding| match finding.verdict {
             FindingVerdict::Leak | FindingVerdict::Blocked => true,
-            FindingVerdict::Inconclusive => false,
+            FindingVerdict::StartupLeak | FindingVerdict::Inconclusive => false,
         })
 }
 

@@ -70,6 +70,7 @@ fn scenario(budget: usize) -> Scenario {
         desired: vec![],
         externals: BTreeMap::new(),
         budget,
+        start_up: netproof_crds::StartUp::Report,
         flows,
     }
 }

@@ -5,5 +5,9 @@ pub mod session;
 
 pub mod round;
 
+pub mod follow;
+pub mod held;
+pub mod startup;
+
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;

@@ -1,6 +1,8 @@
 //! The figures that Prometheus asks for. Labels are bounded by what users created: tests.
 
-use netproof_conformance::{coverage::Coverage, ledger::Followed, verdict::VerdictKind};
+mod beside;
+
+use netproof_conformance::{coverage::Coverage, verdict::VerdictKind};
 use netproof_crds::{ConditionStatus, ConditionType};
 use prometheus::{
     Encoder, Gauge, GaugeVec, HistogramOpts, HistogramVec, IntGauge, IntGaugeVec, Opts, Registry,
@@ -8,6 +10,10 @@ use prometheus::{
 };
 
 use crate::world::{Kind, World};
+
+use beside::Beside;
+
+pub use beside::Startup;
 
 const TEST: [&str; 2] = ["namespace", "test"];
 
@@ -22,7 +28,7 @@ pub struct Metrics {
     condition: IntGaugeVec,
     suspended: IntGaugeVec,
     round_duration: HistogramVec,
-    enforcement_latency: HistogramVec,
+    beside: Beside,
     probes_attached: IntGaugeVec,
     probes_wanted: IntGaugeVec,
     watch_age: GaugeVec,
@@ -75,10 +81,6 @@ impl Metrics {
         .expect("the name is valid");
         registry.register(Box::new(rejected.clone())).expect("names are unique");
         let pass = [0.05, 0.1, 0.25, 0.5, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0, 20.0, 30.0, 60.0];
-        let follow = [
-            0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0, 15.0,
-            30.0, 60.0, 120.0,
-        ];
         Self {
             flows: ints("netproof_flows", "Flows under test, by verdict.", &["verdict"]),
             rules: ints(
@@ -113,12 +115,7 @@ impl Metrics {
                 &[],
                 &pass,
             ),
-            enforcement_latency: seconds(
-                "netproof_enforcement_latency_seconds",
-                "From a change of what the policies say to the first attempt that conformed.",
-                &["change"],
-                &follow,
-            ),
+            beside: Beside::register(&registry),
             probes_attached: ints("netproof_probes_attached", "Probes that speak.", &[]),
             probes_wanted: ints("netproof_probes_wanted", "Probes that the test takes.", &[]),
             watch_age: floats(
@@ -210,15 +207,6 @@ impl TestMetrics<'_> {
         self.metrics.round_duration.with_label_values(&self.labels).observe(seconds);
     }
 
-    /// The network was seen to follow a change.
-    pub fn followed(&self, followed: Followed) {
-        let [namespace, test] = self.labels;
-        self.metrics
-            .enforcement_latency
-            .with_label_values(&[namespace, test, followed.change.word()])
-            .observe(followed.latency.as_secs_f64());
-    }
-
     /// How many probes speak, of how many.
     pub fn probes(&self, attached: usize, wanted: usize) {
         let [attached, wanted] = [attached, wanted].map(|n| i64::try_from(n).unwrap_or(i64::MAX));
@@ -259,10 +247,7 @@ impl TestMetrics<'_> {
                 drop(metrics.condition.remove_label_values(&labels));
             }
         }
-        for change in ["tightening", "loosening"] {
-            let labels = [namespace, test, change];
-            drop(metrics.enforcement_latency.remove_label_values(&labels));
-        }
+        metrics.beside.forget(namespace, test);
         for family in [&metrics.last_round, &metrics.stale_after, &metrics.created] {
             drop(family.remove_label_values(&self.labels));
         }

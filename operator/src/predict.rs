@@ -197,17 +197,22 @@ fn ends(scenario: &Scenario, stand_ins: &[StandIn]) -> BTreeMap<Actor, End> {
 /// A flow as it is to be attempted; or why it cannot be.
 pub fn asked(cell: &Cell, scenario: &Scenario, stand_ins: &[StandIn]) -> Result<Asked, String> {
     let from = running(&cell.from, stand_ins)?;
-    let (address, receiver) = if let Some(address) = scenario.externals.get(&cell.to.endpoint) {
-        (*address, Receiver::External)
-    } else {
-        let to = running(&cell.to, stand_ins)?;
-        let shared = to.addresses.iter().find(|address| {
-            from.addresses.iter().any(|own| Family::of(*own) == Family::of(**address))
-        });
-        let address = shared.ok_or("the ends share no IP family")?;
-        (*address, Receiver::Probe { identity: to.uid.clone() })
-    };
-    let target = SocketAddr::new(address, cell.port.number);
+    if let Some(address) = scenario.externals.get(&cell.to.endpoint) {
+        let target = SocketAddr::new(*address, cell.port.number);
+        return Ok(Asked { cell: cell.clone(), target, receiver: Receiver::External });
+    }
+    between(cell, from, running(&cell.to, stand_ins)?)
+}
+
+/// A flow between two pods as it is to be attempted, whether or not their probes run yet.
+pub fn between(cell: &Cell, from: &PodState, to: &PodState) -> Result<Asked, String> {
+    let shared = to
+        .addresses
+        .iter()
+        .find(|address| from.addresses.iter().any(|own| Family::of(*own) == Family::of(**address)));
+    let address = shared.ok_or("the ends share no IP family")?;
+    let target = SocketAddr::new(*address, cell.port.number);
+    let receiver = Receiver::Probe { identity: to.uid.clone() };
     Ok(Asked { cell: cell.clone(), target, receiver })
 }
 

@@ -57,6 +57,7 @@ fn predicted(world: &World) -> Prediction {
         desired: vec![],
         externals: BTreeMap::new(),
         budget: 1,
+        start_up: netproof_crds::StartUp::Report,
         flows: [(flow(), std::collections::BTreeSet::new())].into_iter().collect(),
     };
     predict(&scenario, &stand_ins, world)

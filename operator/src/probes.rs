@@ -36,8 +36,31 @@ pub struct PodId {
 
 /// Keeps a conversation for as long as it is held.
 pub struct Probe {
-    state: watch::Receiver<Conversation>,
+    line: Line,
     task: JoinHandle<()>,
+}
+
+/// Tells of the conversation with a probe, to whoever wants to know.
+#[derive(Clone)]
+pub struct Line(watch::Receiver<Conversation>);
+
+impl Line {
+    /// One that says what is sent to it.
+    #[cfg(test)]
+    pub(crate) fn of(state: watch::Receiver<Conversation>) -> Self {
+        Self(state)
+    }
+
+    /// The conversation as it is now.
+    pub fn conversation(&self) -> Conversation {
+        match &*self.0.borrow() {
+            Ok(session) => match session.over() {
+                None => Ok(Arc::clone(session)),
+                Some(error) => Err(error.to_string()),
+            },
+            Err(why) => Err(why.clone()),
+        }
+    }
 }
 
 impl Drop for Probe {
@@ -52,18 +75,17 @@ impl Probe {
         let (sender, state) = watch::channel(Err("attaching to it".to_owned()));
         let span = info_span!("probe", pod = %format!("{}/{}", pod.namespace, pod.name));
         let task = tokio::spawn(keep(client, pod, sender, turned).instrument(span));
-        Self { state, task }
+        Self { line: Line(state), task }
     }
 
     /// The conversation as it is now.
     pub fn conversation(&self) -> Conversation {
-        match &*self.state.borrow() {
-            Ok(session) => match session.over() {
-                None => Ok(Arc::clone(session)),
-                Some(error) => Err(error.to_string()),
-            },
-            Err(why) => Err(why.clone()),
-        }
+        self.line.conversation()
+    }
+
+    /// What tells of it, for as long as this is kept.
+    pub fn line(&self) -> Line {
+        self.line.clone()
     }
 }
 

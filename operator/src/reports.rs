@@ -10,7 +10,7 @@ use netproof_conformance::{
     coverage::Coverage, matrix::Matrix, report::grids, snapshot::ObjectRef,
 };
 
-use netproof_crds::ConditionType;
+use netproof_crds::{ConditionType, ExistingConnections};
 
 use crate::status::{Detail, View};
 
@@ -47,10 +47,17 @@ pub fn matrix_text(view: &View) -> String {
             text.push_str(&detail.sentence);
         }
     }
+    for finding in &view.start_ups {
+        text.push('\n');
+        text.push_str(&finding.message);
+    }
     text.push_str("\n\n");
     text.push_str(&verdict_line(view));
     if let Some(coverage) = &view.coverage {
         text.push_str(&coverage_text(coverage));
+    }
+    if let Some(existing) = view.existing {
+        text.push_str(existing_line(existing));
     }
     text
 }
@@ -65,6 +72,20 @@ fn coverage_text(coverage: &Coverage) -> String {
     let mut lines = vec![format!("rules exercised: {exercised} of {rules}{half}")];
     lines.extend(gaps.iter().map(|gap| format!("  {gap}")));
     lines.join("\n") + "\n"
+}
+
+fn existing_line(existing: ExistingConnections) -> &'static str {
+    match existing {
+        ExistingConnections::Survive => {
+            "Existing connections survive a new deny (the API leaves it open)\n"
+        }
+        ExistingConnections::Cut => {
+            "Existing connections are cut by a new deny (the API leaves it open)\n"
+        }
+        ExistingConnections::Mixed => {
+            "Some existing connections survive a new deny, some are cut (the API leaves it open)\n"
+        }
+    }
 }
 
 /// What the Conformant condition says, on a line.
@@ -116,5 +137,20 @@ mod tests {
         );
         let all = Coverage { rules: 1, exercised: 1, ..Coverage::default() };
         assert_eq!(coverage_text(&all), "rules exercised: 1 of 1\n");
+    }
+
+    #[test]
+    fn what_became_of_existing_connections_is_a_line_of_its_own() {
+        for (existing, words) in [
+            (ExistingConnections::Survive, "Existing connections survive a new deny"),
+            (ExistingConnections::Cut, "Existing connections are cut by a new deny"),
+            (ExistingConnections::Mixed, "Some existing connections survive a new deny, some are"),
+        ] {
+            let line = existing_line(existing);
+            assert!(
+                line.starts_with(words) && line.ends_with("(the API leaves it open)\n"),
+                "{line}"
+            );
+        }
     }
 }

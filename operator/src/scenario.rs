@@ -18,8 +18,8 @@ use netproof_conformance::{
 };
 use netproof_crds::{
     ALLOW_STAND_INS_LABEL, Check, ConnectivityTest, ConnectivityTestSpec, Endpoint, EndpointKind,
-    Expectation, NamedPort, Protocol, Reason, Spread, StandIn, StandInSource, WorkloadKind,
-    WorkloadRef,
+    Expectation, NamedPort, Protocol, Reason, Spread, StandIn, StandInSource, StartUp,
+    WorkloadKind, WorkloadRef,
 };
 
 use crate::{
@@ -62,6 +62,8 @@ pub struct Scenario {
     pub externals: BTreeMap<String, IpAddr>,
     /// How many flows are attempted at most.
     pub budget: usize,
+    /// What becomes of start-up leaks.
+    pub start_up: StartUp,
     /// The flows that the test names, and what the user wants of them.
     pub flows: Matrix<BTreeSet<Intent>>,
 }
@@ -70,9 +72,9 @@ impl Scenario {
     /// The same with these flows.
     #[must_use]
     pub fn with(&self, flows: Matrix<BTreeSet<Intent>>) -> Self {
-        let Self { patience, interval, timeout, budget, .. } = *self;
+        let Self { patience, interval, timeout, budget, start_up, .. } = *self;
         let (desired, externals) = (self.desired.clone(), self.externals.clone());
-        Self { patience, interval, timeout, desired, externals, budget, flows }
+        Self { patience, interval, timeout, desired, externals, budget, start_up, flows }
     }
 }
 
@@ -140,7 +142,8 @@ pub fn resolve(test: &ConnectivityTest, world: &World) -> Result<Scenario, Probl
         stale_after: stale_after(interval, timeout),
     };
     let budget = usize::try_from(spec.max_flows).unwrap_or(usize::MAX);
-    Ok(Scenario { patience, interval, timeout, desired, externals, budget, flows })
+    let start_up = spec.start_up;
+    Ok(Scenario { patience, interval, timeout, desired, externals, budget, start_up, flows })
 }
 
 /// Two rounds may be missed; a third is too many. The constant is for a round's own duration.

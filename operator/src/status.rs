@@ -18,9 +18,9 @@ use netproof_conformance::{
     verdict::{Outcome, Steadiness, Verdict, VerdictKind},
 };
 use netproof_crds::{
-    ConditionStatus, ConditionType, ConnectivityTestStatus, Expectation, Finding, FindingEnd,
-    FindingVerdict, FlowOutcome, FlowSummary, LastRound, MAX_FINDINGS, MAX_GAPS, ProbeCount,
-    Reason, RuleCoverage,
+    ConditionStatus, ConditionType, ConnectivityTestStatus, ExistingConnections, Expectation,
+    Finding, FindingEnd, FindingVerdict, FlowOutcome, FlowSummary, LastRound, MAX_FINDINGS,
+    MAX_GAPS, ProbeCount, Reason, RuleCoverage,
 };
 
 use crate::scenario::{Problem, to_crd};
@@ -78,6 +78,12 @@ pub struct View {
     pub coverage: Option<Arc<Coverage>>,
     /// How many flows the test names beyond its budget, which are not attempted.
     pub left_out: usize,
+    /// The start-up leaks that stand.
+    pub start_ups: Vec<Finding>,
+    /// Whether they count against the network.
+    pub strict: bool,
+    /// What became of connections that existed when they were denied, once that was seen.
+    pub existing: Option<ExistingConnections>,
 }
 
 type Said = (ConditionType, ConditionStatus, Reason, String);
@@ -209,6 +215,10 @@ impl View {
             (0, 1..) => return bad(Reason::Blocks),
             (0, 0) => {}
         }
+        if self.strict && !self.start_ups.is_empty() {
+            let message = format!("{message}; {} start-up leaks", self.start_ups.len());
+            return said(type_, ConditionStatus::False, Reason::StartupLeak, &message);
+        }
         if let Some(problem) = &self.stale {
             return unknown(problem.reason, &problem.message);
         }
@@ -287,6 +297,7 @@ impl View {
             coverage: self.coverage.as_deref().map(|coverage| covered(coverage, self.left_out)),
             findings,
             truncated: (truncated > 0).then_some(u32::try_from(truncated).unwrap_or(u32::MAX)),
+            existing_connections: self.existing,
             last_round: self.last_round.clone(),
             probes: Some(ProbeCount {
                 wanted: u32::try_from(self.wanted).unwrap_or(u32::MAX),
@@ -303,10 +314,11 @@ impl View {
         FlowSummary { flows, conforms, leaks, blocked, settling, unspecified, inconclusive }
     }
 
-    /// Leaks first, then blocked flows, then what could not be judged.
+    /// Leaks first, then those of new stand-ins, then blocked flows, then what could not be judged.
     fn findings(&self) -> Vec<Finding> {
         let mut findings: Vec<Finding> =
             self.details.iter().filter_map(|(cell, detail)| finding(cell, detail)).collect();
+        findings.extend(self.start_ups.iter().cloned());
         findings.sort_by_key(|finding| (finding.verdict, finding.flapping));
         findings
     }
@@ -373,6 +385,30 @@ fn finding(cell: &Cell, detail: &Detail) -> Option<Finding> {
         confirmations: u32::try_from(detail.agreeing).unwrap_or(u32::MAX),
         message: detail.sentence.clone(),
     })
+}
+
+/// The finding that a new stand-in accepted what the policies deny.
+pub fn startup_finding(
+    cell: &Cell,
+    expected: &Expected,
+    places: &[Place; 2],
+    message: String,
+    since: Timestamp,
+) -> Finding {
+    Finding {
+        verdict: FindingVerdict::StartupLeak,
+        from: end(&cell.from.endpoint, &places[0]),
+        to: end(&cell.to.endpoint, &places[1]),
+        port: cell.port.number,
+        protocol: to_crd(cell.port.protocol),
+        expected: Expectation::Deny,
+        by: references(expected),
+        outcome: Some(FlowOutcome::Connected),
+        flapping: false,
+        since: Some(Time(since)),
+        confirmations: 1,
+        message,
+    }
 }
 
 fn end(endpoint: &str, place: &Place) -> FindingEnd {

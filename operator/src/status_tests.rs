@@ -58,6 +58,9 @@ fn view(details: Vec<Detail>) -> View {
         stale: None,
         coverage: None,
         left_out: 0,
+        start_ups: vec![],
+        strict: false,
+        existing: None,
     }
 }
 
@@ -233,4 +236,40 @@ fn what_is_beyond_the_budget_is_said_beside_the_verdict() {
         .find(|(type_, ..)| *type_ == ConditionType::Conformant)
         .expect("the condition is there");
     assert!(message.ends_with("; 5 more are not attempted, as maxFlows has it"), "{message}");
+}
+
+fn started_leaking() -> Finding {
+    let cell = Cell {
+        from: Actor::sole("web"),
+        to: Actor::sole("db"),
+        port: Port { number: 8080, protocol: Protocol::Tcp },
+    };
+    let places = [Place::default(), Place::default()];
+    startup_finding(&cell, &Expected::Deny(because()), &places, "it leaked".into(), now())
+}
+
+#[test]
+fn a_start_up_leak_is_a_finding_and_turns_conformant_only_where_that_is_asked_for() {
+    let reported = View { start_ups: vec![started_leaking()], ..view(vec![conforming()]) };
+    assert_eq!(conformant(&reported), (ConditionStatus::True, Reason::AllConform));
+    let status = reported.status(&ConnectivityTestStatus::default(), now());
+    assert_eq!(status.findings, [started_leaking()]);
+    let strict = View { strict: true, ..reported };
+    assert_eq!(conformant(&strict), (ConditionStatus::False, Reason::StartupLeak));
+    let worse = View { start_ups: vec![started_leaking()], ..view(vec![blocked(), leak()]) };
+    let status = worse.status(&ConnectivityTestStatus::default(), now());
+    let verdicts: Vec<_> = status.findings.iter().map(|finding| finding.verdict).collect();
+    assert_eq!(
+        verdicts,
+        [FindingVerdict::Leak, FindingVerdict::StartupLeak, FindingVerdict::Blocked]
+    );
+}
+
+#[test]
+fn what_became_of_existing_connections_is_a_fact_and_no_verdict() {
+    let existing = Some(ExistingConnections::Survive);
+    let view = View { existing, ..view(vec![conforming()]) };
+    assert_eq!(conformant(&view), (ConditionStatus::True, Reason::AllConform));
+    let status = view.status(&ConnectivityTestStatus::default(), now());
+    assert_eq!(status.existing_connections, existing);
 }

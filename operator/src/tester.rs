@@ -3,6 +3,7 @@
 mod probing;
 mod publish;
 mod rounds;
+mod scout;
 mod view;
 
 use std::{
@@ -18,8 +19,8 @@ use netproof_conformance::{
     matrix::{Actor, Matrix},
 };
 use netproof_crds::{ConnectivityTestStatus, LastRound, TestRef};
-use tokio::{sync::watch, time::Instant};
-use tracing::debug;
+use tokio::{sync::watch, task::JoinSet, time::Instant};
+use tracing::{Instrument, debug, warn};
 
 use crate::{
     covering::{Covering, Moment},
@@ -36,8 +37,10 @@ use crate::{
 use rounds::Scope;
 
 use publish::Publisher;
+use scout::{Facts, Lines, Scout, Sources};
 
-/// Between two looks at flows that are settling: this bounds how finely latency is measured.
+/// Between two looks at flows that are settling: how soon a verdict follows the network. How fast the
+/// network follows a change is measured elsewhere, and finer.
 const EAGER: Duration = Duration::from_millis(200);
 
 /// Between two looks at a few of the flows that are wrong, so that a recovery is not noticed only
@@ -99,6 +102,12 @@ pub struct Tester {
     /// The last round over all flows in which every probe spoke.
     last_round: Option<(LastRound, Instant)>,
     publisher: Publisher,
+    /// What the scout sees; it is owned here, and ends with the tester.
+    facts: watch::Receiver<Arc<Facts>>,
+    /// The ways to the probes, for the scout.
+    lines: watch::Sender<Arc<Lines>>,
+    scout: Option<Scout>,
+    scouting: JoinSet<()>,
 }
 
 impl Tester {
@@ -111,12 +120,27 @@ impl Tester {
         assignment: watch::Receiver<Arc<Assignment>>,
     ) -> Self {
         let patience = Patience { settle: Duration::ZERO, confirm: 1, stale_after: Duration::ZERO };
+        let turned = watch::Sender::new(());
+        let lines = watch::Sender::new(Arc::default());
+        let (facts, seen) = watch::channel(Arc::new(Facts::left_by(&before)));
+        let scout = Scout::new(Sources {
+            test: test.clone(),
+            shared: Arc::clone(&shared),
+            assignment: assignment.clone(),
+            lines: lines.subscribe(),
+            turned: turned.subscribe(),
+            facts,
+        });
         Self {
+            facts: seen,
+            lines,
+            scout: Some(scout),
+            scouting: JoinSet::new(),
             world: shared.world.clone(),
             publisher: Publisher::new(test, created, before, Arc::clone(&shared)),
             shared,
             assignment,
-            turned: watch::Sender::new(()),
+            turned,
             probes: BTreeMap::new(),
             known: BTreeMap::new(),
             speaking: BTreeSet::new(),
@@ -131,12 +155,17 @@ impl Tester {
     /// Carries the test out until the controller takes it away.
     pub async fn run(mut self) {
         let mut turned = self.turned.subscribe();
+        if let Some(scout) = self.scout.take() {
+            self.scouting.spawn(scout.run().in_current_span());
+        }
         loop {
             let wake = self.step().await;
             tokio::select! {
                 changed = self.assignment.changed() => if changed.is_err() { return },
                 changed = self.world.changed() => if changed.is_err() { return },
                 _ = turned.changed() => {}
+                Ok(()) = self.facts.changed() => {}
+                Some(ended) = self.scouting.join_next() => warn!(?ended, "Scout ended"),
                 () = tokio::time::sleep_until(wake) => {}
             }
         }

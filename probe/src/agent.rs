@@ -5,7 +5,7 @@ mod decode;
 mod lines;
 mod replies;
 
-use std::{io, sync::Arc};
+use std::{io, sync::Arc, time::Duration};
 
 use tokio::{
     io::{AsyncRead, AsyncWrite},
@@ -16,6 +16,7 @@ use tokio::{
 use crate::{
     challenge::Identity,
     dial::{self, NO_SCTP},
+    hold::Held,
     listen::{self, Listeners},
     wire::{MAX_IN_FLIGHT, Protocol, Reply, Unsupported, VERSION},
 };
@@ -31,12 +32,13 @@ const QUEUE: usize = 256;
 pub struct Agent {
     identity: Identity,
     listeners: Arc<Listeners>,
+    held: Arc<Held>,
 }
 
 impl Agent {
     /// An agent of this identity, which reports on these listeners.
     pub fn new(identity: Identity, listeners: Listeners) -> Self {
-        Self { identity, listeners: Arc::new(listeners) }
+        Self { identity, listeners: Arc::new(listeners), held: Arc::default() }
     }
 
     /// Obeys what it reads until there is no more, and returns when the last reply is written.
@@ -104,16 +106,32 @@ impl Agent {
             },
             Command::Ping { id, nonce } => Reply::Pong { id, nonce },
             Command::CheckListeners { id } => {
-                Reply::Listeners { id, listeners: self.listeners.check().await }
+                let listeners = self.listeners.check().await;
+                Reply::Listeners { id, listeners, open_us: Some(micros(self.listeners.age())) }
             }
             Command::Attempt { id, attempt } => {
                 let attempted = dial::dial(&attempt).await;
-                let elapsed_us = u64::try_from(attempted.elapsed.as_micros())
-                    .expect("an attempt takes less than half a million years");
+                let elapsed_us = micros(attempted.elapsed);
                 Reply::Attempted { id, outcome: attempted.outcome, elapsed_us }
+            }
+            Command::Hold { id, hold } => {
+                let (attempted, held) = self.held.open(&hold).await;
+                let elapsed_us = micros(attempted.elapsed);
+                Reply::Held { id, held, outcome: attempted.outcome, elapsed_us }
+            }
+            Command::Touch { id, held, nonce, timeout } => {
+                Reply::Touched { id, fate: self.held.touch(held, &nonce, timeout).await }
+            }
+            Command::Release { id, held } => {
+                self.held.release(held);
+                Reply::Released { id }
             }
         }
     }
+}
+
+fn micros(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).expect("a probe lives less than half a million years")
 }
 
 async fn send(replies: &mpsc::Sender<Reply>, reply: Reply) {

@@ -1,5 +1,8 @@
 //! What a dialler asks of a listener, and the answer that proves who it is: one line each way.
 //!
+//! There are two questions. After the answer to the first the listener ends the connection; after
+//! the answer to the second, which TCP alone has, it waits for more.
+//!
 //! Over TCP each is a line on the connection, over UDP a datagram. The two begin differently: an
 //! answer is never taken for a question, so two listeners cannot keep each other busy, and a TCP
 //! socket that connected to itself proves nothing.
@@ -15,13 +18,14 @@ use thiserror::Error;
 use crate::wire::MAX_NONCE;
 
 const ASK: &str = "netproof-ask/1 ";
+const ASK_AND_STAY: &str = "netproof-stay/1 ";
 const ANSWER: &str = "netproof-answer/1 ";
 
 /// The longest [`Identity`], in bytes. A pod's UID has 36.
 pub const MAX_IDENTITY: usize = 128;
 
 /// The longest question, in bytes with its newline.
-pub const MAX_ASK: usize = ASK.len() + MAX_NONCE + 1;
+pub const MAX_ASK: usize = ASK_AND_STAY.len() + MAX_NONCE + 1;
 
 /// The longest answer, in bytes with its newline. It is not much longer than the longest
 /// question, so a listener is of no use to those who want traffic multiplied.
@@ -81,9 +85,24 @@ pub fn ask(nonce: &Nonce) -> Vec<u8> {
     [ASK, &nonce.0, "\n"].concat().into_bytes()
 }
 
+/// The question of a dialler that wants the connection to stay.
+pub fn ask_and_stay(nonce: &Nonce) -> Vec<u8> {
+    [ASK_AND_STAY, &nonce.0, "\n"].concat().into_bytes()
+}
+
 /// The answer of a listener to what it was sent, if that is a question.
 pub fn answer(received: &[u8], identity: &Identity) -> Option<Vec<u8>> {
-    let nonce = line(received)?.strip_prefix(ASK)?;
+    answer_to(ASK, received, identity)
+}
+
+/// The answer of a listener to what it was sent, if that is a question after which the connection
+/// is to stay.
+pub fn answer_and_stay(received: &[u8], identity: &Identity) -> Option<Vec<u8>> {
+    answer_to(ASK_AND_STAY, received, identity)
+}
+
+fn answer_to(question: &str, received: &[u8], identity: &Identity) -> Option<Vec<u8>> {
+    let nonce = line(received)?.strip_prefix(question)?;
     is_nonce(nonce).then(|| [ANSWER, nonce, " ", &identity.0, "\n"].concat().into_bytes())
 }
 
@@ -139,6 +158,16 @@ mod tests {
     }
 
     #[test]
+    fn a_question_that_wants_to_stay_is_another_question() {
+        let question = ask_and_stay(&nonce("00ff"));
+        assert_eq!(question, b"netproof-stay/1 00ff\n");
+        assert_eq!(answer(&question, &identity("pod-a")), None);
+        let reply = answer_and_stay(&question, &identity("pod-a")).expect("it was asked");
+        assert_eq!(proven(&reply, &nonce("00ff")), Ok("pod-a"));
+        assert_eq!(answer_and_stay(&ask(&nonce("00ff")), &identity("pod-a")), None);
+    }
+
+    #[test]
     fn only_a_well_formed_question_is_answered() {
         let too_long = format!("netproof-ask/1 {}\n", "0".repeat(MAX_NONCE + 1));
         for received in [
@@ -186,7 +215,8 @@ mod tests {
     fn the_longest_lines_fit_their_limits() {
         let longest = nonce(&"f".repeat(MAX_NONCE));
         let question = ask(&longest);
-        assert_eq!(question.len(), MAX_ASK);
+        assert!(question.len() < MAX_ASK);
+        assert_eq!(ask_and_stay(&longest).len(), MAX_ASK);
         let reply = answer(&question, &identity(&"i".repeat(MAX_IDENTITY))).expect("it was asked");
         assert_eq!(reply.len(), MAX_ANSWER);
     }

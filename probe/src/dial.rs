@@ -6,11 +6,11 @@ mod udp;
 
 use std::{fmt, net::SocketAddr, time::Duration};
 
-use tokio::time::Instant;
+use tokio::{net::TcpStream, time::Instant};
 
 use crate::{
     challenge::Nonce,
-    wire::{Outcome, Protocol},
+    wire::{Fate, Outcome, Protocol},
 };
 
 /// Why this probe attempts nothing by SCTP, and does not listen for it.
@@ -38,6 +38,17 @@ pub enum Proof {
     Answer,
 }
 
+/// A connection to open and keep.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hold {
+    /// Where to.
+    pub target: SocketAddr,
+    /// The deadline of the handshake and the proof together.
+    pub timeout: Duration,
+    /// What the far end must return beside its identity.
+    pub nonce: Nonce,
+}
+
 /// What an attempt found, and how long that took.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Attempted {
@@ -56,6 +67,19 @@ pub async fn dial(attempt: &Attempt) -> Attempted {
         Protocol::Sctp => failed(format_args!("protocol not supported: {NO_SCTP}")),
     };
     Attempted { outcome, elapsed: start.elapsed() }
+}
+
+/// Opens a TCP connection to another probe, which stays. The outcome says what happened; the
+/// connection is there if that is connected.
+pub async fn hold(hold: &Hold) -> (Attempted, Option<TcpStream>) {
+    let start = Instant::now();
+    let (outcome, stream) = tcp::hold(hold, start).await;
+    (Attempted { outcome, elapsed: start.elapsed() }, stream)
+}
+
+/// Asks on a connection that stays, and says what became of it.
+pub async fn touch(stream: &mut TcpStream, nonce: &Nonce, patience: Duration) -> Fate {
+    tcp::touch(stream, nonce, patience).await
 }
 
 fn failed(why: fmt::Arguments<'_>) -> Outcome {

@@ -9,6 +9,8 @@ pub mod challenge;
 
 pub mod dial;
 
+pub mod hold;
+
 pub mod listen;
 
 pub mod agent;

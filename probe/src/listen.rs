@@ -11,14 +11,14 @@ use tokio::{
     net::{TcpListener, UdpSocket},
     sync::{Semaphore, watch},
     task::JoinSet,
-    time::sleep,
+    time::{Instant, sleep},
 };
 
 use crate::{
     challenge::Identity,
     dial::NO_SCTP,
     log,
-    wire::{Listener, ListenerState, Protocol},
+    wire::{HOLD_S, Listener, ListenerState, Protocol},
 };
 
 pub use socket::sctp_missing;
@@ -43,11 +43,22 @@ pub struct Limits {
     pub connections: usize,
     /// How long a TCP connection has to ask its question and take the answer.
     pub patience: Duration,
+    /// TCP connections that stay after their first answer, all ports together. One over the limit
+    /// is not answered.
+    pub staying: usize,
+    /// How long one that stays may be silent before it is closed.
+    pub idle: Duration,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { connections: 512, patience: Duration::from_secs(5) }
+        Self {
+            connections: 512,
+            patience: Duration::from_secs(5),
+            staying: 128,
+            // Longer than the other end holds what nobody looks at: it is the one to end it.
+            idle: Duration::from_secs(HOLD_S + 30),
+        }
     }
 }
 
@@ -60,6 +71,7 @@ impl Default for Limits {
 pub struct Listeners {
     identity: Identity,
     ports: Vec<Opening>,
+    since: Instant,
     /// One check at a time: however many are asked for, the sockets are those of one.
     turn: Semaphore,
     _tasks: JoinSet<()>,
@@ -87,6 +99,8 @@ struct Context {
     identity: Identity,
     connections: Arc<Semaphore>,
     patience: Duration,
+    staying: Arc<Semaphore>,
+    idle: Duration,
 }
 
 impl Listeners {
@@ -98,6 +112,8 @@ impl Listeners {
             identity: identity.clone(),
             connections: Arc::new(Semaphore::new(limits.connections)),
             patience: limits.patience,
+            staying: Arc::new(Semaphore::new(limits.staying)),
+            idle: limits.idle,
         };
         let mut tasks = JoinSet::new();
         let ports = ports
@@ -109,7 +125,7 @@ impl Listeners {
                 Opening { port, state }
             })
             .collect();
-        Self { identity, ports, turn: Semaphore::new(1), _tasks: tasks }
+        Self { identity, ports, since: Instant::now(), turn: Semaphore::new(1), _tasks: tasks }
     }
 
     /// The ports that are open now, with the numbers that they really have.
@@ -121,6 +137,11 @@ impl Listeners {
                 Some(Port { number, ..*port })
             })
             .collect()
+    }
+
+    /// How long ago they were opened; one that could not be then was opened later.
+    pub fn age(&self) -> Duration {
+        self.since.elapsed()
     }
 
     /// Dials every listener over loopback and says which of them answer with this identity.

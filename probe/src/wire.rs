@@ -25,6 +25,12 @@ pub const MAX_TIMEOUT_MS: u32 = 60_000;
 /// further line, a ping neither.
 pub const MAX_IN_FLIGHT: usize = 256;
 
+/// How many connections a probe holds at most, for whoever asked for them.
+pub const MAX_HELD: usize = 64;
+
+/// How long a connection is held for somebody who never looks at it, in seconds.
+pub const HOLD_S: u64 = 600;
+
 /// What the operator sends: a version, an id that the reply will carry, and what to do.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Request {
@@ -65,6 +71,37 @@ pub enum Op {
         timeout_ms: u32,
         /// What the far end has to show before the attempt counts as connected.
         proof: Proof,
+    },
+    /// Open a TCP connection to another probe, and keep it. Answered with [`Reply::Held`].
+    ///
+    /// At most [`MAX_HELD`] are kept, each until it is released, is found dead, or was not touched
+    /// for [`HOLD_S`].
+    Hold {
+        /// Where to: one host's address, and a port other than 0.
+        target: SocketAddr,
+        /// The deadline of the handshake and the proof together, in milliseconds: 1 to
+        /// [`MAX_TIMEOUT_MS`].
+        timeout_ms: u32,
+        /// What the far end must return beside its identity: 1 to [`MAX_NONCE`] hexadecimal
+        /// digits, fresh for each request.
+        nonce: String,
+    },
+    /// Does this connection still carry a question and its answer? Answered with
+    /// [`Reply::Touched`]. One at a time: a connection that is being touched is not held.
+    Touch {
+        /// Which: from [`Reply::Held`].
+        held: u64,
+        /// What the far end must return: 1 to [`MAX_NONCE`] hexadecimal digits, fresh for each
+        /// request.
+        nonce: String,
+        /// How long the answer may take, in milliseconds: 1 to [`MAX_TIMEOUT_MS`]. What is lost on
+        /// the way is sent again within it, as TCP does.
+        timeout_ms: u32,
+    },
+    /// Close this connection, if it is still held. Answered with [`Reply::Released`].
+    Release {
+        /// Which: from [`Reply::Held`].
+        held: u64,
     },
 }
 
@@ -126,6 +163,10 @@ pub enum Reply {
         id: u64,
         /// Every listener that the probe was told to open.
         listeners: Vec<Listener>,
+        /// How long ago the probe opened its listeners, in microseconds when it wrote this; none
+        /// from a probe that does not say.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        open_us: Option<u64>,
     },
     /// Answers [`Op::Attempt`].
     Attempted {
@@ -135,6 +176,29 @@ pub enum Reply {
         outcome: Outcome,
         /// From the first system call to the outcome, in microseconds.
         elapsed_us: u64,
+    },
+    /// Answers [`Op::Hold`].
+    Held {
+        /// The request's.
+        id: u64,
+        /// The connection's name from now on, never used again; none unless it is connected.
+        held: Option<u64>,
+        /// What happened.
+        outcome: Outcome,
+        /// From the first system call to the outcome, in microseconds.
+        elapsed_us: u64,
+    },
+    /// Answers [`Op::Touch`].
+    Touched {
+        /// The request's.
+        id: u64,
+        /// What became of the connection.
+        fate: Fate,
+    },
+    /// Answers [`Op::Release`].
+    Released {
+        /// The request's.
+        id: u64,
     },
     /// The line could not be obeyed; the stream goes on.
     Error {
@@ -154,7 +218,10 @@ impl Reply {
             Self::Hello { id, .. }
             | Self::Pong { id, .. }
             | Self::Listeners { id, .. }
-            | Self::Attempted { id, .. } => Some(*id),
+            | Self::Attempted { id, .. }
+            | Self::Held { id, .. }
+            | Self::Touched { id, .. }
+            | Self::Released { id } => Some(*id),
             Self::Error { id, .. } => *id,
         }
     }
@@ -212,6 +279,31 @@ pub enum Outcome {
         errno: String,
     },
     /// Anything else, the far end connecting without its proof included. Never evidence.
+    Failed {
+        /// For people.
+        why: String,
+    },
+}
+
+/// What became of a connection that was held. Only one that is alive stays held.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "fate", rename_all = "camelCase")]
+pub enum Fate {
+    /// It carried the question and the answer.
+    Alive {
+        /// The identity that the far end showed.
+        identity: String,
+    },
+    /// Nothing came back before the deadline.
+    Silent,
+    /// Somebody ended it: a reset, the end of the stream, an ICMP error.
+    Closed {
+        /// For people.
+        why: String,
+    },
+    /// The probe does not hold it, or not any more. Never evidence.
+    NotHeld,
+    /// What came back is no answer to the question. Never evidence.
     Failed {
         /// For people.
         why: String,

@@ -7,8 +7,8 @@ use netproof_probe::{
     challenge::Identity,
     listen::{Limits, Listeners, Port},
     wire::{
-        ErrorKind, Listener, ListenerState, MAX_IN_FLIGHT, MAX_LINE, Op, Outcome, Proof, Protocol,
-        Reply, Request, VERSION,
+        ErrorKind, Fate, Listener, ListenerState, MAX_IN_FLIGHT, MAX_LINE, Op, Outcome, Proof,
+        Protocol, Reply, Request, VERSION,
     },
 };
 use tokio::{
@@ -130,7 +130,7 @@ async fn a_check_names_every_listener() {
     ]);
     session.request(1, Op::CheckListeners).await;
     match session.reply().await {
-        Reply::Listeners { id: 1, listeners } => assert!(matches!(
+        Reply::Listeners { id: 1, listeners, .. } => assert!(matches!(
             &listeners[..],
             [
                 Listener { protocol: Protocol::Udp, state: ListenerState::Answering, .. },
@@ -261,4 +261,26 @@ async fn replies_that_cannot_be_written_end_nothing() {
 #[tokio::test]
 async fn nothing_to_read_is_an_end() {
     agent(&[]).serve(empty(), Vec::new()).await.expect("the reader ended, and did not fail");
+}
+
+#[tokio::test]
+async fn a_connection_is_held_touched_and_released() {
+    let mut session = Session::with_ports(&[Port { protocol: Protocol::Tcp, number: 0 }]);
+    session.request(1, Op::CheckListeners).await;
+    let Reply::Listeners { listeners, open_us: Some(_), .. } = session.reply().await else {
+        panic!("it says which listeners it has, and for how long");
+    };
+    let target = ([127, 0, 0, 1], listeners[0].port).into();
+    let nonce = || "00ff".to_owned();
+    session.request(2, Op::Hold { target, timeout_ms: 30_000, nonce: nonce() }).await;
+    let Reply::Held { id: 2, held: Some(held), .. } = session.reply().await else {
+        panic!("it is held");
+    };
+    session.request(3, Op::Touch { held, nonce: nonce(), timeout_ms: 30_000 }).await;
+    let fate = Fate::Alive { identity: "pod-a".to_owned() };
+    assert_eq!(session.reply().await, Reply::Touched { id: 3, fate });
+    session.request(4, Op::Release { held }).await;
+    assert_eq!(session.reply().await, Reply::Released { id: 4 });
+    session.request(5, Op::Touch { held, nonce: nonce(), timeout_ms: 30_000 }).await;
+    assert_eq!(session.reply().await, Reply::Touched { id: 5, fate: Fate::NotHeld });
 }

@@ -117,7 +117,8 @@ async fn a_slow_client_does_not_keep_others_waiting() {
 
 #[tokio::test]
 async fn clients_that_never_ask_hold_their_places_for_a_limited_time() {
-    let limits = Limits { connections: 2, patience: Duration::from_millis(100) };
+    let limits =
+        Limits { connections: 2, patience: Duration::from_millis(100), ..Limits::default() };
     let listeners = open(&[TCP], limits);
     let port = listeners.opened()[0];
     let mut idle = Vec::new();

@@ -3,8 +3,8 @@
 use std::fmt::Debug;
 
 use netproof_probe::wire::{
-    ErrorKind, Listener, ListenerState, Op, Outcome, Proof, Protocol, Reply, Request, Unsupported,
-    VERSION,
+    ErrorKind, Fate, Listener, ListenerState, Op, Outcome, Proof, Protocol, Reply, Request,
+    Unsupported, VERSION,
 };
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -82,9 +82,47 @@ fn replies() {
                 port: 53,
                 state: ListenerState::Silent { why: "refused".to_owned() },
             }],
+            open_us: Some(1234),
         },
-        r#"{"reply":"listeners","id":7,"listeners":[{"protocol":"UDP","port":53,"state":{"state":"silent","why":"refused"}}]}"#,
+        r#"{"reply":"listeners","id":7,"listeners":[{"protocol":"UDP","port":53,"state":{"state":"silent","why":"refused"}}],"openUs":1234}"#,
     );
+    check(
+        &Reply::Listeners { id: 7, listeners: vec![], open_us: None },
+        r#"{"reply":"listeners","id":7,"listeners":[]}"#,
+    );
+}
+
+#[test]
+fn what_is_held() {
+    let nonce = || "00ff".to_owned();
+    check_request(
+        Op::Hold {
+            target: "10.0.0.1:80".parse().expect("an address"),
+            timeout_ms: 1000,
+            nonce: nonce(),
+        },
+        r#"{"v":1,"id":7,"op":"hold","target":"10.0.0.1:80","timeoutMs":1000,"nonce":"00ff"}"#,
+    );
+    check_request(
+        Op::Touch { held: 3, nonce: nonce(), timeout_ms: 1000 },
+        r#"{"v":1,"id":7,"op":"touch","held":3,"nonce":"00ff","timeoutMs":1000}"#,
+    );
+    check_request(Op::Release { held: 3 }, r#"{"v":1,"id":7,"op":"release","held":3}"#);
+    check(
+        &Reply::Held { id: 7, held: Some(3), outcome: Outcome::TimedOut, elapsed_us: 1234 },
+        r#"{"reply":"held","id":7,"held":3,"outcome":{"outcome":"timedOut"},"elapsedUs":1234}"#,
+    );
+    check(&Reply::Released { id: 7 }, r#"{"reply":"released","id":7}"#);
+    for (fate, text) in [
+        (Fate::Alive { identity: "pod-b".to_owned() }, r#"{"fate":"alive","identity":"pod-b"}"#),
+        (Fate::Silent, r#"{"fate":"silent"}"#),
+        (Fate::Closed { why: "reset".to_owned() }, r#"{"fate":"closed","why":"reset"}"#),
+        (Fate::NotHeld, r#"{"fate":"notHeld"}"#),
+        (Fate::Failed { why: "odd".to_owned() }, r#"{"fate":"failed","why":"odd"}"#),
+    ] {
+        let text = format!(r#"{{"reply":"touched","id":7,"fate":{text}}}"#);
+        check(&Reply::Touched { id: 7, fate }, &text);
+    }
 }
 
 #[test]

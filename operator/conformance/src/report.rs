@@ -147,6 +147,28 @@ pub fn sentence(cell: &Cell, line: &Line, [from, to]: [&Place; 2], policies: &[&
     }
 }
 
+/// A start-up leak as a sentence. `accepted` says for how long the receiver accepted.
+pub fn startup_sentence(
+    cell: &Cell,
+    expected: &Expected,
+    [from, to]: [&Place; 2],
+    policies: &[&Policy],
+    accepted: &str,
+) -> String {
+    let by = match expected {
+        Expected::Deny(because) => format!(" by {}", denial(because, policies)),
+        Expected::Allow(_) | Expected::Unspecified(_) => String::new(),
+    };
+    format!(
+        "Start-up leak: {} ({}) to {} ({}) port {}: the new pod accepted connections that are denied{by} {accepted}; new pods must be isolated from their first instant.",
+        cell.from,
+        place(from),
+        cell.to,
+        place(to),
+        cell.port
+    )
+}
+
 fn place(place: &Place) -> String {
     match &place.node {
         Some(node) => format!("{} on node {node}", place.at),

@@ -60,3 +60,16 @@ fn a_leak_names_both_ends_and_the_policy() {
          shop/db-allow (isolates ingress, and has no rules for it) should have stopped it."
     );
 }
+
+#[test]
+fn a_start_up_leak_says_for_how_long_and_what_denied_it() {
+    let [web, db] = ["shop/web-1", "shop/db-1"].map(|at| Place { at: at.into(), node: None });
+    let (cell, accepted) = (cell("web", "db", 3306), "for 120 ms");
+    let text = startup_sentence(&cell, &leak().expected, [&web, &db], &[], accepted);
+    assert_eq!(
+        text,
+        "Start-up leak: web (shop/web-1) to db (shop/db-1) port 3306/TCP: the new pod accepted \
+         connections that are denied by policy shop/db-allow (isolates ingress, and has no rules \
+         for it) for 120 ms; new pods must be isolated from their first instant."
+    );
+}

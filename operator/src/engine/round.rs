@@ -160,7 +160,10 @@ fn control(flow: &Asked, before: &Listeners, after: &Listeners, reached: &Reache
 }
 
 /// Why a listener cannot be taken to be there; none if it answered.
-fn silence(listeners: Option<&Result<Vec<Listener>, String>>, port: Port) -> Option<String> {
+pub(super) fn silence(
+    listeners: Option<&Result<Vec<Listener>, String>>,
+    port: Port,
+) -> Option<String> {
     let listeners = match listeners {
         Some(Ok(listeners)) => listeners,
         Some(Err(why)) => return Some(why.clone()),
@@ -198,7 +201,17 @@ async fn attempt_all<'a>(
     stream::iter(attempts).buffer_unordered(PER_PROBE).collect().await
 }
 
+/// One attempt, by a probe that speaks.
 async fn attempt(flow: &Asked, session: &Session, timeout: Duration) -> Outcome {
+    timed(flow, session, timeout).await.0
+}
+
+/// One attempt, and how long it took the probe; none if it did not say.
+pub(super) async fn timed(
+    flow: &Asked,
+    session: &Session,
+    timeout: Duration,
+) -> (Outcome, Option<Duration>) {
     let proof = match flow.receiver {
         Receiver::Probe { .. } => Proof::Identity { nonce: crate::nonce() },
         Receiver::External => Proof::Answer,
@@ -210,9 +223,11 @@ async fn attempt(flow: &Asked, session: &Session, timeout: Duration) -> Outcome 
         proof,
     };
     match session.request(op, Instant::now() + timeout + SLACK).await {
-        Ok(Reply::Attempted { outcome, .. }) => outcome_of(outcome, &flow.receiver),
-        Ok(other) => failed(&unexpected(&other)),
-        Err(error) => failed(&error),
+        Ok(Reply::Attempted { outcome, elapsed_us, .. }) => {
+            (outcome_of(outcome, &flow.receiver), Some(Duration::from_micros(elapsed_us)))
+        }
+        Ok(other) => (failed(&unexpected(&other)), None),
+        Err(error) => (failed(&error), None),
     }
 }
 

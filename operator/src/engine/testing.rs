@@ -2,6 +2,8 @@
 
 use std::net::TcpListener;
 
+use tokio::net::{TcpListener as Listening, TcpStream};
+
 use futures::FutureExt;
 use netproof_probe::{
     agent::Agent,
@@ -34,7 +36,11 @@ pub fn free_port() -> u16 {
 
 /// Starts an agent that listens on a free port of the loopback.
 pub fn agent(identity: &str) -> InMemory {
-    let port = free_port();
+    agent_on(identity, free_port())
+}
+
+/// Starts an agent that listens on this port.
+pub fn agent_on(identity: &str, port: u16) -> InMemory {
     let listeners = Listeners::open(
         Identity::new(identity).expect("a plain word"),
         &[Port { protocol: Protocol::Tcp, number: port }],
@@ -64,4 +70,51 @@ pub async fn session(identity: &str) -> (Session, u16) {
     let agent = agent(identity);
     let session = Session::open(agent.link, identity).await.expect("a real agent greets");
     (session, agent.port)
+}
+
+/// A network on the way to a port of the loopback, that lets everything through until it is closed.
+pub struct Gate {
+    /// Where it is to be attempted.
+    pub port: u16,
+    task: JoinHandle<()>,
+}
+
+impl Gate {
+    /// Refuses what comes from now on, and cuts what there is.
+    pub fn close(&self) {
+        self.task.abort();
+    }
+}
+
+impl Drop for Gate {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+/// A way to this port.
+pub async fn gate(to: u16) -> Gate {
+    let listener = Listening::bind("127.0.0.1:0").await.expect("loopback has ports");
+    gate_of(listener, to)
+}
+
+/// A way to this port, at one that is free for the moment.
+pub async fn gate_at(port: u16, to: u16) -> Gate {
+    let listener = Listening::bind(("127.0.0.1", port)).await.expect("the port is free");
+    gate_of(listener, to)
+}
+
+fn gate_of(listener: Listening, to: u16) -> Gate {
+    let port = listener.local_addr().expect("it is bound").port();
+    let task = tokio::spawn(async move {
+        let mut ways = tokio::task::JoinSet::new();
+        while let Ok((mut near, _)) = listener.accept().await {
+            ways.spawn(async move {
+                let Ok(mut far) = TcpStream::connect(("127.0.0.1", to)).await else { return };
+                // Either end may go at any time.
+                drop(tokio::io::copy_bidirectional(&mut near, &mut far).await);
+            });
+        }
+    });
+    Gate { port, task }
 }

@@ -16,7 +16,7 @@ use netproof_conformance::{
     policy::{Isolation, Numbers, Policy, Ports},
     snapshot::{Lifecycle, ObjectRef, PodNetwork},
 };
-use netproof_crds::NamedPort;
+use netproof_crds::{NamedPort, StartUp};
 use netproof_probe::challenge::MAX_IDENTITY;
 use serde_json::{Value, json};
 
@@ -370,6 +370,7 @@ fn of_pods(
         desired,
         externals,
         budget: flows.len(),
+        start_up: StartUp::Report,
         flows,
     };
     (scenario, homes)

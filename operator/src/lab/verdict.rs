@@ -56,6 +56,9 @@ impl OfFamily {
             stale: None,
             coverage: Some(rounds.coverage()),
             left_out: 0,
+            start_ups: Vec::new(),
+            strict: false,
+            existing: None,
         };
         Self { family: rounds.family(), view }
     }

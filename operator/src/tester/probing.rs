@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    sync::Arc,
     time::Duration,
 };
 
@@ -11,7 +12,7 @@ use netproof_conformance::{
     verdict::{Sighting, Why},
 };
 
-use super::{Assignment, Tester};
+use super::{Assignment, Tester, scout::Lines};
 use crate::{
     engine::round::Sessions,
     predict::{StandIn, asked, not_running},
@@ -57,6 +58,12 @@ impl Tester {
                 self.known.insert(actor, id);
             }
         }
+        let lines = self.probes.iter().map(|(id, probe)| (id.clone(), probe.line())).collect();
+        self.lines.send_if_modified(|known: &mut Arc<Lines>| {
+            let differs = !known.keys().eq(self.probes.keys());
+            *known = Arc::new(lines);
+            differs
+        });
     }
 
     pub(super) fn sessions(&self, stand_ins: &[StandIn]) -> Sessions {

@@ -11,7 +11,8 @@ use kube::{
 };
 use netproof_conformance::{coverage::Coverage, snapshot::ObjectRef};
 use netproof_crds::{
-    ConditionStatus, ConditionType, ConnectivityTest, ConnectivityTestStatus, Reason, TestRef,
+    ConditionStatus, ConditionType, ConnectivityTest, ConnectivityTestStatus, Finding,
+    FindingVerdict, Reason, TestRef,
 };
 use serde_json::json;
 use tokio::time::Instant;
@@ -32,6 +33,9 @@ const ROUTINE: Duration = Duration::from_secs(25);
 /// An operator that has just started waits this long for evidence before it says that it has none.
 const PATIENCE: Duration = Duration::from_secs(8);
 
+/// The API's limit for the note of an Event, in bytes.
+const NOTE: usize = 1024;
+
 /// The one writer of a test's status.
 pub struct Publisher {
     test: TestRef,
@@ -46,6 +50,8 @@ pub struct Publisher {
     backoff: Backoff,
     /// The last verdict that said something.
     turned: Option<(ConditionStatus, Reason)>,
+    /// The start-up leaks that stand and were told of.
+    told: Vec<Finding>,
 }
 
 impl Publisher {
@@ -60,6 +66,7 @@ impl Publisher {
         Self {
             recorder: Recorder::new(shared.client.clone(), reporter),
             turned: turned(&before),
+            told: start_ups(&before),
             test,
             created,
             shared,
@@ -106,6 +113,7 @@ impl Publisher {
                 self.written = status;
                 self.written_at = Some(Instant::now());
                 self.announce(&view).await;
+                self.announce_start_ups(&view).await;
             }
             // The test is gone, or made anew: whoever comes after this one writes.
             Err(kube::Error::Api(error)) if error.code == 404 || error.code == 409 => {}
@@ -172,10 +180,25 @@ impl Publisher {
             ConditionStatus::True => EventType::Normal,
             ConditionStatus::False | ConditionStatus::Unknown => EventType::Warning,
         };
+        self.event(type_, reason, message).await;
+    }
+
+    /// An Event for each start-up leak that is new.
+    async fn announce_start_ups(&mut self, view: &View) {
+        for finding in view.start_ups.iter().filter(|finding| !self.told.contains(finding)) {
+            self.event(EventType::Warning, Reason::StartupLeak, finding.message.clone()).await;
+        }
+        self.told.clone_from(&view.start_ups);
+    }
+
+    async fn event(&self, type_: EventType, reason: Reason, mut note: String) {
+        if note.len() > NOTE {
+            note = note.chars().take(NOTE / 4).collect::<String>() + " …";
+        }
         let event = Event {
             type_,
             reason: reason.as_str().into(),
-            note: Some(message),
+            note: Some(note),
             action: "Judge".into(),
             secondary: None,
         };
@@ -217,6 +240,12 @@ impl Drop for Publisher {
             ObjectRef { namespace: self.test.namespace.clone(), name: self.test.name.clone() };
         self.shared.reports.forget(&name);
     }
+}
+
+/// The start-up leaks that a status lists.
+pub fn start_ups(status: &ConnectivityTestStatus) -> Vec<Finding> {
+    let found = status.findings.iter().filter(|f| f.verdict == FindingVerdict::StartupLeak);
+    found.cloned().collect()
 }
 
 /// What the Conformant condition of a status says.

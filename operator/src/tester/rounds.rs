@@ -123,7 +123,6 @@ impl Tester {
         for (cell, sighting, outcome) in sighted {
             if let Some(followed) = self.ledger.observe(&cell, sighting, outcome, uptime()) {
                 debug!(%cell, ?followed, "Network followed");
-                self.publisher.metrics().followed(followed);
             }
         }
         complete

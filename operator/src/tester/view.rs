@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use netproof_conformance::{coverage::Coverage, matrix::Matrix};
-use netproof_crds::Reason;
+use netproof_crds::{Reason, StartUp};
 use tokio::time::Instant;
 
 use super::{Assignment, Tester};
@@ -51,6 +51,7 @@ impl Tester {
 
     pub(super) fn view(&self, assignment: &Assignment, phase: Phase) -> View {
         let stand_ins = &assignment.stand_ins;
+        let facts = Arc::clone(&self.facts.borrow());
         let active = phase == Phase::Active;
         let missing = |stand_in: &StandIn| -> Option<Problem> {
             match self.probe(stand_in) {
@@ -76,6 +77,9 @@ impl Tester {
             stale: if active { self.stale(assignment) } else { None },
             coverage: None,
             left_out: 0,
+            start_ups: if active { facts.leaks_of(assignment.generation) } else { vec![] },
+            strict: assignment.scenario.as_ref().is_ok_and(|s| s.start_up == StartUp::Strict),
+            existing: facts.existing,
         }
     }
 

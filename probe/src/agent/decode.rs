@@ -1,12 +1,15 @@
 //! Turns a line into a command, or into the reply that says what is wrong with it.
 
-use std::{net::IpAddr, time::Duration};
+use std::{
+    net::{IpAddr, SocketAddr},
+    time::Duration,
+};
 
 use serde_json::Value;
 
 use crate::{
     challenge::Nonce,
-    dial::{Attempt, Proof},
+    dial::{Attempt, Hold, Proof},
     wire::{self, ErrorKind, MAX_LINE, MAX_NONCE, MAX_TIMEOUT_MS, Op, Reply, Request, VERSION},
 };
 
@@ -20,6 +23,9 @@ pub(super) enum Command {
     Ping { id: u64, nonce: String },
     CheckListeners { id: u64 },
     Attempt { id: u64, attempt: Attempt },
+    Hold { id: u64, hold: Hold },
+    Touch { id: u64, held: u64, nonce: Nonce, timeout: Duration },
+    Release { id: u64, held: u64 },
 }
 
 /// Reads one line.
@@ -47,24 +53,42 @@ fn in_range(id: u64, op: Op) -> Result<Command, String> {
         Op::Ping { nonce } => Command::Ping { id, nonce: echoed(nonce)? },
         Op::CheckListeners => Command::CheckListeners { id },
         Op::Attempt { target, protocol, timeout_ms, proof } => {
-            if !is_one_host(target.ip()) || target.port() == 0 {
-                return Err(format!("target {target} is not one host's address and a port"));
-            }
-            if !(1..=MAX_TIMEOUT_MS).contains(&timeout_ms) {
-                return Err(format!("timeoutMs {timeout_ms} is not within 1 to {MAX_TIMEOUT_MS}"));
-            }
-            let timeout = Duration::from_millis(timeout_ms.into());
+            let (target, timeout) = (place(target)?, timeout(timeout_ms)?);
             let proof = match proof {
-                wire::Proof::Identity { nonce } => {
-                    Proof::Identity(Nonce::new(nonce).ok_or_else(|| {
-                        format!("the proof's nonce is not 1 to {MAX_NONCE} hexadecimal digits")
-                    })?)
-                }
+                wire::Proof::Identity { nonce } => Proof::Identity(digits(nonce)?),
                 wire::Proof::Answer => Proof::Answer,
             };
             Command::Attempt { id, attempt: Attempt { target, protocol, timeout, proof } }
         }
+        Op::Hold { target, timeout_ms, nonce } => {
+            let (target, timeout) = (place(target)?, timeout(timeout_ms)?);
+            Command::Hold { id, hold: Hold { target, timeout, nonce: digits(nonce)? } }
+        }
+        Op::Touch { held, nonce, timeout_ms } => {
+            let (nonce, timeout) = (digits(nonce)?, timeout(timeout_ms)?);
+            Command::Touch { id, held, nonce, timeout }
+        }
+        Op::Release { held } => Command::Release { id, held },
     })
+}
+
+fn place(target: SocketAddr) -> Result<SocketAddr, String> {
+    if !is_one_host(target.ip()) || target.port() == 0 {
+        return Err(format!("target {target} is not one host's address and a port"));
+    }
+    Ok(target)
+}
+
+fn timeout(timeout_ms: u32) -> Result<Duration, String> {
+    if !(1..=MAX_TIMEOUT_MS).contains(&timeout_ms) {
+        return Err(format!("timeoutMs {timeout_ms} is not within 1 to {MAX_TIMEOUT_MS}"));
+    }
+    Ok(Duration::from_millis(timeout_ms.into()))
+}
+
+fn digits(nonce: String) -> Result<Nonce, String> {
+    Nonce::new(nonce)
+        .ok_or_else(|| format!("the proof's nonce is not 1 to {MAX_NONCE} hexadecimal digits"))
 }
 
 fn echoed(nonce: String) -> Result<String, String> {
@@ -187,6 +211,21 @@ mod tests {
         let nonce = "n".repeat(MAX_NONCE + 1);
         check(&format!(r#"{{"v":1,"id":7,"op":"ping","nonce":"{nonce}"}}"#), (Some(7), kind));
         check(&format!(r#"{{"v":1,"id":7,"op":"hello","nonce":"{nonce}"}}"#), (Some(7), kind));
+    }
+
+    #[test]
+    fn what_is_held_has_the_ranges_of_an_attempt() {
+        let kind = ErrorKind::OutOfRange;
+        let hold =
+            r#"{"v":1,"id":7,"op":"hold","target":"10.0.0.1:80","timeoutMs":1000,"nonce":"00ff"}"#;
+        assert!(matches!(command(hold.as_bytes()), Ok(Command::Hold { id: 7, .. })));
+        check(&hold.replace("10.0.0.1:80", "10.0.0.1:0"), (Some(7), kind));
+        check(&hold.replace("1000", "0"), (Some(7), kind));
+        check(&hold.replace("00ff", "00fg"), (Some(7), kind));
+        let touch = r#"{"v":1,"id":7,"op":"touch","held":3,"nonce":"00ff","timeoutMs":1000}"#;
+        assert!(matches!(command(touch.as_bytes()), Ok(Command::Touch { id: 7, held: 3, .. })));
+        check(&touch.replace("1000", "60001"), (Some(7), kind));
+        check(&touch.replace("00ff", ""), (Some(7), kind));
     }
 
     #[test]

@@ -3,21 +3,21 @@
 //! Once the handshake is complete nothing that follows may read as "did not connect": a far end
 //! that connects and then shows no proof is [`Outcome::Failed`], which is never evidence.
 
-use std::io;
+use std::{io, net::SocketAddr, time::Duration};
 
 use socket2::SockRef;
 use thiserror::Error;
 use tokio::{
     io::AsyncWriteExt,
     net::{TcpSocket, TcpStream},
-    time::{Instant, timeout_at},
+    time::{Instant, timeout, timeout_at},
 };
 
-use super::{Attempt, Proof, errno, failed};
+use super::{Attempt, Hold, Proof, errno, failed};
 use crate::{
     challenge::{self, MAX_ANSWER, NoProof, Nonce},
     short_line,
-    wire::Outcome,
+    wire::{Fate, Outcome},
 };
 
 /// Why a connection proved nothing. Completes "connected, but ".
@@ -34,9 +34,10 @@ enum NotProven {
 }
 
 pub(super) async fn dial(attempt: &Attempt, start: Instant) -> Outcome {
-    let socket = match open(attempt) {
+    let asks = matches!(attempt.proof, Proof::Identity(_));
+    let socket = match open(attempt.target, asks) {
         Ok(socket) => socket,
-        Err(error) => return failed(format_args!("no socket: {error}")),
+        Err(why) => return why,
     };
     let mut connected = false;
     let whole = connect_and_prove(socket, attempt, &mut connected);
@@ -47,16 +48,60 @@ pub(super) async fn dial(attempt: &Attempt, start: Instant) -> Outcome {
     }
 }
 
-fn open(attempt: &Attempt) -> io::Result<TcpSocket> {
-    let socket = if attempt.target.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
-    // Closing sends a reset: no TIME_WAIT is left behind, so the ephemeral ports last.
-    socket.set_zero_linger()?;
-    if let Proof::Identity(_) = attempt.proof {
-        // The question follows the handshake at once, so its last packet can carry the question:
-        // one packet and one waking of the listener less.
-        SockRef::from(&socket).set_tcp_quickack(false)?;
+pub(super) async fn hold(hold: &Hold, start: Instant) -> (Outcome, Option<TcpStream>) {
+    let socket = match open(hold.target, true) {
+        Ok(socket) => socket,
+        Err(why) => return (why, None),
+    };
+    let mut connected = false;
+    let whole = async {
+        let mut stream = socket.connect(hold.target).await.map_err(|e| errno::outcome(&e))?;
+        connected = true;
+        let question = challenge::ask_and_stay(&hold.nonce);
+        match prove(&mut stream, &question, &hold.nonce).await {
+            Ok(identity) => Ok((Outcome::Connected { identity: Some(identity) }, stream)),
+            Err(why) => Err(unproven(&why)),
+        }
+    };
+    match timeout_at(start + hold.timeout, whole).await {
+        Ok(Ok((outcome, stream))) => (outcome, Some(stream)),
+        Ok(Err(outcome)) => (outcome, None),
+        Err(_) if connected => (unproven(&NotProven::TooLate), None),
+        Err(_) => (Outcome::TimedOut, None),
     }
-    Ok(socket)
+}
+
+pub(super) async fn touch(stream: &mut TcpStream, nonce: &Nonce, patience: Duration) -> Fate {
+    let question = challenge::ask_and_stay(nonce);
+    match timeout(patience, prove(stream, &question, nonce)).await {
+        Err(_) => Fate::Silent,
+        Ok(Ok(identity)) => Fate::Alive { identity },
+        Ok(Err(NotProven::Closed)) => Fate::Closed { why: "end of stream".to_owned() },
+        // The kernel gave up repeating what nobody acknowledged: silence, as it says itself.
+        Ok(Err(NotProven::Broken(error))) if error.kind() == io::ErrorKind::TimedOut => {
+            Fate::Silent
+        }
+        Ok(Err(NotProven::Broken(error))) => Fate::Closed { why: error.to_string() },
+        Ok(Err(why @ (NotProven::NoProof(_) | NotProven::TooLate))) => {
+            Fate::Failed { why: why.to_string() }
+        }
+    }
+}
+
+/// A socket towards the target; the question follows its handshake at once if it `asks`.
+fn open(target: SocketAddr, asks: bool) -> Result<TcpSocket, Outcome> {
+    let opened = || -> io::Result<TcpSocket> {
+        let socket = if target.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+        // Closing sends a reset: no TIME_WAIT is left behind, so the ephemeral ports last.
+        socket.set_zero_linger()?;
+        if asks {
+            // The handshake's last packet can carry the question: one packet and one waking of
+            // the listener less.
+            SockRef::from(&socket).set_tcp_quickack(false)?;
+        }
+        Ok(socket)
+    };
+    opened().map_err(|error| failed(format_args!("no socket: {error}")))
 }
 
 async fn connect_and_prove(socket: TcpSocket, attempt: &Attempt, connected: &mut bool) -> Outcome {
@@ -67,15 +112,19 @@ async fn connect_and_prove(socket: TcpSocket, attempt: &Attempt, connected: &mut
     *connected = true;
     match &attempt.proof {
         Proof::Answer => Outcome::Connected { identity: None },
-        Proof::Identity(nonce) => match prove(&mut stream, nonce).await {
+        Proof::Identity(nonce) => match prove(&mut stream, &challenge::ask(nonce), nonce).await {
             Ok(identity) => Outcome::Connected { identity: Some(identity) },
             Err(why) => unproven(&why),
         },
     }
 }
 
-async fn prove(stream: &mut TcpStream, nonce: &Nonce) -> Result<String, NotProven> {
-    stream.write_all(&challenge::ask(nonce)).await?;
+async fn prove(
+    stream: &mut TcpStream,
+    question: &[u8],
+    nonce: &Nonce,
+) -> Result<String, NotProven> {
+    stream.write_all(question).await?;
     let mut buffer = [0; MAX_ANSWER];
     let received = short_line::read(stream, &mut buffer).await?;
     if received.is_empty() {

@@ -5,15 +5,16 @@ use std::{io, sync::Arc, time::Duration};
 use nix::libc;
 use socket2::SockRef;
 use tokio::{
-    io::Interest,
+    io::{AsyncWriteExt, Interest},
     net::{TcpListener, TcpStream},
+    sync::OwnedSemaphorePermit,
     task::JoinSet,
     time::{sleep, timeout},
 };
 
 use super::Context;
 use crate::{
-    challenge::{self, Identity, MAX_ASK},
+    challenge::{self, MAX_ASK},
     log, short_line,
 };
 
@@ -43,23 +44,55 @@ pub(super) async fn serve(listener: TcpListener, context: &Context) {
             .acquire_owned()
             .await
             .expect("the semaphore is never closed");
-        let (identity, patience) = (context.identity.clone(), context.patience);
+        let context = context.clone();
         conversations.spawn(async move {
             // Whoever is too slow, or gone, has only itself to tell.
-            let _ = timeout(patience, converse(stream, &identity)).await;
-            drop(permit);
+            if let Ok(Ok(Some(stay))) = timeout(context.patience, converse(stream, &context)).await
+            {
+                drop(permit);
+                let _ = stay.converse(&context).await;
+            }
         });
     }
 }
 
-async fn converse(mut stream: TcpStream, identity: &Identity) -> io::Result<()> {
+/// A connection that stays after its first answer.
+struct Stay {
+    stream: TcpStream,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Stay {
+    /// Answers until the other end closes, says something else, or is silent for too long.
+    async fn converse(mut self, context: &Context) -> io::Result<()> {
+        let mut buffer = [0; MAX_ASK];
+        loop {
+            let read = short_line::read(&mut self.stream, &mut buffer);
+            let received = timeout(context.idle, read).await??;
+            let Some(answer) = challenge::answer_and_stay(received, &context.identity) else {
+                return Ok(());
+            };
+            timeout(context.patience, self.stream.write_all(&answer)).await??;
+        }
+    }
+}
+
+/// Answers the first question; returns the connection if it is to stay.
+async fn converse(mut stream: TcpStream, context: &Context) -> io::Result<Option<Stay>> {
+    let identity = &context.identity;
     let mut buffer = [0; MAX_ASK];
     let received = short_line::read(&mut stream, &mut buffer).await?;
+    if let Some(answer) = challenge::answer_and_stay(received, identity) {
+        // Without room nothing is answered: the asker then knows that it holds nothing.
+        let Ok(permit) = Arc::clone(&context.staying).try_acquire_owned() else { return Ok(None) };
+        stream.write_all(&answer).await?;
+        return Ok(Some(Stay { stream, _permit: permit }));
+    }
     if let Some(answer) = challenge::answer(received, identity) {
         // There is more to come, the end of the stream: the kernel sends both in one packet. A
         // socket that has sent nothing yet has room for the whole answer.
         let send = || SockRef::from(&stream).send_with_flags(&answer, libc::MSG_MORE);
         stream.async_io(Interest::WRITABLE, send).await?;
     }
-    Ok(())
+    Ok(None)
 }

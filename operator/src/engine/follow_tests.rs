@@ -1,0 +1,72 @@
+use netproof_conformance::{
+    flow::Protocol,
+    matrix::{Actor, Cell},
+};
+
+use super::*;
+use crate::engine::testing::{gate, session};
+
+const TIMEOUT: Duration = Duration::from_secs(1);
+
+async fn changed(change: Change, gate: u16) -> (Changed, u16) {
+    let ((a, _), (b, port)) = (session("a").await, session("b").await);
+    let cell = Cell {
+        from: Actor::sole("a"),
+        to: Actor::sole("b"),
+        port: Port { number: port, protocol: Protocol::Tcp },
+    };
+    let number = if gate == 0 { port } else { gate };
+    let flow = Asked {
+        cell,
+        target: ([127, 0, 0, 1], number).into(),
+        receiver: Receiver::Probe { identity: "b".into() },
+    };
+    let (sender, receiver) = (Arc::new(a), Some(Arc::new(b)));
+    (Changed { flow, change, at: Instant::now(), sender, receiver }, port)
+}
+
+#[tokio::test]
+async fn a_tightening_is_timed_to_the_start_of_the_first_attempt_that_did_not_connect() {
+    let (mut changed, port) = changed(Change::Tightening, 0).await;
+    let gate = gate(port).await;
+    changed.flow.target.set_port(gate.port);
+    changed.at = Instant::now();
+    let closing = async {
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        let at = Instant::now();
+        gate.close();
+        at
+    };
+    let end = Instant::now() + Duration::from_secs(10);
+    let (took, closed) = tokio::join!(time(&changed, TIMEOUT, end), closing);
+    let (took, truth) = (took.expect("it follows"), closed - changed.at);
+    assert!(took + Duration::from_millis(1) >= truth, "{took:?} is before {truth:?}");
+    // The machine of a test may be busy; a free one stays within 30 ms.
+    assert!(took <= truth + Duration::from_millis(250), "{took:?} is long after {truth:?}");
+}
+
+#[tokio::test]
+async fn a_loosening_is_timed_to_the_start_of_the_first_attempt_that_connected() {
+    let (changed, _) = changed(Change::Loosening, 0).await;
+    let end = Instant::now() + Duration::from_secs(10);
+    let took = time(&changed, TIMEOUT, end).await.expect("it connects");
+    assert!(took < Duration::from_millis(250), "{took:?}");
+}
+
+#[tokio::test]
+async fn a_network_that_does_not_follow_has_no_latency() {
+    let (changed, _) = changed(Change::Tightening, 0).await;
+    let end = Instant::now() + Duration::from_millis(200);
+    assert_eq!(time(&changed, TIMEOUT, end).await, None);
+}
+
+#[test]
+fn one_silence_among_connections_is_no_sign() {
+    let began = Instant::now();
+    let seen = |sights: &[bool]| -> BTreeMap<usize, (Instant, bool)> {
+        let at = |n: usize| began + EVERY * u32::try_from(n).expect("few");
+        sights.iter().enumerate().map(|(n, sight)| (n, (at(n), *sight))).collect()
+    };
+    assert_eq!(first(&seen(&[false, true, false])), None);
+    assert_eq!(first(&seen(&[false, true, false, true, true])), Some(began + EVERY * 3));
+}

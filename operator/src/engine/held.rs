@@ -1,0 +1,127 @@
+//! Holds a connection that the policies allow, and says what becomes of it when they deny it.
+//!
+//! The API leaves open whether a new deny ends connections that exist: this reports a fact.
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use netproof_conformance::flow::Port;
+use netproof_probe::wire::{self, Op, Outcome, Reply};
+use tokio::time::Instant;
+
+use super::{
+    round::silence,
+    session::{Session, unexpected},
+};
+
+/// What a probe and its stream may add to the time of one request.
+const SLACK: Duration = Duration::from_secs(2);
+
+/// How long the receiver may take to dial its own listeners.
+const LISTENER_CHECK: Duration = Duration::from_secs(3);
+
+/// A connection that a probe holds to another. Dropping it leaves it to the probe, which gives it
+/// up after [`wire::HOLD_S`].
+pub struct Held {
+    sender: Arc<Session>,
+    name: u64,
+    identity: String,
+    /// When it last carried an answer.
+    pub alive: Instant,
+}
+
+/// What became of a connection when the policies began to deny it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// It still carries questions and answers.
+    Survives,
+    /// It does not any more, although both ends are there; and how that shows.
+    Cut(String),
+    /// No evidence either way, and why.
+    Unknown(String),
+}
+
+impl Held {
+    /// Has a probe open a TCP connection to another, of this identity, and keep it.
+    pub async fn open(
+        sender: Arc<Session>,
+        target: SocketAddr,
+        identity: &str,
+        timeout: Duration,
+    ) -> Result<Self, String> {
+        let op = Op::Hold { target, timeout_ms: millis(timeout), nonce: crate::nonce() };
+        let reply = sender.request(op, Instant::now() + timeout + SLACK).await;
+        match reply.map_err(|error| error.to_string())? {
+            Reply::Held {
+                held: Some(name),
+                outcome: Outcome::Connected { identity: found },
+                ..
+            } => {
+                let held = Self { sender, name, identity: identity.into(), alive: Instant::now() };
+                if found.as_deref() == Some(identity) {
+                    return Ok(held);
+                }
+                held.release().await;
+                Err(format!("connected to {} instead of {identity}", found.unwrap_or_default()))
+            }
+            Reply::Held { outcome, .. } => Err(format!("not connected: {outcome:?}")),
+            other => Err(unexpected(&other).to_string()),
+        }
+    }
+
+    /// Asks on the connection while the policies allow it, which also keeps it from ageing. Gives
+    /// it back if it is alive: one that has ended by then says nothing of a later deny.
+    pub async fn refresh(mut self, timeout: Duration) -> Option<Self> {
+        let alive = matches!(self.touch(timeout).await, Ok(wire::Fate::Alive { .. }));
+        self.alive = Instant::now();
+        alive.then_some(self)
+    }
+
+    /// What became of it, once the policies deny it and new attempts are seen to be denied. The
+    /// receiver has to show that it still listens. Whatever is left of the connection is released.
+    pub async fn fate(self, receiver: &Session, port: Port, timeout: Duration) -> Fate {
+        let touched = self.touch(timeout).await;
+        let how = match touched {
+            Ok(wire::Fate::Alive { identity }) if identity == self.identity => {
+                self.release().await;
+                return Fate::Survives;
+            }
+            Ok(wire::Fate::Alive { identity }) => {
+                return Fate::Unknown(format!("{identity} answered instead of {}", self.identity));
+            }
+            Ok(wire::Fate::Silent) => format!("nothing came back within {timeout:?}"),
+            Ok(wire::Fate::Closed { why }) => why,
+            Ok(wire::Fate::NotHeld) => return Fate::Unknown("its probe gave it up".into()),
+            Ok(wire::Fate::Failed { why }) | Err(why) => return Fate::Unknown(why),
+        };
+        let listeners = receiver.listeners(Instant::now() + LISTENER_CHECK).await;
+        let listeners = listeners.map_err(|error| error.to_string());
+        match silence(Some(&listeners), port) {
+            None => Fate::Cut(how),
+            Some(why) => Fate::Unknown(why),
+        }
+    }
+
+    /// Has the probe close it.
+    pub async fn release(self) {
+        let op = Op::Release { held: self.name };
+        // A probe that cannot be asked gives it up by itself.
+        drop(self.sender.request(op, Instant::now() + SLACK).await);
+    }
+
+    async fn touch(&self, timeout: Duration) -> Result<wire::Fate, String> {
+        let op = Op::Touch { held: self.name, nonce: crate::nonce(), timeout_ms: millis(timeout) };
+        let reply = self.sender.request(op, Instant::now() + timeout + SLACK).await;
+        match reply.map_err(|error| error.to_string())? {
+            Reply::Touched { fate, .. } => Ok(fate),
+            other => Err(unexpected(&other).to_string()),
+        }
+    }
+}
+
+fn millis(timeout: Duration) -> u32 {
+    u32::try_from(timeout.as_millis()).unwrap_or(u32::MAX).clamp(1, wire::MAX_TIMEOUT_MS)
+}
+
+#[cfg(test)]
+#[path = "held_tests.rs"]
+mod tests;

@@ -1,0 +1,271 @@
+//! Looks at what rounds are too slow for, beside them: how new stand-ins start, how fast the
+//! network follows a change, and what becomes of connections that exist.
+//!
+//! It judges no flow. Its facts go into the status through the tester, its figures to Prometheus.
+
+mod changes;
+mod connections;
+mod newcomers;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
+
+use netproof_conformance::{
+    expected::Expected,
+    ledger::Change,
+    matrix::{Actor, Cell, Matrix},
+};
+use netproof_crds::{ConnectivityTestStatus, ExistingConnections, Finding, TestRef};
+use tokio::{
+    sync::watch,
+    task::{AbortHandle, JoinSet},
+    time::Instant,
+};
+
+use super::{Assignment, Shared, publish::start_ups};
+use crate::{
+    engine::{held, session::Session, startup::Found},
+    metrics::TestMetrics,
+    predict::{Prediction, StandIn, Unreliable, predict},
+    probes::{Line, PodId},
+    scenario::Scenario,
+    world::World,
+};
+
+use connections::Connections;
+use newcomers::Newcomer;
+
+/// Between two looks though nothing changes.
+const LOOK: Duration = Duration::from_secs(5);
+
+/// The ways to the probes of a test.
+pub(super) type Lines = BTreeMap<PodId, Line>;
+
+/// What the scout has seen.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Facts {
+    /// The generation of the spec under which the leaks were seen.
+    generation: i64,
+    /// The start-up leaks that stand.
+    leaks: Vec<Finding>,
+    /// What became of connections that existed when they were denied.
+    pub(super) existing: Option<ExistingConnections>,
+}
+
+impl Facts {
+    /// What an earlier operator has seen.
+    pub(super) fn left_by(before: &ConnectivityTestStatus) -> Self {
+        Self {
+            generation: before.observed_generation.unwrap_or_default(),
+            leaks: start_ups(before),
+            existing: before.existing_connections,
+        }
+    }
+
+    /// The start-up leaks that stand for this generation of the spec.
+    pub(super) fn leaks_of(&self, generation: i64) -> Vec<Finding> {
+        if self.generation == generation { self.leaks.clone() } else { vec![] }
+    }
+}
+
+/// What the scout looks at, and whom it tells.
+pub(super) struct Sources {
+    pub(super) test: TestRef,
+    pub(super) shared: Arc<Shared>,
+    pub(super) assignment: watch::Receiver<Arc<Assignment>>,
+    pub(super) lines: watch::Receiver<Arc<Lines>>,
+    /// Told when a conversation with a probe begins or ends.
+    pub(super) turned: watch::Receiver<()>,
+    pub(super) facts: watch::Sender<Arc<Facts>>,
+}
+
+/// Looks at one test.
+pub(super) struct Scout {
+    sources: Sources,
+    world: watch::Receiver<Arc<World>>,
+    jobs: JoinSet<Done>,
+    /// What the predictions were made from, and what they are.
+    seen: Option<(Arc<Assignment>, Arc<World>)>,
+    expected: Matrix<Expected>,
+    /// Since when each probe speaks, by its pod's UID.
+    speaking: BTreeMap<String, Instant>,
+    /// The pods whose start has been looked at, or is too long ago.
+    started: BTreeSet<String>,
+    newcomers: BTreeMap<String, Newcomer>,
+    following: BTreeMap<Cell, AbortHandle>,
+    connections: Connections,
+}
+
+/// What a task has found.
+enum Done {
+    Started { uid: String, found: Vec<Found> },
+    Followed { cell: Cell, change: Change, latency: Option<Duration>, measured: bool },
+    Opened { cell: Cell, held: Result<held::Held, String> },
+    Refreshed { cell: Cell, held: Option<held::Held> },
+    Fated { cell: Cell, fate: held::Fate },
+}
+
+impl Scout {
+    /// Nothing has been looked at.
+    pub(super) fn new(sources: Sources) -> Self {
+        // Pods that are there already have started unseen.
+        let there = Arc::clone(&sources.assignment.borrow());
+        let started = there.stand_ins.iter().filter_map(|s| Some(s.pod.as_ref()?.1.uid.clone()));
+        Self {
+            started: started.collect(),
+            world: sources.shared.world.clone(),
+            sources,
+            jobs: JoinSet::new(),
+            seen: None,
+            expected: Matrix::default(),
+            speaking: BTreeMap::new(),
+            newcomers: BTreeMap::new(),
+            following: BTreeMap::new(),
+            connections: Connections::default(),
+        }
+    }
+
+    /// Looks until nobody asks any more.
+    pub(super) async fn run(mut self) {
+        loop {
+            self.look();
+            tokio::select! {
+                changed = self.sources.assignment.changed() => if changed.is_err() { return },
+                changed = self.world.changed() => if changed.is_err() { return },
+                changed = self.sources.lines.changed() => if changed.is_err() { return },
+                changed = self.sources.turned.changed() => if changed.is_err() { return },
+                Some(done) = self.jobs.join_next() => {
+                    // One that was cancelled has nothing to say.
+                    if let Ok(done) = done {
+                        self.note(done);
+                    }
+                }
+                () = tokio::time::sleep(LOOK) => {}
+            }
+        }
+    }
+
+    /// Starts what there is to be looked at.
+    fn look(&mut self) {
+        let assignment = Arc::clone(&self.sources.assignment.borrow_and_update());
+        let world = Arc::clone(&self.world.borrow_and_update());
+        let scenario = match &assignment.scenario {
+            // A test that has ended, or is being changed, has no stand-ins to be asked about.
+            Ok(scenario)
+                if !assignment.suspended
+                    && assignment.stand_ins.len() == scenario.desired.len() =>
+            {
+                scenario
+            }
+            Ok(_) | Err(_) => return self.rest(),
+        };
+        self.note_speaking(&assignment);
+        let changed = if self.is_news(&assignment, &world) {
+            let Prediction { expected, unreliable, .. } =
+                predict(scenario, &assignment.stand_ins, &world);
+            if unreliable != Unreliable::default() {
+                return self.rest();
+            }
+            let changed = changes::between(&self.expected, &expected);
+            self.expected = expected;
+            changed
+        } else {
+            vec![]
+        };
+        self.seen = Some((Arc::clone(&assignment), Arc::clone(&world)));
+        if world.blindness(std::time::Instant::now()).is_some() {
+            return;
+        }
+        self.follow(changed, scenario, &assignment);
+        self.greet_newcomers(scenario, &assignment);
+        self.keep_connections(scenario, &assignment);
+    }
+
+    /// Looks at nothing.
+    fn rest(&mut self) {
+        self.jobs.abort_all();
+        self.seen = None;
+        self.expected = Matrix::default();
+        self.newcomers.clear();
+        self.following.clear();
+        self.connections.clear();
+    }
+
+    /// Whether anything that predictions are made from has changed.
+    fn is_news(&self, assignment: &Arc<Assignment>, world: &Arc<World>) -> bool {
+        let Some((before, seen)) = &self.seen else { return true };
+        !(Arc::ptr_eq(before, assignment)
+            && Arc::ptr_eq(&seen.policies, &world.policies)
+            && Arc::ptr_eq(&seen.namespaces, &world.namespaces)
+            && Arc::ptr_eq(&seen.nodes, &world.nodes)
+            && seen.cluster_policies.len() == world.cluster_policies.len()
+            && seen
+                .cluster_policies
+                .values()
+                .zip(world.cluster_policies.values())
+                .all(|(old, new)| Arc::ptr_eq(old, new)))
+    }
+
+    fn note_speaking(&mut self, assignment: &Assignment) {
+        let now = Instant::now();
+        let speak: BTreeSet<String> = assignment
+            .stand_ins
+            .iter()
+            .filter(|stand_in| self.session(stand_in).is_some())
+            .filter_map(|stand_in| Some(stand_in.pod.as_ref()?.1.uid.clone()))
+            .collect();
+        self.speaking.retain(|uid, _| speak.contains(uid));
+        for uid in speak {
+            self.speaking.entry(uid).or_insert(now);
+        }
+    }
+
+    /// The conversation with a stand-in, if there is one.
+    fn session(&self, stand_in: &StandIn) -> Option<Arc<Session>> {
+        let (name, pod) = stand_in.pod.as_ref()?;
+        let id = PodId {
+            namespace: name.namespace.clone(),
+            name: name.name.clone(),
+            uid: pod.uid.clone(),
+        };
+        self.sources.lines.borrow().get(&id)?.conversation().ok()
+    }
+
+    /// Whether both ends of a flow speak for as long as a network may take to know them.
+    fn is_settled(&self, cell: &Cell, scenario: &Scenario, assignment: &Assignment) -> bool {
+        [&cell.from, &cell.to].into_iter().all(|actor| {
+            scenario.externals.contains_key(&actor.endpoint)
+                || stand_in(actor, assignment)
+                    .and_then(|stand_in| self.speaking.get(&stand_in.pod.as_ref()?.1.uid))
+                    .is_some_and(|since| since.elapsed() >= scenario.patience.settle)
+        })
+    }
+
+    fn note(&mut self, done: Done) {
+        match done {
+            Done::Started { uid, found } => self.note_start(&uid, &found),
+            Done::Followed { cell, change, latency, measured } => {
+                self.note_followed(&cell, change, latency, measured);
+            }
+            Done::Opened { cell, held } => self.connections.opened(&cell, held),
+            Done::Refreshed { cell, held } => self.connections.refreshed(&cell, held),
+            Done::Fated { cell, fate } => self.note_fate(&cell, fate),
+        }
+    }
+
+    fn metrics(&self) -> TestMetrics<'_> {
+        self.sources.shared.metrics.of(&self.sources.test.namespace, &self.sources.test.name)
+    }
+}
+
+/// The stand-in of an actor.
+fn stand_in<'a>(actor: &Actor, assignment: &'a Assignment) -> Option<&'a StandIn> {
+    assignment.stand_ins.iter().find(|stand_in| stand_in.desired.actor == *actor)
+}
+
+#[cfg(test)]
+#[path = "scout_tests.rs"]
+mod tests;

@@ -1,0 +1,246 @@
+//! Holds a few connections that the policies allow, and sees what becomes of them under a new deny.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use netproof_conformance::{
+    expected::Expected,
+    flow::Protocol,
+    matrix::{Cell, Matrix},
+};
+use netproof_crds::ExistingConnections;
+use tokio::time::Instant;
+use tracing::{debug, info};
+
+use super::{Done, Scout, changes::spread, stand_in};
+use crate::{
+    engine::{
+        held::{Fate, Held},
+        round::Receiver,
+    },
+    predict::asked,
+    scenario::Scenario,
+    tester::Assignment,
+};
+
+/// How many connections a test holds.
+const FLOWS: usize = 8;
+
+/// How often one is asked whether it is alive: one that died by itself within this time before a
+/// deny is taken for one that the deny has cut.
+const REFRESH: Duration = Duration::from_secs(20);
+
+/// After trouble with opening one, that flow is let alone for so long.
+const RETRY: Duration = Duration::from_secs(60);
+
+/// How long an answer may take at least, so that what was lost is sent again a few times.
+const TOUCH: Duration = Duration::from_secs(3);
+
+/// The connections of a test, and what became of those that were denied.
+#[derive(Default)]
+pub(super) struct Connections {
+    slots: BTreeMap<Cell, Slot>,
+    survived: u32,
+    cut: u32,
+}
+
+struct Slot {
+    /// The pods at its ends.
+    pods: [String; 2],
+    state: State,
+}
+
+enum State {
+    /// Being opened, or asked about.
+    Busy,
+    Open(Held),
+    /// Not to be had before then.
+    Failed(Instant),
+}
+
+impl Connections {
+    pub(super) fn clear(&mut self) {
+        self.slots.clear();
+    }
+
+    pub(super) fn is_held(&self, cell: &Cell) -> bool {
+        self.slots.get(cell).is_some_and(|slot| matches!(slot.state, State::Open(_)))
+    }
+
+    pub(super) fn opened(&mut self, cell: &Cell, held: Result<Held, String>) {
+        let Some(slot) = self.slots.get_mut(cell) else { return };
+        slot.state = match held {
+            Ok(held) => State::Open(held),
+            Err(error) => {
+                debug!(%cell, error, "No connection to hold");
+                State::Failed(Instant::now() + RETRY)
+            }
+        };
+    }
+
+    pub(super) fn refreshed(&mut self, cell: &Cell, held: Option<Held>) {
+        let Some(slot) = self.slots.get_mut(cell) else { return };
+        match held {
+            Some(held) => slot.state = State::Open(held),
+            // It has ended by itself: another may be opened.
+            None => drop(self.slots.remove(cell)),
+        }
+    }
+
+    fn count(&mut self, fate: &Fate) {
+        match fate {
+            Fate::Survives => self.survived += 1,
+            Fate::Cut(_) => self.cut += 1,
+            Fate::Unknown(_) => {}
+        }
+    }
+
+    /// What is known, if anything.
+    fn fact(&self) -> Option<ExistingConnections> {
+        match (self.survived, self.cut) {
+            (0, 0) => None,
+            (1.., 0) => Some(ExistingConnections::Survive),
+            (0, 1..) => Some(ExistingConnections::Cut),
+            (1.., 1..) => Some(ExistingConnections::Mixed),
+        }
+    }
+}
+
+/// The flows of which a connection can be held.
+fn holdable(expected: &Matrix<Expected>) -> Vec<Cell> {
+    expected
+        .iter()
+        .filter(|(cell, expected)| {
+            cell.port.protocol == Protocol::Tcp && matches!(expected, Expected::Allow(_))
+        })
+        .map(|(cell, _)| cell.clone())
+        .collect()
+}
+
+impl Scout {
+    /// Opens connections where some are lacking, and asks those that there are for a sign of life.
+    pub(super) fn keep_connections(&mut self, scenario: &Scenario, assignment: &Assignment) {
+        let pods = |cell: &Cell| -> Option<[String; 2]> {
+            let uid = |actor| Some(stand_in(actor, assignment)?.pod.as_ref()?.1.uid.clone());
+            Some([uid(&cell.from)?, uid(&cell.to)?])
+        };
+        let now = Instant::now();
+        let (expected, following) = (&self.expected, &self.following);
+        self.connections.slots.retain(|cell, slot| {
+            let denied_now = following.contains_key(cell) || matches!(slot.state, State::Busy);
+            let of_use = matches!(expected.get(cell), Some(Expected::Allow(_))) || denied_now;
+            let over = matches!(slot.state, State::Failed(until) if now >= until);
+            of_use && !over && pods(cell).as_ref() == Some(&slot.pods)
+        });
+        self.refresh(scenario);
+        let room = FLOWS.saturating_sub(self.connections.slots.len());
+        if room == 0 {
+            return;
+        }
+        let free = holdable(&self.expected).into_iter().filter(|cell| {
+            !self.connections.slots.contains_key(cell)
+                && self.is_settled(cell, scenario, assignment)
+        });
+        for cell in spread(free.collect(), room) {
+            let Some(pods) = pods(&cell) else { continue };
+            self.open(cell, pods, scenario, assignment);
+        }
+    }
+
+    fn open(
+        &mut self,
+        cell: Cell,
+        pods: [String; 2],
+        scenario: &Scenario,
+        assignment: &Assignment,
+    ) {
+        let Ok(flow) = asked(&cell, scenario, &assignment.stand_ins) else { return };
+        let Receiver::Probe { identity } = flow.receiver else { return };
+        let sender = stand_in(&cell.from, assignment).and_then(|sender| self.session(sender));
+        let Some(sender) = sender else { return };
+        let (timeout, of) = (scenario.timeout, cell.clone());
+        self.jobs.spawn(async move {
+            let held = Held::open(sender, flow.target, &identity, timeout).await;
+            Done::Opened { cell: of, held }
+        });
+        self.connections.slots.insert(cell, Slot { pods, state: State::Busy });
+    }
+
+    fn refresh(&mut self, scenario: &Scenario) {
+        let timeout = scenario.timeout.max(TOUCH);
+        for (cell, slot) in &mut self.connections.slots {
+            let due = match &slot.state {
+                State::Open(held) => held.alive.elapsed() >= REFRESH,
+                State::Busy | State::Failed(_) => false,
+            };
+            if !due || self.following.contains_key(cell) {
+                continue;
+            }
+            if let State::Open(held) = std::mem::replace(&mut slot.state, State::Busy) {
+                let cell = cell.clone();
+                self.jobs.spawn(async move {
+                    Done::Refreshed { cell, held: held.refresh(timeout).await }
+                });
+            }
+        }
+    }
+
+    /// The policies deny a flow, and new attempts are denied, or are still not.
+    pub(super) fn ask_fate(&mut self, cell: &Cell, denied: bool) {
+        let Some(Slot { state: State::Open(held), .. }) = self.connections.slots.remove(cell)
+        else {
+            return;
+        };
+        let Some((assignment, _)) = self.seen.clone() else { return };
+        let Ok(scenario) = &assignment.scenario else { return };
+        let receiver = stand_in(&cell.to, &assignment).and_then(|to| self.session(to));
+        let (cell, timeout) = (cell.clone(), scenario.timeout.max(TOUCH));
+        self.jobs.spawn(async move {
+            let fate = match receiver {
+                Some(receiver) if denied => held.fate(&receiver, cell.port, timeout).await,
+                Some(_) | None => {
+                    held.release().await;
+                    Fate::Unknown("new attempts were not seen to be denied".into())
+                }
+            };
+            Done::Fated { cell, fate }
+        });
+    }
+
+    pub(super) fn note_fate(&mut self, cell: &Cell, fate: Fate) {
+        info!(%cell, ?fate, "Connection under a new deny");
+        self.connections.count(&fate);
+        drop(fate);
+        let Some(existing) = self.connections.fact() else { return };
+        self.metrics().existing_connections(self.connections.survived, self.connections.cut);
+        let mut facts = self.sources.facts.borrow().as_ref().clone();
+        facts.existing = Some(existing);
+        self.sources.facts.send_if_modified(|known| {
+            let differs = **known != facts;
+            *known = Arc::new(facts);
+            differs
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fact(fates: &[Fate]) -> Option<ExistingConnections> {
+        let mut connections = Connections::default();
+        for fate in fates {
+            connections.count(fate);
+        }
+        connections.fact()
+    }
+
+    #[test]
+    fn the_fact_is_what_became_of_those_that_are_known() {
+        let cut = || Fate::Cut("reset".into());
+        let unknown = || Fate::Unknown("lost".into());
+        assert_eq!(fact(&[unknown()]), None);
+        assert_eq!(fact(&[Fate::Survives, unknown()]), Some(ExistingConnections::Survive));
+        assert_eq!(fact(&[cut(), cut()]), Some(ExistingConnections::Cut));
+        assert_eq!(fact(&[cut(), Fate::Survives]), Some(ExistingConnections::Mixed));
+    }
+}

@@ -1,0 +1,312 @@
+//! Has new stand-ins attempted by those that the policies deny them, from before they answer.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use k8s_openapi::jiff::Timestamp;
+use netproof_conformance::{
+    expected::Expected,
+    flow::{Port, Protocol},
+    matrix::{Cell, Matrix},
+    policy::Policy,
+    report::startup_sentence,
+};
+use netproof_crds::{Finding, StartUp};
+use tokio::sync::watch;
+use tracing::{debug, info};
+
+use super::{Done, Scout, stand_in};
+use crate::{
+    engine::{
+        session::Session,
+        startup::{Found, Pace, Sender, Window, search},
+    },
+    metrics::Startup,
+    predict::{StandIn, between, place},
+    scenario::Scenario,
+    status::startup_finding,
+    tester::Assignment,
+};
+
+/// How many new stand-ins of a test are attempted at a time: each of them is 200 attempts a second.
+const AT_ONCE: usize = 4;
+
+/// The start of a probe that is longer ago than this is over; in seconds.
+const RECENT: i64 = 5;
+
+/// A newcomer is attempted at least so long.
+const SHORTEST: Duration = Duration::from_secs(5);
+
+/// A new stand-in that is being attempted.
+pub(super) struct Newcomer {
+    stand_in: StandIn,
+    arrival: watch::Sender<Option<Arc<Session>>>,
+    /// Who attempts it, and whether the policies still deny that.
+    senders: Vec<(Cell, watch::Sender<bool>)>,
+}
+
+/// The flows by which to attempt a newcomer: one from its own node, and one from another, where
+/// there are such, to the port that most of the two are denied.
+pub(super) fn choose(
+    newcomer: &StandIn,
+    expected: &Matrix<Expected>,
+    node: impl Fn(&Cell) -> Option<Option<String>>,
+) -> Vec<Cell> {
+    let home = newcomer.pod.as_ref().and_then(|(_, pod)| pod.node.clone());
+    let mut ports: BTreeMap<Port, [Option<Cell>; 2]> = BTreeMap::new();
+    for (cell, expected) in expected.iter() {
+        let denied = matches!(expected, Expected::Deny(_));
+        let able = cell.port.protocol != Protocol::Sctp;
+        if cell.to != newcomer.desired.actor || !denied || !able {
+            continue;
+        }
+        let Some(from) = node(cell) else { continue };
+        let side = usize::from(from != home);
+        ports.entry(cell.port).or_default()[side].get_or_insert_with(|| cell.clone());
+    }
+    let worth = |(port, cells): &(Port, [Option<Cell>; 2])| {
+        (cells.iter().flatten().count(), port.protocol == Protocol::Tcp)
+    };
+    let best = ports.into_iter().max_by_key(worth);
+    best.into_iter().flat_map(|(_, cells)| cells.into_iter().flatten()).collect()
+}
+
+impl Scout {
+    /// Starts to attempt stand-ins that have got an address and have not spoken yet.
+    pub(super) fn greet_newcomers(&mut self, scenario: &Scenario, assignment: &Assignment) {
+        for newcomer in self.newcomers.values() {
+            for (cell, denied) in &newcomer.senders {
+                if !matches!(self.expected.get(cell), Some(Expected::Deny(_))) {
+                    denied.send_replace(false);
+                }
+            }
+            if newcomer.arrival.borrow().is_none()
+                && let Some(session) = self.session(&newcomer.stand_in)
+            {
+                newcomer.arrival.send_replace(Some(session));
+            }
+        }
+        let there = |uid: &String| {
+            let mut pods = assignment.stand_ins.iter().filter_map(|s| s.pod.as_ref());
+            pods.any(|(_, pod)| pod.uid == *uid)
+        };
+        self.started.retain(there);
+        for stand_in in &assignment.stand_ins {
+            self.greet(stand_in, scenario, assignment);
+        }
+    }
+
+    fn greet(&mut self, newcomer: &StandIn, scenario: &Scenario, assignment: &Assignment) {
+        let Some((_, pod)) = &newcomer.pod else { return };
+        if pod.addresses.is_empty() || self.started.contains(&pod.uid) {
+            return;
+        }
+        let age = pod.started.map_or(0, |at| Timestamp::now().as_second() - at.as_second());
+        if scenario.start_up == StartUp::Off || age > RECENT || self.session(newcomer).is_some() {
+            self.started.insert(pod.uid.clone());
+            return;
+        }
+        if self.newcomers.len() >= AT_ONCE {
+            return;
+        }
+        let cells = choose(newcomer, &self.expected, |cell| {
+            let sender = stand_in(&cell.from, assignment)?;
+            self.session(sender)?;
+            Some(sender.pod.as_ref()?.1.node.clone())
+        });
+        let mut senders = Vec::new();
+        let mut kept = Vec::new();
+        for cell in cells {
+            let Some(sender) = stand_in(&cell.from, assignment) else { continue };
+            let Some((_, from)) = &sender.pod else { continue };
+            let (Ok(flow), Some(session)) = (between(&cell, from, pod), self.session(sender))
+            else {
+                continue;
+            };
+            let (tell, denied) = watch::channel(true);
+            senders.push(Sender { flow, session, denied });
+            kept.push((cell, tell));
+        }
+        if senders.is_empty() {
+            return;
+        }
+        debug!(pod = %pod.uid, senders = senders.len(), "Attempting a new stand-in");
+        self.started.insert(pod.uid.clone());
+        let uid = pod.uid.clone();
+        let arrival = watch::Sender::new(None);
+        let arriving = arrival.subscribe();
+        let pace = Pace::within(scenario.patience.settle.max(SHORTEST));
+        self.jobs.spawn({
+            let uid = uid.clone();
+            async move { Done::Started { uid, found: search(senders, arriving, pace).await } }
+        });
+        let newcomer = Newcomer { stand_in: newcomer.clone(), arrival, senders: kept };
+        self.newcomers.insert(uid, newcomer);
+    }
+
+    pub(super) fn note_start(&mut self, uid: &str, found: &[Found]) {
+        let Some(newcomer) = self.newcomers.remove(uid) else { return };
+        let actor = &newcomer.stand_in.desired.actor;
+        let worst = found.iter().filter_map(|found| match found {
+            Found::Leaked(window) => Some(window.accepted()),
+            Found::Isolated { .. } | Found::Inconclusive(_) => None,
+        });
+        let worst = worst.max();
+        let isolated = found.iter().all(|found| matches!(found, Found::Isolated { .. }));
+        let result = match (worst, isolated) {
+            (Some(_), _) => Startup::Leaked,
+            (None, true) => Startup::Isolated,
+            (None, false) => Startup::Inconclusive,
+        };
+        info!(stand_in = %actor, ?result, ?found, "New stand-in was attempted");
+        self.metrics().startup(result, worst);
+        if result == Startup::Inconclusive {
+            return;
+        }
+        let leaks = self.leaks(&newcomer, found);
+        let generation = self.seen.as_ref().map_or(0, |(assignment, _)| assignment.generation);
+        let mut facts = self.sources.facts.borrow().as_ref().clone();
+        let mut stand = facts.leaks_of(generation);
+        // What is known of the newest pod of an endpoint replaces what was of those before.
+        stand.retain(|leak| {
+            leak.to.endpoint != actor.endpoint || (actor.on.is_some() && leak.to.node != actor.on)
+        });
+        stand.extend(leaks);
+        (facts.generation, facts.leaks) = (generation, stand);
+        self.sources.facts.send_replace(Arc::new(facts));
+    }
+
+    fn leaks(&self, newcomer: &Newcomer, found: &[Found]) -> Vec<Finding> {
+        let Some((assignment, world)) = &self.seen else { return vec![] };
+        let Ok(scenario) = &assignment.scenario else { return vec![] };
+        let policies: Vec<&Policy> =
+            world.policies.values().filter_map(|read| read.meaning.as_ref().ok()).collect();
+        let finding = |(cell, found): (&Cell, &Found)| {
+            let Found::Leaked(window) = found else { return None };
+            let expected = self.expected.get(cell)?;
+            let of = |actor| place(actor, scenario, &assignment.stand_ins);
+            let there = place(&cell.to, scenario, std::slice::from_ref(&newcomer.stand_in));
+            let places = [of(&cell.from), there];
+            let [from, to] = &places;
+            let sentence =
+                startup_sentence(cell, expected, [from, to], &policies, &for_how_long(window));
+            Some(startup_finding(cell, expected, &places, sentence, Timestamp::now()))
+        };
+        let cells = newcomer.senders.iter().map(|(cell, _)| cell);
+        cells.zip(found).filter_map(finding).collect()
+    }
+}
+
+/// How long a newcomer accepted, in words.
+pub(super) fn for_how_long(window: &Window) -> String {
+    let accepted = window.accepted().as_millis();
+    match (window.closed, window.resolution()) {
+        (Some(_), Some(resolution)) => format!(
+            "for {accepted} ms (resolution {} ms) after it began to answer",
+            resolution.as_millis().max(1)
+        ),
+        (Some(_), None) => {
+            format!("for at least {} ms after it began to answer", window.at_least.as_millis())
+        }
+        (None, _) => format!("for {accepted} ms and to the end of the search"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use k8s_openapi::jiff::Timestamp;
+    use netproof_conformance::{
+        expected::{Because, Decision},
+        matrix::Actor,
+        snapshot::ObjectRef,
+    };
+
+    use super::*;
+    use crate::{
+        read::{PodState, Progress},
+        standin::Desired,
+    };
+
+    fn newcomer(node: &str) -> StandIn {
+        let pod = PodState {
+            uid: "uid".into(),
+            labels: BTreeMap::new(),
+            addresses: vec!["10.0.0.9".parse().expect("an address")],
+            node: Some(node.into()),
+            created: None,
+            started: None::<Timestamp>,
+            progress: Progress::Starting,
+        };
+        let desired = Desired {
+            actor: Actor::sole("db"),
+            namespace: "shop".into(),
+            labels: BTreeMap::new(),
+            ports: vec![],
+            node: None,
+            node_selector: BTreeMap::new(),
+            tolerations: vec![],
+        };
+        let name = ObjectRef { namespace: "shop".into(), name: "db".into() };
+        StandIn { desired, pod: Some((name, pod)), trouble: None }
+    }
+
+    fn denied(flows: &[(&str, u16, Protocol)]) -> Matrix<Expected> {
+        let because = Because { egress: Decision::NotIsolated, ingress: Decision::NotIsolated };
+        let cell = |(from, number, protocol): &(&str, u16, Protocol)| Cell {
+            from: Actor::sole(*from),
+            to: Actor::sole("db"),
+            port: Port { number: *number, protocol: *protocol },
+        };
+        flows.iter().map(|flow| (cell(flow), Expected::Deny(because.clone()))).collect()
+    }
+
+    /// Whom the newcomer on node `one` is attempted by, where these are denied; who is called
+    /// `mute` does not speak, and the others are on the node that begins their name.
+    fn check(flows: &[(&str, u16, Protocol)], expected: &[(&str, u16)]) {
+        let node = |cell: &Cell| {
+            let name = &cell.from.endpoint;
+            (name != "mute").then(|| name.split('-').next().map(str::to_owned))
+        };
+        let chosen = choose(&newcomer("one"), &denied(flows), node);
+        let chosen: Vec<_> =
+            chosen.iter().map(|c| (c.from.endpoint.as_str(), c.port.number)).collect();
+        assert_eq!(chosen, expected);
+    }
+
+    #[test]
+    fn a_newcomer_is_attempted_from_its_own_node_and_from_another() {
+        use Protocol::{Sctp, Tcp, Udp};
+        check(
+            &[("one-a", 80, Tcp), ("one-b", 80, Tcp), ("two-a", 80, Tcp), ("two-b", 80, Tcp)],
+            &[("one-a", 80), ("two-a", 80)],
+        );
+        check(&[("two-a", 80, Tcp), ("mute", 80, Tcp)], &[("two-a", 80)]);
+        check(
+            &[("one-a", 80, Tcp), ("one-a", 90, Tcp), ("two-a", 90, Tcp)],
+            &[("one-a", 90), ("two-a", 90)],
+        );
+        check(&[("one-a", 53, Udp), ("one-a", 80, Tcp)], &[("one-a", 80)]);
+        check(&[("one-a", 132, Sctp), ("mute", 80, Tcp)], &[]);
+    }
+
+    #[test]
+    fn what_is_allowed_is_not_attempted() {
+        let chosen = choose(&newcomer("one"), &Matrix::default(), |_| Some(None));
+        assert_eq!(chosen, []);
+    }
+
+    #[test]
+    fn the_window_is_said_with_its_resolution() {
+        let ms = Duration::from_millis;
+        let window = Window {
+            first_accepted: ms(1000),
+            last_accepted: ms(1110),
+            closed: Some(ms(1120)),
+            attempts: 200,
+            at_least: ms(109),
+            at_most: Some(ms(121)),
+        };
+        assert_eq!(for_how_long(&window), "for 120 ms (resolution 12 ms) after it began to answer");
+        let to_the_end = Window { closed: None, at_most: None, ..window };
+        assert_eq!(for_how_long(&to_the_end), "for 110 ms and to the end of the search");
+    }
+}

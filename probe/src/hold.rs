@@ -1,0 +1,106 @@
+//! Keeps connections open, so that somebody can see later what became of them.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Mutex, MutexGuard},
+    time::Duration,
+};
+
+use tokio::{net::TcpStream, time::Instant};
+
+use crate::{
+    challenge::Nonce,
+    dial::{self, Attempted, Hold},
+    wire::{Fate, HOLD_S, MAX_HELD, Outcome},
+};
+
+/// The connections that are held, bounded in number and in time.
+#[derive(Debug, Default)]
+pub struct Held(Mutex<Inner>);
+
+#[derive(Debug, Default)]
+struct Inner {
+    next: u64,
+    /// Connections that are being opened or touched: they count, and cannot be had.
+    busy: usize,
+    kept: BTreeMap<u64, Kept>,
+}
+
+#[derive(Debug)]
+struct Kept {
+    stream: TcpStream,
+    /// When somebody last showed interest in it.
+    touched: Instant,
+}
+
+/// Room for one connection, given back when it is dropped.
+struct Room<'h>(&'h Held);
+
+impl Drop for Room<'_> {
+    fn drop(&mut self) {
+        self.0.lock().busy -= 1;
+    }
+}
+
+impl Held {
+    /// Opens a connection and keeps it; the second value names it if it is kept.
+    pub async fn open(&self, hold: &Hold) -> (Attempted, Option<u64>) {
+        let Some(_room) = self.room() else {
+            let why = format!("{MAX_HELD} connections are held already");
+            let outcome = Outcome::Failed { why };
+            return (Attempted { outcome, elapsed: Duration::ZERO }, None);
+        };
+        let (attempted, stream) = dial::hold(hold).await;
+        let held = stream.map(|stream| {
+            let mut inner = self.lock();
+            inner.next += 1;
+            let name = inner.next;
+            inner.kept.insert(name, Kept { stream, touched: Instant::now() });
+            name
+        });
+        (attempted, held)
+    }
+
+    /// Asks on a connection whether it still carries an answer. One that does not is closed.
+    pub async fn touch(&self, held: u64, nonce: &Nonce, patience: Duration) -> Fate {
+        let taken = self.take(held);
+        let Some((mut stream, _room)) = taken else { return Fate::NotHeld };
+        let fate = dial::touch(&mut stream, nonce, patience).await;
+        if let Fate::Alive { .. } = fate {
+            self.lock().kept.insert(held, Kept { stream, touched: Instant::now() });
+        }
+        fate
+    }
+
+    /// Closes a connection, if it is held.
+    pub fn release(&self, held: u64) {
+        drop(self.take(held));
+    }
+
+    fn room(&self) -> Option<Room<'_>> {
+        let mut inner = self.lock();
+        inner.forget_old();
+        (inner.busy + inner.kept.len() < MAX_HELD).then(|| {
+            inner.busy += 1;
+            Room(self)
+        })
+    }
+
+    fn take(&self, held: u64) -> Option<(TcpStream, Room<'_>)> {
+        let mut inner = self.lock();
+        inner.forget_old();
+        let kept = inner.kept.remove(&held)?;
+        inner.busy += 1;
+        Some((kept.stream, Room(self)))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.0.lock().expect("no holder of this lock can panic")
+    }
+}
+
+impl Inner {
+    fn forget_old(&mut self) {
+        self.kept.retain(|_, kept| kept.touched.elapsed() < Duration::from_secs(HOLD_S));
+    }
+}
