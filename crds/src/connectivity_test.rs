@@ -88,6 +88,7 @@ use crate::{
     ),
 )]
 #[serde(rename_all = "camelCase")]
+#[schemars(transform = schema::absent_is_not_null)]
 #[x_kube(validation = rules::interval_not_below_timeout())]
 #[x_kube(validation = rules::settle_not_below_timeout())]
 #[x_kube(validation = rules::someone_can_attempt())]
@@ -130,6 +131,13 @@ pub struct ConnectivityTestSpec {
     /// policies deny them, until the network has isolated it.
     #[serde(default)]
     pub start_up: StartUp,
+
+    /// How often one probe pod, the oldest, is replaced by a new one so that its start is measured
+    /// again, such as 10m; at least 1m. Left out: only those that come for other reasons are
+    /// measured. While one is being replaced its flows are inconclusive.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[x_kube(validation = rules::renew_not_too_often())]
+    pub renew: Option<DurationString>,
 
     /// Pauses the test: its probe pods are removed, and its conditions become Unknown.
     #[serde(default)]

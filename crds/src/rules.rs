@@ -49,6 +49,13 @@ pub fn timeout_in_range() -> Rule {
     )
 }
 
+pub fn renew_not_too_often() -> Rule {
+    rule(
+        unless_malformed(&["self"], "duration(self) >= duration('1m')"),
+        "renew must be at least 1m: a new probe pod has to settle before the next one comes",
+    )
+}
+
 pub fn someone_can_attempt() -> Rule {
     rule(
         "self.endpoints.exists(e, has(e.standIn))",

@@ -198,6 +198,9 @@ async fn reconcile(
     }
     let mut placement =
         decide(&wanted, &world.stand_ins, &reference, &context.mould, Timestamp::now());
+    if let Some(renew) = test.spec.renew {
+        placement.renew(renew.into(), Timestamp::now());
+    }
     let actions = std::mem::take(&mut placement.actions);
     let client = &context.shared.client;
     let sets = perform::sets(client, &wanted, &world, &reference).await;

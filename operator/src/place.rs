@@ -1,6 +1,6 @@
 //! Decides which stand-ins to make and which to remove. Decisions are values; nothing is done here.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
 
 use k8s_openapi::jiff::Timestamp;
 use netproof_conformance::snapshot::ObjectRef;
@@ -100,6 +100,31 @@ pub fn decide(
 }
 
 impl Placement {
+    /// Removes the oldest stand-in, so that another comes and its start can be measured, if none
+    /// came for so long and nothing else is going on.
+    pub fn renew(&mut self, every: Duration, now: Timestamp) {
+        let age = |pod: &PodState| pod.created.map_or(0, |at| now.as_second() - at.as_second());
+        let running = |found: &Option<(ObjectRef, PodState)>| {
+            found.as_ref().is_some_and(|(_, pod)| pod.progress == Progress::Running)
+        };
+        if !self.actions.is_empty() || !self.found.iter().all(running) {
+            return;
+        }
+        let every = i64::try_from(every.as_secs()).unwrap_or(i64::MAX);
+        let Some(youngest) = self.found.iter().flatten().map(|(_, pod)| age(pod)).min() else {
+            return;
+        };
+        if youngest < every {
+            self.look_again_in(every - youngest);
+            return;
+        }
+        let oldest = self.found.iter_mut().max_by_key(|f| f.as_ref().map(|(_, pod)| age(pod)));
+        // Its successor is made when it is going.
+        if let Some((pod, state)) = oldest.and_then(Option::take) {
+            self.actions.push(Action::Delete { pod, uid: state.uid });
+        }
+    }
+
     fn look_again_in(&mut self, seconds: i64) {
         self.look_again = Some(self.look_again.map_or(seconds, |other| other.min(seconds)));
     }

@@ -127,3 +127,27 @@ fn an_old_one_is_replaced_before_the_kubelet_ends_it() {
     let placement = placed(&[desired("a")], std::slice::from_ref(&old));
     assert_eq!(placement.actions, [create(1), delete(&old)]);
 }
+
+/// What renewing every 100 seconds does where `a` and `b` are so old.
+fn renewed(ages: [i64; 2], progress: Progress) -> (Placement, [(ObjectRef, PodState); 2]) {
+    let [a, b] = ["a", "b"].map(desired);
+    let pods = [made(&a, 0, ages[0], Progress::Running), made(&b, 0, ages[1], progress)];
+    let mut placement = placed(&[a, b], &pods);
+    placement.renew(Duration::from_secs(100), Timestamp::from_second(NOW).expect("a time"));
+    (placement, pods)
+}
+
+#[test]
+fn the_oldest_is_renewed_when_no_new_one_came_for_long() {
+    let (placement, [a, b]) = renewed([300, 100], Progress::Running);
+    assert_eq!(placement.actions, [delete(&a)]);
+    assert_eq!(placement.found, [None, Some(b)], "nobody is to rely on it any more");
+}
+
+#[test]
+fn one_is_renewed_at_a_time() {
+    let (placement, _) = renewed([300, 40], Progress::Running);
+    assert_eq!((placement.actions, placement.look_again), (vec![], Some(60)));
+    let (placement, _) = renewed([300, 200], Progress::Starting);
+    assert_eq!(placement.actions, [], "another is on its way");
+}
