@@ -1,6 +1,7 @@
 //! What holds of every cluster and every flow, on random ones with every corner in them.
 
 mod compiled;
+mod diagnosed;
 mod explained;
 mod hostile;
 mod oracle;
