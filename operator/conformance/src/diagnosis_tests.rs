@@ -31,7 +31,7 @@ fn all_flows(world: &World, ports: &[&str]) -> Vec<Flow> {
     pairs.flat_map(|(from, to)| ports.iter().map(move |port| world.flow(from, to, port))).collect()
 }
 
-fn evidence<'a>(world: &'a World, observations: Vec<Observation>) -> Evidence<'a> {
+fn evidence(world: &World, observations: Vec<Observation>) -> Evidence<'_> {
     let snapshot = &world.snapshot;
     Evidence { snapshot, observations, unprobed: vec![], pasts: vec![], time: None }
 }
@@ -172,6 +172,20 @@ fn two_faults_on_nodes_of_their_own_are_found() {
     let pair = Candidate::pair(&fault("ignores-egress", n1), &fault("ignores-ingress", n2));
     assert_eq!(found.chosen, pair, "{found}");
     assert!(!found.capped);
+    assert!(found.to_string().starts_with(
+        "behaves as a network that ignores ingress policies, on node n2 only, and ignores egress \
+         policies, on node n1 only; explains "
+    ));
+}
+
+#[test]
+fn one_fault_on_two_nodes_is_said_once() {
+    let [one, other] =
+        ["n1", "n2"].map(|node| fault("ignores-egress", Scope::Node(node.to_owned())));
+    assert_eq!(
+        Candidate::pair(&one, &other).to_string(),
+        "ignores egress policies, on node n1 and on node n2 only"
+    );
 }
 
 #[test]
@@ -278,6 +292,8 @@ fn what_went_wrong_and_is_right_is_told_only_while_nothing_is_wrong() {
 
 #[test]
 fn the_manner_of_denials_needs_all_to_agree() {
+    use Outcome::{Connected, Refused, TimedOut};
+
     let world = world(SHOP);
     let denied = [
         ("shop/web-1", "data/db", "80/TCP"),
@@ -291,7 +307,6 @@ fn the_manner_of_denials_needs_all_to_agree() {
         manner::manner(&evidence(&world, observations.collect()))
     };
     let icmp = || Outcome::Unreachable("EHOSTUNREACH".to_owned());
-    use Outcome::{Connected, Refused, TimedOut};
     assert_eq!(with([TimedOut, TimedOut, Refused]), Some(Manner::Silence));
     assert_eq!(with([Refused, Refused, TimedOut]), Some(Manner::Reset));
     assert_eq!(with([icmp(), icmp(), TimedOut]), Some(Manner::Icmp));

@@ -110,8 +110,16 @@ impl Prediction {
     }
 }
 
+/// Completes "behaves as a network that …".
 impl fmt::Display for Candidate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let [one, other] = self.faults.as_slice()
+            && one.mutation == other.mutation
+            && one.scope != Scope::Cluster
+            && other.scope != Scope::Cluster
+        {
+            return write!(f, "{}, {} and {} only", one.mutation.claim, one.scope, other.scope);
+        }
         for (index, fault) in self.faults.iter().enumerate() {
             if index > 0 {
                 f.write_str(", and ")?;
@@ -119,7 +127,7 @@ impl fmt::Display for Candidate {
             f.write_str(fault.mutation.claim)?;
             match &fault.scope {
                 Scope::Cluster => {}
-                scope => write!(f, ", {scope}")?,
+                scope => write!(f, ", {scope} only")?,
             }
         }
         Ok(())

@@ -170,9 +170,7 @@ fn tried(trial: &Trial<'_>) -> Vec<Tried> {
     let all = trial.findings().iter().flat_map(|finding| scopes(finding, trial.snapshot));
     let all: BTreeSet<Scope> = all.collect();
     let is_node = |scope: &&Scope| matches!(scope, Scope::Node(_));
-    let is_class = |scope: &&Scope| {
-        matches!(scope, Scope::Path(Path::SameNode) | Scope::Path(Path::CrossNode))
-    };
+    let is_class = |scope: &&Scope| matches!(scope, Scope::Path(Path::SameNode | Path::CrossNode));
     let some = all.iter().filter(is_node).take(NODES).chain(all.iter().filter(is_class));
     let scopes: Vec<Scope> = [Scope::Cluster].into_iter().chain(some.cloned()).collect();
     faults(trial, &scopes)
