@@ -315,6 +315,58 @@ fn the_manner_of_denials_needs_all_to_agree() {
 }
 
 #[test]
+fn what_a_network_remembers_is_named() {
+    let pods = |c: &str| {
+        format!(
+            "x/a: {{labels: {{app: a}}, ips: [10.0.0.1]}}
+  x/b: {{labels: {{app: b}}, ips: [10.0.0.2]}}
+  x/c: {{labels: {{app: {c}}}, ips: [10.0.0.3]}}
+  y/d: {{labels: {{app: d}}, ips: [10.0.0.4]}}
+  z/d: {{labels: {{app: d}}, ips: [10.0.0.5]}}"
+        )
+    };
+    let text = |pods: &str, team: &str, more: &str| {
+        format!(
+            "
+namespaces: {{x: {{}}, y: {{team: {team}}}, z: {{}}}}
+pods:
+  {pods}
+policies:
+  x/a: {{podSelector: {{matchLabels: {{app: a}}}}, ingress: [{{from: [{{podSelector: {{matchLabels: {{app: b}}}}}}, {{namespaceSelector: {{matchLabels: {{team: y}}}}, podSelector: {{matchLabels: {{app: d}}}}}}]}}]}}
+  {more}"
+        )
+    };
+    let gone = pods("c").replace("x/c", "x/gone").replace("app: c", "app: b");
+    let now = text(&pods("c"), "other", "");
+    for (before, name) in [
+        (text(&pods("b"), "other", ""), "stale-pod-labels"),
+        (text(&pods("c"), "y", ""), "stale-namespace-labels"),
+        (text(&pods("c"), "other", "y/d: {podSelector: {}}"), "keeps-deleted-policies"),
+        (text(&gone, "other", ""), "keeps-dead-addresses"),
+    ] {
+        let mut history = history::History::new(std::time::Duration::from_secs(600));
+        history.snapshot(&world(&before).snapshot);
+        let world = world(&now);
+        history.snapshot(&world.snapshot);
+        let pasts = history.pasts();
+        let network = Mutation::named(name).unwrap().apply(&world.snapshot, &pasts[0]);
+        let observations = seen(&network, &all_flows(&world, &PORTS));
+        let found = explained(diagnose(&Evidence { pasts, ..evidence(&world, observations) }));
+        assert_eq!(found.chosen.faults, [fault(name, Scope::Cluster)], "{found}");
+        assert_eq!(found.explains, found.findings);
+    }
+}
+
+#[test]
+fn a_fault_of_one_namespace_is_found_there() {
+    let world = world(SHOP);
+    let data = Scope::Namespace("data".to_owned());
+    let found = explained(diagnosed(&world, &faulty(&world, &[("blocks-all", data.clone())])));
+    let is = |one: &Candidate| one.faults == [fault("blocks-all", data.clone())];
+    assert!(is(&found.chosen) || found.equivalents.iter().any(is), "{found:#?}");
+}
+
+#[test]
 fn every_mutation_keeps_the_pods_in_their_places() {
     let world = world(SHOP);
     for mutation in &mutation::MUTATIONS {

@@ -73,8 +73,8 @@ impl Candidate {
         (reach, places)
     }
 
-    /// What a network with these faults does. Only a single one may be on a path.
-    pub(super) fn predict(&self, snapshot: &Snapshot, pasts: &[Past]) -> Prediction {
+    /// What a network with these faults makes of a snapshot. Only a single one may be on a path.
+    pub(super) fn mutate(&self, snapshot: &Snapshot, pasts: &[Past]) -> Mutated {
         let nothing = Past::default();
         let apply = |before: Snapshot, fault: &Fault| {
             let past = pasts.get(fault.past).unwrap_or(&nothing);
@@ -82,11 +82,22 @@ impl Candidate {
             fault.scope.restrict(&before, after)
         };
         let mutated = self.faults.iter().fold(snapshot.clone(), apply);
-        let path = self.faults.iter().find_map(|fault| match &fault.scope {
-            Scope::Path(path) => Some(path.clone()),
-            Scope::Cluster | Scope::Node(_) | Scope::Namespace(_) | Scope::Pod(_) => None,
-        });
-        Prediction { mutated: Compiled::new(mutated), path }
+        let path = self.faults.iter().find_map(|fault| fault.scope.path());
+        Mutated { snapshot: mutated, path: path.cloned() }
+    }
+}
+
+/// What a network with some faults makes of a snapshot.
+pub(super) struct Mutated {
+    pub(super) snapshot: Snapshot,
+    /// Where that holds, if not everywhere.
+    pub(super) path: Option<Path>,
+}
+
+impl Mutated {
+    /// The same, prepared for many questions.
+    pub(super) fn predict(self) -> Prediction {
+        Prediction { mutated: Compiled::new(self.snapshot), path: self.path }
     }
 }
 

@@ -74,6 +74,14 @@ impl Scope {
         }
     }
 
+    /// The path, if it is one.
+    pub(super) fn path(&self) -> Option<&Path> {
+        match self {
+            Self::Path(path) => Some(path),
+            Self::Cluster | Self::Node(_) | Self::Namespace(_) | Self::Pod(_) => None,
+        }
+    }
+
     /// What of a rewritten snapshot holds where the fault is, and of the true one elsewhere. A path
     /// is no matter of subjects, and left to whoever asks.
     pub(super) fn restrict(&self, before: &Snapshot, after: Snapshot) -> Snapshot {
