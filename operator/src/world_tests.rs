@@ -116,3 +116,18 @@ fn a_kind_that_is_silent_too_long_blinds() {
     world.alive.extend(Kind::DECISIVE.map(|kind| (kind, later)));
     assert_eq!(world.blindness(later), None);
 }
+
+#[test]
+fn a_policy_is_as_old_as_the_api_server_says() {
+    let mut world = World::default();
+    let mut old = good("old", "1");
+    old.metadata.creation_timestamp = serde_json::from_value(json!("2026-01-02T03:04:05Z")).ok();
+    world.take(POLICIES, Change::Reset(vec![old, good("of-no-age", "2")]));
+    let created: Vec<Option<String>> = world
+        .policies
+        .values()
+        .filter_map(|read| read.meaning.as_ref().ok())
+        .map(|policy| policy.created.as_ref().map(|created| created.0.clone()))
+        .collect();
+    assert_eq!(created, [None, Some("2026-01-02T03:04:05Z".to_owned())]);
+}

@@ -6,18 +6,24 @@
 //! and which flows would tell them apart.
 
 pub mod mutation;
+
 pub mod scope;
+
+mod candidate;
+
+mod trial;
+
+mod search;
+
+mod telling;
+
+mod contradiction;
+
+mod time;
 
 pub mod history;
 
-mod candidate;
 pub mod manner;
-
-mod contradiction;
-mod search;
-mod telling;
-mod time;
-mod trial;
 
 mod sentence;
 

@@ -31,7 +31,7 @@ fn all_flows(world: &World, ports: &[&str]) -> Vec<Flow> {
     pairs.flat_map(|(from, to)| ports.iter().map(move |port| world.flow(from, to, port))).collect()
 }
 
-fn evidence<'a>(world: &'a World, observations: Vec<Observation>) -> Evidence<'a> {
+fn evidence(world: &World, observations: Vec<Observation>) -> Evidence<'_> {
     let snapshot = &world.snapshot;
     Evidence { snapshot, observations, unprobed: vec![], pasts: vec![], time: None }
 }
@@ -172,6 +172,20 @@ fn two_faults_on_nodes_of_their_own_are_found() {
     let pair = Candidate::pair(&fault("ignores-egress", n1), &fault("ignores-ingress", n2));
     assert_eq!(found.chosen, pair, "{found}");
     assert!(!found.capped);
+    assert!(found.to_string().starts_with(
+        "behaves as a network that ignores ingress policies, on node n2 only, and ignores egress \
+         policies, on node n1 only; explains "
+    ));
+}
+
+#[test]
+fn one_fault_on_two_nodes_is_said_once() {
+    let [one, other] =
+        ["n1", "n2"].map(|node| fault("ignores-egress", Scope::Node(node.to_owned())));
+    assert_eq!(
+        Candidate::pair(&one, &other).to_string(),
+        "ignores egress policies, on node n1 and on node n2 only"
+    );
 }
 
 #[test]
@@ -278,6 +292,8 @@ fn what_went_wrong_and_is_right_is_told_only_while_nothing_is_wrong() {
 
 #[test]
 fn the_manner_of_denials_needs_all_to_agree() {
+    use Outcome::{Connected, Refused, TimedOut};
+
     let world = world(SHOP);
     let denied = [
         ("shop/web-1", "data/db", "80/TCP"),
@@ -291,12 +307,63 @@ fn the_manner_of_denials_needs_all_to_agree() {
         manner::manner(&evidence(&world, observations.collect()))
     };
     let icmp = || Outcome::Unreachable("EHOSTUNREACH".to_owned());
-    use Outcome::{Connected, Refused, TimedOut};
     assert_eq!(with([TimedOut, TimedOut, Refused]), Some(Manner::Silence));
     assert_eq!(with([Refused, Refused, TimedOut]), Some(Manner::Reset));
     assert_eq!(with([icmp(), icmp(), TimedOut]), Some(Manner::Icmp));
     assert_eq!(with([icmp(), TimedOut, TimedOut]), Some(Manner::Mixed));
     assert_eq!(with([Connected, Connected, TimedOut]), None);
+}
+
+#[test]
+fn what_a_network_remembers_is_named() {
+    let pods = |c: &str| {
+        format!(
+            "x/a: {{labels: {{app: a}}, ips: [10.0.0.1]}}
+  x/b: {{labels: {{app: b}}, ips: [10.0.0.2]}}
+  x/c: {{labels: {{app: {c}}}, ips: [10.0.0.3]}}
+  y/d: {{labels: {{app: d}}, ips: [10.0.0.4]}}
+  z/d: {{labels: {{app: d}}, ips: [10.0.0.5]}}"
+        )
+    };
+    let text = |pods: &str, team: &str, more: &str| {
+        format!(
+            "
+namespaces: {{x: {{}}, y: {{team: {team}}}, z: {{}}}}
+pods:
+  {pods}
+policies:
+  x/a: {{podSelector: {{matchLabels: {{app: a}}}}, ingress: [{{from: [{{podSelector: {{matchLabels: {{app: b}}}}}}, {{namespaceSelector: {{matchLabels: {{team: y}}}}, podSelector: {{matchLabels: {{app: d}}}}}}]}}]}}
+  {more}"
+        )
+    };
+    let gone = pods("c").replace("x/c", "x/gone").replace("app: c", "app: b");
+    let now = text(&pods("c"), "other", "");
+    for (before, name) in [
+        (text(&pods("b"), "other", ""), "stale-pod-labels"),
+        (text(&pods("c"), "y", ""), "stale-namespace-labels"),
+        (text(&pods("c"), "other", "y/d: {podSelector: {}}"), "keeps-deleted-policies"),
+        (text(&gone, "other", ""), "keeps-dead-addresses"),
+    ] {
+        let mut history = history::History::new(std::time::Duration::from_secs(600));
+        history.snapshot(&world(&before).snapshot);
+        let world = world(&now);
+        history.snapshot(&world.snapshot);
+        let pasts = history.pasts();
+        let network = Mutation::named(name).unwrap().apply(&world.snapshot, &pasts[0]);
+        let observations = seen(&network, &all_flows(&world, &PORTS));
+        let found = explained(diagnose(&Evidence { pasts, ..evidence(&world, observations) }));
+        assert_eq!(found.chosen.faults, [fault(name, Scope::Cluster)], "{found}");
+        assert_eq!(found.explains, found.findings);
+    }
+}
+
+#[test]
+fn a_fault_of_one_namespace_is_found_there() {
+    let world = world(SHOP);
+    let data = Scope::Namespace("data".to_owned());
+    let found = explained(diagnosed(&world, &faulty(&world, &[("blocks-all", data.clone())])));
+    let is = |one: &Candidate| one.faults == [fault("blocks-all", data.clone())];
+    assert!(is(&found.chosen) || found.equivalents.iter().any(is), "{found:#?}");
 }
 
 #[test]

@@ -171,3 +171,33 @@ impl Requirement {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::hash::{BuildHasher, RandomState};
+
+    use super::*;
+
+    #[test]
+    fn selectors_that_ask_for_the_same_are_equal_however_they_are_written() {
+        let is = || Requirement::In("app".to_owned(), BTreeSet::from(["web".to_owned()]));
+        let as_written = |written| Selector::from_iter([(is(), written)]);
+        let [label, expression] = [Written::AsLabel, Written::AsExpression].map(as_written);
+        let hasher = RandomState::new();
+        assert_eq!(label, expression);
+        assert_eq!(label.cmp(&expression), Ordering::Equal);
+        assert_eq!(hasher.hash_one(&label), hasher.hash_one(&expression));
+        assert_ne!(label, Selector::everything());
+    }
+
+    #[test]
+    fn what_is_written_both_ways_is_a_label() {
+        let is = || Requirement::In("app".to_owned(), BTreeSet::from(["web".to_owned()]));
+        for ways in
+            [[Written::AsLabel, Written::AsExpression], [Written::AsExpression, Written::AsLabel]]
+        {
+            let selector: Selector = ways.into_iter().map(|written| (is(), written)).collect();
+            assert_eq!(selector.written().collect::<Vec<_>>(), [(&is(), Written::AsLabel)]);
+        }
+    }
+}

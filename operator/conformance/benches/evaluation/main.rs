@@ -1,6 +1,7 @@
 //! How fast flows are answered, and how the cost grows with the cluster.
 
 mod cluster;
+mod diagnosing;
 mod plan;
 
 use cluster::Size;
@@ -29,7 +30,11 @@ fn everyone(pods: usize) -> Vec<PodId> {
 
 /// Flows between pods that come in no order.
 fn flows(pods: usize) -> Vec<Flow> {
-    let mut random = cluster::Random::new(7);
+    flows_from(pods, 7)
+}
+
+fn flows_from(pods: usize, seed: u64) -> Vec<Flow> {
+    let mut random = cluster::Random::new(seed);
     let mut pod = || End::Pod(PodId(u32::try_from(random.below(pods)).expect("few pods")));
     (0..SOME).map(|_| Flow { from: pod(), to: pod(), port: PORT, family: None }).collect()
 }

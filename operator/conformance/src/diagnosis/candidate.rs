@@ -73,8 +73,8 @@ impl Candidate {
         (reach, places)
     }
 
-    /// What a network with these faults does. Only a single one may be on a path.
-    pub(super) fn predict(&self, snapshot: &Snapshot, pasts: &[Past]) -> Prediction {
+    /// What a network with these faults makes of a snapshot. Only a single one may be on a path.
+    pub(super) fn mutate(&self, snapshot: &Snapshot, pasts: &[Past]) -> Mutated {
         let nothing = Past::default();
         let apply = |before: Snapshot, fault: &Fault| {
             let past = pasts.get(fault.past).unwrap_or(&nothing);
@@ -82,11 +82,22 @@ impl Candidate {
             fault.scope.restrict(&before, after)
         };
         let mutated = self.faults.iter().fold(snapshot.clone(), apply);
-        let path = self.faults.iter().find_map(|fault| match &fault.scope {
-            Scope::Path(path) => Some(path.clone()),
-            Scope::Cluster | Scope::Node(_) | Scope::Namespace(_) | Scope::Pod(_) => None,
-        });
-        Prediction { mutated: Compiled::new(mutated), path }
+        let path = self.faults.iter().find_map(|fault| fault.scope.path());
+        Mutated { snapshot: mutated, path: path.cloned() }
+    }
+}
+
+/// What a network with some faults makes of a snapshot.
+pub(super) struct Mutated {
+    pub(super) snapshot: Snapshot,
+    /// Where that holds, if not everywhere.
+    pub(super) path: Option<Path>,
+}
+
+impl Mutated {
+    /// The same, prepared for many questions.
+    pub(super) fn predict(self) -> Prediction {
+        Prediction { mutated: Compiled::new(self.snapshot), path: self.path }
     }
 }
 
@@ -110,8 +121,16 @@ impl Prediction {
     }
 }
 
+/// Completes "behaves as a network that …".
 impl fmt::Display for Candidate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let [one, other] = self.faults.as_slice()
+            && one.mutation == other.mutation
+            && one.scope != Scope::Cluster
+            && other.scope != Scope::Cluster
+        {
+            return write!(f, "{}, {} and {} only", one.mutation.claim, one.scope, other.scope);
+        }
         for (index, fault) in self.faults.iter().enumerate() {
             if index > 0 {
                 f.write_str(", and ")?;
@@ -119,7 +138,7 @@ impl fmt::Display for Candidate {
             f.write_str(fault.mutation.claim)?;
             match &fault.scope {
                 Scope::Cluster => {}
-                scope => write!(f, ", {scope}")?,
+                scope => write!(f, ", {scope} only")?,
             }
         }
         Ok(())

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::{
     scope::Scope,
     search::{Tried, scopes},
-    trial::Trial,
+    trial::{Seen, Trial},
 };
 
 /// A set of observations, by their places, of which every single fault contradicts one; without any
@@ -22,9 +22,15 @@ pub(super) fn contradiction(trial: &Trial<'_>, tried: &[Tried]) -> Vec<usize> {
         let outside = each.iter().enumerate().filter(|(_, scopes)| !scopes.contains(scope));
         outside.map(|(place, _)| place).collect()
     };
+    // That nothing is wrong contradicts every finding.
+    let nothing = trial.findings().iter().enumerate().filter(|(_, one)| one.seen != Seen::Both);
+    let nothing: BTreeSet<usize> = nothing.map(|(place, _)| place).collect();
     let untried = all.into_iter().map(outside).filter(|against| !against.is_empty());
-    let against: Vec<BTreeSet<usize>> =
-        against.chain(untried).filter(|one: &BTreeSet<_>| !one.is_empty()).collect();
+    let against: Vec<BTreeSet<usize>> = against
+        .chain(untried)
+        .chain([nothing])
+        .filter(|one: &BTreeSet<_>| !one.is_empty())
+        .collect();
     minimal(&against, greedy(&against))
 }
 

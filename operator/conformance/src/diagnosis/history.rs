@@ -94,3 +94,7 @@ impl History {
         self.flows.time_fault()
     }
 }
+
+#[cfg(test)]
+#[path = "history_tests.rs"]
+mod tests;

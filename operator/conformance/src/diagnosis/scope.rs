@@ -74,6 +74,14 @@ impl Scope {
         }
     }
 
+    /// The path, if it is one.
+    pub(super) fn path(&self) -> Option<&Path> {
+        match self {
+            Self::Path(path) => Some(path),
+            Self::Cluster | Self::Node(_) | Self::Namespace(_) | Self::Pod(_) => None,
+        }
+    }
+
     /// What of a rewritten snapshot holds where the fault is, and of the true one elsewhere. A path
     /// is no matter of subjects, and left to whoever asks.
     pub(super) fn restrict(&self, before: &Snapshot, after: Snapshot) -> Snapshot {
@@ -120,18 +128,17 @@ fn restrict(before: &Snapshot, after: Snapshot, is_inside: impl Fn(&Pod) -> bool
     mixed
 }
 
+/// Where it is, to be followed by "only".
 impl fmt::Display for Scope {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Cluster => f.write_str("everywhere"),
-            Self::Node(node) => write!(f, "on node {node} only"),
-            Self::Path(Path::SameNode) => f.write_str("between pods of one node only"),
-            Self::Path(Path::CrossNode) => f.write_str("between pods of different nodes only"),
-            Self::Path(Path::Between { from, to }) => {
-                write!(f, "from node {from} to node {to} only")
-            }
-            Self::Namespace(namespace) => write!(f, "for pods of namespace {namespace} only"),
-            Self::Pod(name) => write!(f, "for pod {name} only"),
+            Self::Node(node) => write!(f, "on node {node}"),
+            Self::Path(Path::SameNode) => f.write_str("between pods of one node"),
+            Self::Path(Path::CrossNode) => f.write_str("between pods of different nodes"),
+            Self::Path(Path::Between { from, to }) => write!(f, "from node {from} to node {to}"),
+            Self::Namespace(namespace) => write!(f, "for pods of namespace {namespace}"),
+            Self::Pod(name) => write!(f, "for pod {name}"),
         }
     }
 }

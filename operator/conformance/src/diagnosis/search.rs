@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 
 use super::{
     Candidate, Diagnosis, Explained, Fault, Nearest, Unexplained,
+    candidate::Mutated,
     contradiction::contradiction,
-    mutation::{MUTATIONS, Mutation},
+    mutation::{MUTATIONS, Past},
     scope::{Path, Scope, nodes},
     telling::telling,
     trial::{Observed, Sides, Trial},
@@ -13,7 +14,7 @@ use super::{
 use crate::{
     compiled::Answer,
     flow::End,
-    snapshot::{Pod, Snapshot},
+    snapshot::{Labels, Pod, Snapshot},
 };
 
 /// How many combinations of two are tried at most where one of them is on some nodes only: each
@@ -46,30 +47,43 @@ pub(super) struct Tried {
 }
 
 pub(super) fn search(trial: &Trial<'_>) -> Diagnosis {
-    let singles = fits(trial, candidates(trial, &common_scopes(trial)));
+    let singles = faults(trial, &common_scopes(trial));
+    let singles = singles.into_iter().map(|(fault, mutated)| (Candidate::single(fault), mutated));
+    let singles = fits(trial, singles);
     if !singles.is_empty() {
         return explained(trial, singles, false);
     }
     let tried = tried(trial);
     let everywhere: Vec<&Tried> =
         tried.iter().filter(|one| one.fault.scope == Scope::Cluster).collect();
-    let pairs = fits(trial, all_pairs(&everywhere).into_iter());
+    let pairs = fits(trial, mutated(trial, all_pairs(&everywhere)));
     if !pairs.is_empty() {
         return explained(trial, pairs, false);
     }
     let (pairs, capped) = scoped_pairs(trial, &tried);
-    let pairs = fits(trial, pairs.into_iter());
+    let pairs = fits(trial, mutated(trial, pairs));
     if !pairs.is_empty() {
         return explained(trial, pairs, capped);
     }
     Diagnosis::Unexplained(unexplained(trial, &tried, capped))
 }
 
+fn mutated(
+    trial: &Trial<'_>,
+    candidates: Vec<Candidate>,
+) -> impl Iterator<Item = (Candidate, Mutated)> {
+    candidates.into_iter().map(|candidate| {
+        let mutated = candidate.mutate(trial.snapshot, trial.pasts);
+        (candidate, mutated)
+    })
+}
+
 /// Those that explain everything.
-fn fits(trial: &Trial<'_>, candidates: impl Iterator<Item = Candidate>) -> Vec<Fit> {
+fn fits(trial: &Trial<'_>, candidates: impl Iterator<Item = (Candidate, Mutated)>) -> Vec<Fit> {
     candidates
-        .filter_map(|candidate| {
-            let prediction = candidate.predict(trial.snapshot, trial.pasts);
+        .filter(|(_, mutated)| !trial.refutes(mutated))
+        .filter_map(|(candidate, mutated)| {
+            let prediction = mutated.predict();
             let explained = trial.fits(&prediction)?;
             let answers = trial.answers(&prediction);
             let changed = answers.iter().zip(trial.truths()).filter(|(one, truth)| *one != truth);
@@ -113,29 +127,45 @@ pub(super) fn tells(one: Answer, other: Answer) -> bool {
     matches!((one, other), (Answer::Allow, Answer::Deny) | (Answer::Deny, Answer::Allow))
 }
 
-/// All single faults in these scopes. One of memory is not tried in part of a cluster, for who would
-/// remember is not known; and one of a path in no other, where it would be another name for all.
-fn candidates(trial: &Trial<'_>, scopes: &[Scope]) -> impl Iterator<Item = Candidate> {
-    faults(trial, scopes).map(Candidate::single)
+/// All single faults in these scopes, but those that change nothing here. One of memory is not tried
+/// in part of a cluster, for who would remember is not known; and one of a path in no other, where
+/// it would be another name for all.
+fn faults(trial: &Trial<'_>, scopes: &[Scope]) -> Vec<(Fault, Mutated)> {
+    let nothing = Past::default();
+    let mut faults = vec![];
+    for mutation in &MUTATIONS {
+        let is_of = |scope: &&Scope| match scope {
+            Scope::Cluster => true,
+            Scope::Path(_) => !mutation.is_path() && !mutation.remembers(),
+            Scope::Node(_) | Scope::Namespace(_) | Scope::Pod(_) => !mutation.remembers(),
+        };
+        let pasts = if mutation.remembers() { trial.pasts } else { std::slice::from_ref(&nothing) };
+        for (past, what) in pasts.iter().enumerate() {
+            let after = mutation.apply(trial.snapshot, what);
+            if is_same(trial.snapshot, &after) {
+                continue;
+            }
+            faults.extend(scopes.iter().filter(is_of).map(|scope| {
+                let snapshot = scope.restrict(trial.snapshot, after.clone());
+                let mutated = Mutated { snapshot, path: scope.path().cloned() };
+                (Fault { mutation, scope: scope.clone(), past }, mutated)
+            }));
+        }
+    }
+    faults
 }
 
-fn faults(trial: &Trial<'_>, scopes: &[Scope]) -> impl Iterator<Item = Fault> {
-    let fault = |mutation: &'static Mutation, scope: &Scope, past| Fault {
-        mutation,
-        scope: scope.clone(),
-        past,
+/// Whether a rewriting left everything that decides as it was. What it marks pods with decides
+/// nothing without a policy that speaks of it.
+fn is_same(before: &Snapshot, after: &Snapshot) -> bool {
+    let decides = |pod: &Pod| {
+        let own = pod.labels.iter().filter(|(key, _)| !key.starts_with('\0'));
+        own.map(|(key, value)| (key.clone(), value.clone())).collect::<Labels>()
     };
-    scopes.iter().flat_map(move |scope| {
-        MUTATIONS.iter().flat_map(move |mutation| {
-            let pasts = match scope {
-                Scope::Cluster if mutation.remembers() => 0..trial.pasts.len(),
-                Scope::Path(_) if mutation.is_path() => 0..0,
-                _ if mutation.remembers() => 0..0,
-                _ => 0..1,
-            };
-            pasts.map(move |past| fault(mutation, scope, past))
-        })
-    })
+    before.policies == after.policies
+        && before.cluster_policies == after.cluster_policies
+        && before.namespaces == after.namespaces
+        && before.pods.iter().map(decides).eq(after.pods.iter().map(decides))
 }
 
 /// The scopes in which all findings are: no other can explain them all.
@@ -170,14 +200,13 @@ fn tried(trial: &Trial<'_>) -> Vec<Tried> {
     let all = trial.findings().iter().flat_map(|finding| scopes(finding, trial.snapshot));
     let all: BTreeSet<Scope> = all.collect();
     let is_node = |scope: &&Scope| matches!(scope, Scope::Node(_));
-    let is_class = |scope: &&Scope| {
-        matches!(scope, Scope::Path(Path::SameNode) | Scope::Path(Path::CrossNode))
-    };
+    let is_class = |scope: &&Scope| matches!(scope, Scope::Path(Path::SameNode | Path::CrossNode));
     let some = all.iter().filter(is_node).take(NODES).chain(all.iter().filter(is_class));
     let scopes: Vec<Scope> = [Scope::Cluster].into_iter().chain(some.cloned()).collect();
     faults(trial, &scopes)
-        .map(|fault| {
-            let prediction = Candidate::single(fault.clone()).predict(trial.snapshot, trial.pasts);
+        .into_iter()
+        .map(|(fault, mutated)| {
+            let prediction = mutated.predict();
             Tried {
                 fault,
                 explained: trial.explained(&prediction),

@@ -21,8 +21,16 @@ impl fmt::Display for Diagnosis {
 impl fmt::Display for Explained {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "behaves as a network that {}", self.chosen)?;
-        for other in self.alternatives() {
-            write!(f, " (or that {other}: no flow here tells)")?;
+        let alternatives: Vec<&Candidate> = self.alternatives().collect();
+        let (named, others) = alternatives.split_at(alternatives.len().min(ALTERNATIVES));
+        for other in named {
+            write!(f, ", or that {other}")?;
+        }
+        if !others.is_empty() {
+            write!(f, ", or one of {} others", others.len())?;
+        }
+        if !named.is_empty() {
+            f.write_str(" (no flow here would tell)")?;
         }
         write!(f, "; explains {} of {} findings", self.explains, self.findings)?;
         if let [rival, others @ ..] = self.rivals.as_slice() {
@@ -41,7 +49,16 @@ impl fmt::Display for Explained {
     }
 }
 
+/// How many alternatives a sentence names.
+const ALTERNATIVES: usize = 2;
+
 impl Explained {
+    /// Whether no other fault of the same simplicity fits what was seen, and no flow that was not
+    /// probed could speak for another.
+    pub fn is_certain(&self) -> bool {
+        self.rivals.is_empty() && self.alternatives().next().is_none()
+    }
+
     /// Other faults that are as simple as the chosen one and the same here. The same fault in
     /// another place, or a fault that takes more words, is no alternative worth a sentence.
     fn alternatives(&self) -> impl Iterator<Item = &Candidate> {

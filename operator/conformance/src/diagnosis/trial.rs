@@ -2,7 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use super::{Evidence, candidate::Prediction, mutation::Past};
+use super::{
+    Evidence,
+    candidate::{Mutated, Prediction},
+    mutation::Past,
+};
 use crate::{
     compiled::{Answer, Compiled},
     evaluate::expect,
@@ -11,6 +15,9 @@ use crate::{
     snapshot::Snapshot,
     verdict::Outcome,
 };
+
+/// How many findings are looked at before a candidate is prepared.
+const FIRST: usize = 3;
 
 /// A flow, what it should do and what it does.
 #[derive(Clone, Copy, Debug)]
@@ -148,6 +155,22 @@ impl<'a> Trial<'a> {
     /// Whether all findings are leaks that come and go.
     pub(super) fn only_flaps(&self) -> bool {
         self.findings().iter().all(|one| one.seen == Seen::Both && one.truth == Answer::Deny)
+    }
+
+    /// Whether one of the first findings contradicts already what a network makes of the snapshot:
+    /// most candidates fall here, before they are prepared for all questions.
+    pub(super) fn refutes(&self, mutated: &Mutated) -> bool {
+        let has = |one: &Observed| {
+            mutated.path.as_ref().is_none_or(|path| path.has(&one.flow, &mutated.snapshot))
+        };
+        self.findings().iter().take(FIRST).any(|one| {
+            let answer = if has(one) {
+                Answer::from(&expect(&mutated.snapshot, &one.flow))
+            } else {
+                one.truth
+            };
+            one.weigh(answer) == Weight::Contradicts
+        })
     }
 
     /// How many findings a prediction predicts, if it contradicts nothing and predicts one at least.

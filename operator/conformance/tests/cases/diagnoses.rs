@@ -1,7 +1,10 @@
 //! Holds the diagnosis against the cases: a network with a fault is seen doing what the fault makes
 //! of a case's policies, and the diagnosis has to name that fault, or one that is the same there.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::IpAddr,
+};
 
 use netproof_conformance::{
     compiled::{Answer, Compiled},
@@ -15,7 +18,10 @@ use netproof_conformance::{
     verdict::Outcome,
 };
 
-use crate::{case::Case, case::File, drawing::cells};
+use crate::{
+    case::{Case, File},
+    drawing::cells,
+};
 
 /// In how many cases of a cluster a fault shows, and in how many it is named.
 #[derive(Clone, Copy, Default)]
@@ -48,7 +54,7 @@ fn flows(case: &Case, snapshot: &Snapshot) -> Vec<Flow> {
         .collect();
     let asked: BTreeSet<Port> = drawn.iter().map(|flow| flow.port).collect();
     let ports: BTreeSet<Port> = asked.into_iter().flat_map(neighbours).collect();
-    let is_dual = snapshot.pods.iter().flat_map(|pod| &pod.addresses).any(|one| one.is_ipv6());
+    let is_dual = snapshot.pods.iter().flat_map(|pod| &pod.addresses).any(IpAddr::is_ipv6);
     let families = if is_dual { vec![Some(Family::IPv4), Some(Family::IPv6)] } else { vec![None] };
     let pods: Vec<End> = (0u32..).zip(&snapshot.pods).map(|(id, _)| End::Pod(PodId(id))).collect();
     let mut flows: BTreeSet<Flow> = drawn

@@ -2,6 +2,7 @@
 
 mod compiled;
 mod coverage;
+mod diagnosed;
 mod explained;
 mod hostile;
 mod oracle;

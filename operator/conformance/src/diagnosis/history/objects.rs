@@ -51,9 +51,13 @@ impl Objects {
 
     fn take_pods(&mut self, snapshot: &Snapshot) {
         let names: BTreeSet<&ObjectRef> = snapshot.pods.iter().map(|pod| &pod.name).collect();
-        let gone = self.pods.extract_if(.., |name, _| !names.contains(name));
-        let gone: Vec<Pod> = gone.map(|(_, (_, pod))| pod).collect();
-        self.gone_pods.extend(gone);
+        self.pods.retain(|name, (_, pod)| {
+            let is_here = names.contains(name);
+            if !is_here {
+                self.gone_pods.push_back(pod.clone());
+            }
+            is_here
+        });
         for pod in &snapshot.pods {
             match self.pods.get_mut(&pod.name) {
                 // Another pod of that name has another address.
@@ -73,6 +77,7 @@ impl Objects {
                 }
             }
         }
+        self.gone_pods.retain(|pod| !pod.addresses.is_empty());
         bound(&mut self.gone_pods);
     }
 
