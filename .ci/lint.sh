@@ -29,7 +29,9 @@ say "rustfmt"
 cargo fmt --all --check
 cargo fmt --manifest-path fuzz/Cargo.toml --check
 say "clippy"
-cargo clippy --locked --workspace --all-targets -- -D warnings
+cargo clippy --locked --workspace --all-targets --all-features -- -D warnings
+# As the operator's image has it.
+cargo clippy --locked -p netproof --no-default-features -- -D warnings
 say "rustdoc"
 RUSTDOCFLAGS='-D warnings' cargo doc --locked --workspace --no-deps --quiet
 say "conformance is pure"
