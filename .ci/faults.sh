@@ -7,7 +7,7 @@ cd "$(dirname "$0")/.."
 . .ci/apt.sh
 export PATH=$PATH:/usr/sbin:/sbin
 
-apt nftables nft
+apt nft nftables
 echo "== Compiling the lab and its tests (${SECONDS} s)"
 cargo test --locked -q -p netproof --features lab-tests --test faults --test lab --test soak --no-run
 for name in faults lab soak; do

@@ -27,7 +27,7 @@ say "shellcheck"
 apt shellcheck shellcheck
 git ls-files '*.sh' .ci/run | xargs shellcheck -x
 say "alerts"
-apt prometheus promtool
+apt promtool prometheus
 deploy/monitoring/test.sh
 say "cargo-deny"
 if ! command -v cargo-deny >/dev/null; then

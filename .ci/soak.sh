@@ -7,5 +7,5 @@ cd "$(dirname "$0")/.."
 . .ci/apt.sh
 export PATH=$PATH:/usr/sbin:/sbin
 
-apt nftables nft
+apt nft nftables
 cargo test --locked -q -p netproof --features lab-tests --test soak -- "$1"

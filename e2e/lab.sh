@@ -11,8 +11,8 @@ command -v cargo >/dev/null || {
   echo "cargo is missing: install Rust 1.89 or newer, by your system or as rust-lang.org says" >&2
   exit 1
 }
-apt gcc cc
-apt nftables nft
+apt cc gcc libc6-dev
+apt nft nftables
 echo "Compiling netproof (some minutes the first time) ..."
 cargo build --locked -q -p netproof
 netproof=$CARGO_TARGET_DIR/debug/netproof
