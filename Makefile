@@ -6,15 +6,14 @@ NETPROOF_CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/netproof
 export NETPROOF_CACHE
 export CARGO_TARGET_DIR ?= $(NETPROOF_CACHE)/target
 
-.PHONY: help lab demo demo-down test faults soak e2e lint fuzz bench crds
+.PHONY: help lab demo demo-down test faults e2e lint fuzz bench crds
 
 help:
 	@echo 'make test       unit, property and loopback tests: no cluster, no root, no network'
 	@echo 'make lab        the main job in seconds, on networks of this machine: no cluster, no Docker'
 	@echo 'make demo       the main job, on a real cluster of its own'
 	@echo 'make demo-down  removes what demo and e2e made (PURGE=1: the cache too)'
-	@echo 'make faults     every fault on every case, in the lab; then the tests of the lab itself'
-	@echo 'make soak       a million observations of a network whose policies change (OBSERVATIONS=n)'
+	@echo 'make faults     every fault on every case, in the lab'
 	@echo 'make e2e        tests on that cluster'
 	@echo 'make lint       formatting, clippy, licences, purity, shell scripts, alerts'
 	@echo 'make fuzz       hostile policies, for a minute'
@@ -29,9 +28,6 @@ lab:
 
 faults:
 	.ci/faults.sh
-
-soak:
-	.ci/soak.sh $(or $(OBSERVATIONS),1000000)
 
 demo:
 	e2e/demo.sh
