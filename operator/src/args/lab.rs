@@ -26,7 +26,8 @@ pub struct LabArgs {
     #[arg(long, value_name = "NAME")]
     pub test: Option<String>,
     /// Who enforces: nobody (plain), the policy agent (enforcing), or the policy agent failing on
-    /// purpose: fault=NAME[=DURATION][@node=NODE|@namespace=NAME|@pod=NAMESPACE/NAME],...
+    /// purpose: fault=NAME,... where a NAME may be followed by =DURATION, and by @node=NODE,
+    /// @namespace=NAME or @pod=NAMESPACE/NAME.
     #[arg(long, value_name = "NETWORK", default_value = "enforcing", value_parser = network)]
     pub network: Network,
     /// Lists the faults, and what each is like.

@@ -33,6 +33,8 @@ struct Record {
     /// leaked since that end was there.
     leaked: Option<(Duration, Option<Duration>)>,
     verdict: Now,
+    /// Whether it leaked when that was last known, since its expectation last changed.
+    leaks: Option<bool>,
     /// When its verdict turned from right to a leak or back, since its expectation last changed.
     turns: Vec<Duration>,
 }
@@ -59,6 +61,12 @@ impl Record {
     /// Whether it leaks by turns, in its last attempts or over a longer time.
     fn flaps(&self) -> bool {
         self.verdict == Now::LeaksByTurns || self.turns.len() >= FLAPPING
+    }
+
+    /// Forgets what its verdicts were.
+    fn begin_anew(&mut self) {
+        self.turns.clear();
+        self.leaks = None;
     }
 
     /// How old the younger end was when it last leaked, if it did so from the start and is right
@@ -108,6 +116,7 @@ impl Flows {
         }
         // Until the network followed, a leak was its delay.
         record.leaked = None;
+        record.begin_anew();
     }
 
     pub(super) fn judged(&mut self, cell: &Cell, verdict: &Verdict, now: Duration) {
@@ -119,13 +128,21 @@ impl Flows {
             Verdict::Conforms => Now::Right,
             // A change, or a new stand-in: what was before says nothing of it.
             Verdict::Settling => {
-                record.turns.clear();
+                record.begin_anew();
                 Now::Open
             }
-            Verdict::Unspecified(_) | Verdict::Inconclusive(_) => return,
+            Verdict::Unspecified(_) | Verdict::Inconclusive(_) => Now::Open,
         };
-        if matches!((record.verdict, state), (Now::Right, Now::Leaks) | (Now::Leaks, Now::Right)) {
-            record.turns.push(now);
+        let leaks = match state {
+            Now::Right => Some(false),
+            Now::Leaks | Now::LeaksByTurns => Some(true),
+            Now::Open | Now::Blocked => None,
+        };
+        if let Some(leaks) = leaks {
+            if record.leaks.is_some_and(|before| before != leaks) {
+                record.turns.push(now);
+            }
+            record.leaks = Some(leaks);
         }
         record.verdict = state;
     }
