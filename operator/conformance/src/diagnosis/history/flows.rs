@@ -60,7 +60,9 @@ const RIGHT: usize = 3;
 impl Record {
     /// Whether it leaks by turns, in its last attempts or over a longer time.
     fn flaps(&self) -> bool {
-        self.verdict == Now::LeaksByTurns || self.turns.len() >= FLAPPING
+        // Right, wrong and right again may also be the start of a stand-in.
+        let at_start = usize::from(self.leaked_when_new().is_some());
+        self.verdict == Now::LeaksByTurns || self.turns.len() >= FLAPPING + at_start
     }
 
     /// Forgets what its verdicts were.
