@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use netproof_conformance::{
-    diagnosis::Observation,
+    diagnosis::{Observation, history::History},
     flow::Flow,
     ledger::Ledger,
     matrix::Cell,
@@ -15,6 +15,7 @@ use crate::uptime;
 /// What was seen of each flow that is judged, confirmed and recent.
 pub fn observations(
     ledger: &Ledger,
+    history: &History,
     flow: &impl Fn(&Cell) -> Option<Flow>,
 ) -> BTreeMap<Cell, Observation> {
     let now = uptime();
@@ -28,7 +29,9 @@ pub fn observations(
             Verdict::Settling | Verdict::Unspecified(_) | Verdict::Inconclusive(_) => return None,
         };
         let (outcome, _) = record.seen.clone()?;
-        Some((cell.clone(), Observation { flow: flow(cell)?, outcome, flaps }))
+        let observation =
+            Observation { flow: flow(cell)?, outcome, flaps: flaps || history.flaps(cell) };
+        Some((cell.clone(), observation))
     });
     judged.collect()
 }

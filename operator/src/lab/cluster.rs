@@ -72,7 +72,7 @@ impl LabCluster {
             nodes.push(fabric.add_node(node_address(number)).await?);
         }
         let outside = fabric.add_node(node_address(scene.nodes.len())).await?;
-        let starter = Starter::new();
+        let starter = Starter::begin();
         let mut outsiders = Vec::new();
         for outsider in &scene.outsiders {
             let netns = fabric.add_pod(outside, &[outsider.address]).await?;

@@ -121,16 +121,17 @@ impl LabVerdict {
         let mut text = String::new();
         for OfFamily { family, view } in &self.families {
             if self.families.len() > 1 {
-                text.push_str(&format!("{}\n", family.map_or("", family_word)));
+                text.push_str(family.map_or("", family_word));
+                text.push('\n');
             }
             text.push_str(&matrix_text(view));
         }
-        text.push_str(&format!("Diagnosis: {}\n", self.diagnosis));
-        if let Some(manner) = self.manner.filter(|manner| manner.name().is_some()) {
-            text.push_str(&format!("Remark: {manner}; both is allowed.\n"));
-        }
-        text.push_str(&format!("The verdict took {} ms.\n", self.took.as_millis()));
-        text
+        let remark = match self.manner.filter(|manner| manner.name().is_some()) {
+            Some(manner) => format!("Remark: {manner}; both is allowed.\n"),
+            None => String::new(),
+        };
+        let took = self.took.as_millis();
+        text + &format!("Diagnosis: {}\n{remark}The verdict took {took} ms.\n", self.diagnosis)
     }
 
     /// The same as one object.

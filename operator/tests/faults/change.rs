@@ -42,13 +42,12 @@ const LOOK: Duration = Duration::from_millis(60);
 pub fn before(fault: Fault, case: &Case) -> Option<Vec<Value>> {
     let all = || case.objects();
     match fault.name() {
-        "keeps-deleted-policies" => Some(all()),
+        "keeps-deleted-policies" | "flapping" => Some(all()),
         "slow" => Some(case.cluster.clone()),
         "stale-pod-labels" => Some(rotated(all(), "Pod", "labels")),
         "stale-namespace-labels" => Some(rotated(all(), "Namespace", "labels")),
         "keeps-dead-addresses" => Some(others(all())),
         "late-isolation" => Some(elsewhere(all())),
-        "flapping" => Some(all()),
         _ => None,
     }
 }

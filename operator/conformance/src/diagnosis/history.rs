@@ -77,9 +77,14 @@ impl History {
         let cells: BTreeSet<&Cell> = verdicts.iter().map(|(cell, _)| *cell).collect();
         self.flows.retain(&cells);
         for (cell, verdict) in verdicts {
-            self.flows.judged(cell, verdict);
+            self.flows.judged(cell, verdict, now);
         }
         self.flows.forget(now.saturating_sub(self.window));
+    }
+
+    /// Whether a flow leaked by turns lately, perhaps over a longer time than its last attempts.
+    pub fn flaps(&self, cell: &Cell) -> bool {
+        self.flows.flaps(cell)
     }
 
     /// What was otherwise, for faults of memory: labels as they were first known, and where that is
