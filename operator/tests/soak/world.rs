@@ -64,8 +64,12 @@ impl World {
         }
         for number in 1..=PODS {
             let mut pod = world.draw(pod());
-            pod["metadata"]["namespace"] = json!(NAMESPACES[usize::from(number) % NAMESPACES.len()]);
-            pod["spec"]["nodeName"] = json!(format!("node-{}", number / NAMESPACES.len() as u8 % NODES));
+            pod["metadata"]["namespace"] =
+                json!(NAMESPACES[usize::from(number) % NAMESPACES.len()]);
+            pod["spec"]["nodeName"] = json!(format!(
+                "node-{}",
+                usize::from(number) / NAMESPACES.len() % usize::from(NODES)
+            ));
             pod["status"]["podIPs"] = json!(["10.0.0.", "fd00::"]);
             world.pods.push(typed("v1", "Pod", numbered(pod, number)));
         }
