@@ -37,6 +37,9 @@ use crate::{
 /// Between two passes over flows that are settling.
 const EAGER: Duration = Duration::from_millis(20);
 
+/// How often an attempt that failed is made again: on a busy machine one may run out of time.
+const AGAIN: usize = 4;
+
 /// For how long what happened to a flow counts.
 const MEMORY: Duration = Duration::from_secs(300);
 
@@ -194,9 +197,9 @@ impl Rounds {
 
     async fn judge_these(&mut self, mut cells: BTreeSet<Cell>, at_most: Duration) {
         let deadline = Instant::now() + at_most;
-        loop {
+        for again in (0..AGAIN).rev().chain(std::iter::repeat(0)) {
             self.attempt(cells).await;
-            cells = self.undecided();
+            cells = self.undecided(again > 0);
             if cells.is_empty() || Instant::now() >= deadline {
                 return;
             }
@@ -220,14 +223,13 @@ impl Rounds {
         self.pass(&seen, &cells).await;
     }
 
-    /// Flows that another attempt may decide.
-    fn undecided(&self) -> BTreeSet<Cell> {
+    /// Flows that another attempt may decide; those included, perhaps, whose attempt failed.
+    fn undecided(&self, failed: bool) -> BTreeSet<Cell> {
         let now = uptime();
-        let is_open = |cell: &&Cell| {
-            matches!(
-                self.ledger.verdict(cell, now),
-                Some(Verdict::Settling | Verdict::Inconclusive(Why::Unconfirmed))
-            )
+        let is_open = |cell: &&Cell| match self.ledger.verdict(cell, now) {
+            Some(Verdict::Settling | Verdict::Inconclusive(Why::Unconfirmed)) => true,
+            Some(Verdict::Inconclusive(Why::Failed(_))) => failed,
+            _ => false,
         };
         self.ledger.records().map(|(cell, _)| cell).filter(is_open).cloned().collect()
     }
