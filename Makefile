@@ -6,12 +6,14 @@ NETPROOF_CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/netproof
 export NETPROOF_CACHE
 export CARGO_TARGET_DIR ?= $(NETPROOF_CACHE)/target
 
-.PHONY: help demo demo-down test e2e lint fuzz bench crds
+.PHONY: help lab demo demo-down test faults e2e lint fuzz bench crds
 
 help:
 	@echo 'make test       unit, property and loopback tests: no cluster, no root, no network'
+	@echo 'make lab        the main job in seconds, on networks of this machine: no cluster, no Docker'
 	@echo 'make demo       the main job, on a real cluster of its own'
 	@echo 'make demo-down  removes what demo and e2e made (PURGE=1: the cache too)'
+	@echo 'make faults     every fault on every case, in the lab'
 	@echo 'make e2e        tests on that cluster'
 	@echo 'make lint       formatting, clippy, licences, purity, shell scripts, alerts'
 	@echo 'make fuzz       hostile policies, for a minute'
@@ -20,6 +22,12 @@ help:
 
 test:
 	.ci/test.sh
+
+lab:
+	e2e/lab.sh
+
+faults:
+	.ci/faults.sh
 
 demo:
 	e2e/demo.sh

@@ -9,27 +9,16 @@ say() {
   echo "== $* (${SECONDS} s)"
 }
 
-# apt PACKAGE COMMAND: installs a Debian package where its command is missing and we may.
-apt() {
-  command -v "$2" >/dev/null && return
-  if [[ $(id -u) != 0 ]] || ! command -v apt-get >/dev/null; then
-    echo "$2 is missing: install $1" >&2
-    exit 1
-  fi
-  say "Installing $1"
-  # A server that comes with a package is not to be started.
-  printf '#!/bin/sh\nexit 101\n' >/usr/sbin/policy-rc.d
-  chmod +x /usr/sbin/policy-rc.d
-  apt-get update -qq
-  DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends "$1" >/dev/null
-  rm -f /usr/sbin/policy-rc.d
-}
+# shellcheck source=apt.sh
+. .ci/apt.sh
 
 say "rustfmt"
 cargo fmt --all --check
 cargo fmt --manifest-path fuzz/Cargo.toml --check
 say "clippy"
-cargo clippy --locked --workspace --all-targets -- -D warnings
+cargo clippy --locked --workspace --all-targets --all-features -- -D warnings
+# As the operator's image has it.
+cargo clippy --locked -p netproof --no-default-features -- -D warnings
 say "rustdoc"
 RUSTDOCFLAGS='-D warnings' cargo doc --locked --workspace --no-deps --quiet
 say "conformance is pure"
@@ -38,7 +27,7 @@ say "shellcheck"
 apt shellcheck shellcheck
 git ls-files '*.sh' .ci/run | xargs shellcheck -x
 say "alerts"
-apt prometheus promtool
+apt promtool prometheus
 deploy/monitoring/test.sh
 say "cargo-deny"
 if ! command -v cargo-deny >/dev/null; then

@@ -9,11 +9,11 @@ target=x86_64-unknown-linux-gnu
 [[ $(uname -m) != aarch64 ]] || target=aarch64-unknown-linux-gnu
 export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$cache/target}
 
-# The C library is linked in; nothing here looks names up through it.
+# The C library is linked in; nothing here looks names up through it. The lab is no part of an image.
 compile() {
   cd "$root"
   RUSTFLAGS='-C target-feature=+crt-static' cargo build --release --target "$target" \
-    -p netproof -p netproof-probe -p netproof-policy-agent
+    --no-default-features -p netproof -p netproof-probe -p netproof-policy-agent
 }
 
 # image NAME BINARY DOCKERFILE: an image of just this binary.

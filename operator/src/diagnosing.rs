@@ -28,9 +28,11 @@ pub use manners::Manners;
 pub use question::{Answer, Basis, Diagnosed, Question, sentence};
 pub use unasked::unasked;
 
-/// What was seen since a moment of each flow that is judged, confirmed and recent.
+/// What was seen since a moment of each flow that is judged, confirmed and recent. Some may be known to
+/// have flapped over a longer time.
 pub fn observations(
     ledger: &Ledger,
+    flapped: impl Fn(&Cell) -> bool,
     flow: &impl Fn(&Cell) -> Option<Flow>,
     since: Duration,
 ) -> BTreeMap<Cell, Observation> {
@@ -45,6 +47,7 @@ pub fn observations(
             Verdict::Settling | Verdict::Unspecified(_) | Verdict::Inconclusive(_) => return None,
         };
         let (outcome, _) = record.seen.clone().filter(|(_, at)| *at >= since)?;
+        let flaps = flaps || flapped(cell);
         Some((cell.clone(), Observation { flow: flow(cell)?, outcome, flaps }))
     });
     judged.collect()

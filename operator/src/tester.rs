@@ -175,7 +175,7 @@ impl Tester {
             ledger: Ledger::new(patience),
             covering: Covering::default(),
             births: BTreeMap::new(),
-            history: History::new(MEMORY),
+            history: History::forgiving(MEMORY),
             snapshot: Snapshot::default(),
             changed: Duration::ZERO,
             manners: Manners::default(),
@@ -289,7 +289,7 @@ impl Tester {
         self.speaking.clear();
         self.covering.forget();
         self.births.clear();
-        self.history = History::new(MEMORY);
+        self.history = History::forgiving(MEMORY);
         self.manners = Manners::default();
         self.beside.forget();
         self.diagnoses.forget();

@@ -12,7 +12,7 @@ use crate::lab::{cluster::Network, scene::IpFamilies};
 #[derive(Clone, Debug, Args)]
 pub struct LabArgs {
     /// Files, directories (all .yaml, .yml and .json in them and below) or - for standard input:
-    /// namespaces, policies, workloads or pods, and perhaps a ConnectivityTest. Without one, every
+    /// namespaces, policies, workloads or pods, and perhaps a `ConnectivityTest`. Without one, every
     /// pod and workload speaks to every one that listens.
     #[arg(
         short = 'f',
@@ -22,11 +22,12 @@ pub struct LabArgs {
         required_unless_present = "list_faults"
     )]
     pub files: Vec<PathBuf>,
-    /// The ConnectivityTest to carry out, where there are several.
+    /// The `ConnectivityTest` to carry out, where there are several.
     #[arg(long, value_name = "NAME")]
     pub test: Option<String>,
     /// Who enforces: nobody (plain), the policy agent (enforcing), or the policy agent failing on
-    /// purpose: fault=NAME[=DURATION][@node=NODE|@namespace=NAME|@pod=NAMESPACE/NAME],...
+    /// purpose: fault=NAME,... where a NAME may be followed by =DURATION, and by @node=NODE,
+    /// @namespace=NAME or @pod=NAMESPACE/NAME.
     #[arg(long, value_name = "NETWORK", default_value = "enforcing", value_parser = network)]
     pub network: Network,
     /// Lists the faults, and what each is like.

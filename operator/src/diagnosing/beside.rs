@@ -128,7 +128,7 @@ impl Beside {
         flow: &impl Fn(&Cell) -> Option<Flow>,
         since: Duration,
     ) -> BTreeMap<Cell, Observation> {
-        observations(&self.ledger, flow, since)
+        observations(&self.ledger, |_| false, flow, since)
     }
 }
 

@@ -5,8 +5,10 @@ use std::{collections::BTreeMap, fmt, path::PathBuf, sync::Arc};
 use anyhow::Context;
 use futures::future::try_join_all;
 use ipnet::IpNet;
+use k8s_openapi::jiff::Timestamp;
 use netproof_conformance::matrix::Actor;
 use netproof_policy_agent::{fault::Fault, setting::Setting, watch::Update, world::NodeView};
+use serde_json::json;
 use tokio::sync::watch;
 
 use super::{
@@ -72,7 +74,7 @@ impl LabCluster {
             nodes.push(fabric.add_node(node_address(number)).await?);
         }
         let outside = fabric.add_node(node_address(scene.nodes.len())).await?;
-        let starter = Starter::new();
+        let starter = Starter::begin();
         let mut outsiders = Vec::new();
         for outsider in &scene.outsiders {
             let netns = fabric.add_pod(outside, &[outsider.address]).await?;
@@ -116,8 +118,17 @@ impl LabCluster {
     /// Changes what is there: pods that are no more end, new ones start, and whoever follows the
     /// objects is told of every change; the operator's part first. It is not waited until the network
     /// has followed. Nodes and addresses outside stay what they were.
-    pub async fn change(&mut self, scene: Scene) -> anyhow::Result<()> {
+    pub async fn change(&mut self, mut scene: Scene) -> anyhow::Result<()> {
         let before = Arc::clone(&self.stage.borrow().scene);
+        for pod in &mut scene.pods {
+            let known = before.pods.iter().find(|known| known.identity == pod.identity);
+            // A network tells another pod of the same name by when it was created.
+            let created = match known {
+                Some(known) => known.object["metadata"]["creationTimestamp"].clone(),
+                None => json!(Timestamp::now().to_string()),
+            };
+            pod.object["metadata"]["creationTimestamp"] = created;
+        }
         let changes = Objects::of(&before)?.changes_to(Objects::of(&scene)?);
         let is_there = |identity: &String| scene.pods.iter().any(|pod| pod.identity == *identity);
         self.pods.retain(|identity, _| is_there(identity));

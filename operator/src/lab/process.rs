@@ -73,8 +73,8 @@ struct Job {
 }
 
 impl Starter {
-    /// A starter.
-    pub fn new() -> Self {
+    /// Starts the thread.
+    pub fn begin() -> Self {
         let (jobs, waiting) = mpsc::channel::<Job>();
         thread::spawn(move || {
             for Job { netns, mut command, done } in waiting {

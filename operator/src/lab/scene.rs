@@ -152,7 +152,7 @@ impl Scene {
         let policies: Vec<&Policy> =
             world.policies.values().filter_map(|read| read.meaning.as_ref().ok()).collect();
         let mut extra = mentioned(&policies);
-        extra.extend(ports.iter().copied().filter(is_attemptable));
+        extra.extend(ports.iter().copied().filter(|port| is_attemptable(*port)));
         let pods = place(&scenario.desired, &homes, &nodes, families, &extra);
         let stand_ins = scenario
             .desired
@@ -169,6 +169,7 @@ impl Scene {
 
 impl Scene {
     /// The same, as far as one family of addresses goes.
+    #[must_use]
     pub fn of_family(&self, family: Family) -> Self {
         let mut scene = self.clone();
         for stand_in in &mut scene.stand_ins {
@@ -332,11 +333,11 @@ fn of_pods(
         let actor = Actor::sole(pod.name.to_string());
         let ports = declared(pod, &origin.declared);
         let asked = if !ports_asked.is_empty() {
-            ports_asked.iter().copied().filter(is_attemptable).collect()
+            ports_asked.iter().copied().filter(|port| is_attemptable(*port)).collect()
         } else if ports.is_empty() {
             extra.clone()
         } else {
-            origin.declared.iter().copied().filter(is_attemptable).collect()
+            origin.declared.iter().copied().filter(|port| is_attemptable(*port)).collect()
         };
         endpoints.push(plan::Endpoint {
             name: actor.endpoint.clone(),
@@ -358,7 +359,8 @@ fn of_pods(
     let mut externals = BTreeMap::new();
     let mut external_ports = BTreeMap::new();
     for address in outside {
-        let ports: Vec<Port> = ports_asked.iter().copied().filter(is_attemptable).collect();
+        let ports = ports_asked.iter().copied().filter(|port| is_attemptable(*port));
+        let ports: Vec<Port> = ports.collect();
         let name = address.to_string();
         external_ports.insert(name.clone(), ports.clone());
         externals.insert(name.clone(), *address);
@@ -379,7 +381,7 @@ fn of_pods(
     (scenario, homes)
 }
 
-fn is_attemptable(port: &Port) -> bool {
+fn is_attemptable(port: Port) -> bool {
     port.protocol != Protocol::Sctp
 }
 
@@ -451,7 +453,7 @@ fn place(
             protocol: crate::scenario::to_flow(port.protocol),
         });
         let listen: BTreeSet<Port> =
-            own.filter(is_attemptable).chain(extra.iter().copied()).collect();
+            own.filter(|port| is_attemptable(*port)).chain(extra.iter().copied()).collect();
         let identity = identity(desired, &addresses);
         let object = pod_object(desired, &identity, &nodes[node], &addresses);
         let listen = listen.into_iter().collect();
@@ -537,7 +539,7 @@ fn outsiders(scenario: &Scenario) -> Vec<Outsider> {
     }
     let outsiders = listen.into_iter().map(|(address, ports)| Outsider {
         address,
-        listen: ports.into_iter().filter(is_attemptable).collect(),
+        listen: ports.into_iter().filter(|port| is_attemptable(*port)).collect(),
     });
     outsiders.collect()
 }

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use netproof_conformance::{diagnosis::TimeFault, expected::Expected};
+use netproof_conformance::{diagnosis::TimeFault, expected::Expected, matrix::Cell};
 use tokio::time::{Instant, sleep_until};
 
 use super::{Assignment, Tester, rounds::Scope};
@@ -66,6 +66,7 @@ impl Tester {
         } else {
             Vec::new()
         };
+        let flapped = |cell: &Cell| self.history.flaps(cell);
         let is_decided = |expected: &Expected| !matches!(expected, Expected::Unspecified(_));
         let late = self.facts.borrow().late_isolation(assignment.generation);
         let time = match (self.history.time_fault(), late) {
@@ -75,7 +76,7 @@ impl Tester {
         };
         Question {
             snapshot: self.snapshot.clone(),
-            observed: observations(&self.ledger, &flow, since),
+            observed: observations(&self.ledger, flapped, &flow, since),
             beside: self.beside.observations(&flow, since),
             unprobed: unprobed.into_iter().filter_map(|cell| Some((flow(&cell)?, cell))).collect(),
             pasts: self.history.pasts(),

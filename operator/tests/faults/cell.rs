@@ -109,10 +109,11 @@ fn in_manner(fault: Fault, manner: Option<Manner>) -> Result<Option<Named>, Stri
         _ => None,
     };
     match (wanted, manner) {
-        (_, None) | (None, Some(Manner::Silence)) => Ok(None),
         (Some(wanted), Some(manner)) if wanted == manner => Ok(Some(Named::Alone)),
         // Clients hear of an ICMP error for IPv6 only when they try again, a second later.
-        (Some(Manner::Icmp), Some(Manner::Mixed | Manner::Silence)) => Ok(None),
+        (_, None)
+        | (None, Some(Manner::Silence))
+        | (Some(Manner::Icmp), Some(Manner::Mixed | Manner::Silence)) => Ok(None),
         (_, Some(manner)) => Err(format!("denied in another manner: {manner}")),
     }
 }
@@ -135,11 +136,14 @@ pub async fn compare(
             let has_to_be = (expect(truth, &flow), expect(faulty, &flow));
             let outcome = observed.get(&cell).map(|seen| seen.outcome.to_string());
             match (has_to_be, verdict) {
-                ((Expected::Unspecified(_), _) | (_, Expected::Unspecified(_)), _) => {}
+                ((Expected::Unspecified(_), _) | (_, Expected::Unspecified(_)), _)
+                | (
+                    (Expected::Allow(_), Expected::Allow(_))
+                    | (Expected::Deny(_), Expected::Deny(_)),
+                    Verdict::Conforms,
+                ) => {}
                 ((Expected::Deny(_), Expected::Allow(_)), Verdict::Leak(_))
                 | ((Expected::Allow(_), Expected::Deny(_)), Verdict::Blocked(_)) => findings += 1,
-                ((Expected::Allow(_), Expected::Allow(_)), Verdict::Conforms)
-                | ((Expected::Deny(_), Expected::Deny(_)), Verdict::Conforms) => {}
                 // Silence of an address outside that nobody may reach proves nothing.
                 (_, Verdict::Inconclusive(_)) if is_outside(scene, &cell) => {}
                 ((expected, with_fault), verdict) => wrong.push(format!(

@@ -42,13 +42,12 @@ const LOOK: Duration = Duration::from_millis(60);
 pub fn before(fault: Fault, case: &Case) -> Option<Vec<Value>> {
     let all = || case.objects();
     match fault.name() {
-        "keeps-deleted-policies" => Some(all()),
+        "keeps-deleted-policies" | "flapping" => Some(all()),
         "slow" => Some(case.cluster.clone()),
         "stale-pod-labels" => Some(rotated(all(), "Pod", "labels")),
         "stale-namespace-labels" => Some(rotated(all(), "Namespace", "labels")),
         "keeps-dead-addresses" => Some(others(all())),
         "late-isolation" => Some(elsewhere(all())),
-        "flapping" => Some(all()),
         _ => None,
     }
 }
@@ -138,6 +137,10 @@ pub async fn check(
     cluster.fail(Setting::default()).await?;
     cluster.change(old.clone()).await?;
     cluster.in_force().await?;
+    if fault.name() == "late-isolation" {
+        // What is there already is not to count as new.
+        tokio::time::sleep(LASTING).await;
+    }
     let setting: Setting = with_duration(fault).parse().context("a fault is a setting")?;
     cluster.fail(setting).await?;
     let mut rounds: Vec<Rounds> =

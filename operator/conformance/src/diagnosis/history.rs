@@ -49,6 +49,11 @@ impl History {
         Self { window, objects: Objects::default(), flows: Flows::default() }
     }
 
+    /// The same, where a network may break and recover once in that time and is not said to flap.
+    pub fn forgiving(window: Duration) -> Self {
+        Self { flows: Flows::forgiving(), ..Self::new(window) }
+    }
+
     /// The cluster is as this snapshot says. To be told of every change, and it does no harm to be
     /// told of none.
     pub fn snapshot(&mut self, snapshot: &Snapshot) {
@@ -77,9 +82,14 @@ impl History {
         let cells: BTreeSet<&Cell> = verdicts.iter().map(|(cell, _)| *cell).collect();
         self.flows.retain(&cells);
         for (cell, verdict) in verdicts {
-            self.flows.judged(cell, verdict);
+            self.flows.judged(cell, verdict, now);
         }
         self.flows.forget(now.saturating_sub(self.window));
+    }
+
+    /// Whether a flow leaked by turns lately, perhaps over a longer time than its last attempts.
+    pub fn flaps(&self, cell: &Cell) -> bool {
+        self.flows.flaps(cell)
     }
 
     /// What was otherwise, for faults of memory: labels as they were first known, and where that is

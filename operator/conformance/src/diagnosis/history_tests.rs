@@ -133,8 +133,10 @@ fn leaks_of_new_stand_ins_alone_are_late_isolation() {
     assert_eq!(history.time_fault(), Some(TimeFault::LateIsolation { until: s(3), flows: 1 }));
     // One that was isolated and leaks later is another matter.
     let other = super::tests::cell("b", "a");
-    attempt(&mut history, &other, &Sighting::Conforms, Some(2), 11);
-    attempt(&mut history, &other, &Sighting::Leak, Some(4), 13);
+    for age in [2, 3, 4] {
+        attempt(&mut history, &other, &Sighting::Conforms, Some(age), age + 9);
+    }
+    attempt(&mut history, &other, &Sighting::Leak, Some(5), 14);
     attempt(&mut history, &other, &Sighting::Conforms, Some(6), 15);
     assert_eq!(history.time_fault(), None);
 }
@@ -158,5 +160,40 @@ fn flapping_needs_all_that_is_wrong_to_flap() {
     assert_eq!(history.time_fault(), None);
     // Flows that are no more say nothing.
     history.judged([(&one, &flaps)], s(3));
+    assert_eq!(history.time_fault(), Some(TimeFault::Flapping { flows: 1 }));
+}
+
+#[test]
+fn a_single_silence_of_a_new_stand_in_is_no_isolation() {
+    let (mut history, cell) = (History::new(s(600)), cell("a", "b"));
+    attempt(&mut history, &cell, &Sighting::Conforms, Some(1), 10);
+    attempt(&mut history, &cell, &Sighting::Leak, Some(2), 11);
+    attempt(&mut history, &cell, &Sighting::Conforms, Some(4), 13);
+    assert_eq!(history.time_fault(), Some(TimeFault::LateIsolation { until: s(2), flows: 1 }));
+}
+
+#[test]
+fn a_leak_that_comes_back_is_flapping_however_slowly() {
+    let (mut history, cell) = (History::new(s(600)), cell("a", "b"));
+    let leak = Verdict::Leak(Steadiness::Steady);
+    for (verdict, at) in [(&Verdict::Conforms, 10), (&leak, 40), (&Verdict::Conforms, 70)] {
+        history.judged([(&cell, verdict)], s(at));
+    }
+    assert!(history.flaps(&cell));
+    assert_eq!(history.time_fault(), Some(TimeFault::Flapping { flows: 1 }));
+    // A change begins anew, and what is long ago is forgotten.
+    history.judged([(&cell, &Verdict::Settling)], s(80));
+    assert_eq!(history.time_fault(), None);
+}
+
+#[test]
+fn a_network_that_broke_and_recovered_may_be_forgiven_once() {
+    let (mut history, cell) = (History::forgiving(s(600)), cell("a", "b"));
+    let leak = Verdict::Leak(Steadiness::Steady);
+    for (verdict, at) in [(&Verdict::Conforms, 10), (&leak, 40), (&Verdict::Conforms, 70)] {
+        history.judged([(&cell, verdict)], s(at));
+    }
+    assert_eq!((history.flaps(&cell), history.time_fault()), (false, None));
+    history.judged([(&cell, &leak)], s(100));
     assert_eq!(history.time_fault(), Some(TimeFault::Flapping { flows: 1 }));
 }

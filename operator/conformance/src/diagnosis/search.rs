@@ -195,14 +195,16 @@ pub(super) fn scopes(finding: &Observed, snapshot: &Snapshot) -> BTreeSet<Scope>
     ends.flat_map(of).chain(paths.into_iter().flatten()).collect()
 }
 
-/// Every single fault, everywhere and on each node, on each class of paths: what comes of it.
+/// Every single fault, everywhere, where all findings are, on each node that has findings and on each
+/// class of paths: what comes of it.
 fn tried(trial: &Trial<'_>) -> Vec<Tried> {
     let all = trial.findings().iter().flat_map(|finding| scopes(finding, trial.snapshot));
     let all: BTreeSet<Scope> = all.collect();
     let is_node = |scope: &&Scope| matches!(scope, Scope::Node(_));
     let is_class = |scope: &&Scope| matches!(scope, Scope::Path(Path::SameNode | Path::CrossNode));
     let some = all.iter().filter(is_node).take(NODES).chain(all.iter().filter(is_class));
-    let scopes: Vec<Scope> = [Scope::Cluster].into_iter().chain(some.cloned()).collect();
+    let scopes: BTreeSet<Scope> = common_scopes(trial).iter().chain(some).cloned().collect();
+    let scopes: Vec<Scope> = scopes.into_iter().collect();
     faults(trial, &scopes)
         .into_iter()
         .map(|(fault, mutated)| {

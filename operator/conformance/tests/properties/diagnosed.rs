@@ -11,7 +11,7 @@ use netproof_conformance::{
     snapshot::Snapshot,
     verdict::Outcome,
 };
-use proptest::{prelude::*, sample::Index};
+use proptest::{collection::vec, prelude::*, sample::Index};
 
 use crate::{some_worlds, world::world};
 
@@ -95,6 +95,35 @@ proptest! {
                 prop_assert!(!predicts, "{}: {found:?}", mutation.name);
             }
             other @ Diagnosis::OfTime(_) => prop_assert!(false, "{other}"),
+        }
+    }
+
+    #[test]
+    fn what_rules_everything_out_does_so_alone(
+        world in world(),
+        wrong in vec(any::<Index>(), 1..5),
+    ) {
+        let (snapshot, flows) = (world.snapshot(), world.flows());
+        let mut observations = seen(&snapshot, &flows, &Outcome::TimedOut);
+        for index in wrong {
+            let outcome = &mut index.get_mut(&mut observations).outcome;
+            *outcome = match outcome {
+                Outcome::Connected => Outcome::TimedOut,
+                _ => Outcome::Connected,
+            };
+        }
+        let is_single = |diagnosis: &Diagnosis| match diagnosis {
+            Diagnosis::Explained(found) => found.chosen.faults.len() == 1,
+            Diagnosis::NoEvidence | Diagnosis::Conforms { .. } => true,
+            Diagnosis::OfTime(_) | Diagnosis::Unexplained(_) => false,
+        };
+        if let Diagnosis::Unexplained(found) = diagnosed(&snapshot, observations.clone(), &[]) {
+            observations.retain(|one| found.ruled_out_by.contains(&one.flow));
+            let alone = diagnosed(&snapshot, observations, &[]);
+            prop_assert!(!is_single(&alone), "{alone:?}");
+            if let Some(best) = found.best {
+                prop_assert!(best.explains > 0 && !best.contradicted_by.is_empty());
+            }
         }
     }
 }

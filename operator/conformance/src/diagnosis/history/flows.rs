@@ -17,6 +17,8 @@ use crate::{
 #[derive(Clone, Debug, Default)]
 pub(super) struct Flows {
     flows: BTreeMap<Cell, Record>,
+    /// How many turns are forgiven.
+    forgiven: usize,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -27,22 +29,50 @@ struct Record {
     wrong: Option<Duration>,
     /// When it was last seen to be right.
     right: Option<Duration>,
+    /// How often it was right since it last leaked.
+    in_a_row: usize,
     /// When it last leaked without a change to follow, and how old the younger end was, if it had
     /// leaked since that end was there.
     leaked: Option<(Duration, Option<Duration>)>,
     verdict: Now,
+    /// Whether it leaked when that was last known, since its expectation last changed.
+    leaks: Option<bool>,
+    /// When its verdict turned from right to a leak or back, since its expectation last changed.
+    turns: Vec<Duration>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Now {
-    /// Not known to be wrong.
+    /// Nothing is known.
     #[default]
+    Open,
     Right,
-    Wrong,
-    LeakingByTurns,
+    Leaks,
+    LeaksByTurns,
+    Blocked,
 }
 
+/// One turn is a network that broke or recovered; more are flapping, if none is forgiven.
+const FLAPPING: usize = 2;
+
+/// So many attempts in a row have to be right before a flow counts as having been right: one
+/// silence may have been the sender's own slowness.
+const RIGHT: usize = 3;
+
 impl Record {
+    /// Whether it leaks by turns, in its last attempts or over a longer time.
+    fn flaps(&self, forgiven: usize) -> bool {
+        // Right, wrong and right again may also be the start of a stand-in.
+        let at_start = usize::from(self.leaked_when_new().is_some());
+        self.verdict == Now::LeaksByTurns || self.turns.len() >= FLAPPING + at_start + forgiven
+    }
+
+    /// Forgets what its verdicts were.
+    fn begin_anew(&mut self) {
+        self.turns.clear();
+        self.leaks = None;
+    }
+
     /// How old the younger end was when it last leaked, if it did so from the start and is right
     /// since.
     fn leaked_when_new(&self) -> Option<Duration> {
@@ -52,17 +82,29 @@ impl Record {
 }
 
 impl Flows {
+    /// With which a network that broke has one turn to recover.
+    pub(super) fn forgiving() -> Self {
+        Self { forgiven: 1, ..Self::default() }
+    }
+
     pub(super) fn attempted(&mut self, attempt: &Attempt<'_>, now: Duration) {
         let record = self.flows.entry(attempt.cell.clone()).or_default();
         match attempt.sighting {
             Sighting::Leak => {
                 let birth = attempt.age.map(|age| now.saturating_sub(age));
-                let was_right = record.right.is_some_and(|at| birth.is_some_and(|born| born <= at));
-                record.leaked = Some((now, attempt.age.filter(|_| !was_right)));
+                let since_birth =
+                    record.right.is_some_and(|at| birth.is_some_and(|born| born <= at));
+                let was_right = since_birth && record.in_a_row >= RIGHT;
+                let was_else = record.leaked.is_some_and(|(_, age)| age.is_none());
+                record.leaked = Some((now, attempt.age.filter(|_| !was_right && !was_else)));
+                record.in_a_row = 0;
                 record.wrong = Some(now);
             }
             Sighting::Blocked => record.wrong = Some(now),
-            Sighting::Conforms => record.right = Some(now),
+            Sighting::Conforms => {
+                record.right = Some(now);
+                record.in_a_row += 1;
+            }
             Sighting::Moved | Sighting::Unspecified(_) | Sighting::Inconclusive(_) => {}
         }
     }
@@ -83,18 +125,40 @@ impl Flows {
         }
         // Until the network followed, a leak was its delay.
         record.leaked = None;
+        record.begin_anew();
     }
 
-    pub(super) fn judged(&mut self, cell: &Cell, verdict: &Verdict) {
+    pub(super) fn judged(&mut self, cell: &Cell, verdict: &Verdict, now: Duration) {
+        let record = self.flows.entry(cell.clone()).or_default();
         let state = match verdict {
-            Verdict::Leak(Steadiness::Flapping { .. }) => Now::LeakingByTurns,
-            Verdict::Leak(Steadiness::Steady) | Verdict::Blocked(_) => Now::Wrong,
-            Verdict::Conforms
-            | Verdict::Settling
-            | Verdict::Unspecified(_)
-            | Verdict::Inconclusive(_) => Now::Right,
+            Verdict::Leak(Steadiness::Flapping { .. }) => Now::LeaksByTurns,
+            Verdict::Leak(Steadiness::Steady) => Now::Leaks,
+            Verdict::Blocked(_) => Now::Blocked,
+            Verdict::Conforms => Now::Right,
+            // A change, or a new stand-in: what was before says nothing of it.
+            Verdict::Settling => {
+                record.begin_anew();
+                Now::Open
+            }
+            Verdict::Unspecified(_) | Verdict::Inconclusive(_) => Now::Open,
         };
-        self.flows.entry(cell.clone()).or_default().verdict = state;
+        let leaks = match state {
+            Now::Right => Some(false),
+            Now::Leaks | Now::LeaksByTurns => Some(true),
+            Now::Open | Now::Blocked => None,
+        };
+        if let Some(leaks) = leaks {
+            if record.leaks.is_some_and(|before| before != leaks) {
+                record.turns.push(now);
+            }
+            record.leaks = Some(leaks);
+        }
+        record.verdict = state;
+    }
+
+    /// Whether a flow leaks by turns.
+    pub(super) fn flaps(&self, cell: &Cell) -> bool {
+        self.flows.get(cell).is_some_and(|record| record.flaps(self.forgiven))
     }
 
     pub(super) fn retain(&mut self, cells: &BTreeSet<&Cell>) {
@@ -106,15 +170,22 @@ impl Flows {
         for record in self.flows.values_mut() {
             record.slow = record.slow.filter(|(at, _)| *at >= before);
             record.leaked = record.leaked.filter(|(at, _)| *at >= before);
+            record.turns.retain(|at| *at >= before);
         }
     }
 
     pub(super) fn time_fault(&self) -> Option<TimeFault> {
-        let is_wrong = |record: &&Record| record.verdict != Now::Right;
-        let wrong: Vec<&Record> = self.flows.values().filter(is_wrong).collect();
-        if !wrong.is_empty() {
-            let all = wrong.iter().all(|one| one.verdict == Now::LeakingByTurns);
-            return all.then_some(TimeFault::Flapping { flows: wrong.len() });
+        let is_wrong = |record: &&Record| match record.verdict {
+            Now::Open | Now::Right => false,
+            Now::Leaks | Now::LeaksByTurns | Now::Blocked => true,
+        };
+        let flaps = |record: &Record| record.flaps(self.forgiven);
+        let flapping = self.flows.values().filter(|record| flaps(record)).count();
+        if self.flows.values().filter(is_wrong).any(|record| !flaps(record)) {
+            return None;
+        }
+        if flapping > 0 {
+            return Some(TimeFault::Flapping { flows: flapping });
         }
         let slow = self.flows.values().filter_map(|record| Some(record.slow?.1));
         let slow: Vec<Duration> = slow.collect();
