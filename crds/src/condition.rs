@@ -119,6 +119,10 @@ closed_set! {
     }
 }
 
+/// The reason of Events that say what a network does wrong, and that it does so no more. Events that
+/// say how a verdict turned have the reason of its condition.
+pub const DIAGNOSED: &str = "Diagnosed";
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -81,6 +81,13 @@ use crate::{
         priority = 1,
     ),
     printcolumn(
+        name = "Diagnosis",
+        type_ = "string",
+        description = "What the network does wrong",
+        json_path = ".status.diagnosis.name",
+        priority = 1,
+    ),
+    printcolumn(
         name = "Interval",
         type_ = "string",
         json_path = ".spec.interval",

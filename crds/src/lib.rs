@@ -19,7 +19,7 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomRe
 use kube::CustomResourceExt as _;
 
 pub use check::{Check, Expectation};
-pub use condition::{ConditionStatus, ConditionType, Reason};
+pub use condition::{ConditionStatus, ConditionType, DIAGNOSED, Reason};
 pub use connectivity_test::{
     ConnectivityTest, ConnectivityTestSpec, Placement, RunPolicy, Spread, StartUp,
 };
@@ -30,8 +30,9 @@ pub use endpoint::{
 };
 pub use stand_in_set::{StandInSet, StandInSetSpec, StandInSetStatus, TestRef};
 pub use status::{
-    ConnectivityTestStatus, ExistingConnections, Finding, FindingEnd, FindingVerdict, FlowOutcome,
-    FlowSummary, LastRound, MAX_FINDINGS, MAX_GAPS, ProbeCount, RuleCoverage,
+    ConnectivityTestStatus, Diagnosis, ExistingConnections, Finding, FindingEnd, FindingVerdict,
+    FlowOutcome, FlowSummary, LastRound, MAX_FINDINGS, MAX_GAPS, MAX_REASONS, ProbeCount,
+    RuleCoverage,
 };
 
 /// The API group of every kind here, and the prefix of netproof's own labels and annotations.

@@ -13,6 +13,9 @@ pub const MAX_FINDINGS: usize = 50;
 /// How many gaps a status lists at most; `truncated` beside them counts the others.
 pub const MAX_GAPS: usize = 20;
 
+/// How many rivals of a diagnosis a status lists at most, and how many flows that rule one out.
+pub const MAX_REASONS: usize = 10;
+
 /// What is known about a test.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
@@ -36,6 +39,17 @@ pub struct ConnectivityTestStatus {
     /// (they conform, leak or are blocked) count.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub coverage: Option<RuleCoverage>,
+
+    /// What the network does wrong, as far as the findings say: the simplest fault under which all
+    /// that was seen is as the policies say. Absent while nothing is known to be wrong, and while
+    /// the evidence is old or the policies are not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub diagnosis: Option<Diagnosis>,
+
+    /// How the network denies TCP, where that is not by silence: `denies-with-reset`,
+    /// `denies-with-icmp` or `denies-mixed`. A remark and no finding: all of that is allowed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub remark: Option<String>,
 
     /// What is wrong, the worst first, at most 50.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -134,6 +148,66 @@ pub struct RuleCoverage {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::count")]
     pub truncated: Option<u32>,
+}
+
+/// What the network does wrong: the simplest fault that fits all that was seen, and what speaks for
+/// others.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+#[schemars(transform = schema::absent_is_not_null)]
+pub struct Diagnosis {
+    /// The fault. It enforces less than the policies say, or all of it wrongly: `ignores-all`,
+    /// `ignores-ingress`, `ignores-egress`, `ignores-ipv6`, `ignores-same-node`,
+    /// `ignores-cross-node`, `blocks-all`, `newest-policy-only`, `egress-needs-policy-types`,
+    /// `empty-list-allows`. It reads rules wrongly: `ignores-ip-block`, `ignores-except`,
+    /// `spreads-except`, `ignores-ports`, `ignores-protocol`, `end-port-first-only`,
+    /// `drops-rules-with-end-port`, `drops-rules-with-named-port`, `named-port-of-first-pod`,
+    /// `reads-and-as-or`, `reads-or-as-and`, `ignores-namespace-selector`, `own-namespace-only`,
+    /// `ignores-match-expressions`, `not-in-needs-key`. It does not follow changes:
+    /// `stale-pod-labels`, `stale-namespace-labels`, `keeps-deleted-policies`,
+    /// `keeps-dead-addresses`. It is right, but not always or not at once: `slow`,
+    /// `late-isolation`, `flapping`. Or it is two of them (`combination`), or none that is known
+    /// (`unexplained`).
+    pub name: String,
+
+    /// Where, such as `on node worker2`; of a combination, where each of the two is. Absent: the
+    /// fault is everywhere, or is none that has a place.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub scope: Option<String>,
+
+    /// The diagnosis as a sentence, with what it rests on where that is not just all flows of the
+    /// test.
+    pub message: String,
+
+    /// How many of the findings the fault explains; of `unexplained`, how many the nearest one
+    /// does. The others are neither for nor against it. Absent for what is right by now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::count")]
+    pub explains: Option<u32>,
+
+    /// How many findings there are, with those in flows that the test does not ask for and that
+    /// were attempted to tell faults apart.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::count")]
+    pub findings: Option<u32>,
+
+    /// Other faults that fit all that was seen, and that flows which were not attempted would tell
+    /// from this one; the simplest first, at most 10. Each completes `a network that ...`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 10))]
+    pub rivals: Vec<String>,
+
+    /// How many flows would tell this fault from its rivals and were not attempted. Up to 16 at a
+    /// time are attempted next, as far as `maxFlows` leaves room; they count nowhere else.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::count")]
+    pub unprobed: Option<u32>,
+
+    /// Of `unexplained`: a smallest set of flows that no single fault fits, with what each does, at
+    /// most 10. Without any one of them, a fault would fit the others.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 10))]
+    pub ruled_out_by: Vec<String>,
 }
 
 /// One flow that is not as the policies say, or that could not be judged.

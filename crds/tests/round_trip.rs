@@ -54,3 +54,16 @@ fn what_is_covered_is_written_as_it_was_read() {
     let status: ConnectivityTestStatus = serde_json::from_value(all.clone()).expect("a status");
     assert_eq!(serde_json::to_value(&status).expect("plain data"), all);
 }
+
+#[test]
+fn a_diagnosis_is_written_as_it_was_read() {
+    let value = json!({"remark": "denies-with-reset", "diagnosis": {
+        "name": "ignores-egress", "scope": "on node worker2", "message": "behaves as ...",
+        "explains": 14, "findings": 14, "rivals": ["ignores all policies"], "unprobed": 3,
+    }});
+    let status: ConnectivityTestStatus = serde_json::from_value(value.clone()).expect("a status");
+    assert_eq!(serde_json::to_value(&status).expect("plain data"), value);
+    let short = json!({"diagnosis": {"name": "slow", "message": "behaves as ..."}});
+    let status: ConnectivityTestStatus = serde_json::from_value(short.clone()).expect("a status");
+    assert_eq!(serde_json::to_value(&status).expect("plain data"), short);
+}

@@ -187,7 +187,7 @@ fn mutants(snapshot: &Snapshot) -> Vec<Mutant<'static>> {
 
 /// Whether two snapshots differ in nothing but their revisions, which grow with every change of the
 /// cluster.
-fn is_same_picture(one: &Snapshot, other: &Snapshot) -> bool {
+pub(crate) fn is_same_picture(one: &Snapshot, other: &Snapshot) -> bool {
     let Snapshot { revision: _, namespaces, pods, policies, cluster_policies, nodes } = one;
     (namespaces, pods, policies) == (&other.namespaces, &other.pods, &other.policies)
         && (cluster_policies, nodes) == (&other.cluster_policies, &other.nodes)
@@ -195,7 +195,7 @@ fn is_same_picture(one: &Snapshot, other: &Snapshot) -> bool {
 
 /// Whether two snapshots have the same rules, and the same namespaces for them to select. What
 /// becomes of pods, the ledger knows.
-fn have_same_policies(one: &Snapshot, other: &Snapshot) -> bool {
+pub(crate) fn have_same_policies(one: &Snapshot, other: &Snapshot) -> bool {
     (&one.namespaces, &one.policies, &one.cluster_policies)
         == (&other.namespaces, &other.policies, &other.cluster_policies)
 }

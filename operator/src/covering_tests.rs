@@ -69,6 +69,7 @@ fn scenario(budget: usize) -> Scenario {
         timeout: Duration::ZERO,
         desired: vec![],
         externals: BTreeMap::new(),
+        external_ports: BTreeMap::new(),
         budget,
         start_up: netproof_crds::StartUp::Report,
         flows,

@@ -1,9 +1,20 @@
-//! From what is known of a test's flows to the evidence of a diagnosis.
+//! From what is known of a test's flows to a diagnosis.
 
-use std::collections::BTreeMap;
+mod question;
+
+mod beside;
+
+mod manners;
+
+mod unasked;
+
+#[cfg(test)]
+pub(crate) mod testing;
+
+use std::{collections::BTreeMap, time::Duration};
 
 use netproof_conformance::{
-    diagnosis::{Observation, history::History},
+    diagnosis::Observation,
     flow::Flow,
     ledger::Ledger,
     matrix::Cell,
@@ -12,11 +23,18 @@ use netproof_conformance::{
 
 use crate::uptime;
 
-/// What was seen of each flow that is judged, confirmed and recent.
+pub use beside::Beside;
+pub use manners::Manners;
+pub use question::{Answer, Basis, Diagnosed, Question, sentence};
+pub use unasked::unasked;
+
+/// What was seen since a moment of each flow that is judged, confirmed and recent. Some may be known to
+/// have flapped over a longer time.
 pub fn observations(
     ledger: &Ledger,
-    history: &History,
+    flapped: impl Fn(&Cell) -> bool,
     flow: &impl Fn(&Cell) -> Option<Flow>,
+    since: Duration,
 ) -> BTreeMap<Cell, Observation> {
     let now = uptime();
     let judged = ledger.records().filter_map(|(cell, record)| {
@@ -28,10 +46,9 @@ pub fn observations(
             | Verdict::Blocked(Steadiness::Flapping { .. }) => true,
             Verdict::Settling | Verdict::Unspecified(_) | Verdict::Inconclusive(_) => return None,
         };
-        let (outcome, _) = record.seen.clone()?;
-        let observation =
-            Observation { flow: flow(cell)?, outcome, flaps: flaps || history.flaps(cell) };
-        Some((cell.clone(), observation))
+        let (outcome, _) = record.seen.clone().filter(|(_, at)| *at >= since)?;
+        let flaps = flaps || flapped(cell);
+        Some((cell.clone(), Observation { flow: flow(cell)?, outcome, flaps }))
     });
     judged.collect()
 }

@@ -2,7 +2,7 @@
 
 mod beside;
 
-use netproof_conformance::{coverage::Coverage, verdict::VerdictKind};
+use netproof_conformance::{coverage::Coverage, diagnosis::Diagnosis, verdict::VerdictKind};
 use netproof_crds::{ConditionStatus, ConditionType};
 use prometheus::{
     Encoder, Gauge, GaugeVec, HistogramOpts, HistogramVec, IntGauge, IntGaugeVec, Opts, Registry,
@@ -22,6 +22,7 @@ pub struct Metrics {
     registry: Registry,
     flows: IntGaugeVec,
     rules: IntGaugeVec,
+    diagnosis: IntGaugeVec,
     last_round: GaugeVec,
     stale_after: GaugeVec,
     created: GaugeVec,
@@ -87,6 +88,11 @@ impl Metrics {
                 "netproof_rules",
                 "Rules of the policies, by whether flows with a verdict exercise them.",
                 &["state"],
+            ),
+            diagnosis: ints(
+                "netproof_diagnosis",
+                "1 for the name of what the network does wrong, none included; nothing while that is not known.",
+                &["name"],
             ),
             last_round: floats(
                 "netproof_last_round_timestamp_seconds",
@@ -191,6 +197,19 @@ impl TestMetrics<'_> {
         }
     }
 
+    /// What the network does wrong, by its name; none while that is not known.
+    pub fn diagnosis(&self, name: Option<&'static str>) {
+        let [namespace, test] = self.labels;
+        let family = &self.metrics.diagnosis;
+        for other in Diagnosis::names().filter(|other| Some(*other) != name) {
+            // A series that was never written is not there to be removed.
+            drop(family.remove_label_values(&[namespace, test, other]));
+        }
+        if let Some(name) = name {
+            family.with_label_values(&[namespace, test, name]).set(1);
+        }
+    }
+
     /// When the test was created, and how old a round may be; in seconds.
     pub fn ages(&self, created: f64, stale_after: f64) {
         self.metrics.created.with_label_values(&self.labels).set(created);
@@ -247,6 +266,7 @@ impl TestMetrics<'_> {
                 drop(metrics.condition.remove_label_values(&labels));
             }
         }
+        self.diagnosis(None);
         metrics.beside.forget(namespace, test);
         for family in [&metrics.last_round, &metrics.stale_after, &metrics.created] {
             drop(family.remove_label_values(&self.labels));
@@ -289,6 +309,32 @@ impl RuleState {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn one_diagnosis_is_present_at_a_time_and_it_goes_with_its_test() {
+        let metrics = Metrics::new();
+        let present = |test: &str| {
+            let text = metrics.text(&World::default());
+            let begins = format!("netproof_diagnosis{{name=\"{test}");
+            text.lines()
+                .filter(|line| line.starts_with(&begins))
+                .map(str::to_owned)
+                .collect::<Vec<_>>()
+        };
+        let of = metrics.of("shop", "three-tier");
+        for name in Diagnosis::names() {
+            of.diagnosis(Some(name));
+            let line = format!(
+                "netproof_diagnosis{{name=\"{name}\",namespace=\"shop\",test=\"three-tier\"}} 1"
+            );
+            assert_eq!(present(""), [line]);
+        }
+        of.diagnosis(None);
+        assert_eq!(present(""), Vec::<String>::new());
+        of.diagnosis(Some("unexplained"));
+        of.forget();
+        assert_eq!(present(""), Vec::<String>::new());
+    }
 
     #[test]
     fn rules_are_counted_by_state_and_go_with_their_test() {

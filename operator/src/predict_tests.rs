@@ -56,6 +56,7 @@ fn predicted(world: &World) -> Prediction {
         timeout: Duration::ZERO,
         desired: vec![],
         externals: BTreeMap::new(),
+        external_ports: BTreeMap::new(),
         budget: 1,
         start_up: netproof_crds::StartUp::Report,
         flows: [(flow(), std::collections::BTreeSet::new())].into_iter().collect(),

@@ -35,8 +35,8 @@ impl Reports {
     }
 }
 
-/// The report as text: the matrix, a sentence for each finding, and how much of the policies they
-/// show.
+/// The report as text: the matrix, a sentence for each finding, how much of the policies they show,
+/// and what the network does wrong.
 pub fn matrix_text(view: &View) -> String {
     let lines: Matrix<_> = view.details.map(|_, detail| detail.line.clone());
     let mut text = grids(&lines);
@@ -59,7 +59,20 @@ pub fn matrix_text(view: &View) -> String {
     if let Some(existing) = view.existing {
         text.push_str(existing_line(existing));
     }
-    text
+    text + &diagnosis_text(view)
+}
+
+/// What the network does wrong, what rules out that it is anything known, and how it denies.
+fn diagnosis_text(view: &View) -> String {
+    let mut lines = Vec::new();
+    if let Some(diagnosed) = view.diagnosed() {
+        lines.push(format!("Diagnosis: {diagnosed}\n"));
+        let by = diagnosed.ruled_out_by.iter();
+        lines.extend(by.map(|sentence| format!("  ruled out by: {sentence}\n")));
+    }
+    let remark = view.remark();
+    lines.extend(remark.map(|manner| format!("Remark: {manner}; both is allowed.\n")));
+    lines.concat()
 }
 
 /// How many rules are exercised, and a line for each gap.
@@ -121,9 +134,40 @@ pub fn flow_lines(view: &View) -> String {
 
 #[cfg(test)]
 mod tests {
-    use netproof_conformance::coverage::{Gap, What, Why};
+    use std::sync::Arc;
+
+    use netproof_conformance::{
+        coverage::{Gap, What, Why},
+        diagnosis::{Diagnosis, Manner, Unexplained},
+    };
 
     use super::*;
+    use crate::{
+        diagnosing::{Basis, Diagnosed},
+        status::testing::view,
+    };
+
+    #[test]
+    fn a_report_ends_with_the_diagnosis() {
+        let nothing = Unexplained { best: None, findings: 2, ruled_out_by: vec![], capped: false };
+        let diagnosed = Diagnosed {
+            diagnosis: Diagnosis::Unexplained(nothing),
+            basis: Basis { judged: 3, of: 4, beside: 0 },
+            ruled_out_by: vec!["web to db port 80/TCP is denied and connects".into()],
+        };
+        let diagnosis = Some(Arc::new(diagnosed));
+        let view = View { diagnosis, manner: Some(Manner::Reset), ..view(vec![]) };
+        let wanted = "
+Diagnosis: behaves like no fault that is known; nothing explains any of 2 findings; rests on 3 of 4 flows
+  ruled out by: web to db port 80/TCP is denied and connects
+Remark: denied TCP is refused, rather than left without an answer; both is allowed.
+";
+        let text = matrix_text(&view);
+        assert!(text.ends_with(wanted), "{text}");
+        let silent = View { diagnosis: None, manner: Some(Manner::Silence), ..view };
+        assert!(!matrix_text(&silent).contains("Diagnosis"));
+        assert!(!matrix_text(&silent).contains("Remark"));
+    }
 
     #[test]
     fn coverage_is_a_line_and_one_for_each_gap() {

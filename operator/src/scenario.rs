@@ -60,6 +60,8 @@ pub struct Scenario {
     pub desired: Vec<Desired>,
     /// The addresses outside, by the name of their endpoint.
     pub externals: BTreeMap<String, IpAddr>,
+    /// The ports of those addresses, whether or not a flow of the test asks for them.
+    pub external_ports: BTreeMap<String, Vec<Port>>,
     /// How many flows are attempted at most.
     pub budget: usize,
     /// What becomes of start-up leaks.
@@ -74,7 +76,18 @@ impl Scenario {
     pub fn with(&self, flows: Matrix<BTreeSet<Intent>>) -> Self {
         let Self { patience, interval, timeout, budget, start_up, .. } = *self;
         let (desired, externals) = (self.desired.clone(), self.externals.clone());
-        Self { patience, interval, timeout, desired, externals, budget, start_up, flows }
+        let external_ports = self.external_ports.clone();
+        Self {
+            patience,
+            interval,
+            timeout,
+            desired,
+            externals,
+            external_ports,
+            budget,
+            start_up,
+            flows,
+        }
     }
 }
 
@@ -91,6 +104,7 @@ pub fn resolve(test: &ConnectivityTest, world: &World) -> Result<Scenario, Probl
     };
     let mut desired = Vec::new();
     let mut externals = BTreeMap::new();
+    let mut external_ports = BTreeMap::new();
     let mut endpoints = Vec::new();
     for endpoint in &spec.endpoints {
         let (role, ports) = match kind_of(endpoint)? {
@@ -103,7 +117,9 @@ pub fn resolve(test: &ConnectivityTest, world: &World) -> Result<Scenario, Probl
                     Problem::new(Reason::InvalidSpec, message)
                 })?;
                 externals.insert(endpoint.name.clone(), address);
-                let ports = external.ports.iter().map(|p| port(p.port, p.protocol)).collect();
+                let ports: Vec<Port> =
+                    external.ports.iter().map(|p| port(p.port, p.protocol)).collect();
+                external_ports.insert(endpoint.name.clone(), ports.clone());
                 (Role::External, ports)
             }
             EndpointKind::StandIn(stand_in) => {
@@ -143,7 +159,17 @@ pub fn resolve(test: &ConnectivityTest, world: &World) -> Result<Scenario, Probl
     };
     let budget = usize::try_from(spec.max_flows).unwrap_or(usize::MAX);
     let start_up = spec.start_up;
-    Ok(Scenario { patience, interval, timeout, desired, externals, budget, start_up, flows })
+    Ok(Scenario {
+        patience,
+        interval,
+        timeout,
+        desired,
+        externals,
+        external_ports,
+        budget,
+        start_up,
+        flows,
+    })
 }
 
 /// Two rounds may be missed; a third is too many. The constant is for a round's own duration.

@@ -11,6 +11,7 @@ use k8s_openapi::{
 };
 use netproof_conformance::{
     coverage::Coverage,
+    diagnosis::{Candidate, Diagnosis, Manner},
     expected::Expected,
     matrix::{Cell, Matrix},
     plan::Intent,
@@ -20,10 +21,13 @@ use netproof_conformance::{
 use netproof_crds::{
     ConditionStatus, ConditionType, ConnectivityTestStatus, ExistingConnections, Expectation,
     Finding, FindingEnd, FindingVerdict, FlowOutcome, FlowSummary, LastRound, MAX_FINDINGS,
-    MAX_GAPS, ProbeCount, Reason, RuleCoverage,
+    MAX_GAPS, MAX_REASONS, ProbeCount, Reason, RuleCoverage,
 };
 
-use crate::scenario::{Problem, to_crd};
+use crate::{
+    diagnosing::Diagnosed,
+    scenario::{Problem, to_crd},
+};
 
 /// What a test does at the moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -84,6 +88,12 @@ pub struct View {
     pub strict: bool,
     /// What became of connections that existed when they were denied, once that was seen.
     pub existing: Option<ExistingConnections>,
+    /// What the network does wrong, as far as that has been worked out.
+    pub diagnosis: Option<Arc<Diagnosed>>,
+    /// Whether attempts are to be made that may change that.
+    pub undecided: bool,
+    /// In which manner it denies.
+    pub manner: Option<Manner>,
 }
 
 type Said = (ConditionType, ConditionStatus, Reason, String);
@@ -106,6 +116,31 @@ impl View {
             Verdict::Settling | Verdict::Unspecified(_) | Verdict::Inconclusive(_) => false,
         });
         judged.map(|(cell, _)| cell).collect()
+    }
+
+    /// What the network does wrong, as far as it can be claimed. On old evidence, or without a picture
+    /// of the policies, nothing is; and that nothing is wrong only if nothing is missing. What is
+    /// wrong is, on half of the evidence too, and then says what it rests on.
+    pub fn diagnosed(&self) -> Option<&Diagnosed> {
+        let diagnosed = self.diagnosis.as_deref().filter(|_| self.is_sighted())?;
+        let is_whole = self.stale.is_none() && self.missing.is_none() && diagnosed.basis.is_whole();
+        let is_claimed = match diagnosed.diagnosis {
+            Diagnosis::NoEvidence => false,
+            Diagnosis::Conforms { .. } => is_whole,
+            Diagnosis::Explained(_) | Diagnosis::OfTime(_) | Diagnosis::Unexplained(_) => true,
+        };
+        is_claimed.then_some(diagnosed)
+    }
+
+    /// In which manner the network denies, if that is worth a remark.
+    pub fn remark(&self) -> Option<Manner> {
+        self.manner.filter(|manner| self.is_sighted() && manner.name().is_some())
+    }
+
+    /// Whether there is evidence that is not old, and a picture of the policies to hold it against.
+    fn is_sighted(&self) -> bool {
+        let is_blind = |problem: &Problem| problem.reason != Reason::NoRoundYet;
+        self.phase == Phase::Active && !self.stale.as_ref().is_some_and(is_blind)
     }
 
     /// The conditions.
@@ -298,6 +333,8 @@ impl View {
             findings,
             truncated: (truncated > 0).then_some(u32::try_from(truncated).unwrap_or(u32::MAX)),
             existing_connections: self.existing,
+            diagnosis: self.diagnosed().and_then(told),
+            remark: self.remark().and_then(Manner::name).map(str::to_owned),
             last_round: self.last_round.clone(),
             probes: Some(ProbeCount {
                 wanted: u32::try_from(self.wanted).unwrap_or(u32::MAX),
@@ -321,6 +358,34 @@ impl View {
         findings.extend(self.start_ups.iter().cloned());
         findings.sort_by_key(|finding| (finding.verdict, finding.flapping));
         findings
+    }
+}
+
+/// A diagnosis as it is told: that nothing is wrong is not, for the conditions say it.
+fn told(diagnosed: &Diagnosed) -> Option<netproof_crds::Diagnosis> {
+    let count = |number: usize| Some(u32::try_from(number).unwrap_or(u32::MAX));
+    let some = netproof_crds::Diagnosis {
+        name: diagnosed.diagnosis.name().to_owned(),
+        scope: diagnosed.diagnosis.place(),
+        message: diagnosed.to_string(),
+        ..netproof_crds::Diagnosis::default()
+    };
+    match &diagnosed.diagnosis {
+        Diagnosis::NoEvidence | Diagnosis::Conforms { .. } => None,
+        Diagnosis::OfTime(_) => Some(some),
+        Diagnosis::Explained(explained) => Some(netproof_crds::Diagnosis {
+            explains: count(explained.explains),
+            findings: count(explained.findings),
+            rivals: explained.rivals.iter().take(MAX_REASONS).map(Candidate::to_string).collect(),
+            unprobed: count(explained.telling_count).filter(|flows| *flows > 0),
+            ..some
+        }),
+        Diagnosis::Unexplained(unexplained) => Some(netproof_crds::Diagnosis {
+            explains: count(unexplained.best.as_ref().map_or(0, |nearest| nearest.explains)),
+            findings: count(unexplained.findings),
+            ruled_out_by: diagnosed.ruled_out_by.iter().take(MAX_REASONS).cloned().collect(),
+            ..some
+        }),
     }
 }
 
@@ -463,6 +528,9 @@ fn condition(
         last_transition_time: same.unwrap_or(Time(now)),
     }
 }
+
+#[cfg(test)]
+pub(crate) mod testing;
 
 #[cfg(test)]
 #[path = "status_tests.rs"]

@@ -1,5 +1,8 @@
 use netproof_conformance::{
     coverage::{Gap, What, Why as GapWhy},
+    diagnosis::{
+        Explained, Fault, Nearest, TimeFault, Unexplained, mutation::Mutation, scope::Scope,
+    },
     expected::{Because, Decision, Unspecified},
     flow::{Port, Protocol},
     matrix::Actor,
@@ -7,6 +10,7 @@ use netproof_conformance::{
 };
 
 use super::*;
+use crate::{diagnosing::Basis, status::testing::view};
 
 fn now() -> Timestamp {
     Timestamp::from_second(1000).expect("a time")
@@ -37,31 +41,6 @@ fn leak() -> Detail {
 
 fn blocked() -> Detail {
     detail(Expected::Allow(because()), Verdict::Blocked(Steadiness::Steady))
-}
-
-/// A view in which all is well but for the verdicts of these flows.
-fn view(details: Vec<Detail>) -> View {
-    let cell = |number: usize| Cell {
-        from: Actor::sole("web"),
-        to: Actor::sole("db"),
-        port: Port { number: u16::try_from(number).expect("few"), protocol: Protocol::Tcp },
-    };
-    View {
-        generation: 7,
-        phase: Phase::Active,
-        once: false,
-        details: details.into_iter().enumerate().map(|(n, d)| (cell(n + 1), d)).collect(),
-        wanted: 2,
-        attached: 2,
-        missing: None,
-        last_round: None,
-        stale: None,
-        coverage: None,
-        left_out: 0,
-        start_ups: vec![],
-        strict: false,
-        existing: None,
-    }
 }
 
 fn says(view: &View, wanted: ConditionType) -> (ConditionStatus, Reason) {
@@ -272,4 +251,144 @@ fn what_became_of_existing_connections_is_a_fact_and_no_verdict() {
     assert_eq!(conformant(&view), (ConditionStatus::True, Reason::AllConform));
     let status = view.status(&ConnectivityTestStatus::default(), now());
     assert_eq!(status.existing_connections, existing);
+}
+
+fn candidate(name: &str, scope: Scope) -> Candidate {
+    let mutation = Mutation::named(name).expect("a mutation");
+    Candidate { faults: vec![Fault { mutation, scope, past: 0 }] }
+}
+
+fn ignores_egress() -> Diagnosis {
+    Diagnosis::Explained(Explained {
+        chosen: candidate("ignores-egress", Scope::Node("worker2".into())),
+        explains: 14,
+        findings: 14,
+        rivals: vec![],
+        equivalents: vec![],
+        telling: vec![],
+        telling_count: 0,
+        capped: false,
+    })
+}
+
+const WHOLE: Basis = Basis { judged: 20, of: 20, beside: 0 };
+
+fn diagnosed(diagnosis: Diagnosis, basis: Basis) -> View {
+    let ruled_out_by = vec!["a sentence".to_owned(); MAX_REASONS + 2];
+    let diagnosis = Some(Arc::new(Diagnosed { diagnosis, basis, ruled_out_by }));
+    View { diagnosis, ..view(vec![leak()]) }
+}
+
+fn told_in(view: &View) -> Option<netproof_crds::Diagnosis> {
+    view.status(&ConnectivityTestStatus::default(), now()).diagnosis
+}
+
+#[test]
+fn a_diagnosis_says_what_where_and_how_much_it_explains() {
+    let told = told_in(&diagnosed(ignores_egress(), WHOLE)).expect("there is one");
+    let wanted = netproof_crds::Diagnosis {
+        name: "ignores-egress".into(),
+        scope: Some("on node worker2".into()),
+        message: "behaves as a network that ignores egress policies, on node worker2 only; \
+                  explains 14 of 14 findings"
+            .into(),
+        explains: Some(14),
+        findings: Some(14),
+        ..netproof_crds::Diagnosis::default()
+    };
+    assert_eq!(told, wanted);
+}
+
+#[test]
+fn rivals_are_bounded_and_flows_that_would_tell_are_counted() {
+    let Diagnosis::Explained(explained) = ignores_egress() else { panic!("it explains") };
+    let rivals = vec![candidate("ignores-all", Scope::Cluster); MAX_REASONS + 3];
+    let explained = Explained { rivals, telling_count: 21, ..explained };
+    let told = told_in(&diagnosed(Diagnosis::Explained(explained), WHOLE)).expect("there is one");
+    assert_eq!(told.rivals, vec!["ignores all policies"; MAX_REASONS]);
+    assert_eq!(told.unprobed, Some(21));
+}
+
+#[test]
+fn what_nothing_explains_says_why() {
+    let candidate = candidate("ignores-ingress", Scope::Cluster);
+    let best = Some(Nearest { candidate, explains: 3, contradicted_by: vec![] });
+    let unexplained = Unexplained { best, findings: 4, ruled_out_by: vec![], capped: false };
+    let told = told_in(&diagnosed(Diagnosis::Unexplained(unexplained), WHOLE));
+    let told = told.expect("there is one");
+    assert_eq!((told.name.as_str(), told.scope), ("unexplained", None));
+    assert_eq!((told.explains, told.findings), (Some(3), Some(4)));
+    assert_eq!(told.ruled_out_by.len(), MAX_REASONS);
+}
+
+#[test]
+fn a_fault_of_time_explains_no_findings_since_there_are_none() {
+    let fault = TimeFault::Slow { after: std::time::Duration::from_secs(20), flows: 3 };
+    let told = told_in(&diagnosed(Diagnosis::OfTime(fault), WHOLE)).expect("there is one");
+    assert_eq!((told.name.as_str(), told.explains, told.findings), ("slow", None, None));
+}
+
+#[test]
+fn nothing_is_diagnosed_blind_or_on_old_evidence_or_at_rest() {
+    for reason in [Reason::Stale, Reason::SnapshotIncomplete] {
+        let stale = Some(Problem::new(reason, "why"));
+        let view = View { stale, ..diagnosed(ignores_egress(), WHOLE) };
+        assert_eq!((told_in(&view), view.diagnosed()), (None, None), "{reason}");
+    }
+    let problem = Problem::new(Reason::WorkloadNotFound, "why");
+    for phase in [Phase::Suspended, Phase::NotAccepted(problem)] {
+        let view = View { phase, ..diagnosed(ignores_egress(), WHOLE) };
+        assert_eq!((told_in(&view), view.diagnosed()), (None, None));
+    }
+    assert_eq!(told_in(&diagnosed(Diagnosis::NoEvidence, WHOLE)), None);
+}
+
+#[test]
+fn half_of_the_evidence_accuses_and_says_what_it_rests_on() {
+    let half = Basis { judged: 9, ..WHOLE };
+    let missing = Some(Problem::new(Reason::Unschedulable, "no node"));
+    let stale = Some(Problem::new(Reason::NoRoundYet, "no round yet"));
+    let view = View { missing, stale, ..diagnosed(ignores_egress(), half) };
+    let told = told_in(&view).expect("there is one");
+    assert!(told.message.ends_with("; rests on 9 of 20 flows"), "{}", told.message);
+}
+
+#[test]
+fn that_nothing_is_wrong_takes_all_of_the_evidence_and_is_left_to_the_conditions() {
+    let conforms = || Diagnosis::Conforms { observations: 20 };
+    let name = |view: &View| view.diagnosed().map(|diagnosed| diagnosed.diagnosis.name());
+    let whole = diagnosed(conforms(), WHOLE);
+    assert_eq!((name(&whole), told_in(&whole)), (Some("none"), None));
+    let half = diagnosed(conforms(), Basis { judged: 19, ..WHOLE });
+    assert_eq!(name(&half), None);
+    let missing = Some(Problem::new(Reason::Unschedulable, "no node"));
+    assert_eq!(name(&View { missing, ..diagnosed(conforms(), WHOLE) }), None);
+    let stale = Some(Problem::new(Reason::NoRoundYet, "no round yet"));
+    assert_eq!(name(&View { stale, ..diagnosed(conforms(), WHOLE) }), None);
+}
+
+#[test]
+fn the_manner_is_a_remark_unless_it_is_silence() {
+    let remark = |manner| {
+        let view = View { manner: Some(manner), ..view(vec![conforming()]) };
+        view.status(&ConnectivityTestStatus::default(), now()).remark
+    };
+    assert_eq!(remark(Manner::Silence), None);
+    assert_eq!(remark(Manner::Reset).as_deref(), Some("denies-with-reset"));
+    let stale = Some(Problem::new(Reason::Stale, "long ago"));
+    let old = View { stale, manner: Some(Manner::Reset), ..view(vec![conforming()]) };
+    assert_eq!(old.remark(), None);
+}
+
+#[test]
+fn the_api_documents_every_name_of_a_diagnosis() {
+    let definitions = netproof_crds::all_crds();
+    let text = serde_json::to_string(&definitions).expect("plain data");
+    for name in Diagnosis::names().filter(|name| *name != "none") {
+        assert!(text.contains(&format!("`{name}`")), "{name}");
+    }
+    for manner in [Manner::Reset, Manner::Icmp, Manner::Mixed] {
+        let name = manner.name().expect("it is worth a remark");
+        assert!(text.contains(&format!("`{name}`")), "{name}");
+    }
 }

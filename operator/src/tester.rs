@@ -1,5 +1,8 @@
 //! Carries one test out: keeps its probes, runs its rounds, and publishes what they say.
 
+mod diagnoses;
+mod diagnosis;
+mod news;
 mod probing;
 mod publish;
 mod rounds;
@@ -15,17 +18,20 @@ use std::{
 use k8s_openapi::jiff::Timestamp;
 use kube::Client;
 use netproof_conformance::{
+    diagnosis::history::History,
     ledger::{Ledger, Patience},
-    matrix::{Actor, Matrix},
+    matrix::{Actor, Cell, Matrix},
+    snapshot::Snapshot,
 };
 use netproof_crds::{ConnectivityTestStatus, LastRound, TestRef};
 use tokio::{sync::watch, task::JoinSet, time::Instant};
 use tracing::{Instrument, debug, warn};
 
 use crate::{
-    covering::{Covering, Moment},
+    covering::{Covering, Moment, have_same_policies},
+    diagnosing::{Beside, Diagnosed, Manners},
     metrics::Metrics,
-    predict::{StandIn, Unreliable, predict},
+    predict::{Prediction, StandIn, Unreliable, predict},
     probes::{PodId, Probe},
     reports::Reports,
     scenario::{Problem, Scenario},
@@ -34,6 +40,8 @@ use crate::{
     world::World,
 };
 
+use diagnoses::{Diagnoses, names_a_fault};
+use diagnosis::PROMPT;
 use rounds::Scope;
 
 use publish::Publisher;
@@ -53,6 +61,9 @@ const IDLE: Duration = Duration::from_secs(1);
 
 /// How many flows that are wrong are looked at in between.
 const CANARIES: usize = 8;
+
+/// For how long what happened to a flow counts, for faults of time.
+const MEMORY: Duration = Duration::from_secs(300);
 
 /// What the controller has arranged for a test.
 #[derive(Clone, Debug, PartialEq)]
@@ -96,6 +107,23 @@ pub struct Tester {
     speaking: BTreeSet<Actor>,
     ledger: Ledger,
     covering: Covering,
+    /// Since when each actor is the pod that it is.
+    births: BTreeMap<Actor, Duration>,
+    /// How the flows came to be as they are, and what was.
+    history: History,
+    /// What the predictions that the flows are judged by were made from.
+    snapshot: Snapshot,
+    /// When the policies, or what they select by, were last seen to change.
+    changed: Duration,
+    /// In which manner denied flows were answered.
+    manners: Manners,
+    /// Flows that nobody asked for.
+    beside: Beside,
+    diagnoses: Diagnoses,
+    /// What the network does wrong.
+    said: Option<Arc<Diagnosed>>,
+    /// When to ask for that again though nothing changes.
+    ask_again: Option<Instant>,
     /// What the predictions lacked when last made.
     unreliable: Unreliable,
     next_round: Instant,
@@ -146,6 +174,15 @@ impl Tester {
             speaking: BTreeSet::new(),
             ledger: Ledger::new(patience),
             covering: Covering::default(),
+            births: BTreeMap::new(),
+            history: History::forgiving(MEMORY),
+            snapshot: Snapshot::default(),
+            changed: Duration::ZERO,
+            manners: Manners::default(),
+            beside: Beside::new(patience),
+            diagnoses: Diagnoses::default(),
+            said: None,
+            ask_again: None,
             unreliable: Unreliable::default(),
             next_round: Instant::now(),
             last_round: None,
@@ -165,6 +202,7 @@ impl Tester {
                 changed = self.world.changed() => if changed.is_err() { return },
                 _ = turned.changed() => {}
                 Ok(()) = self.facts.changed() => {}
+                Some(()) = self.diagnoses.next() => {}
                 Some(ended) = self.scouting.join_next() => warn!(?ended, "Scout ended"),
                 () = tokio::time::sleep_until(wake) => {}
             }
@@ -193,11 +231,16 @@ impl Tester {
         let scenario = self.covering.within_budget(moment);
         let scenario = scenario.as_ref();
         self.ledger.set_patience(scenario.patience);
+        self.beside.set_patience(scenario.patience);
         self.keep_probes(stand_ins);
         let prediction = predict(scenario, stand_ins, &world);
-        let changed = self.ledger.expect(&prediction.expected, uptime());
+        let changed = self.expect(&prediction);
+        self.predict_beside(scenario, stand_ins, &world);
         if !changed.is_empty() {
             debug!(flows = changed.len(), "Predictions changed");
+            if self.ledger.wrong().is_empty() {
+                self.said = self.said.take().filter(|said| !names_a_fault(&said.diagnosis));
+            }
             // What was known is not known any more, and is not claimed for another round.
             self.publish(&assignment, Phase::Active).await;
         }
@@ -210,8 +253,10 @@ impl Tester {
         let blind = world.blindness(now.into_std());
         let newcomers = self.note_speaking(stand_ins);
         let able = blind.is_none() && !self.speaking.is_empty();
+        let mut scope = Scope::Some;
         if able {
             if now >= self.next_round || newcomers {
+                scope = Scope::All;
                 self.next_round = now + scenario.interval;
                 self.round(&assignment, scenario, Scope::All, BTreeSet::new()).await;
             } else {
@@ -225,7 +270,14 @@ impl Tester {
         } else {
             self.note_missing(&assignment);
         }
+        self.diagnose(&assignment, scenario, PROMPT).await;
+        if assignment.once && able {
+            self.explain(&assignment, scenario).await;
+        }
         let retry = self.publish(&assignment, Phase::Active).await;
+        if able {
+            self.inquire(&assignment, scenario, scope).await;
+        }
         let wake = if able { self.wake(scenario) } else { Instant::now() + IDLE };
         wake.min(retry.unwrap_or(wake))
     }
@@ -236,11 +288,36 @@ impl Tester {
         self.known.clear();
         self.speaking.clear();
         self.covering.forget();
+        self.births.clear();
+        self.history = History::forgiving(MEMORY);
+        self.manners = Manners::default();
+        self.beside.forget();
+        self.diagnoses.forget();
+        (self.said, self.ask_again) = (None, None);
         self.ledger.expect(&Matrix::default(), uptime());
         self.last_round = None;
         self.next_round = Instant::now();
         let retry = self.publish(assignment, phase).await;
         retry.unwrap_or_else(|| Instant::now() + Duration::from_secs(60))
+    }
+
+    /// Takes over what the policies say. Returns the flows of which they say something else.
+    fn expect(&mut self, prediction: &Prediction) -> BTreeSet<Cell> {
+        let now = uptime();
+        if !have_same_policies(&self.snapshot, &prediction.snapshot) {
+            self.changed = now;
+            if !self.ledger.wrong().is_empty() {
+                // What is wrong is explained by what was seen since: all is to be seen again, when
+                // the network has had its time.
+                let settled = Instant::now() + self.ledger.patience().settle;
+                self.next_round = self.next_round.min(settled);
+            }
+        }
+        if prediction.unreliable == Unreliable::default() {
+            self.history.snapshot(&prediction.snapshot);
+        }
+        self.snapshot = prediction.snapshot.clone();
+        self.ledger.expect(&prediction.expected, now)
     }
 
     /// When to look again though nothing changes.
@@ -254,9 +331,13 @@ impl Tester {
         if !self.ledger.wrong().is_empty() {
             wake = wake.min(now + CANARY);
         }
-        if let Some(due) = self.ledger.next_due(up) {
+        if !self.beside.due(up).is_empty() {
+            wake = wake.min(now + EAGER);
+        }
+        let due = [self.ledger.next_due(up), self.beside.next_due(up)];
+        if let Some(due) = due.into_iter().flatten().min() {
             wake = wake.min(now + due.saturating_sub(up));
         }
-        wake
+        wake.min(self.ask_again.unwrap_or(wake))
     }
 }

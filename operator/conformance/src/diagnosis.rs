@@ -28,6 +28,7 @@ pub mod manner;
 mod sentence;
 
 use crate::{flow::Flow, snapshot::Snapshot, verdict::Outcome};
+use candidate::COMBINATION;
 use mutation::Past;
 use trial::Trial;
 
@@ -136,6 +137,12 @@ pub struct Nearest {
     pub contradicted_by: Vec<Flow>,
 }
 
+/// The name of nothing that is wrong.
+const NONE: &str = "none";
+
+/// The name of what nothing explains.
+const UNEXPLAINED: &str = "unexplained";
+
 /// How many flows are named to be probed next.
 pub const TELLING: usize = 16;
 
@@ -144,10 +151,27 @@ impl Diagnosis {
     pub fn name(&self) -> &'static str {
         match self {
             Self::NoEvidence => "no-evidence",
-            Self::Conforms { .. } => "none",
+            Self::Conforms { .. } => NONE,
             Self::Explained(explained) => explained.chosen.name(),
             Self::OfTime(fault) => fault.name(),
-            Self::Unexplained(_) => "unexplained",
+            Self::Unexplained(_) => UNEXPLAINED,
+        }
+    }
+
+    /// Every name that something has that was seen: faults of meaning and of memory, faults of time,
+    /// two at once, one that is not known, and none.
+    pub fn names() -> impl Iterator<Item = &'static str> {
+        let faults = mutation::MUTATIONS.iter().map(|one| one.name).chain(TimeFault::NAMES);
+        faults.chain([COMBINATION, UNEXPLAINED, NONE])
+    }
+
+    /// Where the fault is that explains everything, if one does and is not everywhere.
+    pub fn place(&self) -> Option<String> {
+        match self {
+            Self::Explained(explained) => explained.chosen.place(),
+            Self::NoEvidence | Self::Conforms { .. } | Self::OfTime(_) | Self::Unexplained(_) => {
+                None
+            }
         }
     }
 

@@ -380,3 +380,41 @@ fn every_mutation_keeps_the_pods_in_their_places() {
     let flow = world.flow("shop/web-1", "shop/was-1", "80/TCP");
     assert_eq!(flow.from, End::Pod(PodId(3)));
 }
+
+#[test]
+fn names_are_stable_words_and_none_is_there_twice() {
+    let names: Vec<&str> = Diagnosis::names().collect();
+    let unique: BTreeSet<&str> = names.iter().copied().collect();
+    assert_eq!(unique.len(), names.len());
+    let is_plain = |name: &&str| name.bytes().all(|b| b.is_ascii_lowercase() || b"-6".contains(&b));
+    assert!(names.iter().all(is_plain), "{names:?}");
+    let second = std::time::Duration::from_secs(1);
+    let of_time = [
+        TimeFault::Slow { after: second, flows: 1 },
+        TimeFault::LateIsolation { until: second, flows: 1 },
+        TimeFault::Flapping { flows: 1 },
+    ];
+    for fault in of_time {
+        assert!(unique.contains(fault.name()), "{}", fault.name());
+    }
+}
+
+#[test]
+fn a_place_is_said_unless_it_is_everywhere() {
+    let everywhere = fault("ignores-except", Scope::Cluster);
+    let here = fault("ignores-egress", Scope::Node("n2".to_owned()));
+    assert_eq!(Candidate::single(everywhere.clone()).place(), None);
+    assert_eq!(Candidate::single(here.clone()).place().as_deref(), Some("on node n2"));
+    let both = Candidate::pair(&everywhere, &here).place().expect("two have places");
+    assert!(both.contains("ignores-except everywhere"), "{both}");
+    assert!(both.contains("ignores-egress on node n2"), "{both}");
+}
+
+#[test]
+fn two_manners_are_mixed() {
+    let reset = Manner::of(&Outcome::Refused).expect("it was denied");
+    let silence = Manner::of(&Outcome::TimedOut).expect("it was denied");
+    assert_eq!((reset.and(reset), reset.and(silence)), (Manner::Reset, Manner::Mixed));
+    assert_eq!(Manner::of(&Outcome::Connected), None);
+    assert_eq!(Manner::of(&Outcome::Failed("why".into())), None);
+}

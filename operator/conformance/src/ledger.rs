@@ -86,6 +86,11 @@ impl Ledger {
         self.patience = patience;
     }
 
+    /// The patience that counts.
+    pub fn patience(&self) -> &Patience {
+        &self.patience
+    }
+
     /// Takes over a new set of expectations: flows that are not in it are forgotten, new ones are
     /// settling, and changed ones have to settle anew. Returns the flows whose answer changed.
     pub fn expect(&mut self, expected: &Matrix<Expected>, now: Duration) -> BTreeSet<Cell> {
@@ -191,6 +196,11 @@ impl Ledger {
     /// Flows that are reported as wrong: the first sign of a recovery will show in them.
     pub fn wrong(&self) -> BTreeSet<Cell> {
         self.cells_where(|record| matches!(record.verdict, Verdict::Leak(_) | Verdict::Blocked(_)))
+    }
+
+    /// What is known of one flow.
+    pub fn record(&self, cell: &Cell) -> Option<&Record> {
+        self.records.get(cell)
     }
 
     /// What is known of every flow.

@@ -12,7 +12,7 @@ use netproof_conformance::{
 };
 
 use super::rounds::{Rounds, prediction};
-use crate::predict::naming;
+use crate::{diagnosing::sentence, predict::naming};
 
 /// How often flows that would tell candidates apart are attempted, and asked again.
 const TIMES: usize = 3;
@@ -44,6 +44,17 @@ pub async fn explain(rounds: &mut [Rounds]) -> Diagnosis {
 
 fn once(rounds: &[Rounds]) -> Diagnosis {
     with_evidence(rounds, diagnose).unwrap_or(Diagnosis::NoEvidence)
+}
+
+/// Why nothing fits, a sentence for each of a few flows.
+pub fn ruled_out_by(diagnosis: &Diagnosis, rounds: &[Rounds]) -> Vec<String> {
+    let Diagnosis::Unexplained(unexplained) = diagnosis else { return Vec::new() };
+    let Some(first) = rounds.first() else { return Vec::new() };
+    let snapshot = prediction(&first.whole()).snapshot;
+    let observed: Vec<_> = rounds.iter().flat_map(Rounds::observed).collect();
+    let by = |flow: &Flow| observed.iter().find(|(_, one)| one.flow == *flow);
+    let by = unexplained.ruled_out_by.iter().filter_map(by);
+    by.map(|(cell, one)| sentence(&snapshot, cell, one)).collect()
 }
 
 /// In which manner denied flows were answered.

@@ -314,7 +314,8 @@ impl Rounds {
         let scene = &self.stage().scene;
         let flow = naming(&scene.scenario, &scene.stand_ins);
         let of_family = |cell: &Cell| flow(cell).map(|flow| Flow { family: self.family, ..flow });
-        observations(&self.ledger, &self.history, &of_family)
+        let flapped = |cell: &Cell| self.history.flaps(cell);
+        observations(&self.ledger, flapped, &of_family, Duration::ZERO)
     }
 }
 

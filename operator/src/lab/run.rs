@@ -12,7 +12,7 @@ use netproof_policy_agent::fault::Fault;
 
 use super::{
     cluster::LabCluster,
-    diagnose::{explain, manner},
+    diagnose::{explain, manner, ruled_out_by},
     enter::enter,
     objects::Objects,
     rounds::Rounds,
@@ -119,8 +119,12 @@ async fn judge(rounds: &mut [Rounds], began: Instant) -> LabVerdict {
         rounds.judge(PATIENCE).await;
     }
     let diagnosis = explain(rounds).await;
-    let families = rounds.iter().map(OfFamily::of).collect();
-    LabVerdict { families, diagnosis, manner: manner(rounds), took: began.elapsed() }
+    let manner = manner(rounds);
+    let mut families: Vec<OfFamily> = rounds.iter().map(OfFamily::of).collect();
+    if let Some(last) = families.last_mut() {
+        last.tell(diagnosis.clone(), ruled_out_by(&diagnosis, rounds), manner);
+    }
+    LabVerdict { families, diagnosis, manner, took: began.elapsed() }
 }
 
 fn print(args: &LabArgs, verdict: &LabVerdict) -> anyhow::Result<()> {

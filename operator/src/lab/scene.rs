@@ -357,9 +357,12 @@ fn of_pods(
         homes.push(Home { node: pod.node.clone(), addresses });
     }
     let mut externals = BTreeMap::new();
+    let mut external_ports = BTreeMap::new();
     for address in outside {
-        let ports = ports_asked.iter().copied().filter(|port| is_attemptable(*port)).collect();
+        let ports = ports_asked.iter().copied().filter(|port| is_attemptable(*port));
+        let ports: Vec<Port> = ports.collect();
         let name = address.to_string();
+        external_ports.insert(name.clone(), ports.clone());
         externals.insert(name.clone(), *address);
         endpoints.push(plan::Endpoint { name, role: Role::External, ports });
     }
@@ -370,6 +373,7 @@ fn of_pods(
         timeout: pace.timeout,
         desired,
         externals,
+        external_ports,
         budget: flows.len(),
         start_up: StartUp::Report,
         flows,

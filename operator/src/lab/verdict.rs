@@ -1,6 +1,6 @@
 //! What came of a lab, for people and for programs.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use k8s_openapi::{apimachinery::pkg::apis::meta::v1::Time, jiff::Timestamp};
 use netproof_conformance::{
@@ -17,6 +17,7 @@ use serde_json::{Value, json};
 
 use super::rounds::Rounds;
 use crate::{
+    diagnosing::{Basis, Diagnosed},
     offline::outcome::Outcome,
     reports::matrix_text,
     status::{Detail, Phase, View},
@@ -59,8 +60,23 @@ impl OfFamily {
             start_ups: Vec::new(),
             strict: false,
             existing: None,
+            diagnosis: None,
+            undecided: false,
+            manner: None,
         };
         Self { family: rounds.family(), view }
+    }
+
+    /// Says what the network does wrong, which is one thing for all families, with this one.
+    pub fn tell(
+        &mut self,
+        diagnosis: Diagnosis,
+        ruled_out_by: Vec<String>,
+        manner: Option<Manner>,
+    ) {
+        let basis = Basis::default();
+        self.view.diagnosis = Some(Arc::new(Diagnosed { diagnosis, basis, ruled_out_by }));
+        self.view.manner = manner;
     }
 
     /// What the Conformant condition says.
@@ -126,12 +142,7 @@ impl LabVerdict {
             }
             text.push_str(&matrix_text(view));
         }
-        let remark = match self.manner.filter(|manner| manner.name().is_some()) {
-            Some(manner) => format!("Remark: {manner}; both is allowed.\n"),
-            None => String::new(),
-        };
-        let took = self.took.as_millis();
-        text + &format!("Diagnosis: {}\n{remark}The verdict took {took} ms.\n", self.diagnosis)
+        text + &format!("The verdict took {} ms.\n", self.took.as_millis())
     }
 
     /// The same as one object.

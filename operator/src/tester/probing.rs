@@ -54,7 +54,10 @@ impl Tester {
             if self.known.get(&actor) != Some(&id) {
                 let age = started.map_or(0, |at| Timestamp::now().as_second() - at.as_second());
                 let age = Duration::from_secs(u64::try_from(age).unwrap_or(0));
-                self.ledger.born(&actor, uptime().saturating_sub(age), uptime());
+                let (birth, now) = (uptime().saturating_sub(age), uptime());
+                self.ledger.born(&actor, birth, now);
+                self.beside.born(&actor, birth, now);
+                self.births.insert(actor.clone(), birth);
                 self.known.insert(actor, id);
             }
         }

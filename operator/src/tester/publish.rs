@@ -1,5 +1,5 @@
 //! Publishes what is known of a test: its status, its figures, its report, and an Event when the
-//! verdict turns.
+//! verdict or the diagnosis turns.
 
 use std::{sync::Arc, time::Duration};
 
@@ -11,14 +11,17 @@ use kube::{
 };
 use netproof_conformance::{coverage::Coverage, snapshot::ObjectRef};
 use netproof_crds::{
-    ConditionStatus, ConditionType, ConnectivityTest, ConnectivityTestStatus, Finding,
+    ConditionStatus, ConditionType, ConnectivityTest, ConnectivityTestStatus, DIAGNOSED, Finding,
     FindingVerdict, Reason, TestRef,
 };
 use serde_json::json;
 use tokio::time::Instant;
 use tracing::warn;
 
-use super::Shared;
+use super::{
+    Shared,
+    news::{News, Told},
+};
 use crate::{
     FIELD_MANAGER,
     metrics::TestMetrics,
@@ -52,6 +55,8 @@ pub struct Publisher {
     turned: Option<(ConditionStatus, Reason)>,
     /// The start-up leaks that stand and were told of.
     told: Vec<Finding>,
+    /// What was told of the diagnosis.
+    diagnosed: Told,
 }
 
 impl Publisher {
@@ -67,6 +72,7 @@ impl Publisher {
             recorder: Recorder::new(shared.client.clone(), reporter),
             turned: turned(&before),
             told: start_ups(&before),
+            diagnosed: Told::left_by(&before),
             test,
             created,
             shared,
@@ -104,16 +110,19 @@ impl Publisher {
         }
         let status = view.status(&self.written, Timestamp::now());
         if !self.worth_writing(&view, &status) {
+            // That it is settled may be all that is new.
+            self.announce_diagnosis(&view, &status).await;
             return None;
         }
         match self.write(&status).await {
             Ok(()) => {
                 self.backoff.reset();
                 self.retry = None;
-                self.written = status;
+                self.written.clone_from(&status);
                 self.written_at = Some(Instant::now());
                 self.announce(&view).await;
                 self.announce_start_ups(&view).await;
+                self.announce_diagnosis(&view, &status).await;
             }
             // The test is gone, or made anew: whoever comes after this one writes.
             Err(kube::Error::Api(error)) if error.code == 404 || error.code == 409 => {}
@@ -180,24 +189,37 @@ impl Publisher {
             ConditionStatus::True => EventType::Normal,
             ConditionStatus::False | ConditionStatus::Unknown => EventType::Warning,
         };
-        self.event(type_, reason, message).await;
+        self.event(type_, reason.as_str(), message).await;
     }
 
     /// An Event for each start-up leak that is new.
     async fn announce_start_ups(&mut self, view: &View) {
         for finding in view.start_ups.iter().filter(|finding| !self.told.contains(finding)) {
-            self.event(EventType::Warning, Reason::StartupLeak, finding.message.clone()).await;
+            let reason = Reason::StartupLeak.as_str();
+            self.event(EventType::Warning, reason, finding.message.clone()).await;
         }
         self.told.clone_from(&view.start_ups);
     }
 
-    async fn event(&self, type_: EventType, reason: Reason, mut note: String) {
+    /// An Event, if what is wrong has become something else, or nothing, as is written.
+    async fn announce_diagnosis(&mut self, view: &View, status: &ConnectivityTestStatus) {
+        if status.diagnosis != self.written.diagnosis {
+            return;
+        }
+        match self.diagnosed.news(view) {
+            Some(News::Wrong(said)) => self.event(EventType::Warning, DIAGNOSED, said).await,
+            Some(News::Right(said)) => self.event(EventType::Normal, DIAGNOSED, said).await,
+            None => {}
+        }
+    }
+
+    async fn event(&self, type_: EventType, reason: &str, mut note: String) {
         if note.len() > NOTE {
             note = note.chars().take(NOTE / 4).collect::<String>() + " …";
         }
         let event = Event {
             type_,
-            reason: reason.as_str().into(),
+            reason: reason.into(),
             note: Some(note),
             action: "Judge".into(),
             secondary: None,
@@ -221,6 +243,7 @@ impl Publisher {
         for (kind, count) in view.counts() {
             metrics.flows(kind, count);
         }
+        metrics.diagnosis(view.diagnosed().map(|diagnosed| diagnosed.diagnosis.name()));
         metrics.rules(view.coverage.as_deref().unwrap_or(&Coverage::default()));
         for (condition, status, ..) in view.conditions() {
             metrics.condition(condition, status);

@@ -4,8 +4,11 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use k8s_openapi::{apimachinery::pkg::apis::meta::v1::Time, jiff::Timestamp};
 use netproof_conformance::{
+    diagnosis::history::Attempt,
+    expected::Expected,
+    flow::Protocol,
     matrix::Cell,
-    verdict::{Sighting, Verdict, Why},
+    verdict::{Outcome, Sighting, Verdict, Why},
 };
 use netproof_crds::LastRound;
 use tokio::time::Instant;
@@ -16,11 +19,23 @@ use crate::{
     certify::certify,
     engine::round::{self, Asked, Reached},
     judging::{Sighted, companions, sight},
-    predict::{StandIn, asked, predict},
+    predict::{Prediction, StandIn, asked, predict},
     scenario::Scenario,
     uptime,
     world::World,
 };
+
+/// What one pass brought.
+pub(super) struct Attempted {
+    /// What was known of the cluster after it.
+    world: Arc<World>,
+    /// What that says of the flows.
+    pub(super) after: Prediction,
+    /// What was seen.
+    pub(super) sighted: Vec<Sighted>,
+    /// Whether every probe spoke.
+    complete: bool,
+}
 
 /// Which flows to attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,68 +101,106 @@ impl Tester {
         }
     }
 
-    /// Attempts each flow once. Returns whether every probe spoke.
-    pub(super) async fn pass(
+    /// Attempts each flow of the test once, and judges it. Returns whether every probe spoke.
+    async fn pass(
         &mut self,
         assignment: &Assignment,
         scenario: &Scenario,
         cells: &BTreeSet<Cell>,
         reached: &mut Reached,
     ) -> bool {
+        let mut attempted = self.attempt(assignment, scenario, cells, reached).await;
+        // The expectation as it is now comes first, so that a change restarts its settling.
+        self.expect(&attempted.after);
+        let now = uptime();
+        let accuses = |cell: &_, sighting: &_| self.ledger.would_accuse(cell, sighting, now);
+        self.certify(&mut attempted, accuses, &assignment.stand_ins).await;
+        for (cell, sighting, outcome) in attempted.sighted {
+            self.observe(&cell, sighting, outcome, scenario);
+        }
+        attempted.complete
+    }
+
+    /// Attempts each flow of a scenario once.
+    pub(super) async fn attempt(
+        &self,
+        assignment: &Assignment,
+        scenario: &Scenario,
+        cells: &BTreeSet<Cell>,
+        reached: &mut Reached,
+    ) -> Attempted {
         let stand_ins = &assignment.stand_ins;
         let world = Arc::clone(&self.world.borrow());
         let before = predict(scenario, stand_ins, &world);
-        let (mut flows, mut absent) = (Vec::<Asked>::new(), Vec::new());
+        let (mut flows, mut sighted) = (Vec::<Asked>::new(), Vec::<Sighted>::new());
         for cell in cells {
             match asked(cell, scenario, stand_ins) {
                 Ok(flow) => flows.push(flow),
-                Err(why) => absent.push((cell.clone(), why)),
+                Err(why) => {
+                    let sighting = Sighting::Inconclusive(Why::NoProbe(why));
+                    sighted.push((cell.clone(), sighting, None));
+                }
             }
         }
+        let are_all_there = sighted.is_empty();
         let sessions = self.sessions(stand_ins);
         let pass = round::run(&flows, &sessions, scenario.timeout, reached).await;
-
         let world = Arc::clone(&self.world.borrow());
         let after = predict(scenario, stand_ins, &world);
-        // The expectation as it is now comes first, so that a change restarts its settling.
-        self.ledger.expect(&after.expected, uptime());
-        let mut sighted: Vec<_> =
-            pass.seen.into_iter().map(|seen| sight(seen, &before, &after, stand_ins)).collect();
-        self.certify(&mut sighted, &world, stand_ins).await;
+        sighted.extend(pass.seen.into_iter().map(|seen| sight(seen, &before, &after, stand_ins)));
+        Attempted { world, after, sighted, complete: are_all_there && pass.mute.is_empty() }
+    }
 
-        let complete = absent.is_empty() && pass.mute.is_empty();
-        for (cell, why) in absent {
-            let sighting = Sighting::Inconclusive(Why::NoProbe(why));
-            self.ledger.observe(&cell, sighting, None, uptime());
+    /// Remembers what was seen of a flow of the test.
+    fn observe(
+        &mut self,
+        cell: &Cell,
+        sighting: Sighting,
+        outcome: Option<Outcome>,
+        scenario: &Scenario,
+    ) {
+        let (now, settle) = (uptime(), scenario.patience.settle);
+        let births = [&cell.from, &cell.to].into_iter().filter_map(|end| self.births.get(end));
+        let age = births.max().map(|birth| now.saturating_sub(*birth));
+        // What leaks when it has had its time to settle does not do so for being new.
+        let age = age.filter(|age| *age < settle);
+        self.history.attempted(&Attempt { cell, sighting: &sighting, age }, now);
+        if let (Some(outcome), Sighting::Conforms, Protocol::Tcp) =
+            (&outcome, &sighting, cell.port.protocol)
+            && self.is_denied(cell)
+        {
+            self.manners.saw(outcome, now);
         }
-        for (cell, sighting, outcome) in sighted {
-            if let Some(followed) = self.ledger.observe(&cell, sighting, outcome, uptime()) {
-                debug!(%cell, ?followed, "Network followed");
-            }
+        if let Some(followed) = self.ledger.observe(cell, sighting, outcome, now) {
+            debug!(%cell, ?followed, "Network followed");
+            self.history.followed(cell, followed, settle, now);
         }
-        complete
+    }
+
+    fn is_denied(&self, cell: &Cell) -> bool {
+        let expected = self.ledger.record(cell).map(|record| &record.expected);
+        matches!(expected, Some(Expected::Deny(_)))
     }
 
     /// Nobody is accused on the strength of a picture that the API server does not confirm.
     pub(super) async fn certify(
         &self,
-        sighted: &mut [Sighted],
-        world: &World,
+        attempted: &mut Attempted,
+        accuses: impl Fn(&Cell, &Sighting) -> bool,
         stand_ins: &[StandIn],
     ) {
-        let now = uptime();
-        let accuses = |(cell, sighting, _): &Sighted| self.ledger.would_accuse(cell, sighting, now);
-        if !sighted.iter().any(accuses) {
+        let accuses = |(cell, sighting, _): &Sighted| accuses(cell, sighting);
+        if !attempted.sighted.iter().any(accuses) {
             return;
         }
         let namespaces =
             stand_ins.iter().map(|stand_in| stand_in.desired.namespace.clone()).collect();
-        match certify(world, &self.shared.client, &namespaces).await {
+        match certify(&attempted.world, &self.shared.client, &namespaces).await {
             Ok(true) => return,
             Ok(false) => info!("Picture of the cluster is behind the API server's"),
             Err(error) => warn!(%error, "Picture of the cluster cannot be certified"),
         }
-        for seen in sighted {
+        for seen in &mut attempted.sighted {
             if accuses(seen) {
                 seen.1 = Sighting::Inconclusive(Why::StaleWatch);
             }

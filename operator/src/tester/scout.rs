@@ -14,6 +14,7 @@ use std::{
 };
 
 use netproof_conformance::{
+    diagnosis::TimeFault,
     expected::Expected,
     ledger::Change,
     matrix::{Actor, Cell, Matrix},
@@ -49,8 +50,9 @@ pub(super) type Lines = BTreeMap<PodId, Line>;
 pub(super) struct Facts {
     /// The generation of the spec under which the leaks were seen.
     generation: i64,
-    /// The start-up leaks that stand.
-    leaks: Vec<Finding>,
+    /// The start-up leaks that stand, and how long each was seen to last; none where that was seen
+    /// by an earlier operator, or did not end.
+    leaks: Vec<(Finding, Option<Duration>)>,
     /// What became of connections that existed when they were denied.
     pub(super) existing: Option<ExistingConnections>,
 }
@@ -60,14 +62,26 @@ impl Facts {
     pub(super) fn left_by(before: &ConnectivityTestStatus) -> Self {
         Self {
             generation: before.observed_generation.unwrap_or_default(),
-            leaks: start_ups(before),
+            leaks: start_ups(before).into_iter().map(|finding| (finding, None)).collect(),
             existing: before.existing_connections,
         }
     }
 
     /// The start-up leaks that stand for this generation of the spec.
     pub(super) fn leaks_of(&self, generation: i64) -> Vec<Finding> {
-        if self.generation == generation { self.leaks.clone() } else { vec![] }
+        self.standing(generation).map(|(finding, _)| finding.clone()).collect()
+    }
+
+    /// What the leaks that came to an end are a sign of, if there are any.
+    pub(super) fn late_isolation(&self, generation: i64) -> Option<TimeFault> {
+        let lasted: Vec<Duration> =
+            self.standing(generation).filter_map(|(_, lasted)| *lasted).collect();
+        let until = *lasted.iter().max()?;
+        Some(TimeFault::LateIsolation { until, flows: lasted.len() })
+    }
+
+    fn standing(&self, generation: i64) -> impl Iterator<Item = &(Finding, Option<Duration>)> {
+        self.leaks.iter().filter(move |_| self.generation == generation)
     }
 }
 

@@ -161,6 +161,7 @@ fn assignment(port: u16, stand_ins: Vec<StandIn>) -> Assignment {
         timeout: Duration::from_secs(1),
         desired: vec![desired("web"), desired("db")],
         externals: BTreeMap::new(),
+        external_ports: BTreeMap::new(),
         budget: 1,
         start_up: StartUp::Report,
         flows: [(flow(port), BTreeSet::new())].into_iter().collect(),

@@ -80,7 +80,18 @@ impl Tester {
             start_ups: if active { facts.leaks_of(assignment.generation) } else { vec![] },
             strict: assignment.scenario.as_ref().is_ok_and(|s| s.start_up == StartUp::Strict),
             existing: facts.existing,
+            diagnosis: if active { self.said.clone() } else { None },
+            manner: if active { self.manners.manner(uptime()) } else { None },
+            undecided: self.is_undecided(),
         }
+    }
+
+    /// Whether attempts are to be made that may change the diagnosis.
+    fn is_undecided(&self) -> bool {
+        let now = uptime();
+        self.ask_again.is_some()
+            || !self.beside.due(now).is_empty()
+            || self.beside.next_due(now).is_some()
     }
 
     pub(super) fn stale(&self, assignment: &Assignment) -> Option<Problem> {

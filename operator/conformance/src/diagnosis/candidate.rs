@@ -13,6 +13,9 @@ use crate::{
     snapshot::Snapshot,
 };
 
+/// The name of two faults at once.
+pub(super) const COMBINATION: &str = "combination";
+
 /// A fault, and where it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
@@ -49,7 +52,20 @@ impl Candidate {
     pub fn name(&self) -> &'static str {
         match self.faults.as_slice() {
             [fault] => fault.mutation.name,
-            [..] => "combination",
+            [..] => COMBINATION,
+        }
+    }
+
+    /// Where it is, in words; none if that is everywhere. Of two, each with its name.
+    pub fn place(&self) -> Option<String> {
+        match self.faults.as_slice() {
+            [fault] if fault.scope == Scope::Cluster => None,
+            [fault] => Some(fault.scope.to_string()),
+            faults => {
+                let places =
+                    faults.iter().map(|one| format!("{} {}", one.mutation.name, one.scope));
+                Some(places.collect::<Vec<_>>().join(" and "))
+            }
         }
     }
 

@@ -49,6 +49,11 @@ impl History {
         Self { window, objects: Objects::default(), flows: Flows::default() }
     }
 
+    /// The same, where a network may break and recover once in that time and is not said to flap.
+    pub fn forgiving(window: Duration) -> Self {
+        Self { flows: Flows::forgiving(), ..Self::new(window) }
+    }
+
     /// The cluster is as this snapshot says. To be told of every change, and it does no harm to be
     /// told of none.
     pub fn snapshot(&mut self, snapshot: &Snapshot) {

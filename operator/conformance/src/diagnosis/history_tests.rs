@@ -185,3 +185,15 @@ fn a_leak_that_comes_back_is_flapping_however_slowly() {
     history.judged([(&cell, &Verdict::Settling)], s(80));
     assert_eq!(history.time_fault(), None);
 }
+
+#[test]
+fn a_network_that_broke_and_recovered_may_be_forgiven_once() {
+    let (mut history, cell) = (History::forgiving(s(600)), cell("a", "b"));
+    let leak = Verdict::Leak(Steadiness::Steady);
+    for (verdict, at) in [(&Verdict::Conforms, 10), (&leak, 40), (&Verdict::Conforms, 70)] {
+        history.judged([(&cell, verdict)], s(at));
+    }
+    assert_eq!((history.flaps(&cell), history.time_fault()), (false, None));
+    history.judged([(&cell, &leak)], s(100));
+    assert_eq!(history.time_fault(), Some(TimeFault::Flapping { flows: 1 }));
+}

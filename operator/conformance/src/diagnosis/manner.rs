@@ -25,6 +25,22 @@ pub enum Manner {
 }
 
 impl Manner {
+    /// In which manner a denied attempt was answered, if it was denied.
+    pub fn of(outcome: &Outcome) -> Option<Self> {
+        match outcome {
+            Outcome::Connected | Outcome::Failed(_) => None,
+            Outcome::TimedOut => Some(Self::Silence),
+            Outcome::Refused => Some(Self::Reset),
+            Outcome::Unreachable(_) => Some(Self::Icmp),
+        }
+    }
+
+    /// Both.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        if self == other { self } else { Self::Mixed }
+    }
+
     /// The stable name of what is worth a remark; silence is what everyone expects.
     pub fn name(self) -> Option<&'static str> {
         match self {
@@ -57,11 +73,5 @@ pub fn manner(evidence: &Evidence<'_>) -> Option<Manner> {
     let denied = evidence.observations.iter().filter(|one| {
         one.flow.port.protocol == Protocol::Tcp && truth.answer(&one.flow) == Answer::Deny
     });
-    let manners = denied.filter_map(|one| match one.outcome {
-        Outcome::Connected | Outcome::Failed(_) => None,
-        Outcome::TimedOut => Some(Manner::Silence),
-        Outcome::Refused => Some(Manner::Reset),
-        Outcome::Unreachable(_) => Some(Manner::Icmp),
-    });
-    manners.reduce(|one, other| if one == other { one } else { Manner::Mixed })
+    denied.filter_map(|one| Manner::of(&one.outcome)).reduce(Manner::and)
 }

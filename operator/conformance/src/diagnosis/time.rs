@@ -27,6 +27,9 @@ pub enum TimeFault {
 }
 
 impl TimeFault {
+    /// The stable names of all.
+    pub(super) const NAMES: [&str; 3] = ["slow", "late-isolation", "flapping"];
+
     /// The stable name.
     pub fn name(&self) -> &'static str {
         match self {

@@ -165,9 +165,9 @@ impl Scout {
         let leaks = self.leaks(&newcomer, found);
         let generation = self.seen.as_ref().map_or(0, |(assignment, _)| assignment.generation);
         let mut facts = self.sources.facts.borrow().as_ref().clone();
-        let mut stand = facts.leaks_of(generation);
+        let mut stand: Vec<_> = facts.standing(generation).cloned().collect();
         // What is known of the newest pod of an endpoint replaces what was of those before.
-        stand.retain(|leak| {
+        stand.retain(|(leak, _)| {
             leak.to.endpoint != actor.endpoint || (actor.on.is_some() && leak.to.node != actor.on)
         });
         stand.extend(leaks);
@@ -175,7 +175,8 @@ impl Scout {
         self.sources.facts.send_replace(Arc::new(facts));
     }
 
-    fn leaks(&self, newcomer: &Newcomer, found: &[Found]) -> Vec<Finding> {
+    /// The leaks, and how long each lasted, if it ended.
+    fn leaks(&self, newcomer: &Newcomer, found: &[Found]) -> Vec<(Finding, Option<Duration>)> {
         let Some((assignment, world)) = &self.seen else { return vec![] };
         let Ok(scenario) = &assignment.scenario else { return vec![] };
         let policies: Vec<&Policy> =
@@ -189,7 +190,8 @@ impl Scout {
             let [from, to] = &places;
             let sentence =
                 startup_sentence(cell, expected, [from, to], &policies, &for_how_long(window));
-            Some(startup_finding(cell, expected, &places, sentence, Timestamp::now()))
+            let finding = startup_finding(cell, expected, &places, sentence, Timestamp::now());
+            Some((finding, window.closed.map(|_| window.accepted())))
         };
         let cells = newcomer.senders.iter().map(|(cell, _)| cell);
         cells.zip(found).filter_map(finding).collect()

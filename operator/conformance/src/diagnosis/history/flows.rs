@@ -17,6 +17,8 @@ use crate::{
 #[derive(Clone, Debug, Default)]
 pub(super) struct Flows {
     flows: BTreeMap<Cell, Record>,
+    /// How many turns are forgiven.
+    forgiven: usize,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -50,7 +52,7 @@ enum Now {
     Blocked,
 }
 
-/// One turn is a network that broke or recovered; more are flapping.
+/// One turn is a network that broke or recovered; more are flapping, if none is forgiven.
 const FLAPPING: usize = 2;
 
 /// So many attempts in a row have to be right before a flow counts as having been right: one
@@ -59,10 +61,10 @@ const RIGHT: usize = 3;
 
 impl Record {
     /// Whether it leaks by turns, in its last attempts or over a longer time.
-    fn flaps(&self) -> bool {
+    fn flaps(&self, forgiven: usize) -> bool {
         // Right, wrong and right again may also be the start of a stand-in.
         let at_start = usize::from(self.leaked_when_new().is_some());
-        self.verdict == Now::LeaksByTurns || self.turns.len() >= FLAPPING + at_start
+        self.verdict == Now::LeaksByTurns || self.turns.len() >= FLAPPING + at_start + forgiven
     }
 
     /// Forgets what its verdicts were.
@@ -80,6 +82,11 @@ impl Record {
 }
 
 impl Flows {
+    /// With which a network that broke has one turn to recover.
+    pub(super) fn forgiving() -> Self {
+        Self { forgiven: 1, ..Self::default() }
+    }
+
     pub(super) fn attempted(&mut self, attempt: &Attempt<'_>, now: Duration) {
         let record = self.flows.entry(attempt.cell.clone()).or_default();
         match attempt.sighting {
@@ -151,7 +158,7 @@ impl Flows {
 
     /// Whether a flow leaks by turns.
     pub(super) fn flaps(&self, cell: &Cell) -> bool {
-        self.flows.get(cell).is_some_and(Record::flaps)
+        self.flows.get(cell).is_some_and(|record| record.flaps(self.forgiven))
     }
 
     pub(super) fn retain(&mut self, cells: &BTreeSet<&Cell>) {
@@ -172,8 +179,9 @@ impl Flows {
             Now::Open | Now::Right => false,
             Now::Leaks | Now::LeaksByTurns | Now::Blocked => true,
         };
-        let flapping = self.flows.values().filter(|record| record.flaps()).count();
-        if self.flows.values().filter(is_wrong).any(|record| !record.flaps()) {
+        let flaps = |record: &Record| record.flaps(self.forgiven);
+        let flapping = self.flows.values().filter(|record| flaps(record)).count();
+        if self.flows.values().filter(is_wrong).any(|record| !flaps(record)) {
             return None;
         }
         if flapping > 0 {

@@ -1,0 +1,165 @@
+//! All that a diagnosis of a test is made from, and the answer with what it rests on.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    sync::Arc,
+};
+
+use netproof_conformance::{
+    compiled::Answer as Said,
+    diagnosis::{Diagnosis, Evidence, Observation, TimeFault, diagnose, mutation::Past},
+    evaluate::expect,
+    flow::Flow,
+    matrix::Cell,
+    snapshot::Snapshot,
+};
+
+use crate::covering::is_same_picture;
+
+/// All that a diagnosis is made from.
+#[derive(Clone, Debug)]
+pub struct Question {
+    /// What the policies say: the very snapshot by which the flows were judged.
+    pub snapshot: Snapshot,
+    /// What was seen of the test's flows.
+    pub observed: BTreeMap<Cell, Observation>,
+    /// What was seen of flows beside them.
+    pub beside: BTreeMap<Cell, Observation>,
+    /// Flows that could be attempted and were not.
+    pub unprobed: BTreeMap<Flow, Cell>,
+    /// What was.
+    pub pasts: Vec<Past>,
+    /// What is known to have gone wrong and is right by now.
+    pub time: Option<TimeFault>,
+    /// Of how many flows of the test the policies say something.
+    pub decided: usize,
+    /// Whether flows of the test are reported as wrong, observed or not.
+    pub is_wrong: bool,
+}
+
+/// What came of it.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// What the network does wrong.
+    pub diagnosed: Arc<Diagnosed>,
+    /// Flows to attempt next.
+    pub telling: BTreeSet<Cell>,
+}
+
+/// What the network does wrong, and what that is known from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Diagnosed {
+    /// What the network does wrong.
+    pub diagnosis: Diagnosis,
+    /// What that is known from.
+    pub basis: Basis,
+    /// A smallest set of observations that no single fault fits, a sentence each.
+    pub ruled_out_by: Vec<String>,
+}
+
+/// What a diagnosis is known from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Basis {
+    /// How many flows of the test.
+    pub judged: usize,
+    /// Of how many flows of the test the policies say something.
+    pub of: usize,
+    /// How many flows that the test does not ask for.
+    pub beside: usize,
+}
+
+impl Basis {
+    /// Whether no flow of the test is missing.
+    pub fn is_whole(self) -> bool {
+        self.judged == self.of
+    }
+}
+
+impl fmt::Display for Basis {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { judged, of, beside } = self;
+        match (self.is_whole(), beside) {
+            (true, 0) => Ok(()),
+            (true, _) => write!(f, "; rests on {of} flows"),
+            (false, _) => write!(f, "; rests on {judged} of {of} flows"),
+        }?;
+        match beside {
+            0 => Ok(()),
+            more => write!(f, " and on {more} more that were attempted to tell"),
+        }
+    }
+}
+
+/// The diagnosis as a sentence, with what it rests on where that is not just the test's flows.
+impl fmt::Display for Diagnosed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{}", self.diagnosis, self.basis)
+    }
+}
+
+impl Question {
+    /// Whether the answer is the same for sure. In which manner something did not connect does not
+    /// matter, and alternates.
+    pub fn is_same(&self, other: &Self) -> bool {
+        let seen = |observed: &BTreeMap<Cell, Observation>| -> Vec<(Cell, Flow, bool, bool)> {
+            let all = observed.iter();
+            all.map(|(cell, one)| (cell.clone(), one.flow, one.connected(), one.flaps)).collect()
+        };
+        self.is_wrong == other.is_wrong
+            && self.decided == other.decided
+            && self.time == other.time
+            && seen(&self.observed) == seen(&other.observed)
+            && seen(&self.beside) == seen(&other.beside)
+            && self.unprobed == other.unprobed
+            && self.pasts == other.pasts
+            && is_same_picture(&self.snapshot, &other.snapshot)
+    }
+
+    /// Works the answer out: that takes from a millisecond to some seconds.
+    pub fn answer(&self) -> Answer {
+        let observed = || self.observed.iter().chain(&self.beside);
+        let diagnosis = diagnose(&Evidence {
+            snapshot: &self.snapshot,
+            observations: observed().map(|(_, one)| one.clone()).collect(),
+            unprobed: self.unprobed.keys().copied().collect(),
+            pasts: self.pasts.clone(),
+            time: self.time.clone(),
+        });
+        let telling = diagnosis.telling().iter().filter_map(|flow| self.unprobed.get(flow));
+        let telling = telling.cloned().collect();
+        let ruled_out_by = match &diagnosis {
+            Diagnosis::Unexplained(unexplained) => {
+                let by = |flow: &Flow| observed().find(|(_, one)| one.flow == *flow);
+                let by = unexplained.ruled_out_by.iter().filter_map(by);
+                by.map(|(cell, one)| sentence(&self.snapshot, cell, one)).collect()
+            }
+            Diagnosis::NoEvidence
+            | Diagnosis::Conforms { .. }
+            | Diagnosis::Explained(_)
+            | Diagnosis::OfTime(_) => Vec::new(),
+        };
+        let (judged, beside) = (self.observed.len(), self.beside.len());
+        let basis = Basis { judged, of: self.decided, beside };
+        Answer { diagnosed: Arc::new(Diagnosed { diagnosis, basis, ruled_out_by }), telling }
+    }
+}
+
+/// What the policies say of a flow, and what it does.
+pub fn sentence(snapshot: &Snapshot, cell: &Cell, seen: &Observation) -> String {
+    let says = match Said::from(&expect(snapshot, &seen.flow)) {
+        Said::Allow => "is allowed",
+        Said::Deny => "is denied",
+        Said::Unspecified(_) => "is left open",
+    };
+    let does = match (seen.flaps, seen.connected()) {
+        (true, _) => "connects by turns",
+        (false, true) => "connects",
+        (false, false) => "does not connect",
+    };
+    format!("{cell} {says} and {does}")
+}
+
+#[cfg(test)]
+#[path = "question_tests.rs"]
+mod tests;

@@ -1,0 +1,36 @@
+//! Views for tests.
+
+use netproof_conformance::{
+    flow::{Port, Protocol},
+    matrix::{Actor, Cell},
+};
+
+use super::{Detail, Phase, View};
+
+/// A view in which all is well but for the verdicts of these flows.
+pub fn view(details: Vec<Detail>) -> View {
+    let cell = |number: usize| Cell {
+        from: Actor::sole("web"),
+        to: Actor::sole("db"),
+        port: Port { number: u16::try_from(number).expect("few"), protocol: Protocol::Tcp },
+    };
+    View {
+        generation: 7,
+        phase: Phase::Active,
+        once: false,
+        details: details.into_iter().enumerate().map(|(n, d)| (cell(n + 1), d)).collect(),
+        wanted: 2,
+        attached: 2,
+        missing: None,
+        last_round: None,
+        stale: None,
+        coverage: None,
+        left_out: 0,
+        start_ups: vec![],
+        strict: false,
+        existing: None,
+        diagnosis: None,
+        undecided: false,
+        manner: None,
+    }
+}

@@ -1,0 +1,152 @@
+//! Which change of a diagnosis is worth an Event: of what is wrong, or where; never of counts.
+
+use netproof_conformance::{
+    diagnosis::Diagnosis,
+    verdict::{VerdictKind, Why},
+};
+use netproof_crds::ConnectivityTestStatus;
+
+use crate::status::View;
+
+/// What to tell.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum News {
+    /// This is wrong, which was not known to be.
+    Wrong(String),
+    /// What was told is so no more.
+    Right(String),
+}
+
+/// A fault by its name and its place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Fault {
+    name: String,
+    place: Option<String>,
+}
+
+/// Remembers what was told.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Told(Option<Fault>);
+
+impl Told {
+    /// What an earlier operator has told.
+    pub(super) fn left_by(before: &ConnectivityTestStatus) -> Self {
+        let fault = before.diagnosis.as_ref();
+        Self(fault.map(|told| Fault { name: told.name.clone(), place: told.scope.clone() }))
+    }
+
+    /// What there is to tell; it counts as told.
+    pub(super) fn news(&mut self, view: &View) -> Option<News> {
+        let diagnosed = view.diagnosed()?;
+        // A test that ends with its verdict has no later. In all others the fault may have another
+        // name in a moment, when everything is seen that is being looked at.
+        if !view.once && is_open(view) {
+            return None;
+        }
+        let diagnosis = &diagnosed.diagnosis;
+        let is_wrong = match diagnosis {
+            Diagnosis::NoEvidence => return None,
+            Diagnosis::Conforms { .. } => false,
+            Diagnosis::Explained(_) | Diagnosis::OfTime(_) | Diagnosis::Unexplained(_) => true,
+        };
+        let fault = || Fault { name: diagnosis.name().to_owned(), place: diagnosis.place() };
+        let fault = is_wrong.then(fault);
+        if self.0 == fault {
+            return None;
+        }
+        self.0 = fault;
+        let sentence = diagnosed.to_string();
+        Some(if is_wrong { News::Wrong(sentence) } else { News::Right(sentence) })
+    }
+}
+
+/// Whether something is under way that may change what is diagnosed.
+fn is_open(view: &View) -> bool {
+    use netproof_conformance::verdict::Verdict;
+    view.undecided
+        || view.counts()[&VerdictKind::Settling] > 0
+        || view
+            .details
+            .iter()
+            .any(|(_, detail)| detail.line.verdict == Verdict::Inconclusive(Why::Unconfirmed))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use netproof_conformance::diagnosis::{TimeFault, Unexplained};
+
+    use super::*;
+    use crate::{
+        diagnosing::{Basis, Diagnosed},
+        status::testing::view,
+    };
+
+    fn slow(flows: usize) -> Diagnosis {
+        Diagnosis::OfTime(TimeFault::Slow { after: std::time::Duration::from_secs(20), flows })
+    }
+
+    fn unexplained() -> Diagnosis {
+        let nothing = Unexplained { best: None, findings: 2, ruled_out_by: vec![], capped: false };
+        Diagnosis::Unexplained(nothing)
+    }
+
+    fn conforms() -> Diagnosis {
+        Diagnosis::Conforms { observations: 1 }
+    }
+
+    fn with(diagnosis: Diagnosis) -> View {
+        let (basis, ruled_out_by) = (Basis::default(), vec![]);
+        let diagnosis = Some(Arc::new(Diagnosed { diagnosis, basis, ruled_out_by }));
+        View { diagnosis, ..view(vec![]) }
+    }
+
+    fn drawn(told: &mut Told, view: &View) -> &'static str {
+        match told.news(view) {
+            None => "nothing",
+            Some(News::Wrong(_)) => "wrong",
+            Some(News::Right(_)) => "right",
+        }
+    }
+
+    #[test]
+    fn a_fault_is_told_once_whatever_it_explains() {
+        let mut told = Told::default();
+        let after = |diagnosis| with(diagnosis);
+        let said = [conforms(), slow(1), slow(2), unexplained(), conforms(), conforms()]
+            .map(|diagnosis| drawn(&mut told, &after(diagnosis)));
+        assert_eq!(said, ["nothing", "wrong", "nothing", "wrong", "right", "nothing"]);
+    }
+
+    #[test]
+    fn what_may_change_in_a_moment_is_not_told_yet_unless_there_is_no_later() {
+        let undecided = || View { undecided: true, ..with(slow(1)) };
+        let mut told = Told::default();
+        assert_eq!(drawn(&mut told, &undecided()), "nothing");
+        assert_eq!(drawn(&mut told, &View { once: true, ..undecided() }), "wrong");
+    }
+
+    #[test]
+    fn what_is_not_known_ends_nothing() {
+        let mut told = Told::default();
+        drawn(&mut told, &with(slow(1)));
+        assert_eq!(drawn(&mut told, &view(vec![])), "nothing");
+        assert_eq!(drawn(&mut told, &with(slow(1))), "nothing");
+    }
+
+    #[test]
+    fn what_an_earlier_operator_told_is_not_told_again() {
+        let told = |name: &str| netproof_crds::Diagnosis {
+            name: name.into(),
+            ..netproof_crds::Diagnosis::default()
+        };
+        let before = |name| ConnectivityTestStatus {
+            diagnosis: Some(told(name)),
+            ..ConnectivityTestStatus::default()
+        };
+        assert_eq!(drawn(&mut Told::left_by(&before("slow")), &with(slow(1))), "nothing");
+        assert_eq!(drawn(&mut Told::left_by(&before("flapping")), &with(slow(1))), "wrong");
+        assert_eq!(drawn(&mut Told::left_by(&before("slow")), &with(conforms())), "right");
+    }
+}
