@@ -78,6 +78,12 @@ impl Probe {
         Self { line: Line(state), task }
     }
 
+    /// One that says what is sent to it.
+    #[cfg(test)]
+    pub(crate) fn of(state: watch::Receiver<Conversation>) -> Self {
+        Self { line: Line(state), task: tokio::spawn(std::future::pending()) }
+    }
+
     /// The conversation as it is now.
     pub fn conversation(&self) -> Conversation {
         self.line.conversation()

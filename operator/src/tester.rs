@@ -341,3 +341,7 @@ impl Tester {
         wake.min(self.ask_again.unwrap_or(wake))
     }
 }
+
+#[cfg(test)]
+#[path = "tester_tests.rs"]
+mod tests;
