@@ -24,7 +24,7 @@ use crate::{
 };
 
 /// Cases at a time: most of one's time is spent waiting for silence.
-const AT_A_TIME: usize = 10;
+const AT_A_TIME: usize = 14;
 
 const PACE: Pace = Pace { timeout: Duration::from_millis(100), settle: Duration::ZERO, confirm: 2 };
 
