@@ -18,12 +18,22 @@ use tokio::time::Instant;
 
 use super::session::{Session, SessionError, unexpected};
 
-/// Attempts that one probe has under way at a time: far fewer than it takes, since one that has
-/// its hands full reads no heartbeat either.
-const PER_PROBE: usize = 32;
+/// How many attempts are under way at a time. As it is by default, the traffic of a round through a
+/// cluster stays bounded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Breadth {
+    /// Of one probe: well below [`wire::MAX_IN_FLIGHT`], since one that has its hands full reads no
+    /// heartbeat either.
+    pub per_probe: usize,
+    /// Probes that attempt at a time.
+    pub probes: usize,
+}
 
-/// Probes that attempt at a time, so that a round's traffic stays bounded.
-const PROBES: usize = 8;
+impl Default for Breadth {
+    fn default() -> Self {
+        Self { per_probe: 32, probes: 8 }
+    }
+}
 
 /// What a probe and its stream may add to the time of one attempt.
 const SLACK: Duration = Duration::from_secs(2);
@@ -87,6 +97,17 @@ pub async fn run(
     timeout: Duration,
     reached: &mut Reached,
 ) -> Pass {
+    run_broadly(asked, sessions, timeout, Breadth::default(), reached).await
+}
+
+/// The same, with so many attempts at a time.
+pub async fn run_broadly(
+    asked: &[Asked],
+    sessions: &Sessions,
+    timeout: Duration,
+    breadth: Breadth,
+    reached: &mut Reached,
+) -> Pass {
     let receivers: BTreeSet<&Actor> = asked
         .iter()
         .filter(|flow| matches!(flow.receiver, Receiver::Probe { .. }))
@@ -99,9 +120,10 @@ pub async fn run(
     }
     let senders: Vec<_> = by_sender
         .into_iter()
-        .map(|(sender, flows)| attempt_all(flows, sessions.get(sender), timeout))
+        .map(|(sender, flows)| attempt_all(flows, sessions.get(sender), timeout, breadth))
         .collect();
-    let outcomes: Vec<Vec<_>> = stream::iter(senders).buffer_unordered(PROBES).collect().await;
+    let at_a_time = stream::iter(senders).buffer_unordered(breadth.probes);
+    let outcomes: Vec<Vec<_>> = at_a_time.collect().await;
     let outcomes: Vec<_> = outcomes.into_iter().flatten().collect();
     let after = check_listeners(&receivers, sessions).await;
     for (flow, outcome) in &outcomes {
@@ -183,6 +205,7 @@ async fn attempt_all<'a>(
     flows: Vec<&'a Asked>,
     session: Option<&Result<Arc<Session>, String>>,
     timeout: Duration,
+    breadth: Breadth,
 ) -> Vec<(&'a Asked, Result<Outcome, String>)> {
     let session = match session {
         Some(Ok(session)) => session,
@@ -198,7 +221,7 @@ async fn attempt_all<'a>(
         .into_iter()
         .map(|flow| async move { (flow, Ok(attempt(flow, session, timeout).await)) })
         .collect();
-    stream::iter(attempts).buffer_unordered(PER_PROBE).collect().await
+    stream::iter(attempts).buffer_unordered(breadth.per_probe).collect().await
 }
 
 /// One attempt, by a probe that speaks.

@@ -74,7 +74,7 @@ fn with_evidence<T>(rounds: &[Rounds], ask: impl Fn(&Evidence<'_>) -> T) -> Opti
 
 /// Flows that could be attempted and are not judged.
 fn unprobed(rounds: &Rounds) -> BTreeMap<Flow, Cell> {
-    let scene = rounds.stage().scene;
+    let scene = &rounds.stage().scene;
     let name = naming(&scene.scenario, &scene.stand_ins);
     let of_family =
         |cell: &Cell, family: Option<Family>| name(cell).map(|flow| Flow { family, ..flow });

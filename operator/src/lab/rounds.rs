@@ -3,6 +3,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    pin::pin,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -26,9 +27,9 @@ use super::{
 use crate::{
     covering::{Covering, Moment},
     diagnosing::observations,
-    engine::round::{self, Asked, Reached},
+    engine::round::{self, Asked, Breadth, Reached},
     judging::{companions, details, judged, sight},
-    predict::{Prediction, asked, naming, predict},
+    predict::{Prediction, asked, naming, predict, snapshot},
     status::Detail,
     uptime,
 };
@@ -36,8 +37,15 @@ use crate::{
 /// Between two passes over flows that are settling.
 const EAGER: Duration = Duration::from_millis(20);
 
+/// How often an attempt that failed is made again: on a busy machine one may run out of time.
+const AGAIN: usize = 4;
+
 /// For how long what happened to a flow counts.
 const MEMORY: Duration = Duration::from_secs(300);
+
+/// Everything at a time that the probes take, with some room for whoever else asks them: nothing but
+/// the lab is slowed down by it.
+const BREADTH: Breadth = Breadth { per_probe: 112, probes: usize::MAX };
 
 /// What is known of the flows of a lab, in one family of addresses.
 pub struct Rounds {
@@ -45,6 +53,8 @@ pub struct Rounds {
     family: Option<Family>,
     /// Flows that are attempted beside those that are asked for.
     beside: BTreeSet<Cell>,
+    /// What was there when it was last looked at.
+    seen: Option<Seen>,
     /// The pod that each actor was last seen as.
     known: BTreeMap<Actor, String>,
     /// Since when each actor is the pod that it is.
@@ -53,8 +63,27 @@ pub struct Rounds {
     pub history: History,
     /// What was seen, and what that means.
     pub ledger: Ledger,
-    /// How many attempts were judged.
+    /// How many attempts were judged, and how.
+    pub tally: Tally,
+}
+
+/// What is there, as far as rounds are about it, and what the policies say.
+#[derive(Clone)]
+struct Seen {
+    whole: Arc<Stage>,
+    stage: Arc<Stage>,
+    prediction: Arc<Prediction>,
+}
+
+/// How many attempts were judged, and how.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// All of them.
     pub observations: u64,
+    /// Those that conformed.
+    pub conforming: u64,
+    /// Those that did not, after the network had its time: the first in a row accuses nobody yet.
+    pub doubtful: u64,
 }
 
 impl Rounds {
@@ -73,33 +102,50 @@ impl Rounds {
             stages,
             family,
             beside: BTreeSet::new(),
+            seen: None,
             known: identities(&scene),
             born: BTreeMap::new(),
             history: History::new(MEMORY),
             ledger,
-            observations: 0,
+            tally: Tally::default(),
         };
-        let stage = rounds.stage();
-        rounds.take_over(&stage.scene);
+        rounds.look();
         rounds
     }
 
-    /// Takes over what is there now: pods that are new have to settle.
-    fn take_over(&mut self, scene: &Scene) -> Prediction {
+    /// Takes over what is there now: pods that are new have to settle. Returns it, and the flows of
+    /// which something is other than it was.
+    fn look(&mut self) -> (Seen, BTreeSet<Cell>) {
+        let whole = Arc::clone(&self.stages.borrow_and_update());
+        if let Some(seen) = &self.seen
+            && Arc::ptr_eq(&seen.whole, &whole)
+        {
+            return (seen.clone(), BTreeSet::new());
+        }
+        let stage = Arc::new(self.part_of(&whole));
+        let scene = &stage.scene;
         let now = uptime();
         let known = identities(scene);
-        for (actor, identity) in &known {
-            if self.known.get(actor) != Some(identity) {
-                self.ledger.born(actor, now, now);
-                self.born.insert(actor.clone(), now);
-            }
+        let is_new =
+            |(actor, identity): &(&Actor, &String)| self.known.get(actor) != Some(identity);
+        let newcomers: BTreeSet<Actor> =
+            known.iter().filter(is_new).map(|(actor, _)| actor.clone()).collect();
+        for actor in &newcomers {
+            self.ledger.born(actor, now, now);
+            self.born.insert(actor.clone(), now);
         }
         self.known = known;
-        let prediction = prediction(scene);
         // Of both families: what is gone had all its addresses at once.
-        self.history.snapshot(&self::prediction(&self.whole()).snapshot);
-        self.ledger.expect(&prediction.expected, now);
-        prediction
+        self.history.snapshot(&snapshot(&whole.scene.stand_ins, &whole.scene.world));
+        let prediction = Arc::new(prediction(scene));
+        let mut changed = self.ledger.expect(&prediction.expected, now);
+        let of_newcomers = scene.scenario.flows.iter().map(|(cell, _)| cell);
+        let of_newcomers = of_newcomers
+            .filter(|cell| newcomers.contains(&cell.from) || newcomers.contains(&cell.to));
+        changed.extend(of_newcomers.cloned());
+        let seen = Seen { whole, stage, prediction };
+        self.seen = Some(seen.clone());
+        (seen, changed)
     }
 
     /// The family of addresses that they are about.
@@ -113,8 +159,15 @@ impl Rounds {
     }
 
     /// What is known of the lab now, as far as these rounds are about it.
-    pub fn stage(&self) -> Stage {
-        let stage = Arc::clone(&self.stages.borrow());
+    pub fn stage(&self) -> Arc<Stage> {
+        let whole = Arc::clone(&self.stages.borrow());
+        match &self.seen {
+            Some(seen) if Arc::ptr_eq(&seen.whole, &whole) => Arc::clone(&seen.stage),
+            Some(_) | None => Arc::new(self.part_of(&whole)),
+        }
+    }
+
+    fn part_of(&self, stage: &Stage) -> Stage {
         let mut scene = match self.family {
             Some(family) => stage.scene.of_family(family),
             None => Scene::clone(&stage.scene),
@@ -138,14 +191,15 @@ impl Rounds {
     /// Attempts flows that nobody asked for, until there is a verdict on them or the time is up.
     pub async fn judge_beside(&mut self, cells: BTreeSet<Cell>, at_most: Duration) {
         self.beside.extend(cells.iter().cloned());
+        self.seen = None;
         self.judge_these(cells, at_most).await;
     }
 
     async fn judge_these(&mut self, mut cells: BTreeSet<Cell>, at_most: Duration) {
         let deadline = Instant::now() + at_most;
-        loop {
+        for again in (0..AGAIN).rev().chain(std::iter::repeat(0)) {
             self.attempt(cells).await;
-            cells = self.undecided();
+            cells = self.undecided(again > 0);
             if cells.is_empty() || Instant::now() >= deadline {
                 return;
             }
@@ -157,28 +211,33 @@ impl Rounds {
 
     /// Attempts flows once, with those without which nothing can be said of them.
     pub async fn attempt(&mut self, mut cells: BTreeSet<Cell>) {
-        let stage = self.stage();
-        self.take_over(&stage.scene);
-        cells.extend(companions(&self.ledger, &cells, &stage.scene.scenario));
-        self.pass(&stage, &cells).await;
+        let (seen, _) = self.look();
+        cells.extend(companions(&self.ledger, &cells, &seen.stage.scene.scenario));
+        self.pass(&seen, &cells).await;
     }
 
-    /// Flows that another attempt may decide.
-    fn undecided(&self) -> BTreeSet<Cell> {
+    /// Attempts all flows once.
+    pub async fn attempt_all(&mut self) {
+        let (seen, _) = self.look();
+        let cells = seen.stage.scene.scenario.flows.iter().map(|(cell, _)| cell.clone()).collect();
+        self.pass(&seen, &cells).await;
+    }
+
+    /// Flows that another attempt may decide; those included, perhaps, whose attempt failed.
+    fn undecided(&self, failed: bool) -> BTreeSet<Cell> {
         let now = uptime();
-        let is_open = |cell: &&Cell| {
-            matches!(
-                self.ledger.verdict(cell, now),
-                Some(Verdict::Settling | Verdict::Inconclusive(Why::Unconfirmed))
-            )
+        let is_open = |cell: &&Cell| match self.ledger.verdict(cell, now) {
+            Some(Verdict::Settling | Verdict::Inconclusive(Why::Unconfirmed)) => true,
+            Some(Verdict::Inconclusive(Why::Failed(_))) => failed,
+            _ => false,
         };
         self.ledger.records().map(|(cell, _)| cell).filter(is_open).cloned().collect()
     }
 
-    /// Attempts each flow once, and judges it by what was known before and after.
-    async fn pass(&mut self, stage: &Stage, cells: &BTreeSet<Cell>) {
-        let scene = &stage.scene;
-        let before = self.take_over(scene);
+    /// Attempts each flow once, and judges it by what was known all the while: what changed and
+    /// changed back is no flow to be judged.
+    async fn pass(&mut self, before: &Seen, cells: &BTreeSet<Cell>) {
+        let Stage { scene, sessions } = &*before.stage;
         let (mut flows, mut absent) = (Vec::<Asked>::new(), Vec::new());
         for cell in cells {
             match asked(cell, &scene.scenario, &scene.stand_ins) {
@@ -186,16 +245,29 @@ impl Rounds {
                 Err(why) => absent.push((cell.clone(), why)),
             }
         }
-        let mut reached = Reached::new();
-        let pass = round::run(&flows, &stage.sessions, scene.scenario.timeout, &mut reached).await;
-        let now = self.stage();
-        let after = self.take_over(&now.scene);
+        let (mut reached, mut moved) = (Reached::new(), BTreeSet::new());
+        let timeout = scene.scenario.timeout;
+        let pass = {
+            let pass = round::run_broadly(&flows, sessions, timeout, BREADTH, &mut reached);
+            let mut pass = pin!(pass);
+            loop {
+                tokio::select! {
+                    pass = &mut pass => break pass,
+                    Ok(()) = self.stages.changed() => moved.extend(self.look().1),
+                }
+            }
+        };
+        let (after, changed) = self.look();
+        moved.extend(changed);
         for (cell, why) in absent {
             let sighting = Sighting::Inconclusive(Why::NoProbe(why));
             self.ledger.observe(&cell, sighting, None, uptime());
         }
         for seen in pass.seen {
-            let (cell, sighting, outcome) = sight(seen, &before, &after, &now.scene.stand_ins);
+            let stand_ins = &after.stage.scene.stand_ins;
+            let (cell, sighting, outcome) =
+                sight(seen, &before.prediction, &after.prediction, stand_ins);
+            let sighting = if moved.contains(&cell) { Sighting::Moved } else { sighting };
             self.observe(&cell, sighting, outcome);
         }
         let at = uptime();
@@ -209,16 +281,19 @@ impl Rounds {
             [&cell.from, &cell.to].into_iter().filter_map(|actor| self.born.get(actor)).max();
         let age = born.map(|born| now.saturating_sub(*born));
         self.history.attempted(&Attempt { cell, sighting: &sighting, age }, now);
+        self.tally.observations += 1;
+        self.tally.conforming += u64::from(sighting == Sighting::Conforms);
+        self.tally.doubtful += u64::from(self.ledger.would_accuse(cell, &sighting, now));
         if let Some(followed) = self.ledger.observe(cell, sighting, outcome, now) {
             let settle = self.stages.borrow().scene.scenario.patience.settle;
             self.history.followed(cell, followed, settle, now);
         }
-        self.observations += 1;
     }
 
     /// What is known, for people, of the flows that were asked for.
     pub fn details(&self) -> Matrix<Detail> {
-        let scene = &self.stage().scene;
+        let stage = self.stage();
+        let scene = &stage.scene;
         let all = details(&self.ledger, &scene.scenario, &scene.stand_ins, &scene.world);
         let asked = all.iter().filter(|(cell, _)| !self.beside.contains(cell));
         asked.map(|(cell, detail)| (cell.clone(), detail.clone())).collect()

@@ -54,11 +54,57 @@ pub enum Named {
     Among,
 }
 
-/// What a network with a fault does, as the diagnosis's table of mutations has it.
-pub fn mutated(fault: Fault, snapshot: &Snapshot) -> Snapshot {
-    match Mutation::named(fault.name()) {
-        Some(mutation) => mutation.apply(snapshot, &Past::default()),
-        None => snapshot.clone(),
+/// A row of the table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Row {
+    /// What is wrong.
+    pub fault: Fault,
+    /// Where.
+    pub at: Place,
+}
+
+/// Where a fault is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// Everywhere.
+    Everywhere,
+    /// On the last of the nodes.
+    OneNode,
+}
+
+impl Row {
+    /// What it is called here.
+    pub fn name(self) -> String {
+        match self.at {
+            Place::Everywhere => self.fault.name().to_owned(),
+            Place::OneNode => format!("{}@node", self.fault.name()),
+        }
+    }
+
+    fn scope(self, scene: &Scene) -> Scope {
+        match (self.at, scene.nodes.last()) {
+            (Place::OneNode, Some(node)) => Scope::Node(node.clone()),
+            (Place::Everywhere, _) | (_, None) => Scope::Cluster,
+        }
+    }
+
+    fn setting(self, scene: &Scene) -> anyhow::Result<Setting> {
+        let text = match self.scope(scene) {
+            Scope::Node(node) => format!("{}@node={node}", self.fault),
+            _ => self.fault.to_string(),
+        };
+        text.parse().context("a fault is a setting")
+    }
+
+    /// What a network with it does, as the diagnosis's table of mutations has it.
+    fn mutated(self, scene: &Scene, snapshot: &Snapshot) -> Snapshot {
+        match Mutation::named(self.fault.name()) {
+            Some(mutation) => {
+                let after = mutation.apply(snapshot, &Past::default());
+                self.scope(scene).restrict(snapshot, after)
+            }
+            None => snapshot.clone(),
+        }
     }
 }
 
@@ -67,13 +113,12 @@ pub async fn check(
     cluster: &mut LabCluster,
     scene: &Scene,
     families: &[Family],
-    fault: Fault,
+    row: Row,
     whole: &[Option<std::sync::Arc<str>>],
 ) -> anyhow::Result<Came> {
-    let setting: Setting = fault.to_string().parse().context("a fault is a setting")?;
-    cluster.fail(setting).await?;
+    cluster.fail(row.setting(scene)?).await?;
     let truth = prediction(scene).snapshot;
-    let faulty = mutated(fault, &truth);
+    let faulty = row.mutated(scene, &truth);
     let mut wrong = Vec::new();
     if cluster.scripts() == whole {
         for (cell, flow) in flows(scene, families) {
@@ -90,9 +135,9 @@ pub async fn check(
         Err(wrong) => return Ok(Came::Wrong(wrong)),
     };
     let diagnosis = explain(&mut rounds).await;
-    let named = named(fault, &diagnosis, findings).and_then(|named| {
+    let named = named(row.fault, &row.scope(scene), &diagnosis, findings).and_then(|named| {
         let manner = manner(&rounds);
-        in_manner(fault, manner).map(|by_manner| by_manner.unwrap_or(named))
+        in_manner(row.fault, manner).map(|by_manner| by_manner.unwrap_or(named))
     });
     Ok(match named {
         Ok(named) => Came::Right { findings, named },
@@ -161,16 +206,22 @@ fn is_outside(scene: &Scene, cell: &Cell) -> bool {
     scene.scenario.externals.contains_key(&cell.to.endpoint)
 }
 
-pub fn named(fault: Fault, diagnosis: &Diagnosis, findings: usize) -> Result<Named, String> {
+/// How a diagnosis stands to a fault and its place; an error if it is wrong.
+pub fn named(
+    fault: Fault,
+    scope: &Scope,
+    diagnosis: &Diagnosis,
+    findings: usize,
+) -> Result<Named, String> {
     let is_it = |candidate: &Candidate| match candidate.faults.as_slice() {
-        [one] => one.mutation.name == fault.name(),
+        [one] => one.mutation.name == fault.name() && one.scope == *scope,
         _ => false,
     };
     match diagnosis {
         Diagnosis::Conforms { .. } | Diagnosis::NoEvidence if findings == 0 => Ok(Named::Nothing),
         Diagnosis::Explained(explained) => {
             let others = || explained.rivals.iter().chain(&explained.equivalents);
-            let is_simple = |other: &Candidate| is_simpler(other) && !is_it(other);
+            let is_simple = |other: &Candidate| is_as_simple(other, scope) && !is_it(other);
             if is_it(&explained.chosen) && !others().any(is_simple) {
                 Ok(Named::Alone)
             } else if is_it(&explained.chosen) || explained.equivalents.iter().any(is_it) {
@@ -187,9 +238,13 @@ pub fn named(fault: Fault, diagnosis: &Diagnosis, findings: usize) -> Result<Nam
     }
 }
 
-/// Whether it is a single fault that is everywhere: the others take more words.
-fn is_simpler(candidate: &Candidate) -> bool {
-    matches!(candidate.faults.as_slice(), [one] if one.scope == Scope::Cluster)
+/// Whether it is a single fault in a place that takes no more words than this one.
+fn is_as_simple(candidate: &Candidate, scope: &Scope) -> bool {
+    match (candidate.faults.as_slice(), scope) {
+        ([one], Scope::Node(_)) => matches!(one.scope, Scope::Cluster | Scope::Node(_)),
+        ([one], _) => one.scope == Scope::Cluster,
+        _ => false,
+    }
 }
 
 fn flows(scene: &Scene, families: &[Family]) -> Vec<(Cell, Flow)> {

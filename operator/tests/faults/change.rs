@@ -15,7 +15,10 @@ use netproof::lab::{
     scene::{Scene, Setup},
 };
 use netproof_conformance::{
-    diagnosis::mutation::{Mutation, Past},
+    diagnosis::{
+        mutation::{Mutation, Past},
+        scope::Scope,
+    },
     flow::Family,
     snapshot::Snapshot,
     verdict::Verdict,
@@ -164,7 +167,7 @@ pub async fn check(
         Err(wrong) => return Ok(Came::Wrong(wrong)),
     };
     let diagnosis = explain(&mut rounds).await;
-    Ok(match named(fault, &diagnosis, findings) {
+    Ok(match named(fault, &Scope::Cluster, &diagnosis, findings) {
         Ok(named) => Came::Right { findings, named },
         Err(why) => Came::Wrong(vec![why]),
     })
@@ -199,7 +202,7 @@ async fn over_time(rounds: &mut [Rounds], fault: Fault) -> anyhow::Result<Came> 
         let by_turns = fault.name() == "flapping" && was_wrong > 0;
         if by_turns || (open + wrong == 0 && Instant::now() > lasts) || late {
             let diagnosis = explain(rounds).await;
-            match named(fault, &diagnosis, was_wrong) {
+            match named(fault, &Scope::Cluster, &diagnosis, was_wrong) {
                 Ok(named) => return Ok(Came::Right { findings: was_wrong, named }),
                 Err(why) if late || !by_turns => return Ok(Came::Wrong(vec![why])),
                 Err(_) => {}

@@ -19,7 +19,7 @@ use netproof_policy_agent::{fault::Fault, setting::Setting};
 
 use crate::{
     case::{Case, cases},
-    cell::{Came, Named, check},
+    cell::{Came, Named, Place, Row, check},
     change::{self, before},
 };
 
@@ -41,27 +41,21 @@ type Results = BTreeMap<(String, String), Came>;
 #[tokio::main]
 pub async fn run(only: &[String]) -> ExitCode {
     let began = Instant::now();
-    let faults: Vec<Fault> = Fault::ALL
-        .into_iter()
-        .filter(|fault| {
-            let named = only.iter().filter(|word| Fault::ALL.iter().any(|f| f.name() == **word));
-            let mut named = named.peekable();
-            named.peek().is_none() || named.any(|word| fault.name() == word)
-        })
-        .collect();
-    let words: Vec<&String> =
-        only.iter().filter(|word| Fault::ALL.iter().all(|f| f.name() != **word)).collect();
+    let (names, words): (Vec<&String>, Vec<&String>) =
+        only.iter().partition(|word| rows().any(|row| row.name() == **word));
+    let is_asked = |row: &Row| names.is_empty() || names.iter().any(|name| **name == row.name());
+    let rows: Vec<Row> = rows().filter(is_asked).collect();
     let cases: Vec<Case> = cases()
         .into_iter()
         .filter(|case| words.iter().all(|word| case.name.contains(word.as_str())))
         .collect();
-    println!("{} cases x {} faults", cases.len(), faults.len());
+    println!("{} cases x {} faults", cases.len(), rows.len());
     let results: Arc<Mutex<Results>> = Arc::default();
     let broken: Vec<String> = stream::iter(&cases)
         .map(|case| {
-            let (faults, results) = (&faults, Arc::clone(&results));
+            let (rows, results) = (&rows, Arc::clone(&results));
             async move {
-                let came = of_case(case, faults, &results).await;
+                let came = of_case(case, rows, &results).await;
                 came.err().map(|error| format!("{}: {error:#}", case.name))
             }
         })
@@ -70,10 +64,20 @@ pub async fn run(only: &[String]) -> ExitCode {
         .collect()
         .await;
     let results = results.lock().expect("nobody panicked").clone();
-    report(&faults, &results, &broken, began)
+    report(&rows, &results, &broken, began, only.is_empty())
 }
 
-async fn of_case(case: &Case, faults: &[Fault], results: &Mutex<Results>) -> anyhow::Result<()> {
+/// Faults of one node that were seen in the field: it stopped enforcing, or blocks everything.
+const OF_ONE_NODE: [Fault; 4] =
+    [Fault::IgnoresAll, Fault::BlocksAll, Fault::IgnoresIngress, Fault::IgnoresEgress];
+
+fn rows() -> impl Iterator<Item = Row> {
+    let at = |at| move |fault| Row { fault, at };
+    let everywhere = Fault::ALL.into_iter().map(at(Place::Everywhere));
+    everywhere.chain(OF_ONE_NODE.into_iter().map(at(Place::OneNode)))
+}
+
+async fn of_case(case: &Case, rows: &[Row], results: &Mutex<Results>) -> anyhow::Result<()> {
     let objects = Objects::from_values(&case.objects(), DEFAULT_NAMESPACE)?;
     let setup = Setup {
         pace: PACE,
@@ -89,26 +93,51 @@ async fn of_case(case: &Case, faults: &[Fault], results: &Mutex<Results>) -> any
         LabCluster::start(scene.clone(), program, &network).await.context("starting the lab")?;
     let whole = cluster.scripts();
     let families: Vec<Family> = case.families().into_iter().collect();
-    let put = |fault: &Fault, came| {
-        let key = (fault.name().to_owned(), case.name.clone());
+    let put = |row: Row, came| {
+        let key = (row.name(), case.name.clone());
         results.lock().expect("nobody panicked").insert(key, came);
     };
-    for fault in faults {
-        if before(*fault, case).is_none() {
-            put(fault, check(&mut cluster, &scene, &families, *fault, &whole).await?);
+    // Those last that change what is there.
+    let (changing, still): (Vec<Row>, Vec<Row>) =
+        rows.iter().partition(|row| before(row.fault, case).is_some());
+    for row in still {
+        let mut came = check(&mut cluster, &scene, &families, row, &whole).await?;
+        if let Came::Wrong(why) = came {
+            again(row, case, &why);
+            came = check(&mut cluster, &scene, &families, row, &whole).await?;
         }
+        put(row, came);
     }
-    // These change what is there.
-    for fault in faults {
-        if let Some(was) = before(*fault, case) {
-            let came = change::check(&mut cluster, case, &setup, &families, *fault, &was).await;
-            put(fault, came.with_context(|| fault.to_string())?);
+    for row in changing {
+        let was = before(row.fault, case).unwrap_or_default();
+        let mut came = change::check(&mut cluster, case, &setup, &families, row.fault, &was).await;
+        if let Ok(Came::Wrong(why)) = &came {
+            again(row, case, why);
+            came = change::check(&mut cluster, case, &setup, &families, row.fault, &was).await;
         }
+        let came = came.with_context(|| row.name())?;
+        put(row, came);
     }
     Ok(())
 }
 
-fn report(faults: &[Fault], results: &Results, broken: &[String], began: Instant) -> ExitCode {
+/// Says that a cell is looked at a second time: on a busy machine, a fault that lasts a second may be
+/// over before anybody has looked. What is wrong twice is wrong.
+fn again(row: Row, case: &Case, why: &[String]) {
+    let why = why.first().map_or("", String::as_str);
+    println!("a second look at {} on {}: {why}", row.name(), case.name);
+}
+
+/// Every fault has to be named alone by so many cases.
+const NAMED: usize = 3;
+
+fn report(
+    rows: &[Row],
+    results: &Results,
+    broken: &[String],
+    began: Instant,
+    is_whole: bool,
+) -> ExitCode {
     let is_unreadable = |error: &&String| error.contains(UNREADABLE);
     let mut failed = broken.iter().filter(|error| !is_unreadable(error)).count();
     for error in broken {
@@ -129,14 +158,15 @@ fn report(faults: &[Fault], results: &Results, broken: &[String], began: Instant
         "fault", "same", "quiet", "detected", "alone", "among", "wrong"
     );
     let mut too_seldom = 0;
-    for fault in faults {
+    for row in rows {
+        let name = row.name();
         let of = |is: fn(&Came) -> bool| {
-            results.iter().filter(|((name, _), came)| name == fault.name() && is(came)).count()
+            results.iter().filter(|((of, _), came)| *of == name && is(came)).count()
         };
         let alone = of(|came| matches!(came, Came::Right { named: Named::Alone, .. }));
         println!(
             "{:30}{:>6}{:>7}{:>9}{:>7}{:>7}{:>7}",
-            fault.name(),
+            name,
             of(|came| *came == Came::Same),
             of(|came| matches!(came, Came::Right { findings: 0, .. })),
             of(|came| matches!(came, Came::Right { findings: 1.., .. })),
@@ -144,9 +174,13 @@ fn report(faults: &[Fault], results: &Results, broken: &[String], began: Instant
             of(|came| matches!(came, Came::Right { named: Named::Among, .. })),
             of(|came| matches!(came, Came::Wrong(_))),
         );
-        too_seldom += usize::from(alone < 3);
+        // What becomes of existing connections is a fact, and has a test of its own.
+        too_seldom += usize::from(alone < NAMED && row.fault != Fault::KeepsConnections);
     }
-    println!("{too_seldom} faults are named alone by fewer than three cases");
+    println!("{too_seldom} faults are named alone by fewer than {NAMED} cases");
+    if is_whole {
+        failed += too_seldom;
+    }
     let left_out = broken.iter().filter(is_unreadable).count();
     let passed = results.len() + broken.len() - failed - left_out;
     println!("the table took {:.1} s", began.elapsed().as_secs_f64());

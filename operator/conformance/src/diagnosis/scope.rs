@@ -84,7 +84,7 @@ impl Scope {
 
     /// What of a rewritten snapshot holds where the fault is, and of the true one elsewhere. A path
     /// is no matter of subjects, and left to whoever asks.
-    pub(super) fn restrict(&self, before: &Snapshot, after: Snapshot) -> Snapshot {
+    pub fn restrict(&self, before: &Snapshot, after: Snapshot) -> Snapshot {
         match self {
             Self::Cluster | Self::Path(_) => after,
             Self::Node(node) => restrict(before, after, |pod| pod.node.as_ref() == Some(node)),

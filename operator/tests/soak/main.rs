@@ -1,0 +1,33 @@
+//! A network that keeps its policies, attempted without pause while policies, labels and pods change
+//! all the time: nothing that it does may be called a leak or blocked.
+//!
+//! `cargo test -p netproof --features lab-tests --test soak -- [OBSERVATIONS] [seed=NUMBER]`
+
+mod accused;
+#[path = "../../../e2e/policy-agent/tests/objects/mod.rs"]
+mod objects;
+mod soak;
+mod world;
+
+use std::{env, process::ExitCode};
+
+use netproof::lab::enter::enter;
+
+/// As many as take a few seconds.
+const OBSERVATIONS: u64 = 20_000;
+
+fn main() -> ExitCode {
+    // Before there is a second thread.
+    if let Err(error) = enter() {
+        eprintln!("{error}");
+        return ExitCode::FAILURE;
+    }
+    let (mut observations, mut seed) = (OBSERVATIONS, 1);
+    for word in env::args().skip(1).filter(|word| !word.starts_with('-')) {
+        match word.strip_prefix("seed=") {
+            Some(number) => seed = number.parse().expect("seed= and a number"),
+            None => observations = word.replace('_', "").parse().expect("a number of observations"),
+        }
+    }
+    soak::run(observations, seed)
+}
