@@ -10,12 +10,16 @@ use std::{
 use anyhow::{Context, Result, bail, ensure};
 use futures::FutureExt;
 use k8s_openapi::{
-    api::{apps::v1::Deployment, core::v1::Namespace, flowcontrol::v1::FlowSchema},
+    api::{
+        apps::v1::Deployment,
+        core::v1::{ConfigMap, Namespace},
+        flowcontrol::v1::FlowSchema,
+    },
     apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition,
 };
 use kube::{
     Api, Client, Resource, ResourceExt,
-    api::{DeleteParams, PostParams},
+    api::{DeleteParams, Patch, PatchParams, PostParams},
 };
 use serde_json::json;
 use tokio::time::{Instant, timeout};
@@ -29,6 +33,9 @@ use crate::{
 
 /// No test takes longer.
 const LONGEST: Duration = Duration::from_secs(420);
+
+/// Where the test network's agents look for what shall fail on purpose, see `e2e/faults.sh`.
+const FAULTS: (&str, &str) = ("netproof-network", "netproof-faults");
 
 /// A namespace with a few pods takes some six seconds to go; what is longer should be seen.
 const SLOW: Duration = Duration::from_secs(15);
@@ -47,6 +54,8 @@ enum Made {
     Namespace(String),
     FlowSchema(String),
     Definition(String),
+    /// The network is not to fail any more.
+    Faults,
     /// This is to be there again.
     Removed(Box<Deployment>),
 }
@@ -138,6 +147,25 @@ impl Sandbox {
         gone::<CustomResourceDefinition>(&self.client, name, MINUTE).await
     }
 
+    /// Makes the test network fail on purpose from now on, as `e2e/faults.sh` has it; with `none` not
+    /// any more. At the end of the test it fails no more, however the test ends.
+    pub async fn fail(&self, faults: &str) -> Result<()> {
+        let (namespace, name) = FAULTS;
+        let maps = Api::<ConfigMap>::namespaced(self.client.clone(), namespace);
+        if faults == "none" {
+            return end_faults(&self.client).await;
+        }
+        self.note(Made::Faults);
+        let map = json!({
+            "apiVersion": "v1", "kind": "ConfigMap",
+            "metadata": {"name": name},
+            "data": {"faults": faults},
+        });
+        let params = PatchParams::apply("netproof-e2e").force();
+        maps.patch(name, &params, &Patch::Apply(map)).await.context("setting faults")?;
+        Ok(())
+    }
+
     /// From now on the operator's Deployment may be removed: it is put back at the end.
     pub async fn save_operator(&self) -> Result<()> {
         let mut saved = operator::deployment(&self.client).await?;
@@ -171,7 +199,7 @@ impl Sandbox {
         let made = self.made.lock().expect("no holder of this lock can panic");
         let names = made.iter().filter_map(|made| match made {
             Made::Namespace(name) => Some(name.clone()),
-            Made::FlowSchema(_) | Made::Definition(_) | Made::Removed(_) => None,
+            Made::FlowSchema(_) | Made::Definition(_) | Made::Faults | Made::Removed(_) => None,
         });
         names.map(|name| Home { client: self.client.clone(), name }).collect()
     }
@@ -196,6 +224,7 @@ impl Sandbox {
                 Made::Namespace(name) => remove::<Namespace>(&self.client, name).await,
                 Made::FlowSchema(name) => remove::<FlowSchema>(&self.client, name).await,
                 Made::Definition(name) => self.remove_definition(name).await,
+                Made::Faults => end_faults(&self.client).await,
                 Made::Removed(deployment) => restore(&self.client, deployment).await,
             };
             troubles.extend(undone.err());
@@ -217,7 +246,7 @@ impl Made {
     fn deployment(&self) -> Option<&Deployment> {
         match self {
             Self::Removed(deployment) => Some(deployment),
-            Self::Namespace(_) | Self::FlowSchema(_) | Self::Definition(_) => None,
+            Self::Namespace(_) | Self::FlowSchema(_) | Self::Definition(_) | Self::Faults => None,
         }
     }
 }
@@ -226,6 +255,16 @@ impl Made {
 fn is_of_tests(definition: &CustomResourceDefinition) -> bool {
     let label = definition.labels().get("app.kubernetes.io/managed-by");
     label.is_some_and(|value| value == "netproof-e2e")
+}
+
+async fn end_faults(client: &Client) -> Result<()> {
+    let (namespace, name) = FAULTS;
+    let maps = Api::<ConfigMap>::namespaced(client.clone(), namespace);
+    match maps.delete(name, &DeleteParams::default()).await {
+        Ok(_) => Ok(()),
+        Err(kube::Error::Api(error)) if error.code == 404 => Ok(()),
+        Err(error) => Err(error).context("ending faults"),
+    }
 }
 
 async fn restore(client: &Client, saved: &Deployment) -> Result<()> {

@@ -2,7 +2,7 @@
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use netproof_crds::{
-    ConditionStatus, ConditionType, ConnectivityTest, FindingVerdict, FlowSummary,
+    ConditionStatus, ConditionType, ConnectivityTest, Diagnosis, FindingVerdict, FlowSummary,
 };
 
 /// What a test says of one matter; none if it says nothing of its present spec.
@@ -26,6 +26,11 @@ pub fn conformant(test: &ConnectivityTest) -> bool {
 /// The counts of flows; all 0 if there are none.
 pub fn summary(test: &ConnectivityTest) -> FlowSummary {
     test.status.as_ref().and_then(|status| status.summary).unwrap_or_default()
+}
+
+/// What it says that the network does wrong.
+pub fn diagnosis(test: &ConnectivityTest) -> Option<&Diagnosis> {
+    test.status.as_ref()?.diagnosis.as_ref()
 }
 
 /// Whether it says of any flow that the network is wrong about it, by whichever of its means.
@@ -76,6 +81,8 @@ pub fn text(test: &ConnectivityTest) -> String {
     let not_true = |condition: &&Condition| condition.status != ConditionStatus::True.as_str();
     let conditions = status.conditions.iter().filter(not_true);
     lines.extend(conditions.map(|said| format!("{}: {}", said.type_, said.message)));
+    let diagnosis = status.diagnosis.iter();
+    lines.extend(diagnosis.map(|said| format!("Diagnosis {}: {}", said.name, said.message)));
     let findings = status.findings.iter();
     lines.extend(findings.map(|finding| format!("{:?}: {}", finding.verdict, finding.message)));
     lines.join("\n        ")

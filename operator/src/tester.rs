@@ -122,6 +122,8 @@ pub struct Tester {
     diagnoses: Diagnoses,
     /// What the network does wrong.
     said: Option<Arc<Diagnosed>>,
+    /// Whether flows are to be seen again, as the policies have changed, before that is known.
+    is_behind: bool,
     /// When to ask for that again though nothing changes.
     ask_again: Option<Instant>,
     /// What the predictions lacked when last made.
@@ -182,6 +184,7 @@ impl Tester {
             beside: Beside::new(patience),
             diagnoses: Diagnoses::default(),
             said: None,
+            is_behind: false,
             ask_again: None,
             unreliable: Unreliable::default(),
             next_round: Instant::now(),

@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 
 use kube::api::DynamicObject;
-use netproof_conformance::{flow::Port, snapshot::ObjectRef};
+use netproof_conformance::{flow::Port, policy::Policy, snapshot::ObjectRef};
 use netproof_crds::NamedPort;
 use serde_json::{Value, json};
 
@@ -137,24 +137,28 @@ fn picture(server: &ApiServer, denies: bool) -> World {
     let version = server.put(NAMESPACES, json!({"metadata": {"name": "shop"}}));
     let home = Read { version, meaning: Ok(home) };
     world.namespaces = Arc::new([(ObjectRef::of_cluster("shop"), home)].into());
-    let object = policy_of_db();
     if denies {
-        let version = server.put(POLICIES, object.clone());
-        let object: DynamicObject = serde_json::from_value(object).expect("an object");
         let name = ObjectRef { namespace: "shop".into(), name: "db".into() };
-        world.policies = Arc::new([(name, Read { version, meaning: policy(&object) })].into());
+        world.policies = Arc::new([(name, served(server, policy_of("db")))].into());
     } else {
         server.delete(POLICIES, "db");
     }
     world
 }
 
-fn policy_of_db() -> Value {
+/// A policy that the server has.
+fn served(server: &ApiServer, object: Value) -> Read<Policy> {
+    let version = server.put(POLICIES, object.clone());
+    let object: DynamicObject = serde_json::from_value(object).expect("an object");
+    Read { version, meaning: policy(&object) }
+}
+
+fn policy_of(app: &str) -> Value {
     json!({
         "apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy",
-        "metadata": {"name": "db", "namespace": "shop"},
+        "metadata": {"name": app, "namespace": "shop"},
         "spec": {
-            "podSelector": {"matchLabels": {"app": "db"}},
+            "podSelector": {"matchLabels": {"app": app}},
             "policyTypes": ["Ingress", "Egress"],
             "ingress": [{
                 "from": [{"podSelector": {"matchLabels": {"app": "web"}}}],
@@ -192,6 +196,32 @@ async fn what_is_wrong_is_named_by_flows_that_nobody_asked_for_and_these_count_n
     assert_eq!((basis.judged, basis.of, basis.beside), (2, 2, 0));
     let line = r#"netproof_diagnosis{name="none",namespace="shop",test="t"} 1"#;
     assert_eq!(bed.diagnoses(), [line]);
+}
+
+#[tokio::test]
+async fn a_change_of_policies_makes_nothing_of_what_is_wrong_but_what_it_was() {
+    let bed = Bed::new(&[("was", "db"), ("was", "web")], 100, false).await;
+    let is_told = |view: &View| named(view) == Some("ignores-all") && !view.undecided;
+    bed.eventually("the fault is named", is_told).await;
+    // Another policy, by which nothing is other than before.
+    let mut world = picture(&bed.server, true);
+    let mut object = policy_of("web");
+    object["spec"] = json!({"podSelector": {"matchLabels": {"app": "web"}}, "ingress": [{}]});
+    let read = served(&bed.server, object);
+    Arc::make_mut(&mut world.policies)
+        .insert(ObjectRef { namespace: "shop".into(), name: "web".into() }, read);
+    bed.world.send_replace(Arc::new(world));
+    let changed = Instant::now();
+    let (mut names, mut was_behind) = (BTreeSet::new(), false);
+    while changed.elapsed() < 6 * SETTLE {
+        let view = bed.view().expect("there is a report");
+        names.insert(named(&view));
+        was_behind |= view.undecided;
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    assert_eq!(names, [Some("ignores-all")].into());
+    assert!(was_behind, "all is to be seen again");
+    bed.eventually("all was seen again", is_told).await;
 }
 
 #[tokio::test]

@@ -36,6 +36,8 @@ pub struct Question {
     pub decided: usize,
     /// Whether flows of the test are reported as wrong, observed or not.
     pub is_wrong: bool,
+    /// How many flows have a verdict that is older than the policies are, and were left out.
+    pub outdated: usize,
 }
 
 /// What came of it.
@@ -102,15 +104,19 @@ impl Question {
     /// Whether the answer is the same for sure. In which manner something did not connect does not
     /// matter, and alternates.
     pub fn is_same(&self, other: &Self) -> bool {
-        let seen = |observed: &BTreeMap<Cell, Observation>| -> Vec<(Cell, Flow, bool, bool)> {
-            let all = observed.iter();
-            all.map(|(cell, one)| (cell.clone(), one.flow, one.connected(), one.flaps)).collect()
+        let seen = |(cell, one): (&Cell, &Observation), (other, two): (&Cell, &Observation)| {
+            let does = |seen: &Observation| (seen.flow, seen.connected(), seen.flaps);
+            cell == other && does(one) == does(two)
+        };
+        let are_seen = |all: &BTreeMap<Cell, Observation>, others: &BTreeMap<Cell, Observation>| {
+            all.len() == others.len() && all.iter().zip(others).all(|(one, two)| seen(one, two))
         };
         self.is_wrong == other.is_wrong
+            && self.outdated == other.outdated
             && self.decided == other.decided
             && self.time == other.time
-            && seen(&self.observed) == seen(&other.observed)
-            && seen(&self.beside) == seen(&other.beside)
+            && are_seen(&self.observed, &other.observed)
+            && are_seen(&self.beside, &other.beside)
             && self.unprobed == other.unprobed
             && self.pasts == other.pasts
             && is_same_picture(&self.snapshot, &other.snapshot)

@@ -38,6 +38,7 @@ fn question(asked: &[(&str, &str, bool)], beside: &[(&str, &str, bool)]) -> Ques
         time: None,
         decided: asked.len(),
         is_wrong: true,
+        outdated: 0,
     }
 }
 

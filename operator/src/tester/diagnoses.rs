@@ -12,9 +12,11 @@ use tracing::{debug, warn};
 
 use crate::diagnosing::{Answer, Diagnosed, Question};
 
-/// For how long a fault that was found is told while flows are wrong and the evidence has changed:
-/// so long may it take until they are seen again and the next answer is there.
-const LAG: Duration = Duration::from_secs(10);
+/// For how long a fault that was found is told while flows are wrong and the policies have changed,
+/// or the evidence has: so long may it take until all flows are seen again, when the network has had
+/// its time, and the next answer is there. What is found in some of them would be another fault at
+/// each change, and a simpler one.
+const LAG: Duration = Duration::from_secs(60);
 
 /// So many times as long as an answer took, nothing is asked.
 const REST: u32 = 3;
@@ -83,20 +85,18 @@ impl Diagnoses {
     pub(super) fn said(&mut self, question: &Question) -> Option<Arc<Diagnosed>> {
         let current = self.current(question).map(|answer| Arc::clone(&answer.diagnosed));
         let (is_wrong, now) = (question.is_wrong, Instant::now());
-        match current {
-            Some(diagnosed) if names_a_fault(&diagnosed.diagnosis) => {
+        if !is_wrong {
+            self.fault = None;
+            return current;
+        }
+        let stands = self.fault.as_ref().filter(|(_, at)| now - *at <= LAG);
+        match current.filter(|diagnosed| names_a_fault(&diagnosed.diagnosis)) {
+            Some(diagnosed) if question.outdated == 0 || stands.is_none() => {
                 self.fault = Some((Arc::clone(&diagnosed), now));
                 Some(diagnosed)
             }
-            // Flows are wrong that have not been seen again: nothing was found in the others.
-            Some(_) | None if is_wrong => {
-                let (fault, at) = self.fault.as_ref()?;
-                (now - *at <= LAG).then(|| Arc::clone(fault))
-            }
-            current => {
-                self.fault = None;
-                current
-            }
+            // That nothing is found where flows are wrong is of others, which were seen again.
+            Some(_) | None => stands.map(|(fault, _)| Arc::clone(fault)),
         }
     }
 

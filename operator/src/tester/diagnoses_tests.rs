@@ -31,6 +31,7 @@ fn question(connects: Option<bool>, is_wrong: bool) -> Arc<Question> {
         time: None,
         decided: 1,
         is_wrong,
+        outdated: usize::from(is_wrong && connects.is_none()),
     })
 }
 
@@ -90,6 +91,21 @@ async fn a_fault_stands_for_a_while_when_what_is_wrong_has_not_been_seen_again()
     let (_, at) = diagnoses.fault.as_mut().expect("it stands");
     *at -= LAG + Duration::from_secs(1);
     assert_eq!(told(&mut diagnoses, &unseen()).await, None);
+}
+
+#[tokio::test]
+async fn a_fault_that_is_found_in_some_of_the_flows_does_not_replace_one_that_was_found_in_all() {
+    let mut diagnoses = Diagnoses::default();
+    told(&mut diagnoses, &leaks()).await;
+    // The policy has gone, of two flows one was seen again, and that one is blocked.
+    let scenario = scenario(&["web", "db"], &[("web", "db")], 10);
+    let open = snapshot(&stand_ins(&scenario), &world(&[]));
+    let blocked = question(Some(false), true).as_ref().clone();
+    let some = Arc::new(Question { snapshot: open, outdated: 1, ..blocked });
+    assert_eq!(told(&mut diagnoses, &some).await, Some(FOUND));
+    let all = Arc::new(Question { outdated: 0, ..some.as_ref().clone() });
+    assert_eq!(told(&mut diagnoses, &all).await, Some("blocks-all"));
+    assert_eq!(told(&mut Diagnoses::default(), &some).await, Some("blocks-all"), "none stood");
 }
 
 #[tokio::test]

@@ -46,7 +46,8 @@ impl Tester {
         self.ask_again = self.diagnoses.ask(&question);
         self.diagnoses.wait(patience).await;
         self.said = self.diagnoses.said(&question);
-        if let Some(telling) = self.diagnoses.telling(&question) {
+        self.is_behind = question.outdated > 0;
+        if let Some(telling) = self.diagnoses.telling(&question).filter(|_| !self.is_behind) {
             self.beside.take_on(telling, scenario);
             let world = Arc::clone(&self.world.borrow());
             self.predict_beside(scenario, &assignment.stand_ins, &world);
@@ -56,17 +57,25 @@ impl Tester {
     /// All that is known, as it is to be asked about.
     fn question(&self, assignment: &Assignment, scenario: &Scenario) -> Question {
         let flow = naming(scenario, &assignment.stand_ins);
+        let flapped = |cell: &Cell| self.history.flaps(cell);
         let is_wrong = !self.ledger.wrong().is_empty();
         // What was seen before the policies changed says nothing of them, even where they say the
         // same of it; but where all is well, it is.
         let since = if is_wrong { self.changed } else { Duration::ZERO };
+        let observed = |since| observations(&self.ledger, flapped, &flow, since);
+        let beside = |since| self.beside.observations(&flow, since);
+        let outdated = if since > Duration::ZERO {
+            let all = observed(Duration::ZERO).len() + beside(Duration::ZERO).len();
+            all - observed(since).len() - beside(since).len()
+        } else {
+            0
+        };
         let left = scenario.budget.saturating_sub(scenario.flows.len());
         let unprobed = if is_wrong {
             unasked(scenario, |actor| self.speaking.contains(actor), left.min(UNPROBED))
         } else {
             Vec::new()
         };
-        let flapped = |cell: &Cell| self.history.flaps(cell);
         let is_decided = |expected: &Expected| !matches!(expected, Expected::Unspecified(_));
         let late = self.facts.borrow().late_isolation(assignment.generation);
         let time = match (self.history.time_fault(), late) {
@@ -76,13 +85,14 @@ impl Tester {
         };
         Question {
             snapshot: self.snapshot.clone(),
-            observed: observations(&self.ledger, flapped, &flow, since),
-            beside: self.beside.observations(&flow, since),
+            observed: observed(since),
+            beside: beside(since),
             unprobed: unprobed.into_iter().filter_map(|cell| Some((flow(&cell)?, cell))).collect(),
             pasts: self.history.pasts(),
             time,
             decided: self.ledger.records().filter(|(_, one)| is_decided(&one.expected)).count(),
             is_wrong,
+            outdated,
         }
     }
 

@@ -89,7 +89,8 @@ impl Tester {
     /// Whether attempts are to be made that may change the diagnosis.
     fn is_undecided(&self) -> bool {
         let now = uptime();
-        self.ask_again.is_some()
+        self.is_behind
+            || self.ask_again.is_some()
             || !self.beside.due(now).is_empty()
             || self.beside.next_due(now).is_some()
     }
