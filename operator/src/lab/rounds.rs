@@ -123,7 +123,8 @@ impl Rounds {
         let scene = &stage.scene;
         let now = uptime();
         let known = identities(scene);
-        let is_new = |(actor, identity): &(&Actor, &String)| self.known.get(actor) != Some(identity);
+        let is_new =
+            |(actor, identity): &(&Actor, &String)| self.known.get(actor) != Some(identity);
         let newcomers: BTreeSet<Actor> =
             known.iter().filter(is_new).map(|(actor, _)| actor.clone()).collect();
         for actor in &newcomers {

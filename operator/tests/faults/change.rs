@@ -137,6 +137,10 @@ pub async fn check(
     cluster.fail(Setting::default()).await?;
     cluster.change(old.clone()).await?;
     cluster.in_force().await?;
+    if fault.name() == "late-isolation" {
+        // What was there before is to be new no more.
+        tokio::time::sleep(LASTING).await;
+    }
     let setting: Setting = with_duration(fault).parse().context("a fault is a setting")?;
     cluster.fail(setting).await?;
     let mut rounds: Vec<Rounds> =

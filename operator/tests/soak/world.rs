@@ -64,8 +64,9 @@ impl World {
         }
         for number in 1..=PODS {
             let mut pod = world.draw(pod());
-            pod["metadata"]["namespace"] = json!(NAMESPACES[usize::from(number) % NAMESPACES.len()]);
-            pod["spec"]["nodeName"] = json!(format!("node-{}", number / NAMESPACES.len() as u8 % NODES));
+            pod["metadata"]["namespace"] =
+                json!(NAMESPACES[usize::from(number) % NAMESPACES.len()]);
+            pod["spec"]["nodeName"] = json!(format!("node-{}", number / 3 % NODES));
             pod["status"]["podIPs"] = json!(["10.0.0.", "fd00::"]);
             world.pods.push(typed("v1", "Pod", numbered(pod, number)));
         }
@@ -149,6 +150,7 @@ impl World {
             families: IpFamilies::Dual,
             ports: ports.collect(),
             outside: Vec::new(),
+            before: Vec::new(),
         };
         Scene::of(&Objects::from_values(&objects, "default")?, None, setup)
     }
