@@ -4,9 +4,13 @@
 //! It drives the operator's engine, predictions and ledger in one process. Nothing in it leaves the
 //! machine: no namespace has a way out.
 
+pub mod beside;
 pub mod cluster;
 pub mod diagnose;
 pub mod enter;
+pub mod existing;
+pub mod following;
+pub mod newcomer;
 pub mod objects;
 pub mod process;
 pub mod rounds;

@@ -1,6 +1,6 @@
 //! Keeps the rules of one node in step with what is known of the cluster and with what shall fail.
 
-use std::{future::pending, sync::Arc, time::Duration};
+use std::{error::Error, future::pending, sync::Arc, time::Duration};
 
 use futures::{Stream, StreamExt};
 use tokio::{
@@ -49,6 +49,8 @@ pub struct Progress {
     pub script: Option<Arc<str>>,
     /// When time alone will change what is in force, or try again what failed.
     pub next: Option<Instant>,
+    /// Why what should be in force is not, if nft did not take it.
+    pub failed: Option<Arc<str>>,
 }
 
 impl Enforcer {
@@ -120,9 +122,13 @@ impl Enforcer {
             progress.send_modify(|progress| progress.script = None);
             let started = Instant::now();
             if let Err(error) = self.nft.run(&script).await {
-                warn!(%error, "Rules not in force");
+                let source = error.source().map(|source| format!(": {source}"));
+                let failed = format!("{error}{}", source.unwrap_or_default());
+                warn!(error = failed, "Rules not in force");
                 let next = Some(Instant::now() + RETRY);
-                progress.send_modify(|progress| progress.next = next);
+                progress.send_modify(|progress| {
+                    (progress.next, progress.failed) = (next, Some(failed.into()));
+                });
                 return next;
             }
             info!(
@@ -135,8 +141,9 @@ impl Enforcer {
             );
         }
         let setting = setting.clone();
-        progress.send_replace(Progress { updates, setting, script: Some(script), next: *next });
-        *next
+        let (script, next) = (Some(script), *next);
+        progress.send_replace(Progress { updates, setting, script, next, failed: None });
+        next
     }
 }
 
@@ -187,6 +194,8 @@ mod tests {
     async fn rules_that_nft_did_not_take_are_not_said_to_be_in_force() {
         let progress = says(&listed(), |progress| progress.next.is_some()).await;
         assert_eq!((progress.updates, progress.script), (0, None));
+        let why = progress.failed.expect("it says why");
+        assert!(why.starts_with("nft did not run under /nonexistent: "), "{why}");
     }
 
     #[test]

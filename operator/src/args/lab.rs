@@ -10,6 +10,7 @@ use crate::lab::{cluster::Network, scene::IpFamilies};
 
 /// What is put into the lab, and how it is to behave.
 #[derive(Clone, Debug, Args)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub struct LabArgs {
     /// Files, directories (all .yaml, .yml and .json in them and below) or - for standard input:
     /// namespaces, policies, workloads or pods, and perhaps a `ConnectivityTest`. Without one, every
@@ -51,6 +52,10 @@ pub struct LabArgs {
     /// How many attempts have to agree before a flow is called wrong.
     #[arg(long, value_name = "NUMBER", default_value_t = 3, value_parser = clap::value_parser!(u8).range(1..=10))]
     pub confirm: u8,
+    /// Ends with the flows: tries no new pod to see whether it is isolated from its first instant.
+    /// With --watch, new pods are tried that the files bring.
+    #[arg(long)]
+    pub no_start_up: bool,
     /// How the verdict is told.
     #[arg(short, long, value_enum, value_name = "FORMAT", default_value = "text")]
     pub output: LabFormat,

@@ -113,6 +113,21 @@ impl Window {
     pub fn resolution(&self) -> Option<Duration> {
         Some(self.at_most?.saturating_sub(self.at_least))
     }
+
+    /// How long it accepted, for people.
+    pub fn in_words(&self) -> String {
+        let accepted = self.accepted().as_millis();
+        match (self.closed, self.resolution()) {
+            (Some(_), Some(resolution)) => format!(
+                "for {accepted} ms (resolution {} ms) after it began to answer",
+                resolution.as_millis().max(1)
+            ),
+            (Some(_), None) => {
+                format!("for at least {} ms after it began to answer", self.at_least.as_millis())
+            }
+            (None, _) => format!("for {accepted} ms and to the end of the search"),
+        }
+    }
 }
 
 /// Why there is no evidence.

@@ -1,6 +1,6 @@
 //! A scene put onto the lab's network: pods that run and speak, and nodes that enforce.
 
-use std::{collections::BTreeMap, fmt, path::PathBuf, sync::Arc};
+use std::{collections::BTreeMap, fmt, net::IpAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use anyhow::Context;
 use futures::future::try_join_all;
@@ -9,18 +9,25 @@ use k8s_openapi::jiff::Timestamp;
 use netproof_conformance::matrix::Actor;
 use netproof_policy_agent::{fault::Fault, setting::Setting, watch::Update, world::NodeView};
 use serde_json::json;
-use tokio::sync::watch;
+use tokio::{sync::watch, time::Instant};
 
 use super::{
     fabric::{Fabric, NodeId},
     followed::Objects,
     netns::Netns,
+    newcomer::{Attempting, Newcomer},
     node::NodeAgent,
     process::{Order, Process, Starter},
-    scene::{Outsider, Scene, node_address, pod_range, pod_range_v6},
+    scene::{LabPod, Outsider, Scene, node_address, pod_range, pod_range_v6},
     stage::{Stage, Stages},
 };
-use crate::engine::{round::Sessions, session::Session};
+use crate::engine::{
+    round::Sessions,
+    session::{Link, Session},
+};
+
+/// So much sooner than a new pod starts, the first attempts of it do.
+const AHEAD: Duration = Duration::from_millis(20);
 
 /// What keeps the network.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,6 +70,7 @@ pub struct LabCluster {
     pods: BTreeMap<String, Process>,
     _outsiders: Vec<Process>,
     stage: watch::Sender<Arc<Stage>>,
+    told: Instant,
 }
 
 impl LabCluster {
@@ -100,11 +108,13 @@ impl LabCluster {
             pods: BTreeMap::new(),
             _outsiders: outsiders,
             stage: watch::Sender::new(Arc::new(stage)),
+            told: Instant::now(),
         };
         for update in Objects::of(&scene)?.listed() {
             lab.tell(&update)?;
         }
-        let sessions = lab.start_pods(&scene).await?;
+        let started = lab.start_pods(&scene.pods).await?;
+        let sessions = speaking(started).await?;
         lab.stage.send_replace(Arc::new(Stage { scene: Arc::new(scene), sessions }));
         lab.in_force().await?;
         Ok(lab)
@@ -118,10 +128,28 @@ impl LabCluster {
     /// Changes what is there: pods that are no more end, new ones start, and whoever follows the
     /// objects is told of every change; the operator's part first. It is not waited until the network
     /// has followed. Nodes and addresses outside stay what they were.
-    pub async fn change(&mut self, mut scene: Scene) -> anyhow::Result<()> {
-        let before = Arc::clone(&self.stage.borrow().scene);
+    pub async fn change(&mut self, scene: Scene) -> anyhow::Result<()> {
+        self.carry_out(scene, None).await.map(drop)
+    }
+
+    /// The same, and new pods are attempted from before their addresses answer. Returns them while
+    /// they are.
+    pub async fn change_greeting(
+        &mut self,
+        scene: Scene,
+        attempting: &Attempting<'_>,
+    ) -> anyhow::Result<Vec<Newcomer>> {
+        self.carry_out(scene, Some(attempting)).await
+    }
+
+    async fn carry_out(
+        &mut self,
+        mut scene: Scene,
+        attempting: Option<&Attempting<'_>>,
+    ) -> anyhow::Result<Vec<Newcomer>> {
+        let before = Arc::clone(&self.stage.borrow());
         for pod in &mut scene.pods {
-            let known = before.pods.iter().find(|known| known.identity == pod.identity);
+            let known = before.scene.pods.iter().find(|known| known.identity == pod.identity);
             // A network tells another pod of the same name by when it was created.
             let created = match known {
                 Some(known) => known.object["metadata"]["creationTimestamp"].clone(),
@@ -129,41 +157,79 @@ impl LabCluster {
             };
             pod.object["metadata"]["creationTimestamp"] = created;
         }
-        let changes = Objects::of(&before)?.changes_to(Objects::of(&scene)?);
+        let changes = Objects::of(&before.scene)?.changes_to(Objects::of(&scene)?);
         let is_there = |identity: &String| scene.pods.iter().any(|pod| pod.identity == *identity);
         self.pods.retain(|identity, _| is_there(identity));
-        let sessions = self.start_pods(&scene).await?;
-        self.stage.send_replace(Arc::new(Stage { scene: Arc::new(scene), sessions }));
-        changes.iter().try_for_each(|update| self.tell(update))
+        let new: Vec<LabPod> = scene
+            .pods
+            .iter()
+            .filter(|pod| !self.pods.contains_key(&pod.identity))
+            .cloned()
+            .collect();
+        let mut sessions = staying(&before, &scene);
+        let starting = || Err("its probe is being started".to_owned());
+        sessions.extend(new.iter().map(|pod| (pod.actor.clone(), starting())));
+        let scene = Arc::new(scene);
+        let stage = Arc::new(Stage { scene: Arc::clone(&scene), sessions: sessions.clone() });
+        self.stage.send_replace(Arc::clone(&stage));
+        let greet = |attempting| {
+            let greet = |pod: &LabPod| Newcomer::greet(&pod.actor, &before, &stage, attempting);
+            new.iter().flat_map(greet).collect()
+        };
+        let newcomers: Vec<Newcomer> = attempting.map(greet).unwrap_or_default();
+        // Nodes hold back whoever is new at an address of theirs that was nobody's. At any other, a pod starts once
+        // its node knows it, as where the plugin that gives it its network waits for the policies.
+        let had =
+            |address: &IpAddr| before.scene.pods.iter().any(|pod| pod.addresses.contains(address));
+        let is_held_back = |pod: &LabPod| pod.is_at_home() && !pod.addresses.iter().any(had);
+        let is_known_late = new.iter().all(is_held_back);
+        if !is_known_late {
+            self.tell_all(&changes)?;
+            self.in_force().await?;
+        }
+        if !newcomers.is_empty() {
+            tokio::time::sleep(AHEAD).await;
+        }
+        let started = self.start_pods(&new).await?;
+        if is_known_late {
+            self.tell_all(&changes)?;
+        }
+        if new.is_empty() {
+            return Ok(newcomers);
+        }
+        let speaking = speaking(started).await?;
+        for newcomer in &newcomers {
+            if let Some(Ok(session)) = speaking.get(newcomer.actor()) {
+                newcomer.arrived(session);
+            }
+        }
+        sessions.extend(speaking);
+        self.stage.send_replace(Arc::new(Stage { scene, sessions }));
+        Ok(newcomers)
     }
 
-    /// Starts the pods that do not run yet, and speaks to them; with the others, the conversations
-    /// go on.
-    async fn start_pods(&mut self, scene: &Scene) -> anyhow::Result<Sessions> {
-        let stage = Arc::clone(&self.stage.borrow());
-        let identities: BTreeMap<&Actor, &String> =
-            stage.scene.pods.iter().map(|pod| (&pod.actor, &pod.identity)).collect();
-        let (mut sessions, mut links) = (Sessions::new(), Vec::new());
-        for pod in &scene.pods {
-            if self.pods.contains_key(&pod.identity) {
-                let known = identities.iter().find(|(_, identity)| **identity == &pod.identity);
-                let session = known.and_then(|(actor, _)| stage.sessions.get(*actor));
-                sessions.extend(session.map(|session| (pod.actor.clone(), session.clone())));
-                continue;
-            }
+    /// Starts pods.
+    async fn start_pods(&mut self, pods: &[LabPod]) -> anyhow::Result<Vec<(LabPod, Link)>> {
+        let mut links = Vec::new();
+        for pod in pods {
             let netns = self.fabric.add_pod(self.nodes[pod.node], &pod.addresses).await?;
             let order = Order { identity: pod.identity.clone(), listen: pod.listen.clone() };
             let (process, link) = self.starter.start(self.program.clone(), &netns, &order).await?;
             self.pods.insert(pod.identity.clone(), process);
-            links.push((pod, link));
+            links.push((pod.clone(), link));
         }
-        let opened = links.into_iter().map(|(pod, link)| async move {
-            let session = Session::open(link, &pod.identity).await;
-            let session = session.with_context(|| format!("the probe of {}", pod.actor))?;
-            anyhow::Ok((pod.actor.clone(), Ok(Arc::new(session))))
-        });
-        sessions.extend(try_join_all(opened).await?);
-        Ok(sessions)
+        Ok(links)
+    }
+
+    /// When the nodes were told of the last change.
+    pub fn told(&self) -> Instant {
+        self.told
+    }
+
+    fn tell_all(&mut self, changes: &[Update]) -> anyhow::Result<()> {
+        changes.iter().try_for_each(|update| self.tell(update))?;
+        self.told = Instant::now();
+        Ok(())
     }
 
     fn tell(&mut self, update: &Update) -> anyhow::Result<()> {
@@ -187,6 +253,27 @@ impl LabCluster {
     pub fn scripts(&self) -> Vec<Option<Arc<str>>> {
         self.agents.iter().map(NodeAgent::script).collect()
     }
+}
+
+/// The conversations with pods that are the ones that they were: they go on.
+fn staying(before: &Stage, scene: &Scene) -> Sessions {
+    let known: BTreeMap<&String, &Actor> =
+        before.scene.pods.iter().map(|pod| (&pod.identity, &pod.actor)).collect();
+    let session = |pod: &LabPod| {
+        let session = before.sessions.get(*known.get(&pod.identity)?)?;
+        Some((pod.actor.clone(), session.clone()))
+    };
+    scene.pods.iter().filter_map(session).collect()
+}
+
+/// Speaks to pods that have been started.
+async fn speaking(started: Vec<(LabPod, Link)>) -> anyhow::Result<Sessions> {
+    let opened = started.into_iter().map(|(pod, link)| async move {
+        let session = Session::open(link, &pod.identity).await;
+        let session = session.with_context(|| format!("the probe of {}", pod.actor))?;
+        anyhow::Ok((pod.actor, Ok(Arc::new(session))))
+    });
+    Ok(try_join_all(opened).await?.into_iter().collect())
 }
 
 fn agents(

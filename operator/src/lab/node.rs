@@ -25,6 +25,9 @@ const GATHER: Duration = Duration::from_millis(2);
 /// How long the rules of a node may take to be in force.
 const IN_FORCE: Duration = Duration::from_secs(20);
 
+/// How to see whether it does.
+const TRY: &str = "Try: unshare -rn nft list ruleset";
+
 /// An agent at work. It ends with this value.
 pub struct NodeAgent {
     name: String,
@@ -60,23 +63,28 @@ impl NodeAgent {
         self.updates.send(update).map_err(|_| gone())
     }
 
-    /// Waits until all that it was told is in force, under this setting.
+    /// Waits until all that it was told is in force, under this setting; not where nft fails.
     pub async fn in_force(&mut self, setting: &Setting) -> anyhow::Result<()> {
-        let sent = self.sent;
+        let (sent, name) = (self.sent, &self.name);
         let is_there = |progress: &Progress| {
             progress.updates >= sent && progress.setting == *setting && progress.script.is_some()
         };
-        match timeout(IN_FORCE, self.progress.wait_for(is_there)).await {
-            Ok(progress) => drop(progress.with_context(|| {
-                format!("the policy agent of {} could not be started", self.name)
-            })?),
-            Err(_) => bail!(
-                "the rules of {} are not in force after {} s; does nft work here? try: unshare -rn nft list ruleset",
-                self.name,
-                IN_FORCE.as_secs()
+        let is_known = |progress: &Progress| is_there(progress) || progress.failed.is_some();
+        let Ok(progress) = timeout(IN_FORCE, self.progress.wait_for(is_known)).await else {
+            let waited = IN_FORCE.as_secs();
+            bail!(
+                "the rules of {name} are not in force after {waited} s; does nft work here? {TRY}"
+            );
+        };
+        let progress =
+            progress.with_context(|| format!("the policy agent of {name} could not be started"))?;
+        match &progress.failed {
+            Some(why) => bail!(
+                "the rules of {name} cannot be put in force: {why}\n\
+                 The lab needs nft: install the package nftables. {TRY}"
             ),
+            None => Ok(()),
         }
-        Ok(())
     }
 
     /// What is in force, where something is.

@@ -22,7 +22,7 @@ const TEST_KIND: &str = "ConnectivityTest.netproof.dev";
 
 /// When the first of the objects was created, as the lab has it; the next is a second younger. A
 /// network that takes the newest policy only has to be able to tell.
-const BEGINNING: Timestamp = Timestamp::constant(1_577_836_800, 0);
+pub const BEGINNING: Timestamp = Timestamp::constant(1_577_836_800, 0);
 
 /// Objects that have been read and are good.
 #[derive(Debug)]

@@ -3,20 +3,29 @@
 use std::{
     io::{self, Write},
     path::PathBuf,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
 use anyhow::{Context, bail};
-use netproof_conformance::flow::Family;
+use netproof_conformance::{
+    flow::Family,
+    matrix::{Actor, Cell},
+};
 use netproof_policy_agent::fault::Fault;
+use tokio::signal::unix::{SignalKind, signal};
 
 use super::{
+    beside::{existing, how_they_started, start_up},
     cluster::LabCluster,
     diagnose::{explain, manner, ruled_out_by},
     enter::enter,
+    following::follow,
+    newcomer::{Attempting, PACE, StartUp},
     objects::Objects,
     rounds::Rounds,
-    scene::{IpFamilies, Pace, Scene, Setup},
+    scene::{IpFamilies, LabPod, Pace, Scene, Setup},
+    stage::Stage,
     verdict::{LabVerdict, OfFamily},
     watch::Watched,
 };
@@ -60,7 +69,7 @@ fn list_faults() -> anyhow::Result<Outcome> {
 #[tokio::main(worker_threads = 2)]
 async fn carry_out(args: &LabArgs) -> anyhow::Result<Outcome> {
     let began = Instant::now();
-    let scene = scene(args, Notes::unless(args.quiet))?;
+    let scene = scene(args, Notes::unless(args.quiet), Vec::new())?;
     let program = std::env::current_exe().context("finding this program's own file")?;
     for pod in &scene.left_out {
         tell(format_args!("note: left out, as it has no network of its own: pod {pod}"));
@@ -69,17 +78,23 @@ async fn carry_out(args: &LabArgs) -> anyhow::Result<Outcome> {
     let mut lab = LabCluster::start(scene, program, &args.network).await?;
     let mut rounds: Vec<Rounds> =
         families.iter().map(|family| Rounds::new(lab.stages(), *family)).collect();
-    let verdict = judge(&mut rounds, began).await;
-    print(args, &verdict)?;
+    let mut verdict = judge(&mut rounds, began).await;
     if args.watch {
-        watch(args, &mut lab, &mut rounds, verdict).await
-    } else {
-        Ok(verdict.outcome())
+        print(args, &verdict)?;
+        return watch(args, &mut lab, &mut rounds, verdict).await;
     }
+    if !args.no_start_up {
+        verdict.start(start_up(&mut lab, &rounds).await?);
+    }
+    if let Some(fate) = existing(&mut lab, &rounds).await? {
+        verdict.existing(&fate);
+    }
+    print(args, &verdict)?;
+    Ok(verdict.outcome())
 }
 
-/// Reads the files and sets them up.
-fn scene(args: &LabArgs, notes: Notes) -> anyhow::Result<Scene> {
+/// Reads the files and sets them up, beside the pods that are there already.
+fn scene(args: &LabArgs, notes: Notes, before: Vec<LabPod>) -> anyhow::Result<Scene> {
     let objects = Objects::read(&args.files, DEFAULT_NAMESPACE, notes)?;
     let setup = Setup {
         pace: Pace {
@@ -91,6 +106,7 @@ fn scene(args: &LabArgs, notes: Notes) -> anyhow::Result<Scene> {
         families: args.ip.into(),
         ports: Vec::new(),
         outside: Vec::new(),
+        before,
     };
     Scene::of(&objects, args.test.as_deref(), setup)
 }
@@ -124,7 +140,8 @@ async fn judge(rounds: &mut [Rounds], began: Instant) -> LabVerdict {
     if let Some(last) = families.last_mut() {
         last.tell(diagnosis.clone(), ruled_out_by(&diagnosis, rounds), manner);
     }
-    LabVerdict { families, diagnosis, manner, took: began.elapsed() }
+    let took = began.elapsed();
+    LabVerdict { families, diagnosis, manner, start_ups: Vec::new(), took }
 }
 
 fn print(args: &LabArgs, verdict: &LabVerdict) -> anyhow::Result<()> {
@@ -137,37 +154,87 @@ fn print(args: &LabArgs, verdict: &LabVerdict) -> anyhow::Result<()> {
     Ok(out.flush()?)
 }
 
-/// Goes on until it is interrupted: follows changes of the files, and tells each change of the
-/// verdict.
+/// Goes on until it is interrupted, whatever it is at.
 async fn watch(
     args: &LabArgs,
     lab: &mut LabCluster,
     rounds: &mut [Rounds],
-    mut told: LabVerdict,
+    told: LabVerdict,
 ) -> anyhow::Result<Outcome> {
+    let interruption = "waiting for an interruption";
+    let mut interrupted = signal(SignalKind::interrupt()).context(interruption)?;
+    let mut outcome = told.outcome();
+    tokio::select! {
+        _ = interrupted.recv() => {}
+        failed = follow_files(args, lab, rounds, told, &mut outcome) => failed?,
+    }
+    Ok(outcome)
+}
+
+/// Follows changes of the files, and tells each change of the verdict. Ends only with an error.
+async fn follow_files(
+    args: &LabArgs,
+    lab: &mut LabCluster,
+    rounds: &mut [Rounds],
+    mut told: LabVerdict,
+    outcome: &mut Outcome,
+) -> anyhow::Result<()> {
     let mut files = Watched::new(&args.files);
+    let mut start_ups = Vec::new();
     loop {
         tokio::select! {
-            interrupted = tokio::signal::ctrl_c() => {
-                interrupted.context("waiting for an interruption")?;
-                return Ok(told.outcome());
-            }
             () = tokio::time::sleep(INTERVAL) => {}
             () = files.changed() => {
-                match scene(args, Notes::Hidden) {
+                let before = lab.stages().borrow().scene.pods.clone();
+                match scene(args, Notes::Hidden, before) {
                     Ok(scene) => {
                         tell(format_args!("The files have changed"));
-                        lab.change(scene).await?;
+                        start_ups = change(args, lab, scene, start_ups).await?;
                     }
                     // What was wrong was told; what was there before stays there.
                     Err(error) => tell(format_args!("error: {error:#}; the lab stays as it was")),
                 }
             }
         }
-        let verdict = judge(rounds, Instant::now()).await;
+        let mut verdict = judge(rounds, Instant::now()).await;
+        verdict.start(start_ups.clone());
         if !verdict.says_the_same(&told) {
             print(args, &verdict)?;
         }
+        *outcome = verdict.outcome();
         told = verdict;
     }
+}
+
+/// Changes what is there, and tells how fast the network followed. Returns how new pods started:
+/// those that came now, and those that came before and are still there.
+async fn change(
+    args: &LabArgs,
+    lab: &mut LabCluster,
+    scene: Scene,
+    mut start_ups: Vec<StartUp>,
+) -> anyhow::Result<Vec<StartUp>> {
+    let stages = lab.stages();
+    let before = Arc::clone(&stages.borrow());
+    let may = |_: &Cell, _| !args.no_start_up;
+    let newcomers = lab.change_greeting(scene, &Attempting { pace: PACE, may: &may }).await?;
+    let now = Arc::clone(&stages.borrow());
+    let within = now.scene.scenario.patience.settle;
+    let following = follow(&before, &now, lab.told(), within);
+    let (timed, started) = tokio::join!(following, how_they_started(newcomers));
+    match timed.iter().map(|timed| timed.latency).collect::<Option<Vec<_>>>() {
+        Some(latencies) => {
+            if let Some(slowest) = latencies.iter().max() {
+                tell(format_args!("The network followed after {} ms", slowest.as_millis()));
+            }
+        }
+        None => tell(format_args!("The network has not followed after {} ms", within.as_millis())),
+    }
+    let identity = |stage: &Stage, actor: &Actor| {
+        let pod = stage.scene.pods.iter().find(|pod| pod.actor == *actor);
+        pod.map(|pod| pod.identity.clone())
+    };
+    start_ups.retain(|one| identity(&before, &one.cell.to) == identity(&now, &one.cell.to));
+    start_ups.extend(started?);
+    Ok(start_ups)
 }

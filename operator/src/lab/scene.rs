@@ -1,13 +1,14 @@
 //! What is put onto the lab's network: which pods, where, and which flows are asked about.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, hash_map::DefaultHasher},
+    hash::{Hash, Hasher},
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
     time::Duration,
 };
 
 use anyhow::{anyhow, bail};
-use k8s_openapi::jiff::Timestamp;
+use k8s_openapi::jiff::{SignedDuration, Timestamp};
 use netproof_conformance::{
     flow::{Family, Port, Protocol},
     ledger::Patience,
@@ -20,7 +21,7 @@ use netproof_crds::{NamedPort, StartUp};
 use netproof_probe::challenge::MAX_IDENTITY;
 use serde_json::{Value, json};
 
-use super::objects::{Objects, dynamic};
+use super::objects::{BEGINNING, Objects, dynamic};
 use crate::{
     predict::StandIn,
     read::{PodState, Progress},
@@ -69,6 +70,9 @@ pub struct Setup {
     pub ports: Vec<Port>,
     /// Addresses outside, where something listens on these ports.
     pub outside: Vec<IpAddr>,
+    /// The pods that are there already: who stays keeps node and addresses, and nobody new gets an
+    /// address that one of them has.
+    pub before: Vec<LabPod>,
 }
 
 /// A pod that the lab makes.
@@ -86,6 +90,16 @@ pub struct LabPod {
     pub listen: Vec<Port>,
     /// The object, as the API server would have it.
     pub object: Value,
+}
+
+impl LabPod {
+    /// Whether all of its addresses are of its node's range.
+    pub fn is_at_home(&self) -> bool {
+        self.addresses.iter().all(|address| match address {
+            IpAddr::V4(address) => pod_range(self.node).contains(address),
+            IpAddr::V6(address) => pod_range_v6(self.node).contains(address),
+        })
+    }
 }
 
 /// An address outside, where something listens.
@@ -121,7 +135,7 @@ pub struct Scene {
 impl Scene {
     /// Puts objects onto that many nodes, or the ones that they name.
     pub fn of(objects: &Objects, test: Option<&str>, setup: Setup) -> anyhow::Result<Self> {
-        let Setup { pace, nodes, families, ports, outside } = setup;
+        let Setup { pace, nodes, families, ports, outside, before } = setup;
         let nodes = node_names(objects, nodes);
         let namespaces = namespaces(objects);
         let made = nodes.iter().enumerate().map(|(n, name)| node_object(n, name));
@@ -153,7 +167,7 @@ impl Scene {
             world.policies.values().filter_map(|read| read.meaning.as_ref().ok()).collect();
         let mut extra = mentioned(&policies);
         extra.extend(ports.iter().copied().filter(|port| is_attemptable(*port)));
-        let pods = place(&scenario.desired, &homes, &nodes, families, &extra);
+        let pods = place(&scenario.desired, &homes, &nodes, (families, &before), &extra);
         let stand_ins = scenario
             .desired
             .iter()
@@ -197,6 +211,54 @@ impl Scene {
         };
         let flows = self.scenario.flows.iter().filter(|(cell, _)| is_there(cell));
         scene.scenario.flows = flows.map(|(cell, of)| (cell.clone(), of.clone())).collect();
+        scene
+    }
+
+    /// The same with another pod for this actor: alike, on the same node, at other addresses. None
+    /// where the actor has no pod, or its node no address left.
+    pub fn with_another(&self, actor: &Actor) -> Option<Self> {
+        let mut scene = self.clone();
+        let place = scene.pods.iter().position(|pod| pod.actor == *actor)?;
+        let LabPod { node, addresses: former, .. } = &self.pods[place];
+        let used: BTreeSet<IpAddr> =
+            self.pods.iter().flat_map(|pod| &pod.addresses).copied().collect();
+        let both = free(*node, IpFamilies::Dual, &used)?;
+        let of_family = |address: &IpAddr| {
+            both.iter().find(|other| Family::of(**other) == Family::of(*address)).copied()
+        };
+        let addresses: Vec<IpAddr> = former.iter().filter_map(of_family).collect();
+        let desired = &self.stand_ins[place].desired;
+        let pod = &mut scene.pods[place];
+        pod.identity = identity(desired, &addresses);
+        pod.object = pod_object(desired, &pod.identity, &self.nodes[*node], &addresses);
+        pod.addresses = addresses;
+        scene.stand_ins[place] = stand_in(desired, pod, &self.nodes);
+        Some(scene)
+    }
+
+    /// The same with one policy in these namespaces, by which nobody there receives anything.
+    #[must_use]
+    pub fn denying(&self, namespaces: &BTreeSet<&str>) -> Self {
+        let mut scene = self.clone();
+        let is_replaced = |object: &Value| {
+            let namespace = object["metadata"]["namespace"].as_str();
+            object["kind"] == "NetworkPolicy"
+                && namespace.is_some_and(|name| namespaces.contains(name))
+        };
+        scene.objects.retain(|object| !is_replaced(object));
+        scene.objects.extend(namespaces.iter().map(|namespace| {
+            json!({
+                "apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy",
+                "metadata": {
+                    "name": "netproof-lab-deny-all", "namespace": namespace,
+                    "creationTimestamp": "2020-01-01T00:00:00Z", "resourceVersion": "1",
+                },
+                "spec": {"podSelector": {}, "policyTypes": ["Ingress"]},
+            })
+        }));
+        let policies = scene.objects.iter().filter(|object| object["kind"] == "NetworkPolicy");
+        let policies = policies.map(|object| (Kind::NetworkPolicies, dynamic(object.clone())));
+        scene.world.policies = World::of(policies).policies;
         scene
     }
 
@@ -433,21 +495,29 @@ fn place(
     desired: &[Desired],
     homes: &[Home],
     nodes: &[String],
-    families: IpFamilies,
+    (families, before): (IpFamilies, &[LabPod]),
     extra: &[Port],
 ) -> Vec<LabPod> {
-    let mut next: Vec<u8> = vec![1; nodes.len()];
+    let given = homes.iter().flat_map(|home| &home.addresses);
+    let had = before.iter().flat_map(|pod| &pod.addresses);
+    let mut used: BTreeSet<IpAddr> = given.chain(had).copied().collect();
     let placed = desired.iter().zip(homes).enumerate().map(|(number, (desired, home))| {
         let wanted = home.node.as_ref().or(desired.node.as_ref());
-        let node = wanted
-            .and_then(|wanted| nodes.iter().position(|node| node == wanted))
-            .unwrap_or(number % nodes.len());
-        let addresses = if home.addresses.is_empty() {
-            next[node] = next[node].checked_add(1).expect("fewer than 254 pods a node");
-            addresses(node, next[node], families)
-        } else {
-            home.addresses.clone()
+        let wanted = wanted.and_then(|wanted| nodes.iter().position(|node| node == wanted));
+        let is_known = |pod: &&LabPod| {
+            pod.actor == desired.actor
+                && pod.node < nodes.len()
+                && wanted.is_none_or(|node| node == pod.node)
+                && pod.is_at_home()
         };
+        let known = before.iter().find(is_known);
+        let node = wanted.or(known.map(|pod| pod.node)).unwrap_or(number % nodes.len());
+        let addresses = match known {
+            _ if !home.addresses.is_empty() => home.addresses.clone(),
+            Some(pod) => pod.addresses.clone(),
+            None => free(node, families, &used).expect("fewer than 254 pods a node"),
+        };
+        used.extend(&addresses);
         let own = desired.ports.iter().map(|port| Port {
             number: port.port,
             protocol: crate::scenario::to_flow(port.protocol),
@@ -460,6 +530,12 @@ fn place(
         LabPod { actor: desired.actor.clone(), node, identity, addresses, listen, object }
     });
     placed.collect()
+}
+
+/// The first addresses of a node that are nobody's.
+fn free(node: usize, families: IpFamilies, used: &BTreeSet<IpAddr>) -> Option<Vec<IpAddr>> {
+    let mut all = (2..=254).map(|pod| addresses(node, pod, families));
+    all.find(|addresses| addresses.iter().all(|address| !used.contains(address)))
 }
 
 fn addresses(node: usize, pod: u8, families: IpFamilies) -> Vec<IpAddr> {
@@ -509,11 +585,20 @@ fn pod_object(desired: &Desired, identity: &str, node: &str, addresses: &[IpAddr
         "apiVersion": "v1", "kind": "Pod",
         "metadata": {
             "name": pod_name(desired), "namespace": desired.namespace, "labels": desired.labels,
-            "uid": identity, "creationTimestamp": "2020-01-01T00:00:00Z",
+            "uid": identity, "creationTimestamp": created(identity).to_string(),
         },
         "spec": {"nodeName": node, "containers": [{"name": "probe", "ports": ports}]},
         "status": {"phase": "Running", "podIPs": addresses},
     })
+}
+
+/// When a pod was created, as the lab has it: two pods under one name at different times, so that
+/// whoever follows pods can tell.
+fn created(identity: &str) -> Timestamp {
+    let mut hasher = DefaultHasher::new();
+    identity.hash(&mut hasher);
+    let seconds = i64::try_from(hasher.finish() % (365 * 24 * 3600)).expect("less than a year");
+    BEGINNING + SignedDuration::from_secs(seconds)
 }
 
 fn stand_in(desired: &Desired, pod: &LabPod, nodes: &[String]) -> StandIn {

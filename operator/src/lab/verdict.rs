@@ -5,19 +5,20 @@ use std::{sync::Arc, time::Duration};
 use k8s_openapi::{apimachinery::pkg::apis::meta::v1::Time, jiff::Timestamp};
 use netproof_conformance::{
     coverage::Coverage,
-    diagnosis::{Candidate, Diagnosis, Manner},
+    diagnosis::{Candidate, Diagnosis, Manner, TimeFault},
     expected::Expected,
     flow::Family,
-    matrix::Cell,
-    report::references,
-    verdict::VerdictKind,
+    matrix::{Actor, Cell},
+    report::{Place, references},
+    verdict::{self, VerdictKind},
 };
-use netproof_crds::{ConditionStatus, ConditionType, LastRound};
+use netproof_crds::{ConditionStatus, ConditionType, ExistingConnections, LastRound};
 use serde_json::{Value, json};
 
-use super::rounds::Rounds;
+use super::{newcomer::StartUp, rounds::Rounds};
 use crate::{
     diagnosing::{Basis, Diagnosed},
+    engine::{held::Fate, startup::Found},
     offline::outcome::Outcome,
     reports::matrix_text,
     status::{Detail, Phase, View},
@@ -31,6 +32,8 @@ pub struct LabVerdict {
     pub diagnosis: Diagnosis,
     /// In which manner it denies: a remark.
     pub manner: Option<Manner>,
+    /// How new pods started, as far as that was tried.
+    pub start_ups: Vec<StartUp>,
     /// How long it took, from the start of the lab.
     pub took: Duration,
 }
@@ -58,7 +61,7 @@ impl OfFamily {
             coverage: Some(rounds.coverage()),
             left_out: 0,
             start_ups: Vec::new(),
-            strict: false,
+            strict: true,
             existing: None,
             diagnosis: None,
             undecided: false,
@@ -122,12 +125,46 @@ impl LabVerdict {
         }
     }
 
+    /// Takes over how new pods started. Where nothing else is wrong, a start-up leak is what is.
+    pub fn start(&mut self, start_ups: Vec<StartUp>) {
+        for OfFamily { family, view } in &mut self.families {
+            let of_family = start_ups.iter().filter(|one| family.is_none_or(|f| f == one.family));
+            view.start_ups = of_family.filter_map(StartUp::finding).collect();
+        }
+        let leaks = start_ups.iter().filter_map(|one| match &one.found {
+            Found::Leaked(window) => Some(window.accepted()),
+            Found::Isolated { .. } | Found::Inconclusive(_) => None,
+        });
+        let leaks: Vec<Duration> = leaks.collect();
+        if let (Some(until), Diagnosis::Conforms { .. }) = (leaks.iter().max(), &self.diagnosis) {
+            let fault = TimeFault::LateIsolation { until: *until, flows: leaks.len() };
+            self.diagnosis = Diagnosis::OfTime(fault);
+            if let Some(family) = self.families.last_mut() {
+                family.tell(self.diagnosis.clone(), Vec::new(), self.manner);
+            }
+        }
+        self.start_ups = start_ups;
+    }
+
+    /// Takes over what became of a connection that existed when it was denied.
+    pub fn existing(&mut self, fate: &Fate) {
+        let existing = match fate {
+            Fate::Survives => Some(ExistingConnections::Survive),
+            Fate::Cut(_) => Some(ExistingConnections::Cut),
+            Fate::Unknown(_) => None,
+        };
+        // It is said once, whatever the families.
+        if let Some(family) = self.families.last_mut() {
+            family.view.existing = existing;
+        }
+    }
+
     /// Whether nobody needs to be told anew.
     pub fn says_the_same(&self, other: &Self) -> bool {
         let said = |verdict: &Self| {
             let views = verdict.families.iter();
             let said = views.map(|family| family.view.details.map(|_, detail| detail.line.clone()));
-            (said.collect::<Vec<_>>(), verdict.diagnosis.clone())
+            (said.collect::<Vec<_>>(), verdict.diagnosis.clone(), verdict.start_ups.clone())
         };
         said(self) == said(other)
     }
@@ -142,6 +179,9 @@ impl LabVerdict {
             }
             text.push_str(&matrix_text(view));
         }
+        // Leaks are among the findings.
+        let told = self.start_ups.iter().filter(|one| one.finding().is_none());
+        text.extend(told.map(|one| format!("{}\n", one.sentence)));
         text + &format!("The verdict took {} ms.\n", self.took.as_millis())
     }
 
@@ -152,7 +192,8 @@ impl LabVerdict {
             let words = [VerdictKind::Leak, VerdictKind::Blocked, VerdictKind::Inconclusive];
             words.iter().any(|kind| flow["verdict"] == kind.word())
         };
-        let findings: Vec<&Value> = flows.iter().filter(is_finding).collect();
+        let start_ups: Vec<Value> = self.start_ups.iter().filter_map(start_up_leak).collect();
+        let findings: Vec<&Value> = flows.iter().filter(is_finding).chain(&start_ups).collect();
         let verdict = match self.outcome() {
             Outcome::Fine => "conforms",
             Outcome::No => "violates",
@@ -165,6 +206,8 @@ impl LabVerdict {
             "findings": findings,
             "matrix": flows,
             "coverage": coverage,
+            "startUps": self.start_ups.iter().map(start_up).collect::<Vec<_>>(),
+            "existingConnections": self.families.last().and_then(|family| family.view.existing),
             "diagnosis": diagnosis(&self.diagnosis),
             "remark": self.manner.and_then(Manner::name),
             "tookMs": u64::try_from(self.took.as_millis()).unwrap_or(u64::MAX),
@@ -172,11 +215,16 @@ impl LabVerdict {
     }
 }
 
-fn family_word(family: Family) -> &'static str {
+/// A family of addresses, in a word.
+pub fn family_word(family: Family) -> &'static str {
     match family {
         Family::IPv4 => "IPv4",
         Family::IPv6 => "IPv6",
     }
+}
+
+fn end(actor: &Actor, place: &Place) -> Value {
+    json!({"endpoint": actor.to_string(), "at": place.at, "node": place.node})
 }
 
 fn flow(cell: &Cell, detail: &Detail, family: Option<Family>) -> Value {
@@ -185,10 +233,10 @@ fn flow(cell: &Cell, detail: &Detail, family: Option<Family>) -> Value {
         Expected::Deny(_) => "Deny",
         Expected::Unspecified(_) => "Unspecified",
     };
-    let end = |actor: String, place: &netproof_conformance::report::Place| json!({"endpoint": actor, "at": place.at, "node": place.node});
+    let [from, to] = &detail.places;
     json!({
-        "from": end(cell.from.to_string(), &detail.places[0]),
-        "to": end(cell.to.to_string(), &detail.places[1]),
+        "from": end(&cell.from, from),
+        "to": end(&cell.to, to),
         "port": cell.port.number,
         "protocol": cell.port.protocol,
         "family": family.map(family_word),
@@ -198,6 +246,52 @@ fn flow(cell: &Cell, detail: &Detail, family: Option<Family>) -> Value {
         "verdict": detail.line.verdict.kind().word(),
         "message": detail.sentence,
     })
+}
+
+/// As a finding, if it is one.
+fn start_up_leak(start_up: &StartUp) -> Option<Value> {
+    let finding = start_up.finding()?;
+    let StartUp { cell, family, places: [from, to], .. } = start_up;
+    Some(json!({
+        "from": end(&cell.from, from),
+        "to": end(&cell.to, to),
+        "port": cell.port.number,
+        "protocol": cell.port.protocol,
+        "family": family_word(*family),
+        "expected": "Deny",
+        "by": finding.by,
+        "outcome": verdict::Outcome::Connected.to_string(),
+        "verdict": "startupLeak",
+        "message": finding.message,
+    }))
+}
+
+fn start_up(start_up: &StartUp) -> Value {
+    let StartUp { cell, family, found, sentence, .. } = start_up;
+    let mut object = json!({
+        "from": cell.from.to_string(),
+        "to": cell.to.to_string(),
+        "port": cell.port.number,
+        "protocol": cell.port.protocol,
+        "family": family_word(*family),
+        "message": sentence,
+    });
+    let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+    match found {
+        Found::Isolated { attempts, resolution } => {
+            object["result"] = json!("isolated");
+            object["attempts"] = json!(attempts);
+            object["resolutionMs"] = json!(millis(*resolution));
+        }
+        Found::Leaked(window) => {
+            object["result"] = json!("leaked");
+            object["attempts"] = json!(window.attempts);
+            object["acceptedMs"] = json!(millis(window.accepted()));
+            object["resolutionMs"] = json!(window.resolution().map(millis));
+        }
+        Found::Inconclusive(_) => object["result"] = json!("inconclusive"),
+    }
+    object
 }
 
 fn diagnosis(diagnosis: &Diagnosis) -> Value {

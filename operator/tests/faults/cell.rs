@@ -24,6 +24,8 @@ use netproof_conformance::{
 };
 use netproof_policy_agent::{fault::Fault, setting::Setting};
 
+use crate::kept;
+
 /// How long the flows of a case may take to be judged.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -139,6 +141,13 @@ pub async fn check(
         let manner = manner(&rounds);
         in_manner(row.fault, manner).map(|by_manner| by_manner.unwrap_or(named))
     });
+    let named = match named {
+        Ok(named) if row.fault == Fault::KeepsConnections => {
+            let kept = kept::check(cluster, scene, &rounds).await?;
+            kept.map(|kept| kept.unwrap_or(named))
+        }
+        named => named,
+    };
     Ok(match named {
         Ok(named) => Came::Right { findings, named },
         Err(why) => Came::Wrong(vec![why]),

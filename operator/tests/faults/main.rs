@@ -4,6 +4,7 @@
 mod case;
 mod cell;
 mod change;
+mod kept;
 mod table;
 
 use std::{env, process::ExitCode};

@@ -85,6 +85,7 @@ async fn of_case(case: &Case, rows: &[Row], results: &Mutex<Results>) -> anyhow:
         families: IpFamilies::V4,
         ports: case.ports.clone(),
         outside: case.outside.clone(),
+        before: Vec::new(),
     };
     let scene = Scene::of(&objects, None, setup.clone())?;
     let program = env!("CARGO_BIN_EXE_netproof").into();

@@ -153,6 +153,7 @@ impl World {
             families: IpFamilies::Dual,
             ports: ports.collect(),
             outside: Vec::new(),
+            before: Vec::new(),
         };
         Scene::of(&Objects::from_values(&objects, "default")?, None, setup)
     }
