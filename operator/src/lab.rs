@@ -17,6 +17,7 @@ pub mod rounds;
 pub mod scene;
 pub mod stage;
 
+mod aim;
 mod fabric;
 mod followed;
 mod netns;

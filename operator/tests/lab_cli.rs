@@ -131,6 +131,12 @@ fn what_cannot_be_carried_out_is_an_error_that_says_why() {
     for (arguments, words) in [
         (vec!["-f", &shop, "--network", "fault=no-such"], "no-such"),
         (vec!["-f", &shop, "--network", "odd"], "--list-faults"),
+        (vec!["-f", &shop, "--network", "fault=slow@node=n"], "there is no node n, only node-1"),
+        (vec!["-f", &shop, "--network", "fault=slow@namespace=n"], "only shop"),
+        (
+            vec!["-f", &shop, "--network", "fault=slow@pod=n/p"],
+            "no pod n/p, only shop/db, shop/web",
+        ),
         (vec!["-f", &bad], "bad.yaml"),
         (vec!["-f", &missing], "missing.yaml"),
         (vec!["-f", &none], "there is nothing to connect"),
@@ -299,4 +305,54 @@ fn a_change_of_the_files_is_followed_until_it_is_interrupted() {
     running.signal("INT");
     let run = running.end();
     assert_eq!(run.code, 0, "{run:?}");
+}
+
+#[test]
+fn a_fault_that_one_look_does_not_show_is_said_to_need_another() {
+    for (network, words) in [
+        ("fault=slow=1h", "note: slow shows only when objects change: --watch follows the files"),
+        ("fault=ignores-ipv6", "note: ignores-ipv6 shows only where pods have IPv6: try --ip dual"),
+    ] {
+        let run = lab(&["-f", THREE_TIER, "--network", network]);
+        assert!(run.stderr.contains(words), "{}", run.stderr);
+    }
+}
+
+#[test]
+fn a_network_that_enforces_by_turns_is_not_taken_for_one_that_is_late() {
+    let run = lab(&["-f", THREE_TIER, "-o", "json", "--network", "fault=flapping=300ms"]);
+    assert_eq!(run.code, 1, "{run:?}");
+    assert_eq!(json(&run)["diagnosis"]["name"], "flapping", "{run:?}");
+}
+
+#[test]
+fn faults_of_time_are_named_while_files_are_watched() {
+    let denies = "policyTypes: [Ingress]";
+    let admits =
+        "policyTypes: [Ingress], ingress: [{from: [{podSelector: {matchLabels: {app: web}}}]}]";
+    let admitting = SHOP.replace(denies, admits);
+    let relabelled = admitting.replace("labels: {app: web}", "labels: {app: other}");
+    let without = SHOP.rsplit_once("---").expect("the policy is the last one").0;
+    let folder = directory(&[]);
+    let path = folder.path("shop.yaml");
+    for (fault, before, after, words) in [
+        (
+            "stale-pod-labels",
+            admitting.as_str(),
+            relabelled.as_str(),
+            "does not follow changes of the labels of pods",
+        ),
+        ("slow=1500ms", &admitting, SHOP, "follows changes after about"),
+        ("keeps-deleted-policies", SHOP, without, "goes on enforcing policies that are deleted"),
+    ] {
+        fs::write(&path, before).expect("our own file");
+        let network = format!("fault={fault}");
+        let mut running = Running::start(&["lab", "--watch", "-f", &path, "--network", &network]);
+        running.wait_for("Diagnosis: behaves as the policies say");
+        fs::write(&path, after).expect("our own file");
+        running.wait_for("The files have changed");
+        running.wait_for(words);
+        running.signal("INT");
+        running.end();
+    }
 }

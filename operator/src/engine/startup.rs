@@ -49,7 +49,8 @@ pub struct Pace {
     pub timeout: Duration,
     /// How many attempts in a row must not connect, once the newcomer's listener is proved.
     pub quiet: usize,
-    /// Over what time at least.
+    /// Over what time at least; and at least over as long as it accepted, so that what accepts by
+    /// turns is not taken for isolated late.
     pub quiet_for: Duration,
     /// When the search ends whatever was seen.
     pub limit: Duration,
@@ -94,6 +95,8 @@ pub struct Window {
     /// The start of the first one after it that did not connect, while the newcomer's listener was
     /// there; none if it accepted to the end, or that was not proved.
     pub closed: Option<Duration>,
+    /// Whether it denied for a while in between, which is not how late isolation looks.
+    pub by_turns: bool,
     /// How many attempts were made.
     pub attempts: usize,
     /// It accepted at least so long.
@@ -109,6 +112,11 @@ impl Window {
         self.closed.unwrap_or(self.last_accepted).saturating_sub(self.first_accepted)
     }
 
+    /// For how long it accepted, if it was isolated then and stayed so.
+    pub fn isolated_after(&self) -> Option<Duration> {
+        self.closed.filter(|_| !self.by_turns).map(|_| self.accepted())
+    }
+
     /// How exactly that is known; none if there is no bound.
     pub fn resolution(&self) -> Option<Duration> {
         Some(self.at_most?.saturating_sub(self.at_least))
@@ -117,6 +125,10 @@ impl Window {
     /// How long it accepted, for people.
     pub fn in_words(&self) -> String {
         let accepted = self.accepted().as_millis();
+        if self.by_turns {
+            let until = if self.closed.is_some() { "" } else { " and to the end of the search" };
+            return format!("by turns, within {accepted} ms{until}");
+        }
         match (self.closed, self.resolution()) {
             (Some(_), Some(resolution)) => format!(
                 "for {accepted} ms (resolution {} ms) after it began to answer",
@@ -317,7 +329,21 @@ impl Seen {
             .take_while(|sight| !sight.connected && sight.earliest >= opening.proved);
         let Some(last) = tail.next() else { return false };
         let (count, first) = tail.fold((1, last), |(count, _), sight| (count + 1, sight));
-        count >= pace.quiet && last.earliest - first.earliest >= pace.quiet_for
+        let (connected, again) = (self.connected().next(), self.connected().next_back());
+        let accepted = connected.zip(again).map(|(one, other)| other.earliest - one.earliest);
+        let quiet_for = pace.quiet_for.max(accepted.unwrap_or_default());
+        count >= pace.quiet && last.earliest - first.earliest >= quiet_for
+    }
+
+    fn connected(&self) -> impl DoubleEndedIterator<Item = &Sight> {
+        self.sights.values().filter(|sight| sight.connected)
+    }
+
+    /// Whether it was denied for some time between two attempts that connected.
+    fn is_by_turns(&self, pace: Pace) -> bool {
+        let connected = self.connected().zip(self.connected().skip(1));
+        // An attempt or two that are lost are no turn.
+        connected.into_iter().any(|(one, next)| next.earliest - one.earliest >= pace.quiet_for / 2)
     }
 
     fn weigh(
@@ -347,6 +373,7 @@ impl Seen {
                 first_accepted: sights[first].earliest - began,
                 last_accepted: sights[last].earliest - began,
                 closed: after.map(|sight| sight.earliest - began),
+                by_turns: self.is_by_turns(pace),
                 attempts: self.attempts,
                 at_least: sights[last].earliest.saturating_duration_since(sights[first].latest),
                 at_most: after.zip(from).map(|(sight, from)| sight.latest.duration_since(from)),

@@ -118,6 +118,26 @@ async fn one_that_accepts_for_a_while_leaks_for_that_long() {
 }
 
 #[tokio::test]
+async fn one_that_accepts_by_turns_is_not_isolated_late() {
+    let bed = Bed::new().await;
+    let port = free_port();
+    let found = bed.search(port, async {
+        bed.arrive(port).await;
+        for _ in 0..2 {
+            let gate = gate_at(bed.front, port).await;
+            a_while(250).await;
+            gate.close();
+            // Longer than what is quiet enough where nothing was ever accepted.
+            a_while(200).await;
+        }
+    });
+    let found = found.await;
+    let Found::Leaked(window) = found else { panic!("{found:?}") };
+    assert!(window.by_turns && window.closed.is_some(), "{window:?}");
+    assert_eq!(window.isolated_after(), None);
+}
+
+#[tokio::test]
 async fn one_that_accepts_to_the_end_has_no_upper_bound() {
     let bed = Bed::new().await;
     let port = free_port();
@@ -201,4 +221,24 @@ async fn another_pod_at_the_address_is_not_the_newcomer() {
         bed.arrive(port).await;
     });
     assert!(matches!(found[0], Found::Inconclusive(Why::TooFew(_))), "{found:?}");
+}
+
+#[test]
+fn the_window_is_said_with_its_resolution() {
+    let ms = Duration::from_millis;
+    let window = Window {
+        first_accepted: ms(1000),
+        last_accepted: ms(1110),
+        closed: Some(ms(1120)),
+        by_turns: false,
+        attempts: 200,
+        at_least: ms(109),
+        at_most: Some(ms(121)),
+    };
+    assert_eq!(window.in_words(), "for 120 ms (resolution 12 ms) after it began to answer");
+    let to_the_end = Window { closed: None, at_most: None, ..window };
+    assert_eq!(to_the_end.in_words(), "for 110 ms and to the end of the search");
+    let by_turns = Window { by_turns: true, ..window };
+    assert_eq!(by_turns.in_words(), "by turns, within 120 ms");
+    assert_eq!((window.isolated_after(), by_turns.isolated_after()), (Some(ms(120)), None));
 }

@@ -7,7 +7,7 @@ use futures::future::try_join_all;
 use ipnet::IpNet;
 use k8s_openapi::jiff::Timestamp;
 use netproof_conformance::matrix::Actor;
-use netproof_policy_agent::{fault::Fault, setting::Setting, watch::Update, world::NodeView};
+use netproof_policy_agent::{setting::Setting, watch::Update, world::NodeView};
 use serde_json::json;
 use tokio::{sync::watch, time::Instant};
 
@@ -36,16 +36,6 @@ pub enum Network {
     Plain,
     /// The policy agent on every node, which fails as this says.
     Enforcing(Setting),
-}
-
-impl Network {
-    /// Whether it fails in this way anywhere.
-    pub fn has(&self, fault: Fault) -> bool {
-        match self {
-            Self::Plain => false,
-            Self::Enforcing(Setting(failing)) => failing.iter().any(|one| one.fault == fault),
-        }
-    }
 }
 
 impl fmt::Display for Network {

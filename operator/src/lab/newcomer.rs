@@ -17,7 +17,7 @@ use super::{scene::Scene, stage::Stage, verdict::family_word};
 use crate::{
     engine::{
         session::Session,
-        startup::{Found, Pace, Sender, search},
+        startup::{Found, Pace, Sender, Window, search},
     },
     predict::{between, place, predict},
     status::startup_finding,
@@ -167,9 +167,17 @@ impl Newcomer {
 }
 
 impl StartUp {
+    /// When it accepted what the policies deny, if it did.
+    pub fn leak(&self) -> Option<&Window> {
+        match &self.found {
+            Found::Leaked(window) => Some(window),
+            Found::Isolated { .. } | Found::Inconclusive(_) => None,
+        }
+    }
+
     /// The finding, if it is one.
     pub fn finding(&self) -> Option<Finding> {
-        let Found::Leaked(_) = self.found else { return None };
+        self.leak()?;
         let (places, sentence) = (&self.places, self.sentence.clone());
         Some(startup_finding(&self.cell, &self.expected, places, sentence, Timestamp::now()))
     }

@@ -16,6 +16,7 @@ use netproof_policy_agent::fault::Fault;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::{
+    aim::Aim,
     beside::{existing, how_they_started, start_up},
     cluster::LabCluster,
     diagnose::{explain, manner, ruled_out_by},
@@ -24,7 +25,7 @@ use super::{
     newcomer::{Attempting, PACE, StartUp},
     objects::Objects,
     rounds::Rounds,
-    scene::{IpFamilies, LabPod, Pace, Scene, Setup},
+    scene::{LabPod, Pace, Scene, Setup},
     stage::Stage,
     verdict::{LabVerdict, OfFamily},
     watch::Watched,
@@ -74,7 +75,12 @@ async fn carry_out(args: &LabArgs) -> anyhow::Result<Outcome> {
     for pod in &scene.left_out {
         tell(format_args!("note: left out, as it has no network of its own: pod {pod}"));
     }
-    let families = families(args, &scene);
+    let aim = Aim { scene: &scene, watches: args.watch };
+    aim.check(&args.network)?;
+    for note in aim.notes(&args.network) {
+        tell(format_args!("note: {note}"));
+    }
+    let families = families(&scene);
     let mut lab = LabCluster::start(scene, program, &args.network).await?;
     let mut rounds: Vec<Rounds> =
         families.iter().map(|family| Rounds::new(lab.stages(), *family)).collect();
@@ -112,21 +118,13 @@ fn scene(args: &LabArgs, notes: Notes, before: Vec<LabPod>) -> anyhow::Result<Sc
 }
 
 /// The families that are attempted: those that any two pods share.
-fn families(args: &LabArgs, scene: &Scene) -> Vec<Option<Family>> {
+fn families(scene: &Scene) -> Vec<Option<Family>> {
     let of = |family| {
-        let has = |pod: &&super::scene::LabPod| {
-            pod.addresses.iter().any(|address| Family::of(*address) == family)
-        };
+        let has = |pod: &&LabPod| pod.addresses.iter().any(|one| Family::of(*one) == family);
         scene.pods.iter().filter(has).count() > 1
     };
-    let families: Vec<_> =
-        [Family::IPv4, Family::IPv6].into_iter().filter(|family| of(*family)).map(Some).collect();
-    let fails_on_v6 = args.network.has(Fault::IgnoresIpv6);
-    if fails_on_v6 && !families.contains(&Some(Family::IPv6)) {
-        let hint = if IpFamilies::from(args.ip) == IpFamilies::V4 { ": try --ip dual" } else { "" };
-        tell(format_args!("note: no two pods have IPv6, so that nothing will show{hint}"));
-    }
-    families
+    let families = [Family::IPv4, Family::IPv6].into_iter();
+    families.filter(|family| of(*family)).map(Some).collect()
 }
 
 /// Attempts everything until it is judged, and asks what goes wrong.

@@ -18,7 +18,10 @@ use serde_json::{Value, json};
 use super::{newcomer::StartUp, rounds::Rounds};
 use crate::{
     diagnosing::{Basis, Diagnosed},
-    engine::{held::Fate, startup::Found},
+    engine::{
+        held::Fate,
+        startup::{Found, Window},
+    },
     offline::outcome::Outcome,
     reports::matrix_text,
     status::{Detail, Phase, View},
@@ -131,13 +134,10 @@ impl LabVerdict {
             let of_family = start_ups.iter().filter(|one| family.is_none_or(|f| f == one.family));
             view.start_ups = of_family.filter_map(StartUp::finding).collect();
         }
-        let leaks = start_ups.iter().filter_map(|one| match &one.found {
-            Found::Leaked(window) => Some(window.accepted()),
-            Found::Isolated { .. } | Found::Inconclusive(_) => None,
-        });
-        let leaks: Vec<Duration> = leaks.collect();
-        if let (Some(until), Diagnosis::Conforms { .. }) = (leaks.iter().max(), &self.diagnosis) {
-            let fault = TimeFault::LateIsolation { until: *until, flows: leaks.len() };
+        let windows: Vec<&Window> = start_ups.iter().filter_map(StartUp::leak).collect();
+        if let Diagnosis::Conforms { .. } = self.diagnosis
+            && let Some(fault) = sign(&windows)
+        {
             self.diagnosis = Diagnosis::OfTime(fault);
             if let Some(family) = self.families.last_mut() {
                 family.tell(self.diagnosis.clone(), Vec::new(), self.manner);
@@ -213,6 +213,17 @@ impl LabVerdict {
             "tookMs": u64::try_from(self.took.as_millis()).unwrap_or(u64::MAX),
         })
     }
+}
+
+/// What start-up leaks are a sign of, where nothing else is wrong.
+fn sign(leaks: &[&Window]) -> Option<TimeFault> {
+    let flows = leaks.len();
+    if leaks.iter().any(|window| window.by_turns) {
+        return Some(TimeFault::Flapping { flows });
+    }
+    // One that went on to the end was not isolated late, as far as was seen.
+    let until = leaks.iter().filter_map(|window| window.isolated_after()).max()?;
+    Some(TimeFault::LateIsolation { until, flows })
 }
 
 /// A family of addresses, in a word.

@@ -175,8 +175,7 @@ fn report(
             of(|came| matches!(came, Came::Right { named: Named::Among, .. })),
             of(|came| matches!(came, Came::Wrong(_))),
         );
-        // What becomes of existing connections is a fact, and has a test of its own.
-        too_seldom += usize::from(alone < NAMED && row.fault != Fault::KeepsConnections);
+        too_seldom += usize::from(alone < NAMED);
     }
     println!("{too_seldom} faults are named alone by fewer than {NAMED} cases");
     if is_whole {

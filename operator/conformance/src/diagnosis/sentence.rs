@@ -22,7 +22,10 @@ impl fmt::Display for Explained {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "behaves as a network that {}", self.chosen)?;
         let alternatives: Vec<&Candidate> = self.alternatives().collect();
-        let (named, others) = alternatives.split_at(alternatives.len().min(ALTERNATIVES));
+        // A single one more is named as well.
+        let few = alternatives.len() <= ALTERNATIVES + 1;
+        let (named, others) =
+            alternatives.split_at(if few { alternatives.len() } else { ALTERNATIVES });
         for other in named {
             write!(f, ", or that {other}")?;
         }

@@ -18,7 +18,7 @@ use super::{Done, Scout, stand_in};
 use crate::{
     engine::{
         session::Session,
-        startup::{Found, Pace, Sender, Window, search},
+        startup::{Found, Pace, Sender, search},
     },
     metrics::Startup,
     predict::{StandIn, between, place},
@@ -189,27 +189,12 @@ impl Scout {
             let places = [of(&cell.from), there];
             let [from, to] = &places;
             let sentence =
-                startup_sentence(cell, expected, [from, to], &policies, &for_how_long(window));
+                startup_sentence(cell, expected, [from, to], &policies, &window.in_words());
             let finding = startup_finding(cell, expected, &places, sentence, Timestamp::now());
-            Some((finding, window.closed.map(|_| window.accepted())))
+            Some((finding, window.isolated_after()))
         };
         let cells = newcomer.senders.iter().map(|(cell, _)| cell);
         cells.zip(found).filter_map(finding).collect()
-    }
-}
-
-/// How long a newcomer accepted, in words.
-pub(super) fn for_how_long(window: &Window) -> String {
-    let accepted = window.accepted().as_millis();
-    match (window.closed, window.resolution()) {
-        (Some(_), Some(resolution)) => format!(
-            "for {accepted} ms (resolution {} ms) after it began to answer",
-            resolution.as_millis().max(1)
-        ),
-        (Some(_), None) => {
-            format!("for at least {} ms after it began to answer", window.at_least.as_millis())
-        }
-        (None, _) => format!("for {accepted} ms and to the end of the search"),
     }
 }
 
@@ -294,21 +279,5 @@ mod tests {
     fn what_is_allowed_is_not_attempted() {
         let chosen = choose(&newcomer("one"), &Matrix::default(), |_| Some(None));
         assert_eq!(chosen, []);
-    }
-
-    #[test]
-    fn the_window_is_said_with_its_resolution() {
-        let ms = Duration::from_millis;
-        let window = Window {
-            first_accepted: ms(1000),
-            last_accepted: ms(1110),
-            closed: Some(ms(1120)),
-            attempts: 200,
-            at_least: ms(109),
-            at_most: Some(ms(121)),
-        };
-        assert_eq!(for_how_long(&window), "for 120 ms (resolution 12 ms) after it began to answer");
-        let to_the_end = Window { closed: None, at_most: None, ..window };
-        assert_eq!(for_how_long(&to_the_end), "for 110 ms and to the end of the search");
     }
 }
