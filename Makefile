@@ -13,7 +13,7 @@ help:
 	@echo 'make lab        the main job in seconds, on networks of this machine: no cluster, no Docker'
 	@echo 'make demo       the main job, on a real cluster of its own'
 	@echo 'make demo-down  removes what demo and e2e made (PURGE=1: the cache too)'
-	@echo 'make faults     every fault on every case, in the lab'
+	@echo 'make faults     every fault on every case in the lab, and its other tests'
 	@echo 'make e2e        tests on that cluster'
 	@echo 'make lint       formatting, clippy, licences, purity, shell scripts, alerts'
 	@echo 'make fuzz       hostile policies, for a minute'

@@ -1,15 +1,31 @@
 #!/usr/bin/env bash
-# Every fault on every case, in the lab. Needs nft, and root or user namespaces; sends nothing out of the namespaces that it
-# makes.
+# Every fault on every case, in the lab, and what else is tested there. Needs nft, and root or user namespaces; sends nothing
+# out of the namespaces that it makes.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 # shellcheck source=apt.sh
 . .ci/apt.sh
 export PATH=$PATH:/usr/sbin:/sbin
 
+apt cc gcc libc6-dev
 apt nft nftables
-echo "== Compiling the lab and its table of faults (${SECONDS} s)"
-cargo test --locked -q -p netproof --features lab-tests --test faults --no-run
+apt unshare util-linux
+
+# lab TEST [ARGUMENT...]
+lab() {
+  local test=$1
+  shift
+  cargo test --locked -q -p netproof --features lab-tests --test "$test" -- "$@"
+}
+
+echo "== Compiling the lab and its tests (${SECONDS} s)"
+cargo test --locked -q -p netproof --features lab-tests --test lab --test lab_cli --test faults --test soak --no-run
+echo "== Start-ups and latency (${SECONDS} s)"
+lab lab
+echo "== The lab's command line (${SECONDS} s)"
+lab lab_cli
 echo "== Every fault on every case (${SECONDS} s)"
-cargo test --locked -q -p netproof --features lab-tests --test faults
-echo "== The table took ${SECONDS} s, compiling included"
+lab faults
+echo "== Policies that change all the time (${SECONDS} s)"
+lab soak "${SOAK_OBSERVATIONS:-50000}"
+echo "== All of this took ${SECONDS} s, compiling included"

@@ -23,6 +23,7 @@ mod followed;
 mod netns;
 mod node;
 mod run;
+mod stored;
 mod verdict;
 mod watch;
 

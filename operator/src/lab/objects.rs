@@ -9,6 +9,7 @@ use netproof_conformance::manifest::Cluster;
 use netproof_crds::ConnectivityTest;
 use serde_json::{Value, json};
 
+use super::stored::as_stored;
 use crate::{
     offline::{
         input,
@@ -114,6 +115,9 @@ pub fn dynamic(object: Value) -> DynamicObject {
 
 fn complete(object: &mut Value, default_namespace: &str, age: Duration) {
     let has_no_namespace = matches!(object["kind"].as_str(), Some("Namespace" | "Node"));
+    if object["kind"] == "NetworkPolicy" {
+        as_stored(object);
+    }
     let Some(metadata) = object["metadata"].as_object_mut() else { return };
     if !has_no_namespace {
         let namespace = metadata.entry("namespace").or_insert(Value::Null);
