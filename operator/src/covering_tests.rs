@@ -8,37 +8,9 @@ use netproof_conformance::{
 use serde_json::{Value, json};
 
 use super::*;
-use crate::{
-    read::{PodState, Progress, policy},
-    standin::Desired,
-    world::Read,
-};
+use crate::{fixtures::stand_in, read::policy, world::Read};
 
 const NAMES: [&str; 3] = ["web", "was", "db"];
-
-fn stand_in(name: &str, address: &str) -> StandIn {
-    let labels = [("app".to_owned(), name.to_owned())];
-    let pod = PodState {
-        uid: format!("uid-{name}"),
-        labels: labels.clone().into(),
-        addresses: vec![address.parse().expect("an address")],
-        node: None,
-        created: None,
-        started: None,
-        progress: Progress::Running,
-    };
-    let desired = Desired {
-        actor: Actor::sole(name),
-        namespace: "shop".into(),
-        labels: labels.into(),
-        ports: vec![],
-        node: None,
-        node_selector: BTreeMap::new(),
-        tolerations: vec![],
-    };
-    let name = ObjectRef { namespace: "shop".into(), name: name.into() };
-    StandIn { desired, pod: Some((name, pod)), trouble: None }
-}
 
 fn stand_ins() -> Vec<StandIn> {
     let numbered = NAMES.iter().zip(1..);

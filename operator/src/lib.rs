@@ -40,6 +40,8 @@ pub mod lab;
 
 #[cfg(test)]
 mod api_server;
+#[cfg(test)]
+mod fixtures;
 
 use std::{
     sync::LazyLock,

@@ -1,9 +1,7 @@
-use std::{collections::BTreeMap, time::Duration};
-
-use netproof_conformance::matrix::Actor;
+use std::time::Duration;
 
 use super::*;
-use crate::world::Read;
+use crate::{fixtures::desired, world::Read};
 
 const NOW: i64 = 10_000;
 
@@ -13,18 +11,6 @@ fn test() -> TestRef {
 
 fn mould() -> Mould {
     Mould { image: "probe:1".into(), priority_class: None, lifetime: Duration::from_secs(1000) }
-}
-
-fn desired(name: &str) -> Desired {
-    Desired {
-        actor: Actor::sole(name),
-        namespace: "shop".into(),
-        labels: BTreeMap::new(),
-        ports: vec![],
-        node: None,
-        node_selector: BTreeMap::new(),
-        tolerations: vec![],
-    }
 }
 
 /// A pod made from `desired`, `age` seconds ago.

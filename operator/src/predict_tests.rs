@@ -12,35 +12,12 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::{
+    fixtures::stand_in,
     read::{cluster_policy, policy},
     world::Read,
 };
 
 const PORT: Port = Port { number: 8080, protocol: Protocol::Tcp };
-
-fn stand_in(name: &str, address: &str) -> StandIn {
-    let labels = [("app".to_owned(), name.to_owned())];
-    let pod = PodState {
-        uid: format!("uid-{name}"),
-        labels: labels.clone().into(),
-        addresses: vec![address.parse().expect("an address")],
-        node: None,
-        created: None,
-        started: None,
-        progress: Progress::Running,
-    };
-    let desired = Desired {
-        actor: Actor::sole(name),
-        namespace: "shop".into(),
-        labels: labels.into(),
-        ports: vec![],
-        node: None,
-        node_selector: BTreeMap::new(),
-        tolerations: vec![],
-    };
-    let name = ObjectRef { namespace: "shop".into(), name: name.into() };
-    StandIn { desired, pod: Some((name, pod)), trouble: None }
-}
 
 /// The one flow of the test: from web to db.
 fn flow() -> Cell {

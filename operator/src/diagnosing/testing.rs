@@ -16,6 +16,7 @@ use netproof_crds::{NamedPort, StartUp};
 use serde_json::json;
 
 use crate::{
+    fixtures,
     predict::StandIn,
     read::{NamespaceState, PodState, Progress, policy},
     scenario::Scenario,
@@ -37,15 +38,8 @@ pub fn cell(from: &str, to: &str) -> Cell {
 
 fn desired(name: &str) -> Desired {
     let protocol = netproof_crds::Protocol::Tcp;
-    Desired {
-        actor: Actor::sole(name),
-        namespace: "shop".into(),
-        labels: [("app".to_owned(), name.to_owned())].into(),
-        ports: vec![NamedPort { name: None, port: PORT.number, protocol }],
-        node: None,
-        node_selector: BTreeMap::new(),
-        tolerations: vec![],
-    }
+    let ports = vec![NamedPort { name: None, port: PORT.number, protocol }];
+    Desired { ports, ..fixtures::desired(name) }
 }
 
 /// A test with these stand-ins that asks for these flows.

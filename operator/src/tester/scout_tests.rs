@@ -12,11 +12,11 @@ use serde_json::json;
 use super::*;
 use crate::{
     engine::testing::{agent_on, free_port},
+    fixtures::desired,
     metrics::Metrics,
     probes::Conversation,
     read::{NamespaceState, PodState, Progress, policy},
     reports::Reports,
-    standin::Desired,
     world::{Kind, Read},
 };
 
@@ -134,18 +134,6 @@ impl Bed {
             assert!(Instant::now() < end, "not within 20 s: {what}");
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
-    }
-}
-
-fn desired(name: &str) -> Desired {
-    Desired {
-        actor: Actor::sole(name),
-        namespace: "shop".into(),
-        labels: [("app".to_owned(), name.to_owned())].into(),
-        ports: vec![],
-        node: None,
-        node_selector: BTreeMap::new(),
-        tolerations: vec![],
     }
 }
 

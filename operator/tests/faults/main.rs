@@ -1,11 +1,19 @@
 //! Every fault on every case, in the lab: what must be detected is, nothing else is reported, and the
 //! diagnosis is right wherever the case can tell.
+//!
+//! `cargo test -p netproof --features lab-tests --test faults -- [FAULT...] [PART OF A CASE'S NAME...]`
+//! narrows it; `random=COUNT [seed=NUMBER]` takes cases at random.
 
 mod case;
 mod cell;
 mod change;
 mod kept;
+#[path = "../../../e2e/policy-agent/tests/objects/mod.rs"]
+mod objects;
+mod random;
 mod table;
+#[path = "../soak/world.rs"]
+mod world;
 
 use std::{env, process::ExitCode};
 

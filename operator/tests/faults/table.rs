@@ -21,6 +21,7 @@ use crate::{
     case::{Case, cases},
     cell::{Came, Named, Place, Row, check},
     change::{self, before},
+    random,
 };
 
 /// Cases at a time: most of one's time is spent waiting for silence.
@@ -41,11 +42,20 @@ type Results = BTreeMap<(String, String), Came>;
 #[tokio::main]
 pub async fn run(only: &[String]) -> ExitCode {
     let began = Instant::now();
+    let number = |prefix: &str| {
+        let text = only.iter().find_map(|word| word.strip_prefix(prefix))?;
+        Some(text.parse().expect("a number"))
+    };
+    let random: Option<u64> = number("random=");
+    let seed = number("seed=").unwrap_or(1);
+    let (_, only): (Vec<&String>, Vec<&String>) =
+        only.iter().partition(|word| word.starts_with("random=") || word.starts_with("seed="));
     let (names, words): (Vec<&String>, Vec<&String>) =
-        only.iter().partition(|word| rows().any(|row| row.name() == **word));
+        only.iter().copied().partition(|word| rows().any(|row| row.name() == **word));
     let is_asked = |row: &Row| names.is_empty() || names.iter().any(|name| **name == row.name());
     let rows: Vec<Row> = rows().filter(is_asked).collect();
-    let cases: Vec<Case> = cases()
+    let all = random.map_or_else(cases, |count| random::cases(count, seed));
+    let cases: Vec<Case> = all
         .into_iter()
         .filter(|case| words.iter().all(|word| case.name.contains(word.as_str())))
         .collect();
@@ -64,7 +74,8 @@ pub async fn run(only: &[String]) -> ExitCode {
         .collect()
         .await;
     let results = results.lock().expect("nobody panicked").clone();
-    report(&rows, &results, &broken, began, only.is_empty())
+    let is_whole = only.is_empty() && random.is_none();
+    report(&rows, &results, &broken, began, is_whole)
 }
 
 /// Faults of one node that were seen in the field: it stopped enforcing, or blocks everything.

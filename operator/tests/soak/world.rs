@@ -1,4 +1,5 @@
 //! The objects of the soak: random, changed at random, and the same for the same seed.
+#![allow(dead_code, reason = "not every test uses all of it")]
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -140,10 +141,19 @@ impl World {
         }
     }
 
+    /// Namespaces and pods.
+    pub fn cluster(&self) -> Vec<Value> {
+        self.namespaces.iter().chain(&self.pods).cloned().collect()
+    }
+
+    /// Policies.
+    pub fn policies(&self) -> Vec<Value> {
+        self.policies.values().cloned().collect()
+    }
+
     /// The objects as the lab takes them.
     pub fn scene(&self) -> anyhow::Result<Scene> {
-        let objects = self.namespaces.iter().chain(&self.pods).chain(self.policies.values());
-        let objects: Vec<Value> = objects.cloned().collect();
+        let objects = [self.cluster(), self.policies()].concat();
         let ports = PORTS.into_iter().flat_map(|number| {
             [Protocol::Tcp, Protocol::Udp].map(|protocol| Port { number, protocol })
         });

@@ -200,40 +200,21 @@ impl Scout {
 
 #[cfg(test)]
 mod tests {
-    use k8s_openapi::jiff::Timestamp;
     use netproof_conformance::{
         expected::{Because, Decision},
         matrix::Actor,
-        snapshot::ObjectRef,
     };
 
     use super::*;
-    use crate::{
-        read::{PodState, Progress},
-        standin::Desired,
-    };
+    use crate::{fixtures::stand_in, read::Progress};
 
     fn newcomer(node: &str) -> StandIn {
-        let pod = PodState {
-            uid: "uid".into(),
-            labels: BTreeMap::new(),
-            addresses: vec!["10.0.0.9".parse().expect("an address")],
-            node: Some(node.into()),
-            created: None,
-            started: None::<Timestamp>,
-            progress: Progress::Starting,
-        };
-        let desired = Desired {
-            actor: Actor::sole("db"),
-            namespace: "shop".into(),
-            labels: BTreeMap::new(),
-            ports: vec![],
-            node: None,
-            node_selector: BTreeMap::new(),
-            tolerations: vec![],
-        };
-        let name = ObjectRef { namespace: "shop".into(), name: "db".into() };
-        StandIn { desired, pod: Some((name, pod)), trouble: None }
+        let mut stand_in = stand_in("db", "10.0.0.9");
+        if let Some((_, pod)) = &mut stand_in.pod {
+            pod.node = Some(node.into());
+            pod.progress = Progress::Starting;
+        }
+        stand_in
     }
 
     fn denied(flows: &[(&str, u16, Protocol)]) -> Matrix<Expected> {

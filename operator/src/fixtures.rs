@@ -1,0 +1,40 @@
+//! Stand-ins of tests, all in one namespace.
+
+use std::collections::BTreeMap;
+
+use netproof_conformance::{matrix::Actor, snapshot::ObjectRef};
+
+use crate::{
+    predict::StandIn,
+    read::{PodState, Progress},
+    standin::Desired,
+};
+
+/// One with a label of its own, that listens on nothing.
+pub fn desired(name: &str) -> Desired {
+    Desired {
+        actor: Actor::sole(name),
+        namespace: "shop".into(),
+        labels: [("app".to_owned(), name.to_owned())].into(),
+        ports: vec![],
+        node: None,
+        node_selector: BTreeMap::new(),
+        tolerations: vec![],
+    }
+}
+
+/// The same with a pod that runs.
+pub fn stand_in(name: &str, address: &str) -> StandIn {
+    let desired = desired(name);
+    let pod = PodState {
+        uid: format!("uid-{name}"),
+        labels: desired.labels.clone(),
+        addresses: vec![address.parse().expect("an address")],
+        node: None,
+        created: None,
+        started: None,
+        progress: Progress::Running,
+    };
+    let name = ObjectRef { namespace: "shop".into(), name: name.into() };
+    StandIn { desired, pod: Some((name, pod)), trouble: None }
+}
