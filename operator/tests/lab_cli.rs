@@ -319,13 +319,6 @@ fn a_fault_that_one_look_does_not_show_is_said_to_need_another() {
 }
 
 #[test]
-fn a_network_that_enforces_by_turns_is_not_taken_for_one_that_is_late() {
-    let run = lab(&["-f", THREE_TIER, "-o", "json", "--network", "fault=flapping=300ms"]);
-    assert_eq!(run.code, 1, "{run:?}");
-    assert_eq!(json(&run)["diagnosis"]["name"], "flapping", "{run:?}");
-}
-
-#[test]
 fn faults_of_time_are_named_while_files_are_watched() {
     let denies = "policyTypes: [Ingress]";
     let admits =

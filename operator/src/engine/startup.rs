@@ -30,6 +30,10 @@ const LISTENER_CHECK: Duration = Duration::from_secs(2);
 /// Attempts of one sender under way at a time, so that a slow stream is not flooded.
 const IN_FLIGHT: usize = 16;
 
+/// Once it accepted, a newcomer has to be quiet for so many times as long, and for twice as long as
+/// it accepted: one that accepts by turns is not to be taken for one that was isolated late.
+const AFTER_A_LEAK: u32 = 5;
+
 /// Who attempts.
 pub struct Sender {
     /// The flow: its target, and the newcomer's identity.
@@ -49,8 +53,7 @@ pub struct Pace {
     pub timeout: Duration,
     /// How many attempts in a row must not connect, once the newcomer's listener is proved.
     pub quiet: usize,
-    /// Over what time at least; and at least over as long as it accepted, so that what accepts by
-    /// turns is not taken for isolated late.
+    /// Over what time at least.
     pub quiet_for: Duration,
     /// When the search ends whatever was seen.
     pub limit: Duration,
@@ -329,9 +332,10 @@ impl Seen {
             .take_while(|sight| !sight.connected && sight.earliest >= opening.proved);
         let Some(last) = tail.next() else { return false };
         let (count, first) = tail.fold((1, last), |(count, _), sight| (count + 1, sight));
-        let (connected, again) = (self.connected().next(), self.connected().next_back());
-        let accepted = connected.zip(again).map(|(one, other)| other.earliest - one.earliest);
-        let quiet_for = pace.quiet_for.max(accepted.unwrap_or_default());
+        let ends = self.connected().next().zip(self.connected().next_back());
+        let quiet_for = ends.map_or(pace.quiet_for, |(one, other)| {
+            (AFTER_A_LEAK * pace.quiet_for).max(2 * (other.earliest - one.earliest))
+        });
         count >= pace.quiet && last.earliest - first.earliest >= quiet_for
     }
 

@@ -217,13 +217,12 @@ impl LabVerdict {
 
 /// What start-up leaks are a sign of, where nothing else is wrong.
 fn sign(leaks: &[&Window]) -> Option<TimeFault> {
-    let flows = leaks.len();
     if leaks.iter().any(|window| window.by_turns) {
-        return Some(TimeFault::Flapping { flows });
+        return Some(TimeFault::Flapping { flows: leaks.len() });
     }
     // One that went on to the end was not isolated late, as far as was seen.
-    let until = leaks.iter().filter_map(|window| window.isolated_after()).max()?;
-    Some(TimeFault::LateIsolation { until, flows })
+    let ended: Vec<Duration> = leaks.iter().filter_map(|window| window.isolated_after()).collect();
+    Some(TimeFault::LateIsolation { until: *ended.iter().max()?, flows: ended.len() })
 }
 
 /// A family of addresses, in a word.
@@ -318,4 +317,31 @@ fn diagnosis(diagnosis: &Diagnosis) -> Value {
         object["unprobedThatWouldTell"] = json!(explained.telling_count);
     }
     object
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_leak_is_a_sign_of_late_isolation_only_if_it_ended_for_good() {
+        let ms = Duration::from_millis;
+        let window = Window {
+            first_accepted: ms(10),
+            last_accepted: ms(205),
+            closed: Some(ms(210)),
+            by_turns: false,
+            attempts: 100,
+            at_least: ms(195),
+            at_most: Some(ms(210)),
+        };
+        let by_turns = Window { by_turns: true, ..window };
+        let to_the_end = Window { closed: None, at_most: None, ..window };
+        assert_eq!(
+            sign(&[&window, &to_the_end]),
+            Some(TimeFault::LateIsolation { until: ms(200), flows: 1 })
+        );
+        assert_eq!(sign(&[&window, &by_turns]), Some(TimeFault::Flapping { flows: 2 }));
+        assert_eq!([sign(&[&to_the_end]), sign(&[])], [None, None]);
+    }
 }
