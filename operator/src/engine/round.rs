@@ -131,7 +131,7 @@ pub async fn run_broadly(
             reached.insert((flow.target, flow.cell.port.protocol));
         }
     }
-    let unheard = before.iter().chain(&after).filter(|(_, check)| check.listeners.is_err());
+    let unheard = before.iter().chain(&after).filter(|(_, listeners)| listeners.is_err());
     let mut mute: BTreeSet<Actor> = unheard.map(|(actor, _)| (*actor).clone()).collect();
     let unable = outcomes.iter().filter(|(_, outcome)| outcome.is_err());
     mute.extend(unable.map(|(flow, _)| flow.cell.from.clone()));
@@ -140,24 +140,19 @@ pub async fn run_broadly(
         .map(|(flow, outcome)| Seen {
             cell: flow.cell.clone(),
             outcome,
-            control: control(flow, [&before, &after], timeout, reached),
+            control: control(flow, &before, &after, reached),
         })
         .collect();
     Pass { seen, mute }
 }
 
-/// What a receiver said of its listeners.
-struct Check {
-    listeners: Result<Vec<Listener>, String>,
-    /// How long it took to say so.
-    took: Duration,
-}
+type Listeners<'a> = BTreeMap<&'a Actor, Result<Vec<Listener>, String>>;
 
-type Checks<'a> = BTreeMap<&'a Actor, Check>;
-
-async fn check_listeners<'a>(receivers: &BTreeSet<&'a Actor>, sessions: &Sessions) -> Checks<'a> {
+async fn check_listeners<'a>(
+    receivers: &BTreeSet<&'a Actor>,
+    sessions: &Sessions,
+) -> Listeners<'a> {
     let checks = receivers.iter().map(|actor| async move {
-        let asked = Instant::now();
         let listeners = match sessions.get(*actor) {
             Some(Ok(session)) => session
                 .listeners(Instant::now() + LISTENER_CHECK)
@@ -166,39 +161,24 @@ async fn check_listeners<'a>(receivers: &BTreeSet<&'a Actor>, sessions: &Session
             Some(Err(why)) => Err(why.clone()),
             None => Err("there is no stand-in".to_owned()),
         };
-        (*actor, Check { listeners, took: asked.elapsed() })
+        (*actor, listeners)
     });
     join_all(checks).await.into_iter().collect()
 }
 
 /// Both checks have to have found the listener answering: one that died and came back proves
 /// nothing for the time in between.
-fn control(flow: &Asked, checks: [&Checks; 2], timeout: Duration, reached: &Reached) -> Control {
+fn control(flow: &Asked, before: &Listeners, after: &Listeners, reached: &Reached) -> Control {
     match &flow.receiver {
         Receiver::External if reached.contains(&(flow.target, flow.cell.port.protocol)) => {
             Control::Listening
         }
         Receiver::External => Control::Unproven("no probe reached it in this round".into()),
-        Receiver::Probe { .. } => checks
+        Receiver::Probe { .. } => [before, after]
             .into_iter()
-            .map(|checks| checks.get(&flow.cell.to))
-            .find_map(|check| {
-                silence(check.map(|check| &check.listeners), flow.cell.port)
-                    .or_else(|| slowness(check?, flow.cell.port.protocol, timeout))
-            })
+            .find_map(|listeners| silence(listeners.get(&flow.cell.to), flow.cell.port))
             .map_or(Control::Listening, Control::Unproven),
     }
-}
-
-/// Why a receiver may have been too slow to answer in time. Over TCP the kernel connects, and an
-/// answer that comes late is no silence; over UDP nothing tells it from one that was dropped.
-fn slowness(check: &Check, protocol: Protocol, timeout: Duration) -> Option<String> {
-    (protocol == Protocol::Udp && check.took > timeout).then(|| {
-        format!(
-            "it took {} ms to say that it listens, longer than an attempt waits: over UDP it may have been too busy to answer",
-            check.took.as_millis()
-        )
-    })
 }
 
 /// Why a listener cannot be taken to be there; none if it answered.
