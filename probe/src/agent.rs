@@ -114,6 +114,11 @@ impl Agent {
                 let elapsed_us = micros(attempted.elapsed);
                 Reply::Attempted { id, outcome: attempted.outcome, elapsed_us }
             }
+            Command::Heard { id, nonces } => {
+                let heard = self.listeners.heard(nonces);
+                let heard = heard.iter().map(|nonce| nonce.as_str().to_owned()).collect();
+                Reply::Heard { id, heard }
+            }
             Command::Hold { id, hold } => {
                 let (attempted, held) = self.held.open(&hold).await;
                 let elapsed_us = micros(attempted.elapsed);

@@ -101,6 +101,11 @@ pub fn answer_and_stay(received: &[u8], identity: &Identity) -> Option<Vec<u8>> 
     answer_to(ASK_AND_STAY, received, identity)
 }
 
+/// The nonce of a question that a listener was sent, if it is one that [`answer`] answers.
+pub fn asked(received: &[u8]) -> Option<Nonce> {
+    Nonce::new(line(received)?.strip_prefix(ASK)?.to_owned())
+}
+
 fn answer_to(question: &str, received: &[u8], identity: &Identity) -> Option<Vec<u8>> {
     let nonce = line(received)?.strip_prefix(question)?;
     is_nonce(nonce).then(|| [ANSWER, nonce, " ", &identity.0, "\n"].concat().into_bytes())
@@ -144,6 +149,7 @@ mod tests {
     fn the_question_and_the_answer_have_these_words() {
         let question = ask(&nonce("00ff"));
         assert_eq!(question, b"netproof-ask/1 00ff\n");
+        assert_eq!(asked(&question), Some(nonce("00ff")));
         assert_eq!(
             answer(&question, &identity("pod-a")).as_deref(),
             Some(&b"netproof-answer/1 00ff pod-a\n"[..])
@@ -184,6 +190,7 @@ mod tests {
             &too_long,
         ] {
             assert_eq!(answer(received.as_bytes(), &identity("pod-a")), None, "{received:?}");
+            assert_eq!(asked(received.as_bytes()), None, "{received:?}");
         }
     }
 

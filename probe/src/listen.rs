@@ -1,6 +1,7 @@
 //! Opens the ports that the probe's pod stands in for, and answers those who ask who it is.
 
 mod check;
+mod heard;
 mod socket;
 mod tcp;
 mod udp;
@@ -14,8 +15,10 @@ use tokio::{
     time::{Instant, sleep},
 };
 
+use heard::Heard;
+
 use crate::{
-    challenge::Identity,
+    challenge::{Identity, Nonce},
     dial::NO_SCTP,
     log,
     wire::{HOLD_S, Listener, ListenerState, Protocol},
@@ -72,6 +75,7 @@ pub struct Listeners {
     identity: Identity,
     ports: Vec<Opening>,
     since: Instant,
+    heard: Arc<Heard>,
     /// One check at a time: however many are asked for, the sockets are those of one.
     turn: Semaphore,
     _tasks: JoinSet<()>,
@@ -101,6 +105,7 @@ struct Context {
     patience: Duration,
     staying: Arc<Semaphore>,
     idle: Duration,
+    heard: Arc<Heard>,
 }
 
 impl Listeners {
@@ -114,7 +119,9 @@ impl Listeners {
             patience: limits.patience,
             staying: Arc::new(Semaphore::new(limits.staying)),
             idle: limits.idle,
+            heard: Arc::default(),
         };
+        let heard = Arc::clone(&context.heard);
         let mut tasks = JoinSet::new();
         let ports = ports
             .iter()
@@ -125,7 +132,8 @@ impl Listeners {
                 Opening { port, state }
             })
             .collect();
-        Self { identity, ports, since: Instant::now(), turn: Semaphore::new(1), _tasks: tasks }
+        let (since, turn) = (Instant::now(), Semaphore::new(1));
+        Self { identity, ports, since, heard, turn, _tasks: tasks }
     }
 
     /// The ports that are open now, with the numbers that they really have.
@@ -142,6 +150,11 @@ impl Listeners {
     /// How long ago they were opened; one that could not be then was opened later.
     pub fn age(&self) -> Duration {
         self.since.elapsed()
+    }
+
+    /// Those of the questions that came over UDP lately.
+    pub fn heard(&self, nonces: Vec<Nonce>) -> Vec<Nonce> {
+        self.heard.of(nonces)
     }
 
     /// Dials every listener over loopback and says which of them answer with this identity.
@@ -185,7 +198,7 @@ impl Socket {
     async fn serve(self, context: &Context) {
         match self {
             Self::Tcp(listener) => tcp::serve(listener, context).await,
-            Self::Udp(socket) => udp::serve(socket, &context.identity).await,
+            Self::Udp(socket) => udp::serve(socket, context).await,
         }
     }
 }

@@ -25,6 +25,9 @@ pub const MAX_TIMEOUT_MS: u32 = 60_000;
 /// further line, a ping neither.
 pub const MAX_IN_FLIGHT: usize = 256;
 
+/// How many questions a probe can be asked about at once.
+pub const MAX_HEARD: usize = 900;
+
 /// How many connections a probe holds at most, for whoever asked for them.
 pub const MAX_HELD: usize = 64;
 
@@ -71,6 +74,12 @@ pub enum Op {
         timeout_ms: u32,
         /// What the far end has to show before the attempt counts as connected.
         proof: Proof,
+    },
+    /// Which of these questions reached you over UDP? Answered with [`Reply::Heard`]. An attempt that
+    /// nothing came back from may have arrived all the same: its answer was late, or lost.
+    Heard {
+        /// The nonces of attempts at this probe, at most [`MAX_HEARD`].
+        nonces: Vec<String>,
     },
     /// Open a TCP connection to another probe, and keep it. Answered with [`Reply::Held`].
     ///
@@ -177,6 +186,13 @@ pub enum Reply {
         /// From the first system call to the outcome, in microseconds.
         elapsed_us: u64,
     },
+    /// Answers [`Op::Heard`].
+    Heard {
+        /// The request's.
+        id: u64,
+        /// Those of the nonces that came. The latest thousands are known.
+        heard: Vec<String>,
+    },
     /// Answers [`Op::Hold`].
     Held {
         /// The request's.
@@ -219,6 +235,7 @@ impl Reply {
             | Self::Pong { id, .. }
             | Self::Listeners { id, .. }
             | Self::Attempted { id, .. }
+            | Self::Heard { id, .. }
             | Self::Held { id, .. }
             | Self::Touched { id, .. }
             | Self::Released { id } => Some(*id),

@@ -48,6 +48,20 @@ async fn connect(port: Port) -> TcpStream {
 }
 
 #[tokio::test]
+async fn what_was_asked_over_udp_is_remembered() {
+    let listeners = open(&[UDP], Limits::default());
+    let nonces = [Nonce::fresh(), Nonce::fresh()];
+    let attempt = Attempt {
+        target: (Ipv4Addr::LOCALHOST, listeners.opened()[0].number).into(),
+        protocol: Protocol::Udp,
+        timeout: PATIENT,
+        proof: Proof::Identity(nonces[0].clone()),
+    };
+    assert_eq!(dial(&attempt).await.outcome, pod_b());
+    assert_eq!(listeners.heard(nonces.to_vec()), nonces[..1]);
+}
+
+#[tokio::test]
 async fn one_listener_answers_both_families() {
     let listeners = open(&[TCP, UDP], Limits::default());
     for port in listeners.opened() {

@@ -39,6 +39,10 @@ fn requests() {
         r#"{"v":1,"id":7,"op":"ping","nonce":"00ff"}"#,
     );
     check_request(Op::CheckListeners, r#"{"v":1,"id":7,"op":"checkListeners"}"#);
+    check_request(
+        Op::Heard { nonces: vec!["00ff".to_owned()] },
+        r#"{"v":1,"id":7,"op":"heard","nonces":["00ff"]}"#,
+    );
 }
 
 #[test]
@@ -111,6 +115,10 @@ fn what_is_held() {
     check(
         &Reply::Held { id: 7, held: Some(3), outcome: Outcome::TimedOut, elapsed_us: 1234 },
         r#"{"reply":"held","id":7,"held":3,"outcome":{"outcome":"timedOut"},"elapsedUs":1234}"#,
+    );
+    check(
+        &Reply::Heard { id: 7, heard: vec!["00ff".to_owned()] },
+        r#"{"reply":"heard","id":7,"heard":["00ff"]}"#,
     );
     check(&Reply::Released { id: 7 }, r#"{"reply":"released","id":7}"#);
     for (fate, text) in [

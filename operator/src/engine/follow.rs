@@ -8,7 +8,7 @@ use netproof_conformance::{flow::Port, ledger::Change, verdict::Outcome};
 use tokio::time::{Instant, sleep_until};
 
 use super::{
-    round::{Asked, Receiver, silence, timed},
+    round::{Asked, Receiver, Timed, silence, timed},
     session::Session,
 };
 
@@ -61,7 +61,7 @@ pub async fn time(changed: &Changed, timeout: Duration, end: Instant) -> Option<
             let this = number;
             under_way.push(async move {
                 let began = Instant::now();
-                let (outcome, took) = timed(flow, sender, timeout.min(ATTEMPT)).await;
+                let Timed { outcome, took, .. } = timed(flow, sender, timeout.min(ATTEMPT)).await;
                 // It began when it arrived, which is later than when it was asked for.
                 (this, Instant::now() - took.unwrap_or_default().min(began.elapsed()), outcome)
             });

@@ -126,6 +126,11 @@ pub async fn run_broadly(
     let outcomes: Vec<Vec<_>> = at_a_time.collect().await;
     let outcomes: Vec<_> = outcomes.into_iter().flatten().collect();
     let after = check_listeners(&receivers, sessions).await;
+    let heard = ask_who_heard(&outcomes, sessions).await;
+    let outcomes: Vec<_> = outcomes
+        .into_iter()
+        .map(|(flow, attempt)| (flow, attempt.map(|attempt| heard.revise(flow, attempt))))
+        .collect();
     for (flow, outcome) in &outcomes {
         if flow.receiver == Receiver::External && *outcome == Ok(Outcome::Connected) {
             reached.insert((flow.target, flow.cell.port.protocol));
@@ -200,13 +205,75 @@ pub(super) fn silence(
     }
 }
 
+/// What receivers say of the questions over UDP that nothing came back to.
+struct Heard<'a> {
+    /// Those that arrived.
+    arrived: BTreeSet<String>,
+    /// Who could not say.
+    mute: BTreeMap<&'a Actor, String>,
+}
+
+/// How long a probe may take to say what it heard.
+const RECOLLECTION: Duration = Duration::from_secs(3);
+
+/// Asks receivers whether they heard what nothing came back to.
+async fn ask_who_heard<'a>(
+    outcomes: &[(&'a Asked, Result<Timed, String>)],
+    sessions: &Sessions,
+) -> Heard<'a> {
+    let mut silent: BTreeMap<&Actor, Vec<String>> = BTreeMap::new();
+    for (flow, attempt) in outcomes {
+        if let Ok(Timed { unanswered: Some(nonce), .. }) = attempt {
+            silent.entry(&flow.cell.to).or_default().push(nonce.clone());
+        }
+    }
+    let asked = silent.into_iter().filter_map(|(actor, nonces)| {
+        // One that does not speak has proved no listener either.
+        let session = sessions.get(actor)?.as_ref().ok()?;
+        Some(async move { (actor, heard_of(session, &nonces).await) })
+    });
+    let mut heard = Heard { arrived: BTreeSet::new(), mute: BTreeMap::new() };
+    for (actor, arrived) in join_all(asked).await {
+        match arrived {
+            Ok(nonces) => heard.arrived.extend(nonces),
+            Err(error) => drop(heard.mute.insert(actor, error.to_string())),
+        }
+    }
+    heard
+}
+
+async fn heard_of(session: &Session, nonces: &[String]) -> Result<Vec<String>, SessionError> {
+    let mut heard = Vec::new();
+    for some in nonces.chunks(wire::MAX_HEARD) {
+        heard.extend(session.heard(some.to_vec(), Instant::now() + RECOLLECTION).await?);
+    }
+    Ok(heard)
+}
+
+impl Heard<'_> {
+    /// What an attempt is worth by what its receiver says: that nothing came back is no silence if
+    /// the question arrived.
+    fn revise(&self, flow: &Asked, attempt: Timed) -> Outcome {
+        match &attempt.unanswered {
+            Some(nonce) if self.arrived.contains(nonce) => {
+                Outcome::Failed("the datagram arrived, and no answer came back in time".into())
+            }
+            Some(_) => match self.mute.get(&flow.cell.to) {
+                Some(why) => Outcome::Failed(format!("whether it arrived is not known: {why}")),
+                None => attempt.outcome,
+            },
+            None => attempt.outcome,
+        }
+    }
+}
+
 /// The attempts of one probe.
 async fn attempt_all<'a>(
     flows: Vec<&'a Asked>,
     session: Option<&Result<Arc<Session>, String>>,
     timeout: Duration,
     breadth: Breadth,
-) -> Vec<(&'a Asked, Result<Outcome, String>)> {
+) -> Vec<(&'a Asked, Result<Timed, String>)> {
     let session = match session {
         Some(Ok(session)) => session,
         missing => {
@@ -219,24 +286,25 @@ async fn attempt_all<'a>(
     };
     let attempts: Vec<_> = flows
         .into_iter()
-        .map(|flow| async move { (flow, Ok(attempt(flow, session, timeout).await)) })
+        .map(|flow| async move { (flow, Ok(timed(flow, session, timeout).await)) })
         .collect();
     stream::iter(attempts).buffer_unordered(breadth.per_probe).collect().await
 }
 
-/// One attempt, by a probe that speaks.
-async fn attempt(flow: &Asked, session: &Session, timeout: Duration) -> Outcome {
-    timed(flow, session, timeout).await.0
+/// What came of one attempt.
+pub(super) struct Timed {
+    pub(super) outcome: Outcome,
+    /// How long it took the probe; none if it did not say.
+    pub(super) took: Option<Duration>,
+    /// What was asked of another probe over UDP, if nothing came back.
+    unanswered: Option<String>,
 }
 
-/// One attempt, and how long it took the probe; none if it did not say.
-pub(super) async fn timed(
-    flow: &Asked,
-    session: &Session,
-    timeout: Duration,
-) -> (Outcome, Option<Duration>) {
+/// One attempt, by a probe that speaks.
+pub(super) async fn timed(flow: &Asked, session: &Session, timeout: Duration) -> Timed {
+    let nonce = crate::nonce();
     let proof = match flow.receiver {
-        Receiver::Probe { .. } => Proof::Identity { nonce: crate::nonce() },
+        Receiver::Probe { .. } => Proof::Identity { nonce: nonce.clone() },
         Receiver::External => Proof::Answer,
     };
     let op = Op::Attempt {
@@ -247,15 +315,22 @@ pub(super) async fn timed(
     };
     match session.request(op, Instant::now() + timeout + SLACK).await {
         Ok(Reply::Attempted { outcome, elapsed_us, .. }) => {
-            (outcome_of(outcome, &flow.receiver), Some(Duration::from_micros(elapsed_us)))
+            let outcome = outcome_of(outcome, &flow.receiver);
+            let is_silent = outcome == Outcome::TimedOut
+                && flow.cell.port.protocol == Protocol::Udp
+                && matches!(flow.receiver, Receiver::Probe { .. });
+            let took = Some(Duration::from_micros(elapsed_us));
+            Timed { outcome, took, unanswered: is_silent.then_some(nonce) }
         }
-        Ok(other) => (failed(&unexpected(&other)), None),
-        Err(error) => (failed(&error), None),
+        Ok(other) => Timed::failed(&unexpected(&other)),
+        Err(error) => Timed::failed(&error),
     }
 }
 
-fn failed(error: &SessionError) -> Outcome {
-    Outcome::Failed(error.to_string())
+impl Timed {
+    fn failed(error: &SessionError) -> Self {
+        Self { outcome: Outcome::Failed(error.to_string()), took: None, unanswered: None }
+    }
 }
 
 /// A probe's word, with the far end's identity checked.

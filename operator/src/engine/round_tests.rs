@@ -1,5 +1,6 @@
 use super::*;
-use crate::engine::testing::{agent, free_port, session};
+use crate::engine::testing::{agent, agent_by, free_port, session};
+use tokio::net::UdpSocket;
 
 const TIMEOUT: Duration = Duration::from_millis(1500);
 
@@ -73,6 +74,53 @@ async fn a_receiver_without_a_session_cannot_vouch() {
     assert_eq!(seen.outcome, Ok(Outcome::Connected), "its listener is there all the same");
     drop(silenced);
     assert_eq!(seen.control, Control::Unproven("its stream was cut".into()));
+}
+
+/// A flow over UDP from a to b, through a socket of ours in front of b.
+async fn over_udp(bed: &mut Bed) -> (Asked, UdpSocket) {
+    let port = free_port();
+    let receiver = agent_by(wire::Protocol::Udp, "b", port);
+    let session = Session::open(receiver.link, "b").await.expect("it greets");
+    bed.sessions.insert(Actor::sole("b"), Ok(Arc::new(session)));
+    let front = UdpSocket::bind("127.0.0.1:0").await.expect("loopback has ports");
+    let flow = Asked {
+        cell: Cell {
+            from: Actor::sole("a"),
+            to: Actor::sole("b"),
+            port: Port { number: port, protocol: Protocol::Udp },
+        },
+        target: front.local_addr().expect("it is bound"),
+        receiver: Receiver::Probe { identity: "b".into() },
+    };
+    (flow, front)
+}
+
+#[tokio::test]
+async fn a_datagram_that_arrived_is_no_silence_though_no_answer_came() {
+    let mut bed = Bed::of(&["a"]).await;
+    let (flow, front) = over_udp(&mut bed).await;
+    let to = flow.cell.port.number;
+    // The way there is open; nothing comes back.
+    let there = tokio::spawn(async move {
+        let mut buffer = [0; 200];
+        loop {
+            let count = front.recv(&mut buffer).await.expect("loopback");
+            front.send_to(&buffer[..count], ("127.0.0.1", to)).await.expect("loopback");
+        }
+    });
+    let seen = bed.see(flow).await;
+    there.abort();
+    assert_eq!(seen.control, Control::Listening);
+    let why = "the datagram arrived, and no answer came back in time";
+    assert_eq!(seen.outcome, Ok(Outcome::Failed(why.into())));
+}
+
+#[tokio::test]
+async fn a_datagram_that_did_not_arrive_is_silence() {
+    let mut bed = Bed::of(&["a"]).await;
+    let (flow, _nobody_reads) = over_udp(&mut bed).await;
+    let seen = bed.see(flow).await;
+    assert_eq!((seen.outcome, seen.control), (Ok(Outcome::TimedOut), Control::Listening));
 }
 
 #[tokio::test]

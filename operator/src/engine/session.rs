@@ -142,6 +142,18 @@ impl Session {
         }
     }
 
+    /// Asks the probe which of these questions reached it over UDP.
+    pub async fn heard(
+        &self,
+        nonces: Vec<String>,
+        deadline: Instant,
+    ) -> Result<Vec<String>, SessionError> {
+        match self.request(Op::Heard { nonces }, deadline).await? {
+            Reply::Heard { heard, .. } => Ok(heard),
+            other => Err(unexpected(&other)),
+        }
+    }
+
     /// Why the conversation is over, if it is.
     pub fn over(&self) -> Option<SessionError> {
         self.ended.borrow().clone()

@@ -17,7 +17,7 @@ use tokio::{
 };
 
 use super::{
-    round::{Asked, silence, timed},
+    round::{Asked, Timed, silence, timed},
     session::{Session, unexpected},
 };
 
@@ -290,7 +290,7 @@ async fn attempt_all(
             let (flow, session, number) = (&flow, &session, seen.attempts);
             under_way.push(async move {
                 let began = Instant::now();
-                let (outcome, took) = timed(flow, session, pace.timeout).await;
+                let Timed { outcome, took, .. } = timed(flow, session, pace.timeout).await;
                 let latest = Instant::now() - took.unwrap_or_default().min(began.elapsed());
                 (number, began, latest, outcome)
             });

@@ -41,9 +41,14 @@ pub fn agent(identity: &str) -> InMemory {
 
 /// Starts an agent that listens on this port.
 pub fn agent_on(identity: &str, port: u16) -> InMemory {
+    agent_by(Protocol::Tcp, identity, port)
+}
+
+/// The same by a protocol.
+pub fn agent_by(protocol: Protocol, identity: &str, port: u16) -> InMemory {
     let listeners = Listeners::open(
         Identity::new(identity).expect("a plain word"),
-        &[Port { protocol: Protocol::Tcp, number: port }],
+        &[Port { protocol, number: port }],
         Limits::default(),
     );
     let agent = Agent::new(Identity::new(identity).expect("a plain word"), listeners);

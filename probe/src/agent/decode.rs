@@ -10,7 +10,10 @@ use serde_json::Value;
 use crate::{
     challenge::Nonce,
     dial::{Attempt, Hold, Proof},
-    wire::{self, ErrorKind, MAX_LINE, MAX_NONCE, MAX_TIMEOUT_MS, Op, Reply, Request, VERSION},
+    wire::{
+        self, ErrorKind, MAX_HEARD, MAX_LINE, MAX_NONCE, MAX_TIMEOUT_MS, Op, Reply, Request,
+        VERSION,
+    },
 };
 
 /// How much of an error message is sent, in characters: it may quote the line.
@@ -23,6 +26,7 @@ pub(super) enum Command {
     Ping { id: u64, nonce: String },
     CheckListeners { id: u64 },
     Attempt { id: u64, attempt: Attempt },
+    Heard { id: u64, nonces: Vec<Nonce> },
     Hold { id: u64, hold: Hold },
     Touch { id: u64, held: u64, nonce: Nonce, timeout: Duration },
     Release { id: u64, held: u64 },
@@ -60,6 +64,13 @@ fn in_range(id: u64, op: Op) -> Result<Command, String> {
             };
             Command::Attempt { id, attempt: Attempt { target, protocol, timeout, proof } }
         }
+        Op::Heard { nonces } => {
+            if nonces.len() > MAX_HEARD {
+                return Err(format!("{} nonces are more than {MAX_HEARD}", nonces.len()));
+            }
+            let nonces = nonces.into_iter().map(digits).collect::<Result<_, _>>()?;
+            Command::Heard { id, nonces }
+        }
         Op::Hold { target, timeout_ms, nonce } => {
             let (target, timeout) = (place(target)?, timeout(timeout_ms)?);
             Command::Hold { id, hold: Hold { target, timeout, nonce: digits(nonce)? } }
@@ -87,8 +98,7 @@ fn timeout(timeout_ms: u32) -> Result<Duration, String> {
 }
 
 fn digits(nonce: String) -> Result<Nonce, String> {
-    Nonce::new(nonce)
-        .ok_or_else(|| format!("the proof's nonce is not 1 to {MAX_NONCE} hexadecimal digits"))
+    Nonce::new(nonce).ok_or_else(|| format!("a nonce is not 1 to {MAX_NONCE} hexadecimal digits"))
 }
 
 fn echoed(nonce: String) -> Result<String, String> {

@@ -4,24 +4,29 @@ use std::{io, time::Duration};
 
 use tokio::{net::UdpSocket, time::sleep};
 
-use crate::challenge::{self, Identity, MAX_ASK};
+use super::Context;
+use crate::challenge::{self, MAX_ASK};
 
 /// How long to wait after a receive that failed.
 const BACK_OFF: Duration = Duration::from_millis(50);
 
-pub(super) async fn serve(socket: UdpSocket, identity: &Identity) {
+pub(super) async fn serve(socket: UdpSocket, context: &Context) {
     loop {
-        if answer_one(&socket, identity).await.is_err() {
+        if answer_one(&socket, context).await.is_err() {
             sleep(BACK_OFF).await;
         }
     }
 }
 
-async fn answer_one(socket: &UdpSocket, identity: &Identity) -> io::Result<()> {
+async fn answer_one(socket: &UdpSocket, context: &Context) -> io::Result<()> {
     // One byte more than a question has, so that a longer datagram is not cut into one.
     let mut buffer = [0; MAX_ASK + 1];
     let (count, asker) = socket.recv_from(&mut buffer).await?;
-    if let Some(answer) = challenge::answer(&buffer[..count], identity) {
+    let received = &buffer[..count];
+    if let Some(nonce) = challenge::asked(received) {
+        context.heard.note(&nonce);
+    }
+    if let Some(answer) = challenge::answer(received, &context.identity) {
         // An answer that cannot be sent is a datagram lost; the asker asks again.
         let _ = socket.send_to(&answer, asker).await;
     }
