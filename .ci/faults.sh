@@ -26,6 +26,8 @@ echo "== The lab's command line (${SECONDS} s)"
 lab lab_cli
 echo "== Every fault on every case (${SECONDS} s)"
 lab faults
+echo "== Every fault on cases at random (${SECONDS} s)"
+lab faults random=8 seed=1
 echo "== Policies that change all the time (${SECONDS} s)"
 lab soak "${SOAK_OBSERVATIONS:-50000}"
 echo "== All of this took ${SECONDS} s, compiling included"
