@@ -358,6 +358,58 @@ policies:
 }
 
 #[test]
+fn what_one_node_remembers_is_named_with_the_node() {
+    let text = |a: &str, team: &str, more: &str| {
+        format!(
+            "
+namespaces: {{x: {{team: {team}}}}}
+pods:
+  x/a: {{labels: {{app: {a}}}, ips: [10.0.0.1], node: n1}}
+  x/b: {{labels: {{app: b}}, ips: [10.0.0.2], node: n2}}
+  x/c: {{labels: {{app: b}}, ips: [10.0.0.3], node: n1}}
+  x/d: {{labels: {{app: {a}}}, ips: [10.0.0.4], node: n2}}
+policies:
+  x/b: {{podSelector: {{matchLabels: {{app: b}}}}, ingress: [{{from: [{{podSelector: {{matchLabels: {{app: a}}}}}}, {{namespaceSelector: {{matchLabels: {{team: y}}}}}}]}}]}}
+  {more}"
+        )
+    };
+    let everyone = "x/all: {podSelector: {}, ingress: [{}]}";
+    for (before, name) in [
+        (text("a", "z", ""), "stale-pod-labels"),
+        (text("z", "y", ""), "stale-namespace-labels"),
+        (text("z", "z", everyone), "keeps-deleted-policies"),
+    ] {
+        let mut history = history::History::new(std::time::Duration::from_secs(600));
+        history.snapshot(&world(&before).snapshot);
+        let world = world(&text("z", "z", ""));
+        history.snapshot(&world.snapshot);
+        let pasts = history.pasts();
+        let after = Mutation::named(name).unwrap().apply(&world.snapshot, &pasts[0]);
+        for node in ["n1", "n2"] {
+            let scope = Scope::Node(node.into());
+            let network = scope.restrict(&world.snapshot, after.clone());
+            let flows = all_flows(&world, &PORTS);
+            let is_there = |flow: &Flow, network: &Snapshot| {
+                seen(network, std::slice::from_ref(flow)).into_iter().next().map(|one| one.outcome)
+            };
+            // It is the truth for whom the node is not, and the rewriting for whom it is.
+            for flow in &flows {
+                let End::Pod(id) = flow.to else { continue };
+                let is_inside = world.snapshot.pod(id).node.as_deref() == Some(node);
+                let other = if is_inside { &after } else { &world.snapshot };
+                assert_eq!(is_there(flow, &network), is_there(flow, other), "{name} {node}");
+            }
+            let observations = seen(&network, &flows);
+            let pasts = pasts.clone();
+            let found = explained(diagnose(&Evidence { pasts, ..evidence(&world, observations) }));
+            let wanted = [fault(name, scope)];
+            let all = [&found.chosen].into_iter().chain(&found.equivalents);
+            assert!(all.into_iter().any(|one| one.faults == wanted), "{name} {node}: {found}");
+        }
+    }
+}
+
+#[test]
 fn a_fault_of_one_namespace_is_found_there() {
     let world = world(SHOP);
     let data = Scope::Namespace("data".to_owned());

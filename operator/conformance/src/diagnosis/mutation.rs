@@ -4,6 +4,7 @@
 //! Rewritings concern `NetworkPolicies`; policies of the cluster stay as they are, but for a network
 //! that blocks all. Pods keep their places, so that a flow of the one snapshot is one of the other.
 
+mod aside;
 mod blocks;
 mod directions;
 mod mark;
@@ -21,6 +22,7 @@ use crate::snapshot::Snapshot;
 
 pub use past::Past;
 
+pub(super) use aside::labels_aside;
 pub(super) use mark::mark;
 pub(super) use rewrite::and;
 

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::mutation::{and, mark};
+use super::mutation::{and, labels_aside, mark};
 use crate::{
     flow::{End, Flow},
     policy::Policy,
@@ -96,7 +96,7 @@ impl Scope {
 
 /// The policies of both, each for its own subjects.
 fn restrict(before: &Snapshot, after: Snapshot, is_inside: impl Fn(&Pod) -> bool) -> Snapshot {
-    let mut mixed = after;
+    let mut mixed = labels_aside(before, after);
     let side = |inside: bool| if inside { "in" } else { "out" }.to_owned();
     let key = mark(&mut mixed, "scope", |pod| Some(side(is_inside(pod))));
     let only = |subjects: &Selector, inside: bool| {

@@ -127,17 +127,17 @@ pub(super) fn tells(one: Answer, other: Answer) -> bool {
     matches!((one, other), (Answer::Allow, Answer::Deny) | (Answer::Deny, Answer::Allow))
 }
 
-/// All single faults in these scopes, but those that change nothing here. One of memory is not tried
-/// in part of a cluster, for who would remember is not known; and one of a path in no other, where
+/// All single faults in these scopes, but those that change nothing here. One of memory is a node's
+/// or everyone's: who remembers is the plugin of a node. One of a path is tried in no other, where
 /// it would be another name for all.
 fn faults(trial: &Trial<'_>, scopes: &[Scope]) -> Vec<(Fault, Mutated)> {
     let nothing = Past::default();
     let mut faults = vec![];
     for mutation in &MUTATIONS {
         let is_of = |scope: &&Scope| match scope {
-            Scope::Cluster => true,
+            Scope::Cluster | Scope::Node(_) => true,
             Scope::Path(_) => !mutation.is_path() && !mutation.remembers(),
-            Scope::Node(_) | Scope::Namespace(_) | Scope::Pod(_) => !mutation.remembers(),
+            Scope::Namespace(_) | Scope::Pod(_) => !mutation.remembers(),
         };
         let pasts = if mutation.remembers() { trial.pasts } else { std::slice::from_ref(&nothing) };
         for (past, what) in pasts.iter().enumerate() {
