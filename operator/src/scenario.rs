@@ -107,6 +107,10 @@ pub fn resolve(test: &ConnectivityTest, world: &World) -> Result<Scenario, Probl
     let mut external_ports = BTreeMap::new();
     let mut endpoints = Vec::new();
     for endpoint in &spec.endpoints {
+        if endpoints.iter().any(|one: &plan::Endpoint| one.name == endpoint.name) {
+            let message = format!("endpoint {} is there twice", endpoint.name);
+            return Err(Problem::new(Reason::InvalidSpec, message));
+        }
         let (role, ports) = match kind_of(endpoint)? {
             EndpointKind::External(external) => {
                 let address = external.address.parse().map_err(|_| {

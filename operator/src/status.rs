@@ -92,6 +92,8 @@ pub struct View {
     pub diagnosis: Option<Arc<Diagnosed>>,
     /// Whether attempts are to be made that may change that.
     pub undecided: bool,
+    /// How many flows were seen to leak by turns, whether they do at this moment or not.
+    pub by_turns: usize,
     /// In which manner it denies.
     pub manner: Option<Manner>,
 }
@@ -253,6 +255,10 @@ impl View {
         if self.strict && !self.start_ups.is_empty() {
             let message = format!("{message}; {} start-up leaks", self.start_ups.len());
             return said(type_, ConditionStatus::False, Reason::StartupLeak, &message);
+        }
+        if self.by_turns > 0 {
+            let message = format!("{message}; {} leak by turns", self.by_turns);
+            return said(type_, ConditionStatus::False, Reason::Leaks, &message);
         }
         if let Some(problem) = &self.stale {
             return unknown(problem.reason, &problem.message);

@@ -36,6 +36,16 @@ metadata: {name: db, namespace: shop}
 spec: {podSelector: {matchLabels: {app: db}}, policyTypes: [Ingress]}
 ";
 
+const TWICE: &str = "
+apiVersion: netproof.dev/v1alpha1
+kind: ConnectivityTest
+metadata: {name: t, namespace: shop}
+spec:
+  endpoints:
+  - {name: a, standIn: {labels: {app: a}, ports: [{port: 80}]}}
+  - {name: a, standIn: {labels: {app: b}, ports: [{port: 81}]}}
+";
+
 fn lab(arguments: &[&str]) -> Run {
     netproof(&[&["lab", "-q"], arguments].concat())
 }
@@ -125,8 +135,10 @@ fn what_cannot_be_carried_out_is_an_error_that_says_why() {
         ("bad.yaml", "kind: ["),
         ("none.yaml", "apiVersion: v1\nkind: Namespace\nmetadata: {name: a}\n"),
         ("shop.yaml", SHOP),
+        ("twice.yaml", TWICE),
     ]);
-    let [bad, none, shop] = ["bad.yaml", "none.yaml", "shop.yaml"].map(|file| folder.path(file));
+    let [bad, none, shop, twice] =
+        ["bad.yaml", "none.yaml", "shop.yaml", "twice.yaml"].map(|file| folder.path(file));
     let missing = folder.path("missing.yaml");
     for (arguments, words) in [
         (vec!["-f", &shop, "--network", "fault=no-such"], "no-such"),
@@ -137,6 +149,9 @@ fn what_cannot_be_carried_out_is_an_error_that_says_why() {
             vec!["-f", &shop, "--network", "fault=slow@pod=n/p"],
             "no pod n/p, only shop/db, shop/web",
         ),
+        (vec!["-f", &shop, "--network", "fault="], "fault= names none"),
+        (vec!["-f", &shop, "--timeout", "0s"], "not within 1ms and 60s"),
+        (vec!["-f", &twice], "endpoint a is there twice"),
         (vec!["-f", &bad], "bad.yaml"),
         (vec!["-f", &missing], "missing.yaml"),
         (vec!["-f", &none], "there is nothing to connect"),
@@ -348,4 +363,54 @@ fn faults_of_time_are_named_while_files_are_watched() {
         running.signal("INT");
         running.end();
     }
+}
+
+#[test]
+fn a_pipe_among_the_files_of_a_directory_holds_nothing_up() {
+    let folder = directory(&[("shop.yaml", SHOP)]);
+    let made = Command::new("mkfifo").arg(folder.path("pipe.yaml")).status();
+    assert!(made.is_ok_and(|status| status.success()));
+    let run = lab(&["-f", &folder.path(""), "--no-start-up"]);
+    assert_eq!(run.code, 0, "{run:?}");
+}
+
+#[test]
+fn what_leaks_by_turns_is_never_green() {
+    let folder = directory(&[("shop.yaml", SHOP)]);
+    let network = "fault=flapping=1500ms";
+    let path = folder.path("shop.yaml");
+    let mut running = Running::start(&["lab", "--watch", "-f", &path, "--network", network]);
+    running.wait_for("enforces policies by turns");
+    running.signal("INT");
+    let run = running.end();
+    assert_eq!(run.code, 1, "{run:?}");
+    let last = run.stdout.rsplit("Conformant=").next().expect("a verdict");
+    assert!(last.starts_with("False (Leaks)"), "{run:?}");
+}
+
+#[test]
+fn root_without_rights_is_told_what_is_missing() {
+    if !is_root() {
+        return;
+    }
+    let mut command = Command::new("setpriv");
+    command.args(["--bounding-set=-all", "--inh-caps=-all", BINARY, "lab", "-f", THREE_TIER]);
+    let run = finished(&mut command);
+    assert_eq!(run.code, 2, "{run:?}");
+    assert!(run.stderr.contains("The lab needs one of these"), "{run:?}");
+}
+
+#[test]
+fn what_was_found_beside_the_flows_asked_for_is_shown() {
+    let policy =
+        SHOP.replace("policyTypes: [Ingress]", "ingress: [{ports: [{port: 3306, endPort: 3310}]}]");
+    let folder = directory(&[("shop.yaml", &policy)]);
+    let network = "fault=end-port-first-only";
+    let run = lab(&["-f", &folder.path("shop.yaml"), "-o", "json", "--network", network]);
+    let object = json(&run);
+    let beside = object["beside"].as_array().expect("a list").iter();
+    let found = beside.filter(|flow| flow["verdict"] == "blocked").count();
+    let findings = object["findings"].as_array().map_or(0, Vec::len);
+    let explained = object["diagnosis"]["findings"].as_u64().unwrap_or_default();
+    assert_eq!(u64::try_from(found + findings), Ok(explained), "{object}");
 }

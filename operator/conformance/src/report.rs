@@ -8,7 +8,7 @@ use crate::{
     matrix::{Actor, Cell, Matrix},
     policy::{Isolation, Policy},
     snapshot::ObjectRef,
-    verdict::{Outcome, Verdict, Why},
+    verdict::{Outcome, Steadiness, Verdict, Why},
 };
 
 /// What is known of one flow.
@@ -114,7 +114,17 @@ fn verdict(line: &Line) -> char {
 /// A finding as a sentence: both ends, where they are, the port, what was seen, and the policies
 /// and rules that say otherwise. `policies` are those of the snapshot.
 pub fn sentence(cell: &Cell, line: &Line, [from, to]: [&Place; 2], policies: &[&Policy]) -> String {
-    let outcome = line.outcome.as_ref().map_or("was not attempted".to_owned(), ToString::to_string);
+    let outcome = match (&line.verdict, &line.outcome) {
+        // The last attempt alone may have gone as it should.
+        (Verdict::Leak(Steadiness::Flapping { bad, of }), _) => {
+            format!("connected in {bad} of the last {of} attempts")
+        }
+        (Verdict::Blocked(Steadiness::Flapping { bad, of }), _) => {
+            format!("did not connect in {bad} of the last {of} attempts")
+        }
+        (_, Some(outcome)) => outcome.to_string(),
+        (_, None) => "was not attempted".to_owned(),
+    };
     let head = format!(
         "{} ({}) to {} ({}) port {}: {outcome}",
         cell.from,

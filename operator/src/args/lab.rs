@@ -1,10 +1,11 @@
 //! The arguments of the lab.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 use clap::{Args, ValueEnum};
 use netproof_crds::DurationString;
 use netproof_policy_agent::setting::Setting;
+use netproof_probe::wire::MAX_TIMEOUT_MS;
 
 use crate::lab::{cluster::Network, scene::IpFamilies};
 
@@ -44,7 +45,7 @@ pub struct LabArgs {
     #[arg(long, value_enum, value_name = "FAMILY", default_value = "4")]
     pub ip: Ip,
     /// How long an attempt waits for an answer.
-    #[arg(long, value_name = "DURATION", default_value = "200ms")]
+    #[arg(long, value_name = "DURATION", default_value = "200ms", value_parser = timeout)]
     pub timeout: DurationString,
     /// How long the network may take to follow a change.
     #[arg(long, value_name = "DURATION", default_value = "500ms")]
@@ -96,13 +97,26 @@ pub enum LabFormat {
     Json,
 }
 
+fn timeout(text: &str) -> Result<DurationString, String> {
+    let timeout: DurationString = text.parse().map_err(|error| format!("{error}"))?;
+    let longest = Duration::from_millis(MAX_TIMEOUT_MS.into());
+    if Duration::from(timeout) < Duration::from_millis(1) || Duration::from(timeout) > longest {
+        return Err(format!("it is not within 1ms and {}s", longest.as_secs()));
+    }
+    Ok(timeout)
+}
+
 fn network(text: &str) -> Result<Network, String> {
     match text.split_once('=') {
         None if text == "plain" => Ok(Network::Plain),
         None if text == "enforcing" => Ok(Network::Enforcing(Setting::default())),
-        Some(("fault", setting)) => {
-            setting.parse().map(Network::Enforcing).map_err(|error| format!("{error}"))
-        }
+        Some(("fault", setting)) => match setting.parse() {
+            Ok(Setting(none)) if none.is_empty() => {
+                Err("fault= names none; netproof lab --list-faults lists them".to_owned())
+            }
+            Ok(setting) => Ok(Network::Enforcing(setting)),
+            Err(error) => Err(format!("{error}")),
+        },
         _ => Err("write plain, enforcing, or fault= with the names of faults; netproof lab --list-faults lists them".to_owned()),
     }
 }

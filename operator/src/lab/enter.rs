@@ -10,22 +10,23 @@ use nix::{
 };
 use thiserror::Error;
 
+const NEEDS: &str = "The lab needs one of these:
+- to be run by root with CAP_SYS_ADMIN and CAP_NET_ADMIN: sudo netproof lab ...
+- user namespaces for everybody: sysctl -w user.max_user_namespaces=15000 and, where they exist, \
+kernel.unprivileged_userns_clone=1 and kernel.apparmor_restrict_unprivileged_userns=0
+- in a container: docker run --privileged, or --cap-add SYS_ADMIN --cap-add NET_ADMIN \
+--security-opt seccomp=unconfined --security-opt apparmor=unconfined";
+
 /// Why this machine lets nobody like us make network namespaces, and what to do.
 #[derive(Debug, Error)]
 pub enum Forbidden {
     /// Neither the caller's own rights nor a user namespace will do.
-    #[error(
-        "this machine does not let us make network namespaces: {0}.\n\
-         The lab needs one of these:\n\
-         - to be run by root with CAP_SYS_ADMIN and CAP_NET_ADMIN: sudo netproof lab ...\n\
-         - user namespaces for everybody: sysctl -w user.max_user_namespaces=15000 and, where they exist, \
-         kernel.unprivileged_userns_clone=1 and kernel.apparmor_restrict_unprivileged_userns=0\n\
-         - in a container: docker run --privileged, or --cap-add SYS_ADMIN --cap-add NET_ADMIN \
-         --security-opt seccomp=unconfined --security-opt apparmor=unconfined"
-    )]
+    #[error("this machine does not let us make network namespaces: {0}.\n{NEEDS}")]
     Namespaces(Errno),
     /// The user namespace is there, and nobody may be mapped into it.
-    #[error("{path}: {source}; the lab needs it to be root in a user namespace of its own")]
+    #[error(
+        "this machine does not let us be root in a user namespace of our own: {path}: {source}.\n{NEEDS}"
+    )]
     Mapping {
         /// What was to be written.
         path: &'static str,

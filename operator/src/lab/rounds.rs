@@ -290,13 +290,15 @@ impl Rounds {
         }
     }
 
-    /// What is known, for people, of the flows that were asked for.
-    pub fn details(&self) -> Matrix<Detail> {
+    /// What is known, for people, of the flows that were asked for, and of those beside them.
+    pub fn details(&self) -> [Matrix<Detail>; 2] {
         let stage = self.stage();
         let scene = &stage.scene;
         let all = details(&self.ledger, &scene.scenario, &scene.stand_ins, &scene.world);
-        let asked = all.iter().filter(|(cell, _)| !self.beside.contains(cell));
-        asked.map(|(cell, detail)| (cell.clone(), detail.clone())).collect()
+        [false, true].map(|beside| {
+            let of = all.iter().filter(|(cell, _)| self.beside.contains(cell) == beside);
+            of.map(|(cell, detail)| (cell.clone(), detail.clone())).collect()
+        })
     }
 
     /// What the flows that are judged show of the policies.

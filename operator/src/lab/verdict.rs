@@ -8,7 +8,7 @@ use netproof_conformance::{
     diagnosis::{Candidate, Diagnosis, Manner, TimeFault},
     expected::Expected,
     flow::Family,
-    matrix::{Actor, Cell},
+    matrix::{Actor, Cell, Matrix},
     report::{Place, references},
     verdict::{self, VerdictKind},
 };
@@ -45,17 +45,20 @@ pub struct LabVerdict {
 pub struct OfFamily {
     family: Option<Family>,
     view: View,
+    /// Flows that were attempted to tell candidates of a diagnosis apart.
+    beside: Matrix<Detail>,
 }
 
 impl OfFamily {
     /// What is known.
     pub fn of(rounds: &Rounds) -> Self {
         let stand_ins = rounds.whole().stand_ins.len();
+        let [details, beside] = rounds.details();
         let view = View {
             generation: 1,
             phase: Phase::Active,
             once: false,
-            details: rounds.details(),
+            details,
             wanted: stand_ins,
             attached: stand_ins,
             missing: None,
@@ -68,9 +71,10 @@ impl OfFamily {
             existing: None,
             diagnosis: None,
             undecided: false,
+            by_turns: 0,
             manner: None,
         };
-        Self { family: rounds.family(), view }
+        Self { family: rounds.family(), view, beside }
     }
 
     /// Says what the network does wrong, which is one thing for all families, with this one.
@@ -81,6 +85,10 @@ impl OfFamily {
         manner: Option<Manner>,
     ) {
         let basis = Basis::default();
+        self.view.by_turns = match diagnosis {
+            Diagnosis::OfTime(TimeFault::Flapping { flows }) => flows,
+            _ => 0,
+        };
         self.view.diagnosis = Some(Arc::new(Diagnosed { diagnosis, basis, ruled_out_by }));
         self.view.manner = manner;
     }
@@ -110,8 +118,17 @@ impl OfFamily {
         }
     }
 
-    fn flows(&self) -> impl Iterator<Item = Value> {
-        self.view.details.iter().map(|(cell, detail)| flow(cell, detail, self.family))
+    fn flows(&self, of: &Matrix<Detail>) -> Vec<Value> {
+        of.iter().map(|(cell, detail)| flow(cell, detail, self.family)).collect()
+    }
+
+    /// What was found beside the flows that were asked for.
+    fn findings_beside(&self) -> impl Iterator<Item = &str> {
+        let wrong = |detail: &&Detail| {
+            matches!(detail.line.verdict.kind(), VerdictKind::Leak | VerdictKind::Blocked)
+        };
+        let details = self.beside.iter().map(|(_, detail)| detail);
+        details.filter(wrong).map(|detail| detail.sentence.as_str())
     }
 }
 
@@ -130,7 +147,7 @@ impl LabVerdict {
 
     /// Takes over how new pods started. Where nothing else is wrong, a start-up leak is what is.
     pub fn start(&mut self, start_ups: Vec<StartUp>) {
-        for OfFamily { family, view } in &mut self.families {
+        for OfFamily { family, view, .. } in &mut self.families {
             let of_family = start_ups.iter().filter(|one| family.is_none_or(|f| f == one.family));
             view.start_ups = of_family.filter_map(StartUp::finding).collect();
         }
@@ -172,13 +189,15 @@ impl LabVerdict {
     /// The matrix, a sentence for each finding, and the diagnosis.
     pub fn text(&self) -> String {
         let mut text = String::new();
-        for OfFamily { family, view } in &self.families {
+        for OfFamily { family, view, .. } in &self.families {
             if self.families.len() > 1 {
                 text.push_str(family.map_or("", family_word));
                 text.push('\n');
             }
             text.push_str(&matrix_text(view));
         }
+        let beside = self.families.iter().flat_map(OfFamily::findings_beside);
+        text.extend(beside.map(|sentence| format!("Beside the flows asked for: {sentence}\n")));
         // Leaks are among the findings.
         let told = self.start_ups.iter().filter(|one| one.finding().is_none());
         text.extend(told.map(|one| format!("{}\n", one.sentence)));
@@ -187,7 +206,10 @@ impl LabVerdict {
 
     /// The same as one object.
     pub fn json(&self, network: &str) -> Value {
-        let flows: Vec<Value> = self.families.iter().flat_map(OfFamily::flows).collect();
+        let families = self.families.iter();
+        let flows: Vec<Value> =
+            families.clone().flat_map(|family| family.flows(&family.view.details)).collect();
+        let beside: Vec<Value> = families.flat_map(|family| family.flows(&family.beside)).collect();
         let is_finding = |flow: &&Value| {
             let words = [VerdictKind::Leak, VerdictKind::Blocked, VerdictKind::Inconclusive];
             words.iter().any(|kind| flow["verdict"] == kind.word())
@@ -205,6 +227,7 @@ impl LabVerdict {
             "verdict": verdict,
             "findings": findings,
             "matrix": flows,
+            "beside": beside,
             "coverage": coverage,
             "startUps": self.start_ups.iter().map(start_up).collect::<Vec<_>>(),
             "existingConnections": self.families.last().and_then(|family| family.view.existing),

@@ -55,7 +55,9 @@ fn take(path: &Path, hasher: &mut DefaultHasher) {
         for path in inside {
             take(&path, hasher);
         }
-    } else if let Ok(content) = fs::read(path) {
+    } else if fs::metadata(path).is_ok_and(|metadata| metadata.is_file())
+        && let Ok(content) = fs::read(path)
+    {
         content.hash(hasher);
     }
 }

@@ -31,6 +31,7 @@ pub fn view(details: Vec<Detail>) -> View {
         existing: None,
         diagnosis: None,
         undecided: false,
+        by_turns: 0,
         manner: None,
     }
 }

@@ -83,6 +83,8 @@ impl Tester {
             diagnosis: if active { self.said.clone() } else { None },
             manner: if active { self.manners.manner(uptime()) } else { None },
             undecided: self.is_undecided(),
+            // Its attempts are so far apart that a flow that does so is one that leaks, all the time.
+            by_turns: 0,
         }
     }
 

@@ -18,7 +18,7 @@ impl Accused {
     pub fn note(&mut self, rounds: &Rounds) {
         let wrong = rounds.ledger.wrong();
         for cell in wrong.difference(&self.now) {
-            let details = rounds.details();
+            let [details, _] = rounds.details();
             let sentence = details.get(cell).map(|detail| detail.sentence.clone());
             let record = rounds.ledger.records().find(|(one, _)| *one == cell);
             self.said.push(format!("{:?} {sentence:?} {record:?}", rounds.family()));

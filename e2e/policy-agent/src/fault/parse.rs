@@ -19,7 +19,7 @@ pub enum UnknownFault {
         nearest: &'static str,
     },
     /// What stands behind the `=` cannot be read.
-    #[error("{text:?} is no duration above zero; write {name}=2s, or 500ms, or 1m30s")]
+    #[error("{text:?} is no duration from 1ms to 99999h; write {name}=2s, or 500ms, or 1m30s")]
     Duration {
         /// The fault.
         name: &'static str,

@@ -55,7 +55,7 @@ impl Found {
                 self.hidden += 1;
             } else if is_directory {
                 self.search(&entry, files, seen);
-            } else {
+            } else if is_readable(&entry) {
                 files.push(entry);
             }
         }
@@ -73,6 +73,12 @@ fn sorted(directory: &Path) -> io::Result<Vec<PathBuf>> {
 fn is_manifest(path: &Path) -> bool {
     let extension = path.extension();
     extension.is_some_and(|one| ["yaml", "yml", "json"].iter().any(|manifest| one == *manifest))
+}
+
+/// A pipe or a device would keep us waiting. What cannot be looked at is for whoever opens it to
+/// report.
+fn is_readable(path: &Path) -> bool {
+    fs::metadata(path).map_or(true, |metadata| metadata.is_file())
 }
 
 fn is_hidden(path: &Path) -> bool {
