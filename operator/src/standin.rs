@@ -100,22 +100,24 @@ pub fn set(test: &TestRef, namespace: &str) -> StandInSet {
 }
 
 impl Desired {
+    /// Its ports, as a container declares them.
+    pub(crate) fn container_ports(&self) -> Vec<Value> {
+        let declared = self.ports.iter().map(|port| {
+            let mut declared = json!({"containerPort": port.port, "protocol": port.protocol});
+            if let Some(name) = &port.name {
+                declared["name"] = json!(name);
+            }
+            declared
+        });
+        declared.collect()
+    }
+
     /// The pod, but for its name and its owner's UID, which do not make it another stand-in.
     fn body(&self, test: &TestRef, mould: &Mould) -> Value {
         let listen = self.ports.iter().flat_map(|port| {
             ["--listen".into(), format!("{}/{}", port.protocol, port.port).to_lowercase()]
         });
-        let ports: Vec<Value> = self
-            .ports
-            .iter()
-            .map(|port| {
-                let mut declared = json!({"containerPort": port.port, "protocol": port.protocol});
-                if let Some(name) = &port.name {
-                    declared["name"] = json!(name);
-                }
-                declared
-            })
-            .collect();
+        let ports = self.container_ports();
         let low_ports = json!([{"name": "net.ipv4.ip_unprivileged_port_start", "value": "0"}]);
         let sysctls =
             if self.ports.iter().any(|port| port.port < 1024) { low_ports } else { json!([]) };

@@ -48,6 +48,18 @@ pub enum Change {
 }
 
 impl Change {
+    /// Which way an answer turned; none if it did not, or either is left open.
+    pub fn between(before: &Expected, after: &Expected) -> Option<Self> {
+        match (before, after) {
+            (Expected::Allow(_), Expected::Deny(_)) => Some(Self::Tightening),
+            (Expected::Deny(_), Expected::Allow(_)) => Some(Self::Loosening),
+            (Expected::Allow(_), Expected::Allow(_))
+            | (Expected::Deny(_), Expected::Deny(_))
+            | (Expected::Unspecified(_), _)
+            | (_, Expected::Unspecified(_)) => None,
+        }
+    }
+
     /// The stable word for metrics.
     pub fn word(self) -> &'static str {
         match self {

@@ -27,9 +27,6 @@ const IN_FLIGHT: usize = 12;
 /// How many attempts in a row have to go as the policies say: one silence may be a packet lost.
 const AGREEING: usize = 2;
 
-/// How long the receiver may take to dial its own listeners.
-const LISTENER_CHECK: Duration = Duration::from_secs(3);
-
 /// A flow whose expectation changed.
 pub struct Changed {
     /// The flow.
@@ -112,7 +109,7 @@ impl Changed {
             (Change::Loosening, _, _) => true,
             (Change::Tightening, Some(session), Receiver::Probe { .. }) => {
                 let port: Port = self.flow.cell.port;
-                let listeners = session.listeners(Instant::now() + LISTENER_CHECK).await;
+                let listeners = session.listeners().await;
                 silence(Some(&listeners.map_err(|error| error.to_string())), port).is_none()
             }
             (Change::Tightening, _, _) => false,

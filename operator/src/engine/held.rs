@@ -16,9 +16,6 @@ use super::{
 /// What a probe and its stream may add to the time of one request.
 const SLACK: Duration = Duration::from_secs(2);
 
-/// How long the receiver may take to dial its own listeners.
-const LISTENER_CHECK: Duration = Duration::from_secs(3);
-
 /// A connection that a probe holds to another. Dropping it leaves it to the probe, which gives it
 /// up after [`wire::HOLD_S`].
 pub struct Held {
@@ -93,7 +90,7 @@ impl Held {
             Ok(wire::Fate::NotHeld) => return Fate::Unknown("its probe gave it up".into()),
             Ok(wire::Fate::Failed { why }) | Err(why) => return Fate::Unknown(why),
         };
-        let listeners = receiver.listeners(Instant::now() + LISTENER_CHECK).await;
+        let listeners = receiver.listeners().await;
         let listeners = listeners.map_err(|error| error.to_string());
         match silence(Some(&listeners), port) {
             None => Fate::Cut(how),

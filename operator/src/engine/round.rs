@@ -42,9 +42,6 @@ impl Default for Breadth {
 /// What a probe and its stream may add to the time of one attempt.
 const SLACK: Duration = Duration::from_secs(2);
 
-/// How long a probe may take to dial its own listeners.
-const LISTENER_CHECK: Duration = Duration::from_secs(3);
-
 /// A flow to attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Asked {
@@ -163,10 +160,7 @@ async fn check_listeners<'a>(
 ) -> Listeners<'a> {
     let checks = receivers.iter().map(|actor| async move {
         let listeners = match sessions.get(*actor) {
-            Some(Ok(session)) => session
-                .listeners(Instant::now() + LISTENER_CHECK)
-                .await
-                .map_err(|error| error.to_string()),
+            Some(Ok(session)) => session.listeners().await.map_err(|error| error.to_string()),
             Some(Err(why)) => Err(why.clone()),
             None => Err("there is no stand-in".to_owned()),
         };

@@ -33,6 +33,10 @@ const HEARTBEAT: Duration = Duration::from_secs(5);
 /// How long a probe may take to greet.
 const GREETING: Duration = Duration::from_secs(5);
 
+/// How long a probe may take to say what only it knows: whether its listeners answer, and what it
+/// heard.
+const OWN_WORD: Duration = Duration::from_secs(3);
+
 /// Requests that may wait to be written; senders wait beyond that.
 const QUEUE: usize = 64;
 
@@ -135,20 +139,16 @@ impl Session {
     }
 
     /// Asks the probe whether its own listeners answer.
-    pub async fn listeners(&self, deadline: Instant) -> Result<Vec<Listener>, SessionError> {
-        match self.request(Op::CheckListeners, deadline).await? {
+    pub async fn listeners(&self) -> Result<Vec<Listener>, SessionError> {
+        match self.request(Op::CheckListeners, Instant::now() + OWN_WORD).await? {
             Reply::Listeners { listeners, .. } => Ok(listeners),
             other => Err(unexpected(&other)),
         }
     }
 
     /// Asks the probe which of these questions reached it over UDP.
-    pub async fn heard(
-        &self,
-        nonces: Vec<String>,
-        deadline: Instant,
-    ) -> Result<Vec<String>, SessionError> {
-        match self.request(Op::Heard { nonces }, deadline).await? {
+    pub async fn heard(&self, nonces: Vec<String>) -> Result<Vec<String>, SessionError> {
+        match self.request(Op::Heard { nonces }, Instant::now() + OWN_WORD).await? {
             Reply::Heard { heard, .. } => Ok(heard),
             other => Err(unexpected(&other)),
         }

@@ -25,7 +25,7 @@ async fn a_real_agent_greets_and_attempts() {
         }
         other => panic!("not attempted: {other:?}"),
     }
-    let listeners = session.listeners(soon()).await.expect("it answers");
+    let listeners = session.listeners().await.expect("it answers");
     assert_eq!(listeners.len(), 1);
     assert!(session.over().is_none());
 }

@@ -7,6 +7,7 @@
 //! the bounds of a window wider, never wrong.
 
 mod found;
+mod senders;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -19,6 +20,7 @@ use tokio::{
 };
 
 pub use found::{Found, Why, Window};
+pub use senders::choose;
 
 use super::{
     round::{Asked, Timed, silence, timed},

@@ -1,10 +1,10 @@
 //! Whether faults that are asked for can be seen on a scene: one that hits nothing would look like a
 //! network that keeps its policies.
 
-use std::{collections::BTreeSet, net::IpAddr};
+use std::collections::BTreeSet;
 
 use anyhow::bail;
-use netproof_conformance::snapshot::ObjectRef;
+use netproof_conformance::{flow::Family, snapshot::ObjectRef};
 use netproof_policy_agent::{
     fault::Fault,
     setting::{Failing, Scope, Setting},
@@ -51,7 +51,9 @@ impl Aim<'_> {
     pub fn notes(&self, network: &Network) -> Vec<String> {
         let notes = failing(network).iter().filter_map(|Failing { fault, .. }| {
             let needs = match fault {
-                Fault::IgnoresIpv6 if !self.has_ipv6() => "where pods have IPv6: try --ip dual",
+                Fault::IgnoresIpv6 if !self.scene.is_shared(Family::IPv6) => {
+                    "where pods have IPv6: try --ip dual"
+                }
                 _ if self.watches => return None,
                 Fault::StalePodLabels => "when labels of pods change: --watch follows the files",
                 Fault::StaleNamespaceLabels => {
@@ -70,11 +72,6 @@ impl Aim<'_> {
             Some(format!("{} shows only {needs}", fault.name()))
         });
         notes.collect()
-    }
-
-    fn has_ipv6(&self) -> bool {
-        let pods = self.scene.pods.iter();
-        pods.filter(|pod| pod.addresses.iter().any(IpAddr::is_ipv6)).count() > 1
     }
 
     /// Something of every pod's name.

@@ -53,18 +53,13 @@ fn turned(before: &Stage, now: &Stage) -> Vec<(Cell, Change)> {
     };
     let was = prediction(&before.scene).expected;
     let is = prediction(&now.scene).expected;
-    let mut turned = Vec::new();
-    for way in [Change::Tightening, Change::Loosening] {
-        let turn = |was: &Expected, is: &Expected| match way {
-            Change::Tightening => matches!((was, is), (Expected::Allow(_), Expected::Deny(_))),
-            Change::Loosening => matches!((was, is), (Expected::Deny(_), Expected::Allow(_))),
-        };
-        let of_way = is
-            .iter()
-            .filter(|(cell, is)| was.get(cell).is_some_and(|was| turn(was, is)) && !is_new(cell));
-        turned.extend(of_way.map(|(cell, _)| (cell.clone(), way)).take(FLOWS));
-    }
-    turned
+    let turn = |cell: &Cell, is: &Expected| Change::between(was.get(cell)?, is);
+    let of_way = |way| {
+        let cells =
+            is.iter().filter(move |(cell, is)| turn(cell, is) == Some(way) && !is_new(cell));
+        cells.map(move |(cell, _)| (cell.clone(), way)).take(FLOWS)
+    };
+    [Change::Tightening, Change::Loosening].into_iter().flat_map(of_way).collect()
 }
 
 fn changed(cell: &Cell, change: Change, at: Instant, now: &Stage) -> Option<Changed> {

@@ -1,11 +1,11 @@
 //! A new pod of the lab, attempted from before its address answers by pods that the policies deny it.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use k8s_openapi::jiff::Timestamp;
 use netproof_conformance::{
     expected::Expected,
-    flow::{Family, Port, Protocol},
+    flow::Family,
     matrix::{Actor, Cell},
     policy::Policy,
     report::{Place, startup_sentence},
@@ -17,7 +17,7 @@ use super::{scene::Scene, stage::Stage, verdict::family_word};
 use crate::{
     engine::{
         session::Session,
-        startup::{Found, Pace, Sender, Window, search},
+        startup::{Found, Pace, Sender, Window, choose, search},
     },
     predict::{between, place, predict},
     status::startup_finding,
@@ -99,7 +99,12 @@ impl Newcomer {
         let scene = now.scene.of_family(family);
         let may = |cell: &Cell| cell.to == *actor && may(cell, family);
         let cells: Vec<Cell> = denied(&scene, before).into_iter().filter(may).collect();
-        let cells = choose(&cells, actor, now);
+        let pods = &now.scene.pods;
+        let node = |actor: &Actor| pods.iter().find(|pod| pod.actor == *actor).map(|pod| pod.node);
+        let cells = choose(cells.iter(), |cell| {
+            let speaks = matches!(now.sessions.get(&cell.from), Some(Ok(_)));
+            speaks.then(|| node(&cell.from) == node(actor))
+        });
         let (tell, denied) = watch::channel(true);
         let state = |actor: &Actor| {
             let stand_in = scene.stand_ins.iter().find(|one| one.desired.actor == *actor);
@@ -201,24 +206,4 @@ fn denied(scene: &Scene, before: &Stage) -> Vec<Cell> {
     let is_denied = |expected: Option<&Expected>| matches!(expected, Some(Expected::Deny(_)));
     let cells = is.iter().map(|(cell, _)| cell);
     cells.filter(|cell| is_denied(is.get(cell)) && is_denied(was.get(cell))).cloned().collect()
-}
-
-/// One flow from the newcomer's own node and one from another, where there are such, to the port
-/// that most of the two are denied.
-fn choose(denied: &[Cell], newcomer: &Actor, stage: &Stage) -> Vec<Cell> {
-    let node =
-        |actor: &Actor| stage.scene.pods.iter().find(|pod| pod.actor == *actor).map(|pod| pod.node);
-    let speaks = |actor: &Actor| matches!(stage.sessions.get(actor), Some(Ok(_)));
-    let mut ports: BTreeMap<Port, [Option<&Cell>; 2]> = BTreeMap::new();
-    for cell in denied {
-        if speaks(&cell.from) && cell.port.protocol != Protocol::Sctp {
-            let side = usize::from(node(&cell.from) != node(newcomer));
-            ports.entry(cell.port).or_default()[side].get_or_insert(cell);
-        }
-    }
-    let worth = |(port, cells): &(Port, [Option<&Cell>; 2])| {
-        (cells.iter().flatten().count(), port.protocol == Protocol::Tcp)
-    };
-    let best = ports.into_iter().max_by_key(worth);
-    best.into_iter().flat_map(|(_, cells)| cells.into_iter().flatten().cloned()).collect()
 }

@@ -119,12 +119,8 @@ fn scene(args: &LabArgs, notes: Notes, before: Vec<LabPod>) -> anyhow::Result<Sc
 
 /// The families that are attempted: those that any two pods share.
 fn families(scene: &Scene) -> Vec<Option<Family>> {
-    let of = |family| {
-        let has = |pod: &&LabPod| pod.addresses.iter().any(|one| Family::of(*one) == family);
-        scene.pods.iter().filter(has).count() > 1
-    };
     let families = [Family::IPv4, Family::IPv6].into_iter();
-    families.filter(|family| of(*family)).map(Some).collect()
+    families.filter(|family| scene.is_shared(*family)).map(Some).collect()
 }
 
 /// Attempts everything until it is judged, and asks what goes wrong.

@@ -176,6 +176,12 @@ impl Scene {
 }
 
 impl Scene {
+    /// Whether any two pods share a family of addresses.
+    pub fn is_shared(&self, family: Family) -> bool {
+        let has = |pod: &&LabPod| pod.addresses.iter().any(|one| Family::of(*one) == family);
+        self.pods.iter().filter(has).count() > 1
+    }
+
     /// The same, as far as one family of addresses goes.
     #[must_use]
     pub fn of_family(&self, family: Family) -> Self {

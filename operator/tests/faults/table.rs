@@ -30,7 +30,7 @@ const AT_A_TIME: usize = 14;
 const PACE: Pace = Pace { timeout: Duration::from_millis(100), settle: Duration::ZERO, confirm: 2 };
 
 /// What is said of objects that an API server may store and the test network's agent does not read:
-/// null in lists, IPv4 in the spelling of IPv6.
+/// blocks in some odd spellings.
 const UNREADABLE: &str = "the policy agent cannot read";
 
 /// The namespace of objects that name none.

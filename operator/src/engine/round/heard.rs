@@ -1,14 +1,10 @@
 //! Asks receivers whether the questions over UDP arrived that nothing came back to.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    time::Duration,
-};
+use std::collections::{BTreeMap, BTreeSet};
 
 use futures::future::join_all;
 use netproof_conformance::{matrix::Actor, verdict::Outcome};
 use netproof_probe::wire;
-use tokio::time::Instant;
 
 use super::{Asked, Sessions, Timed};
 use crate::engine::session::{Session, SessionError};
@@ -20,9 +16,6 @@ pub(super) struct Heard<'a> {
     /// Who could not say.
     mute: BTreeMap<&'a Actor, String>,
 }
-
-/// How long a probe may take to say what it heard.
-const RECOLLECTION: Duration = Duration::from_secs(3);
 
 /// Asks receivers whether they heard what nothing came back to.
 pub(super) async fn ask_who_heard<'a>(
@@ -53,7 +46,7 @@ pub(super) async fn ask_who_heard<'a>(
 async fn heard_of(session: &Session, nonces: &[String]) -> Result<Vec<String>, SessionError> {
     let mut heard = Vec::new();
     for some in nonces.chunks(wire::MAX_HEARD) {
-        heard.extend(session.heard(some.to_vec(), Instant::now() + RECOLLECTION).await?);
+        heard.extend(session.heard(some.to_vec()).await?);
     }
     Ok(heard)
 }

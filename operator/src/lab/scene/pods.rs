@@ -111,17 +111,7 @@ pub(super) fn pod_object(
     node: &str,
     addresses: &[IpAddr],
 ) -> Value {
-    let ports: Vec<Value> = desired
-        .ports
-        .iter()
-        .map(|port| {
-            let mut declared = json!({"containerPort": port.port, "protocol": port.protocol});
-            if let Some(name) = &port.name {
-                declared["name"] = json!(name);
-            }
-            declared
-        })
-        .collect();
+    let ports = desired.container_ports();
     let addresses: Vec<Value> = addresses.iter().map(|address| json!({"ip": address})).collect();
     json!({
         "apiVersion": "v1", "kind": "Pod",

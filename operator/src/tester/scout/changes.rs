@@ -27,17 +27,11 @@ const FLOWS: usize = 8;
 
 /// The flows of which the policies say the opposite of what they said.
 pub(super) fn between(before: &Matrix<Expected>, after: &Matrix<Expected>) -> Vec<(Cell, Change)> {
-    let turned = |before: &Expected, after: &Expected| match (before, after) {
-        (Expected::Allow(_), Expected::Deny(_)) => Some(Change::Tightening),
-        (Expected::Deny(_), Expected::Allow(_)) => Some(Change::Loosening),
-        (Expected::Allow(_), Expected::Allow(_))
-        | (Expected::Deny(_), Expected::Deny(_))
-        | (Expected::Unspecified(_), _)
-        | (_, Expected::Unspecified(_)) => None,
-    };
     after
         .iter()
-        .filter_map(|(cell, after)| Some((cell.clone(), turned(before.get(cell)?, after)?)))
+        .filter_map(|(cell, after)| {
+            Some((cell.clone(), Change::between(before.get(cell)?, after)?))
+        })
         .collect()
 }
 

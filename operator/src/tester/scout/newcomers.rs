@@ -1,11 +1,10 @@
 //! Has new stand-ins attempted by those that the policies deny them, from before they answer.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use k8s_openapi::jiff::Timestamp;
 use netproof_conformance::{
     expected::Expected,
-    flow::{Port, Protocol},
     matrix::{Cell, Matrix},
     policy::Policy,
     report::startup_sentence,
@@ -18,7 +17,7 @@ use super::{Done, Scout, stand_in};
 use crate::{
     engine::{
         session::Session,
-        startup::{Found, Pace, Sender, search},
+        startup::{self, Found, Pace, Sender, search},
     },
     metrics::Startup,
     predict::{StandIn, between, place},
@@ -44,30 +43,17 @@ pub(super) struct Newcomer {
     senders: Vec<(Cell, watch::Sender<bool>)>,
 }
 
-/// The flows by which to attempt a newcomer: one from its own node, and one from another, where
-/// there are such, to the port that most of the two are denied.
+/// The flows by which to attempt a newcomer, given the node of each that has a probe.
 pub(super) fn choose(
     newcomer: &StandIn,
     expected: &Matrix<Expected>,
     node: impl Fn(&Cell) -> Option<Option<String>>,
 ) -> Vec<Cell> {
     let home = newcomer.pod.as_ref().and_then(|(_, pod)| pod.node.clone());
-    let mut ports: BTreeMap<Port, [Option<Cell>; 2]> = BTreeMap::new();
-    for (cell, expected) in expected.iter() {
-        let denied = matches!(expected, Expected::Deny(_));
-        let able = cell.port.protocol != Protocol::Sctp;
-        if cell.to != newcomer.desired.actor || !denied || !able {
-            continue;
-        }
-        let Some(from) = node(cell) else { continue };
-        let side = usize::from(from != home);
-        ports.entry(cell.port).or_default()[side].get_or_insert_with(|| cell.clone());
-    }
-    let worth = |(port, cells): &(Port, [Option<Cell>; 2])| {
-        (cells.iter().flatten().count(), port.protocol == Protocol::Tcp)
-    };
-    let best = ports.into_iter().max_by_key(worth);
-    best.into_iter().flat_map(|(_, cells)| cells.into_iter().flatten()).collect()
+    let denied = expected.iter().filter(|(cell, expected)| {
+        cell.to == newcomer.desired.actor && matches!(expected, Expected::Deny(_))
+    });
+    startup::choose(denied.map(|(cell, _)| cell), |cell| Some(node(cell)? == home))
 }
 
 impl Scout {
@@ -202,6 +188,7 @@ impl Scout {
 mod tests {
     use netproof_conformance::{
         expected::{Because, Decision},
+        flow::{Port, Protocol},
         matrix::Actor,
     };
 

@@ -1,0 +1,28 @@
+//! Who attempts a newcomer.
+
+use std::collections::BTreeMap;
+
+use netproof_conformance::{
+    flow::{Port, Protocol},
+    matrix::Cell,
+};
+
+/// Of the flows to a newcomer that the policies deny, one from its own node and one from another,
+/// where there are such, to the port that most of the two are denied. Whether a sender is on that
+/// node is not known of one that cannot attempt.
+pub fn choose<'a>(
+    denied: impl Iterator<Item = &'a Cell>,
+    is_near: impl Fn(&Cell) -> Option<bool>,
+) -> Vec<Cell> {
+    let mut ports: BTreeMap<Port, [Option<&Cell>; 2]> = BTreeMap::new();
+    for cell in denied.filter(|cell| cell.port.protocol != Protocol::Sctp) {
+        if let Some(near) = is_near(cell) {
+            ports.entry(cell.port).or_default()[usize::from(!near)].get_or_insert(cell);
+        }
+    }
+    let worth = |(port, cells): &(Port, [Option<&Cell>; 2])| {
+        (cells.iter().flatten().count(), port.protocol == Protocol::Tcp)
+    };
+    let best = ports.into_iter().max_by_key(worth);
+    best.into_iter().flat_map(|(_, cells)| cells.into_iter().flatten().cloned()).collect()
+}
