@@ -95,6 +95,12 @@ closed_set! {
         Inconclusive,
         /// Conformant is Unknown: there is no flow that the policies decide.
         NothingToJudge,
+        /// Conformant is Unknown: the policies deny something, and nothing that was seen tells a
+        /// network that keeps them from one that carries nothing. The message says what to add.
+        NothingProved,
+        /// Conformant is Unknown: startUp is Strict, and how some probe pod started that the
+        /// policies deny something was not established.
+        StartsNotEstablished,
 
         /// Intended is True: the policies say what each check expects.
         MatchesIntent,

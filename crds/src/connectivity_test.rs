@@ -122,6 +122,12 @@ pub struct ConnectivityTestSpec {
     #[schemars(schema_with = "schema::confirm")]
     pub confirm: u8,
 
+    /// For how long a leak stands after it was last proven, such as 5m or 30s; at least one
+    /// `interval`. A connection that came back proves that the policies are not kept, and attempts
+    /// that do not connect later do not take it back: a network may leak by chance.
+    #[serde(default = "default_leak_retention")]
+    pub leak_retention: DurationString,
+
     /// How many flows are attempted at most, 1 to 20000. Where the endpoints and checks name more,
     /// flows are chosen: those of checks with an `expect` first, then such as show each rule of each
     /// policy from both sides (status `coverage`), then others, evenly spread. A test that
@@ -179,6 +185,10 @@ fn default_settle() -> DurationString {
     DurationString::from_secs(15)
 }
 
+fn default_leak_retention() -> DurationString {
+    DurationString::from_secs(300)
+}
+
 const fn default_confirm() -> u8 {
     3
 }
@@ -205,7 +215,8 @@ pub enum StartUp {
     #[default]
     Report,
     /// They turn Conformant False as well, until the next probe pod of the endpoint is seen to be
-    /// isolated from the start.
+    /// isolated from the start; and as long as the start of a probe pod to which the policies deny
+    /// something has not been established, Conformant is not True.
     Strict,
     /// They are not looked for.
     Off,

@@ -62,6 +62,10 @@ pub struct ConnectivityTestStatus {
     #[schemars(schema_with = "schema::count")]
     pub truncated: Option<u32>,
 
+    /// How the probe pods started that there are now; absent where startUp is Off.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start_ups: Option<StartUpCounts>,
+
     /// What became of connections that existed when the policies began to deny them, as soon as
     /// that was seen. A fact, no finding: the API leaves open whether a new deny ends them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -274,6 +278,21 @@ pub enum FindingVerdict {
     Blocked,
     /// It could not be judged.
     Inconclusive,
+}
+
+/// How the probe pods started to which the policies deny something: whether the network had isolated
+/// them before they accepted anything.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct StartUpCounts {
+    /// Those that were seen to deny from their first instant.
+    pub isolated: u32,
+
+    /// Those that were seen to accept what the policies deny.
+    pub leaked: u32,
+
+    /// Those of which neither was seen. Such a pod shows nothing; one that comes after it may.
+    pub not_established: u32,
 }
 
 /// What became of connections that existed when the policies began to deny them.

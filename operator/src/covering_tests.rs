@@ -36,7 +36,12 @@ fn scenario(budget: usize) -> Scenario {
         })
         .collect();
     Scenario {
-        patience: Patience { settle: Duration::ZERO, confirm: 1, stale_after: Duration::ZERO },
+        patience: Patience {
+            settle: Duration::ZERO,
+            confirm: 1,
+            stale_after: Duration::ZERO,
+            leak_retention: Duration::ZERO,
+        },
         interval: Duration::ZERO,
         timeout: Duration::ZERO,
         desired: vec![],

@@ -40,8 +40,8 @@ pub fn observations(
     let judged = ledger.records().filter_map(|(cell, record)| {
         let flaps = match ledger.verdict(cell, now)? {
             Verdict::Conforms
-            | Verdict::Leak(Steadiness::Steady)
-            | Verdict::Blocked(Steadiness::Steady) => false,
+            | Verdict::Leak(Steadiness::Steady | Steadiness::Ceased { .. })
+            | Verdict::Blocked(Steadiness::Steady | Steadiness::Ceased { .. }) => false,
             Verdict::Leak(Steadiness::Flapping { .. })
             | Verdict::Blocked(Steadiness::Flapping { .. }) => true,
             Verdict::Settling | Verdict::Unspecified(_) | Verdict::Inconclusive(_) => return None,

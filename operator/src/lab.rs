@@ -16,6 +16,7 @@ pub mod process;
 pub mod rounds;
 pub mod scene;
 pub mod stage;
+pub mod verdict;
 
 mod aim;
 mod fabric;
@@ -24,7 +25,6 @@ mod netns;
 mod node;
 mod run;
 mod stored;
-mod verdict;
 mod watch;
 
 use std::time::Duration;

@@ -26,7 +26,12 @@ fn flow() -> Cell {
 
 fn predicted(world: &World) -> Prediction {
     let stand_ins = [stand_in("web", "10.0.0.1"), stand_in("db", "10.0.0.2")];
-    let patience = Patience { settle: Duration::ZERO, confirm: 1, stale_after: Duration::ZERO };
+    let patience = Patience {
+        settle: Duration::ZERO,
+        confirm: 1,
+        stale_after: Duration::ZERO,
+        leak_retention: Duration::ZERO,
+    };
     let scenario = Scenario {
         patience,
         interval: Duration::ZERO,

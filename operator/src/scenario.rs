@@ -160,6 +160,7 @@ pub fn resolve(test: &ConnectivityTest, world: &World) -> Result<Scenario, Probl
         settle: spec.settle.into(),
         confirm: usize::from(spec.confirm.max(1)),
         stale_after: stale_after(interval, timeout),
+        leak_retention: interval.max(spec.leak_retention.into()),
     };
     let budget = usize::try_from(spec.max_flows).unwrap_or(usize::MAX);
     let start_up = spec.start_up;

@@ -146,6 +146,7 @@ fn every_node_means_every_node_that_takes_it() {
 fn durations_become_patience() {
     let spec = json!({
         "interval": "10s", "timeout": "500ms", "settle": "5s", "confirm": 4,
+        "leakRetention": "20s",
         "endpoints": [stand_in("a", &json!({}))],
     });
     let scenario = resolve(&test(&spec), &world()).expect("accepted");
@@ -154,8 +155,13 @@ fn durations_become_patience() {
         settle: Duration::from_secs(5),
         confirm: 4,
         stale_after: Duration::from_secs(41),
+        leak_retention: Duration::from_secs(20),
     };
     assert_eq!(scenario.patience, patience);
+    let mut shorter = spec;
+    shorter["leakRetention"] = json!("1s");
+    let shorter = resolve(&test(&shorter), &world()).expect("accepted");
+    assert_eq!(shorter.patience.leak_retention, Duration::from_secs(10), "at least an interval");
 }
 
 #[test]

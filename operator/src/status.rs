@@ -21,7 +21,7 @@ use netproof_conformance::{
 use netproof_crds::{
     ConditionStatus, ConditionType, ConnectivityTestStatus, ExistingConnections, Expectation,
     Finding, FindingEnd, FindingVerdict, FlowOutcome, FlowSummary, LastRound, MAX_FINDINGS,
-    MAX_GAPS, MAX_REASONS, ProbeCount, Reason, RuleCoverage,
+    MAX_GAPS, MAX_REASONS, ProbeCount, Reason, RuleCoverage, StartUpCounts,
 };
 
 use crate::{
@@ -86,6 +86,8 @@ pub struct View {
     pub start_ups: Vec<Finding>,
     /// Whether they count against the network.
     pub strict: bool,
+    /// How the stand-ins started to which the policies deny something, where that is looked at.
+    pub starts: Option<StartUpCounts>,
     /// What became of connections that existed when they were denied, once that was seen.
     pub existing: Option<ExistingConnections>,
     /// What the network does wrong, as far as that has been worked out.
@@ -267,11 +269,50 @@ impl View {
             return unknown(Reason::ProbesNotReady, &message);
         }
         match (inconclusive, settling, conforms) {
-            (1.., _, _) => unknown(Reason::Inconclusive, &message),
-            (0, 1.., _) => unknown(Reason::Settling, &message),
-            (0, 0, 0) => unknown(Reason::NothingToJudge, &message),
-            (0, 0, 1..) => said(type_, ConditionStatus::True, Reason::AllConform, &message),
+            (1.., _, _) => return unknown(Reason::Inconclusive, &message),
+            (0, 1.., _) => return unknown(Reason::Settling, &message),
+            (0, 0, 0) => return unknown(Reason::NothingToJudge, &message),
+            (0, 0, 1..) => {}
         }
+        if let Some(lacking) = self.proof_lacking() {
+            return unknown(Reason::NothingProved, &format!("{message}; {lacking}"));
+        }
+        match self.starts {
+            Some(starts) if self.strict && starts.not_established > 0 => {
+                let of = starts.isolated + starts.leaked + starts.not_established;
+                let message = format!(
+                    "{message}; of {of} stand-ins under a deny, {} have started in a way that was not established, and startUp is Strict; with spec.renew they are replaced and tried again",
+                    starts.not_established
+                );
+                unknown(Reason::StartsNotEstablished, &message)
+            }
+            Some(_) | None => said(type_, ConditionStatus::True, Reason::AllConform, &message),
+        }
+    }
+
+    /// What there is to add before silences on denied flows say anything: a network that carries
+    /// nothing keeps every deny. None where the policies deny nothing, or that is there.
+    fn proof_lacking(&self) -> Option<&'static str> {
+        let lines = || self.details.iter().map(|(_, detail)| &detail.line);
+        if !lines().any(|line| matches!(line.expected, Expected::Deny(_))) {
+            return None;
+        }
+        let is_proven = |line: &Line| {
+            matches!(line.expected, Expected::Allow(_))
+                && line.verdict == Verdict::Conforms
+                && line.outcome == Some(Outcome::Connected)
+        };
+        if !lines().any(is_proven) {
+            return Some(
+                "nothing that is allowed has connected, so that a network which carries nothing would look the same: add an endpoint that the policies let these reach, or be reached by, such as one in a namespace without policies",
+            );
+        }
+        let shows_nothing = |coverage: &Coverage| {
+            coverage.rules > 0 && coverage.exercised == 0 && coverage.half_exercised == 0
+        };
+        self.coverage.as_deref().is_some_and(shows_nothing).then_some(
+            "no rule of any policy is exercised, from neither side: add endpoints or checks by which one policy alone decides, as the coverage lists",
+        )
     }
 
     /// What is not attempted, if that is something.
@@ -338,6 +379,7 @@ impl View {
             coverage: self.coverage.as_deref().map(|coverage| covered(coverage, self.left_out)),
             findings,
             truncated: (truncated > 0).then_some(u32::try_from(truncated).unwrap_or(u32::MAX)),
+            start_ups: self.starts.filter(|_| active),
             existing_connections: self.existing,
             diagnosis: self.diagnosed().and_then(told),
             remark: self.remark().and_then(Manner::name).map(str::to_owned),
@@ -429,10 +471,8 @@ fn contradiction(expected: &Expected) -> String {
 
 fn finding(cell: &Cell, detail: &Detail) -> Option<Finding> {
     let (verdict, flapping) = match &detail.line.verdict {
-        Verdict::Leak(steadiness) => (FindingVerdict::Leak, *steadiness != Steadiness::Steady),
-        Verdict::Blocked(steadiness) => {
-            (FindingVerdict::Blocked, *steadiness != Steadiness::Steady)
-        }
+        Verdict::Leak(steadiness) => (FindingVerdict::Leak, is_flapping(*steadiness)),
+        Verdict::Blocked(steadiness) => (FindingVerdict::Blocked, is_flapping(*steadiness)),
         Verdict::Inconclusive(_) => (FindingVerdict::Inconclusive, false),
         Verdict::Conforms | Verdict::Settling | Verdict::Unspecified(_) => return None,
     };
@@ -456,6 +496,13 @@ fn finding(cell: &Cell, detail: &Detail) -> Option<Finding> {
         confirmations: u32::try_from(detail.agreeing).unwrap_or(u32::MAX),
         message: detail.sentence.clone(),
     })
+}
+
+fn is_flapping(steadiness: Steadiness) -> bool {
+    match steadiness {
+        Steadiness::Steady | Steadiness::Ceased { .. } => false,
+        Steadiness::Flapping { .. } => true,
+    }
 }
 
 /// The finding that a new stand-in accepted what the policies deny.

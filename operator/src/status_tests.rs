@@ -82,6 +82,54 @@ fn half_of_the_evidence_is_never_green() {
     assert_eq!(conformant(&view(vec![])), (unknown, Reason::NothingToJudge));
 }
 
+/// An allowed flow that was seen to connect.
+fn connected() -> Detail {
+    let mut connected = conforming();
+    connected.line.outcome = Some(Outcome::Connected);
+    connected
+}
+
+fn denied() -> Detail {
+    detail(Expected::Deny(because()), Verdict::Conforms)
+}
+
+#[test]
+fn silence_alone_proves_nothing() {
+    let nothing = (ConditionStatus::Unknown, Reason::NothingProved);
+    assert_eq!(conformant(&view(vec![denied()])), nothing);
+    assert_eq!(conformant(&view(vec![denied(), conforming()])), nothing, "it did not connect");
+    let proven = || view(vec![denied(), connected()]);
+    assert_eq!(conformant(&proven()), (ConditionStatus::True, Reason::AllConform));
+    let covers = |exercised, half_exercised| {
+        let coverage = Coverage { rules: 2, exercised, half_exercised, gaps: vec![] };
+        conformant(&View { coverage: Some(Arc::new(coverage)), ..proven() })
+    };
+    assert_eq!(covers(0, 0), nothing);
+    assert_eq!(covers(0, 1), (ConditionStatus::True, Reason::AllConform));
+    assert_eq!(covers(1, 0), (ConditionStatus::True, Reason::AllConform));
+    let open = View { coverage: Some(Arc::default()), ..view(vec![conforming()]) };
+    assert_eq!(conformant(&open), (ConditionStatus::True, Reason::AllConform), "no deny");
+}
+
+#[test]
+fn strict_means_that_every_start_is_established() {
+    let counts = |isolated, leaked, not_established| {
+        let starts = StartUpCounts { isolated, leaked, not_established };
+        View { starts: Some(starts), ..view(vec![denied(), connected()]) }
+    };
+    let open = |isolated| View { strict: true, ..counts(isolated, 0, 1) };
+    for view in [open(0), open(22)] {
+        let says = (ConditionStatus::Unknown, Reason::StartsNotEstablished);
+        assert_eq!(conformant(&view), says);
+    }
+    let fine = (ConditionStatus::True, Reason::AllConform);
+    assert_eq!(conformant(&counts(0, 0, 23)), fine, "it is only promised where that is asked for");
+    assert_eq!(conformant(&View { strict: true, ..counts(23, 0, 0) }), fine);
+    let status = counts(1, 2, 3).status(&ConnectivityTestStatus::default(), now());
+    let wanted = StartUpCounts { isolated: 1, leaked: 2, not_established: 3 };
+    assert_eq!(status.start_ups, Some(wanted));
+}
+
 #[test]
 fn old_evidence_is_never_green() {
     let stale = Some(Problem::new(Reason::Stale, "long ago"));

@@ -149,7 +149,12 @@ impl Tester {
         shared: Arc<Shared>,
         assignment: watch::Receiver<Arc<Assignment>>,
     ) -> Self {
-        let patience = Patience { settle: Duration::ZERO, confirm: 1, stale_after: Duration::ZERO };
+        let patience = Patience {
+            settle: Duration::ZERO,
+            confirm: 1,
+            stale_after: Duration::ZERO,
+            leak_retention: Duration::ZERO,
+        };
         let turned = watch::Sender::new(());
         let lines = watch::Sender::new(Arc::default());
         let (facts, seen) = watch::channel(Arc::new(Facts::left_by(&before)));

@@ -51,8 +51,12 @@ impl Bed {
         });
         let names = ["web", "was", "db"];
         let mut scenario = scenario(&names, asked, budget);
-        scenario.patience =
-            Patience { settle: SETTLE, confirm: 2, stale_after: Duration::from_secs(60) };
+        scenario.patience = Patience {
+            settle: SETTLE,
+            confirm: 2,
+            stale_after: Duration::from_secs(60),
+            leak_retention: Duration::from_secs(60),
+        };
         let (mut agents, mut ports) = (vec![], BTreeMap::new());
         for (name, desired) in names.iter().zip(&mut scenario.desired) {
             let InMemory { link, port, task } = agent(name);

@@ -46,6 +46,24 @@ spec:
   - {name: a, standIn: {labels: {app: b}, ports: [{port: 81}]}}
 ";
 
+/// Nobody may reach or be reached by anybody.
+const CLOSED: &str = "
+apiVersion: v1
+kind: Pod
+metadata: {name: web, namespace: shop, labels: {app: web}}
+spec: {nodeName: node-1, containers: [{name: c, ports: [{containerPort: 8080}]}]}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: db, namespace: shop, labels: {app: db}}
+spec: {nodeName: node-2, containers: [{name: c, ports: [{containerPort: 3306}]}]}
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: closed, namespace: shop}
+spec: {podSelector: {}, policyTypes: [Ingress, Egress]}
+";
+
 fn lab(arguments: &[&str]) -> Run {
     netproof(&[&["lab", "-q"], arguments].concat())
 }
@@ -60,6 +78,20 @@ fn apart(script: &str, arguments: &[&str]) -> Run {
     let mut command = Command::new("unshare");
     command.args(["-Urm", "sh", "-ec", script, "sh", BINARY]).args(arguments);
     finished(&mut command)
+}
+
+#[test]
+fn where_nothing_may_connect_nothing_is_proved_and_it_says_what_to_add() {
+    let folder = directory(&[("closed.yaml", CLOSED)]);
+    let file = folder.path("closed.yaml");
+    for network in ["enforcing", "fault=blocks-all"] {
+        let run = lab(&["-f", &file, "--network", network]);
+        assert_eq!(run.code, 2, "{run:?}");
+        assert!(run.stdout.contains("Conformant=Unknown (NothingProved)"), "{}", run.stdout);
+        assert!(run.stdout.contains("add an endpoint that the policies let these reach"));
+    }
+    let run = lab(&["-f", &file, "--network", "plain"]);
+    assert_eq!(run.code, 1, "{run:?}");
 }
 
 #[test]

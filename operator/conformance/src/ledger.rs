@@ -13,7 +13,7 @@ use std::{
 use crate::{
     expected::Expected,
     matrix::{Actor, Cell, Matrix},
-    verdict::{Outcome, Sighting, Verdict, Why},
+    verdict::{Outcome, Sighting, Steadiness, Verdict, Why},
 };
 
 use record::Cause;
@@ -29,7 +29,12 @@ pub struct Patience {
     pub confirm: usize,
     /// The age at which evidence is worth nothing any more.
     pub stale_after: Duration,
+    /// For how long a leak stands after it was last proven, whatever later attempts say.
+    pub leak_retention: Duration,
 }
+
+/// For how long a leak stands after its last proof where nobody says otherwise.
+pub const LEAK_RETENTION: Duration = Duration::from_secs(300);
 
 impl Patience {
     /// How many attempts are remembered: enough to see a flow turn wrong and right again.
@@ -125,7 +130,7 @@ impl Ledger {
     }
 
     /// A stand-in is there since `birth`. If that is another than before, what was seen of its
-    /// predecessor says nothing of it.
+    /// predecessor says nothing of it, but for the proof of a leak, which stands for its time.
     pub fn born(&mut self, actor: &Actor, birth: Duration, now: Duration) {
         if self.born.insert(actor.clone(), birth) == Some(birth) {
             return;
@@ -133,7 +138,7 @@ impl Ledger {
         for (cell, record) in &mut self.records {
             if cell.from == *actor || cell.to == *actor {
                 let since = since(&self.born, cell).unwrap_or(now);
-                *record = Record::new(record.expected.clone(), now, since);
+                *record = record.reborn(&self.patience, now, since);
             }
         }
     }
@@ -208,6 +213,17 @@ impl Ledger {
     /// Flows that are reported as wrong: the first sign of a recovery will show in them.
     pub fn wrong(&self) -> BTreeSet<Cell> {
         self.cells_where(|record| matches!(record.verdict, Verdict::Leak(_) | Verdict::Blocked(_)))
+    }
+
+    /// Those of them whose last attempts all went wrong: the others may be mended already.
+    pub fn steadily_wrong(&self) -> BTreeSet<Cell> {
+        let is_steady = |record: &Record| {
+            matches!(
+                record.verdict,
+                Verdict::Leak(Steadiness::Steady) | Verdict::Blocked(Steadiness::Steady)
+            )
+        };
+        self.cells_where(is_steady)
     }
 
     /// What is known of one flow.

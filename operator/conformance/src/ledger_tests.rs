@@ -9,8 +9,12 @@ use crate::{
 };
 
 const SETTLE: Duration = Duration::from_secs(10);
-const PATIENCE: Patience =
-    Patience { settle: SETTLE, confirm: 3, stale_after: Duration::from_secs(60) };
+const PATIENCE: Patience = Patience {
+    settle: SETTLE,
+    confirm: 3,
+    stale_after: Duration::from_secs(60),
+    leak_retention: Duration::from_secs(40),
+};
 
 fn at(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
@@ -87,10 +91,102 @@ fn a_recovery_is_confirmed_too() {
     }
     assert_eq!(one.verdict(20), Verdict::Leak(Steadiness::Steady));
     one.see(Sighting::Conforms, 21);
-    assert_eq!(one.verdict(21), Verdict::Inconclusive(Why::Unconfirmed));
     one.see(Sighting::Conforms, 21);
-    one.see(Sighting::Conforms, 21);
-    assert_eq!(one.verdict(21), Verdict::Conforms);
+    let ceased = Steadiness::Ceased { bad: 9, of: 11, quiet: 2 };
+    assert_eq!(one.verdict(21), Verdict::Leak(ceased), "it stands for its time");
+    one.see(Sighting::Conforms, 61);
+    assert_eq!(one.verdict(61), Verdict::Conforms);
+    let mut early = One::new(deny());
+    for _ in 0..9 {
+        early.see(Sighting::Leak, 20);
+    }
+    early.see(Sighting::Conforms, 61);
+    assert_eq!(early.verdict(61), Verdict::Inconclusive(Why::Unconfirmed));
+    early.see(Sighting::Conforms, 61);
+    early.see(Sighting::Conforms, 61);
+    assert_eq!(early.verdict(61), Verdict::Conforms);
+}
+
+#[test]
+fn a_proven_leak_is_not_outvoted_by_silences() {
+    let mut one = One::new(deny());
+    one.see(Sighting::Leak, 20);
+    for _ in 0..3 {
+        one.see(Sighting::Conforms, 20);
+    }
+    assert_eq!(one.verdict(20), Verdict::Leak(Steadiness::Flapping { bad: 1, of: 4 }));
+    for second in 21..=60 {
+        one.see(Sighting::Conforms, second);
+    }
+    assert_eq!(one.verdict(60), Verdict::Leak(Steadiness::Flapping { bad: 1, of: 44 }));
+    one.see(Sighting::Conforms, 61);
+    assert_eq!(one.verdict(61), Verdict::Conforms, "nothing has connected for all of its time");
+}
+
+#[test]
+fn the_time_of_a_proof_begins_anew_with_each() {
+    let mut one = One::settled(deny());
+    one.see(Sighting::Leak, 21);
+    one.see(Sighting::Conforms, 40);
+    one.see(Sighting::Leak, 55);
+    for second in [56, 70, 90, 95] {
+        one.see(Sighting::Conforms, second);
+    }
+    assert_eq!(one.verdict(95), Verdict::Leak(Steadiness::Flapping { bad: 2, of: 7 }));
+}
+
+#[test]
+fn what_proves_nothing_does_not_take_a_leak_back() {
+    let mut one = One::settled(deny());
+    for _ in 0..3 {
+        one.see(Sighting::Leak, 21);
+    }
+    one.see(Sighting::Inconclusive(Why::NoControl("silent".into())), 22);
+    one.see(Sighting::Inconclusive(Why::NoProbe("gone".into())), 23);
+    assert_eq!(one.verdict(23), Verdict::Leak(Steadiness::Steady));
+    assert_eq!(one.verdict(90), Verdict::Inconclusive(Why::Stale), "but old evidence is none");
+}
+
+#[test]
+fn a_leak_under_a_deny_that_was_lifted_is_over() {
+    let mut one = One::settled(deny());
+    for _ in 0..3 {
+        one.see(Sighting::Leak, 21);
+    }
+    one.expect(allow(), 22);
+    one.see(Sighting::Conforms, 33);
+    one.expect(deny(), 34);
+    one.see(Sighting::Conforms, 45);
+    assert_eq!(one.verdict(45), Verdict::Conforms);
+}
+
+#[test]
+fn a_leak_outlives_the_stand_in_that_it_was_seen_with() {
+    let mut one = One::settled(deny());
+    one.see(Sighting::Leak, 21);
+    for _ in 0..3 {
+        one.see(Sighting::Conforms, 21);
+    }
+    one.0.born(&Actor::sole("db"), at(22), at(22));
+    let stands = |bad, of| Verdict::Leak(Steadiness::Flapping { bad, of });
+    assert_eq!(one.verdict(22), stands(1, 4));
+    one.see(Sighting::Conforms, 23);
+    assert_eq!(one.verdict(23), stands(1, 4), "a new one that is silent settles");
+    one.see(Sighting::Conforms, 33);
+    assert_eq!(one.verdict(33), stands(1, 5));
+    one.see(Sighting::Conforms, 62);
+    assert_eq!(one.verdict(62), Verdict::Conforms);
+}
+
+#[test]
+fn a_recovery_shows_though_the_leak_stands() {
+    let mut one = One::settled(deny());
+    for _ in 0..6 {
+        one.see(Sighting::Leak, 21);
+    }
+    assert_eq!(one.0.steadily_wrong().len(), 1);
+    one.see(Sighting::Conforms, 22);
+    assert_eq!((one.0.steadily_wrong().len(), one.0.wrong().len()), (0, 1));
 }
 
 #[test]

@@ -119,6 +119,9 @@ pub fn sentence(cell: &Cell, line: &Line, [from, to]: [&Place; 2], policies: &[&
         (Verdict::Leak(Steadiness::Flapping { bad, of }), _) => {
             format!("connected in {bad} of the last {of} attempts")
         }
+        (Verdict::Leak(Steadiness::Ceased { bad, of, quiet }), _) => {
+            format!("connected in {bad} of the last {of} attempts, not in the last {quiet}")
+        }
         (Verdict::Blocked(Steadiness::Flapping { bad, of }), _) => {
             format!("did not connect in {bad} of the last {of} attempts")
         }

@@ -85,8 +85,18 @@ pub enum Steadiness {
     Flapping {
         /// How many of the last attempts did not conform.
         bad: usize,
-        /// How many attempts are remembered.
+        /// How many attempts that is out of: for a leak, those since its first proof.
         of: usize,
+    },
+    /// Every attempt connected, until all of the last ones did not: the network may have been
+    /// mended. The leak stands for the time that it is retained.
+    Ceased {
+        /// How many attempts connected.
+        bad: usize,
+        /// How many were made since the first that did.
+        of: usize,
+        /// How many have not connected since the last that did.
+        quiet: usize,
     },
 }
 
@@ -94,7 +104,8 @@ impl fmt::Display for Steadiness {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Steady => Ok(()),
-            Self::Flapping { .. } => f.write_str(" (flapping)"),
+            Self::Flapping { .. } => f.write_str(" (by turns)"),
+            Self::Ceased { .. } => f.write_str(" (ceased)"),
         }
     }
 }

@@ -53,6 +53,9 @@ pub struct LabArgs {
     /// How many attempts have to agree before a flow is called wrong.
     #[arg(long, value_name = "NUMBER", default_value_t = 3, value_parser = clap::value_parser!(u8).range(1..=10))]
     pub confirm: u8,
+    /// For how long a leak stands after it was last proven, whatever later attempts say.
+    #[arg(long, value_name = "DURATION", default_value = "5m")]
+    pub leak_retention: DurationString,
     /// Ends with the flows: tries no new pod to see whether it is isolated from its first instant.
     /// With --watch, new pods are tried that the files bring.
     #[arg(long)]

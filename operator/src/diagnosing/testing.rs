@@ -28,8 +28,12 @@ use crate::{
 pub const PORT: Port = Port { number: 80, protocol: Protocol::Tcp };
 
 /// Judges at once, by one attempt.
-pub const AT_ONCE: Patience =
-    Patience { settle: Duration::ZERO, confirm: 1, stale_after: Duration::from_secs(60) };
+pub const AT_ONCE: Patience = Patience {
+    settle: Duration::ZERO,
+    confirm: 1,
+    stale_after: Duration::from_secs(60),
+    leak_retention: Duration::ZERO,
+};
 
 /// From one stand-in to another.
 pub fn cell(from: &str, to: &str) -> Cell {

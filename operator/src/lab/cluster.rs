@@ -239,6 +239,11 @@ impl LabCluster {
         try_join_all(waiting).await.map(drop)
     }
 
+    /// The process of each pod's probe: by it others find the namespace that the pod is.
+    pub fn probe_ids(&self) -> impl Iterator<Item = u32> {
+        self.pods.values().map(Process::id)
+    }
+
     /// What is in force on each node.
     pub fn scripts(&self) -> Vec<Option<Arc<str>>> {
         self.agents.iter().map(NodeAgent::script).collect()

@@ -43,6 +43,13 @@ pub struct Process {
     child: Child,
 }
 
+impl Process {
+    /// Its number, as long as this value is there.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+}
+
 impl Drop for Process {
     fn drop(&mut self) {
         // One that has ended already is what was wanted.

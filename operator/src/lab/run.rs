@@ -107,6 +107,7 @@ fn scene(args: &LabArgs, notes: Notes, before: Vec<LabPod>) -> anyhow::Result<Sc
             timeout: args.timeout.into(),
             settle: args.settle.into(),
             confirm: usize::from(args.confirm),
+            leak_retention: args.leak_retention.into(),
         },
         nodes: usize::from(args.nodes),
         families: args.ip.into(),

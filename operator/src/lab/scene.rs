@@ -43,6 +43,8 @@ pub struct Pace {
     pub settle: Duration,
     /// How many attempts have to agree before a wrong outcome is reported.
     pub confirm: usize,
+    /// For how long a leak stands after it was last proven.
+    pub leak_retention: Duration,
 }
 
 /// Which families of addresses pods get, where the objects give them none.
@@ -290,6 +292,7 @@ impl Pace {
             settle: self.settle,
             confirm: self.confirm.max(1),
             stale_after: Duration::from_secs(600),
+            leak_retention: self.leak_retention,
         }
     }
 }

@@ -1,6 +1,6 @@
 //! What came of a lab, for people and for programs.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use k8s_openapi::{apimachinery::pkg::apis::meta::v1::Time, jiff::Timestamp};
 use netproof_conformance::{
@@ -12,7 +12,10 @@ use netproof_conformance::{
     report::{Place, references},
     verdict::{self, VerdictKind},
 };
-use netproof_crds::{ConditionStatus, ConditionType, ExistingConnections, LastRound};
+use netproof_crds::{
+    ConditionStatus, ConditionType, ExistingConnections, LastRound, StartUp as StartUpPolicy,
+    StartUpCounts,
+};
 use serde_json::{Value, json};
 
 use super::{newcomer::StartUp, rounds::Rounds};
@@ -45,6 +48,8 @@ pub struct LabVerdict {
 pub struct OfFamily {
     family: Option<Family>,
     view: View,
+    /// Whether the test asks that starts be established.
+    is_strict: bool,
     /// Flows that were attempted to tell candidates of a diagnosis apart.
     beside: Matrix<Detail>,
 }
@@ -68,13 +73,15 @@ impl OfFamily {
             left_out: 0,
             start_ups: Vec::new(),
             strict: true,
+            starts: None,
             existing: None,
             diagnosis: None,
             undecided: false,
             by_turns: 0,
             manner: None,
         };
-        Self { family: rounds.family(), view, beside }
+        let is_strict = rounds.whole().scenario.start_up == StartUpPolicy::Strict;
+        Self { family: rounds.family(), view, is_strict, beside }
     }
 
     /// Says what the network does wrong, which is one thing for all families, with this one.
@@ -147,9 +154,11 @@ impl LabVerdict {
 
     /// Takes over how new pods started. Where nothing else is wrong, a start-up leak is what is.
     pub fn start(&mut self, start_ups: Vec<StartUp>) {
-        for OfFamily { family, view, .. } in &mut self.families {
+        for OfFamily { family, view, is_strict, .. } in &mut self.families {
             let of_family = start_ups.iter().filter(|one| family.is_none_or(|f| f == one.family));
-            view.start_ups = of_family.filter_map(StartUp::finding).collect();
+            let of_family: Vec<&StartUp> = of_family.collect();
+            view.start_ups = of_family.iter().filter_map(|one| one.finding()).collect();
+            view.starts = (*is_strict && !of_family.is_empty()).then(|| counts(&of_family));
         }
         let windows: Vec<&Window> = start_ups.iter().filter_map(StartUp::leak).collect();
         if let Diagnosis::Conforms { .. } = self.diagnosis
@@ -236,6 +245,27 @@ impl LabVerdict {
             "tookMs": u64::try_from(self.took.as_millis()).unwrap_or(u64::MAX),
         })
     }
+}
+
+/// How the new pods started that were tried, each by all that attempted it.
+fn counts(start_ups: &[&StartUp]) -> StartUpCounts {
+    let mut pods: BTreeMap<&Actor, Vec<&Found>> = BTreeMap::new();
+    for one in start_ups {
+        pods.entry(&one.cell.to).or_default().push(&one.found);
+    }
+    let mut counts = StartUpCounts::default();
+    for found in pods.values() {
+        let is_leak = |found: &&Found| matches!(found, Found::Leaked(_));
+        let is_isolated = |found: &&Found| matches!(found, Found::Isolated { .. });
+        if found.iter().any(is_leak) {
+            counts.leaked += 1;
+        } else if found.iter().all(is_isolated) {
+            counts.isolated += 1;
+        } else {
+            counts.not_established += 1;
+        }
+    }
+    counts
 }
 
 /// What start-up leaks are a sign of, where nothing else is wrong.

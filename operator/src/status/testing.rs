@@ -28,6 +28,7 @@ pub fn view(details: Vec<Detail>) -> View {
         left_out: 0,
         start_ups: vec![],
         strict: false,
+        starts: None,
         existing: None,
         diagnosis: None,
         undecided: false,

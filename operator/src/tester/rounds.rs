@@ -8,7 +8,7 @@ use netproof_conformance::{
     expected::Expected,
     flow::Protocol,
     matrix::Cell,
-    verdict::{Outcome, Sighting, Verdict, Why},
+    verdict::{Outcome, Sighting, Why},
 };
 use netproof_crds::LastRound;
 use tokio::time::Instant;
@@ -66,15 +66,10 @@ impl Tester {
         let mut complete = true;
         let mut recovered = false;
         for _ in 0..=2 * scenario.patience.confirm {
-            let wrong = self.ledger.wrong();
+            let wrong = self.ledger.steadily_wrong();
             complete &= self.pass(assignment, scenario, &cells, &mut reached).await;
-            recovered |= wrong.iter().any(|cell| {
-                cells.contains(cell)
-                    && !matches!(
-                        self.ledger.verdict(cell, uptime()),
-                        Some(Verdict::Leak(_) | Verdict::Blocked(_))
-                    )
-            });
+            let still = self.ledger.steadily_wrong();
+            recovered |= wrong.difference(&still).any(|cell| cells.contains(cell));
             cells = self.ledger.unconfirmed().intersection(&cells).cloned().collect();
             if cells.is_empty() {
                 break;

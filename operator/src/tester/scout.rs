@@ -19,7 +19,7 @@ use netproof_conformance::{
     ledger::Change,
     matrix::{Actor, Cell, Matrix},
 };
-use netproof_crds::{ConnectivityTestStatus, ExistingConnections, Finding, TestRef};
+use netproof_crds::{ConnectivityTestStatus, ExistingConnections, Finding, StartUpCounts, TestRef};
 use tokio::{
     sync::watch,
     task::{AbortHandle, JoinSet},
@@ -29,7 +29,7 @@ use tokio::{
 use super::{Assignment, Shared, publish::start_ups};
 use crate::{
     engine::{held, session::Session, startup::Found},
-    metrics::TestMetrics,
+    metrics::{Startup, TestMetrics},
     predict::{Prediction, StandIn, Unreliable, predict},
     probes::{Line, PodId},
     scenario::Scenario,
@@ -53,6 +53,8 @@ pub(super) struct Facts {
     /// The start-up leaks that stand, and how long each was seen to last; none where that was seen
     /// by an earlier operator, or did not end.
     leaks: Vec<(Finding, Option<Duration>)>,
+    /// What the start of each stand-in showed, by its pod's UID.
+    starts: BTreeMap<String, Startup>,
     /// What became of connections that existed when they were denied.
     pub(super) existing: Option<ExistingConnections>,
 }
@@ -63,6 +65,7 @@ impl Facts {
         Self {
             generation: before.observed_generation.unwrap_or_default(),
             leaks: start_ups(before).into_iter().map(|finding| (finding, None)).collect(),
+            starts: BTreeMap::new(),
             existing: before.existing_connections,
         }
     }
@@ -78,6 +81,21 @@ impl Facts {
             self.standing(generation).filter_map(|(_, lasted)| *lasted).collect();
         let until = *lasted.iter().max()?;
         Some(TimeFault::LateIsolation { until, flows: lasted.len() })
+    }
+
+    /// How these stand-ins started. One whose start was not looked at is not established.
+    pub(super) fn counts<'a>(&self, stand_ins: impl Iterator<Item = &'a StandIn>) -> StartUpCounts {
+        let mut counts = StartUpCounts::default();
+        for stand_in in stand_ins {
+            let uid = stand_in.pod.as_ref().map(|(_, pod)| &pod.uid);
+            let count = match uid.and_then(|uid| self.starts.get(uid)) {
+                Some(Startup::Isolated) => &mut counts.isolated,
+                Some(Startup::Leaked) => &mut counts.leaked,
+                Some(Startup::Inconclusive) | None => &mut counts.not_established,
+            };
+            *count += 1;
+        }
+        counts
     }
 
     fn standing(&self, generation: i64) -> impl Iterator<Item = &(Finding, Option<Duration>)> {

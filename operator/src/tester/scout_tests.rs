@@ -144,7 +144,12 @@ fn flow(port: u16) -> Cell {
 
 fn assignment(port: u16, stand_ins: Vec<StandIn>) -> Assignment {
     let scenario = Scenario {
-        patience: Patience { settle: SETTLE, confirm: 1, stale_after: SETTLE },
+        patience: Patience {
+            settle: SETTLE,
+            confirm: 1,
+            stale_after: SETTLE,
+            leak_retention: SETTLE,
+        },
         interval: Duration::from_secs(30),
         timeout: Duration::from_secs(1),
         desired: vec![desired("web"), desired("db")],

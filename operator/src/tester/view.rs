@@ -1,8 +1,12 @@
 //! Gathers what is known of a test for those who read it.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
-use netproof_conformance::{coverage::Coverage, matrix::Matrix};
+use netproof_conformance::{
+    coverage::Coverage,
+    expected::Expected,
+    matrix::{Actor, Matrix},
+};
 use netproof_crds::{Reason, StartUp};
 use tokio::time::Instant;
 
@@ -53,6 +57,7 @@ impl Tester {
         let stand_ins = &assignment.stand_ins;
         let facts = Arc::clone(&self.facts.borrow());
         let active = phase == Phase::Active;
+        let start_up = assignment.scenario.as_ref().map(|scenario| scenario.start_up).ok();
         let missing = |stand_in: &StandIn| -> Option<Problem> {
             match self.probe(stand_in) {
                 None => Some(not_running(stand_in)),
@@ -78,7 +83,11 @@ impl Tester {
             coverage: None,
             left_out: 0,
             start_ups: if active { facts.leaks_of(assignment.generation) } else { vec![] },
-            strict: assignment.scenario.as_ref().is_ok_and(|s| s.start_up == StartUp::Strict),
+            strict: start_up == Some(StartUp::Strict),
+            starts: start_up.filter(|start_up| *start_up != StartUp::Off).map(|_| {
+                let denied = self.denied_receivers();
+                facts.counts(stand_ins.iter().filter(|one| denied.contains(&one.desired.actor)))
+            }),
             existing: facts.existing,
             diagnosis: if active { self.said.clone() } else { None },
             manner: if active { self.manners.manner(uptime()) } else { None },
@@ -86,6 +95,13 @@ impl Tester {
             // Its attempts are so far apart that a flow that does so is one that leaks, all the time.
             by_turns: 0,
         }
+    }
+
+    /// Whom the policies close to somebody: whose start shows whether they are kept from the first.
+    fn denied_receivers(&self) -> BTreeSet<&Actor> {
+        let records = self.ledger.records();
+        let denied = records.filter(|(_, one)| matches!(one.expected, Expected::Deny(_)));
+        denied.map(|(cell, _)| &cell.to).collect()
     }
 
     /// Whether attempts are to be made that may change the diagnosis.

@@ -27,7 +27,13 @@ use crate::{
 /// Cases at a time: most of one's time is spent waiting for silence.
 const AT_A_TIME: usize = 14;
 
-const PACE: Pace = Pace { timeout: Duration::from_millis(100), settle: Duration::ZERO, confirm: 2 };
+const PACE: Pace = Pace {
+    timeout: Duration::from_millis(100),
+    settle: Duration::ZERO,
+    confirm: 2,
+    // A fault of time is over soon, and has to be told from the others when it is.
+    leak_retention: Duration::from_millis(300),
+};
 
 /// What is said of objects that an API server may store and the test network's agent does not read:
 /// blocks in some odd spellings.

@@ -1,5 +1,7 @@
-//! What the lab measures in time: how new pods start, and how fast a network follows.
+//! What the lab measures in time: how new pods start, and how fast a network follows. And what it says
+//! of a network that was altered beneath it.
 
+mod beneath;
 mod latency;
 mod objects;
 mod start_up;
@@ -36,6 +38,11 @@ async fn run(words: &[String]) -> ExitCode {
     for case in start_up::CASES {
         if is_meant(case.claim) {
             note(case.claim, start_up::check(case).await);
+        }
+    }
+    for case in beneath::CASES {
+        if is_meant(case.claim) {
+            note(case.claim, beneath::check(case).await);
         }
     }
     if is_meant(latency::CLAIM) {

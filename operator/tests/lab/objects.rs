@@ -37,8 +37,12 @@ pub fn scene(objects: &[Value]) -> anyhow::Result<Scene> {
 
 /// The scene of objects that come where these pods are.
 pub fn scene_beside(objects: &[Value], before: Vec<LabPod>) -> anyhow::Result<Scene> {
-    let pace =
-        Pace { timeout: Duration::from_millis(200), settle: Duration::from_secs(3), confirm: 3 };
+    let pace = Pace {
+        timeout: Duration::from_millis(200),
+        settle: Duration::from_secs(3),
+        confirm: 3,
+        leak_retention: netproof_conformance::ledger::LEAK_RETENTION,
+    };
     let (ports, outside) = (Vec::new(), Vec::new());
     let setup = Setup { pace, nodes: 2, families: IpFamilies::V4, ports, outside, before };
     Scene::of(&Objects::from_values(objects, "default")?, None, setup)

@@ -7,7 +7,10 @@ use netproof::lab::{
     objects::Objects,
     scene::{IpFamilies, Pace, Scene, Setup},
 };
-use netproof_conformance::flow::{Port, Protocol};
+use netproof_conformance::{
+    flow::{Port, Protocol},
+    ledger::LEAK_RETENTION,
+};
 use proptest::{
     strategy::{Strategy, ValueTree},
     test_runner::{Config, RngAlgorithm, TestRng, TestRunner},
@@ -33,6 +36,7 @@ const PACE: Pace = Pace {
     // Far more than the network takes to follow, which is measured.
     settle: Duration::from_secs(1),
     confirm: 3,
+    leak_retention: LEAK_RETENTION,
 };
 
 /// The objects at a moment.

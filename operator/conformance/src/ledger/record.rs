@@ -18,6 +18,61 @@ pub(super) enum Cause {
     Changed { change: Change, followed: bool },
 }
 
+/// A denied flow connected, with nonce and UID: no silence before or after takes that back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Proof {
+    /// When it last connected.
+    last: Duration,
+    /// How many attempts connected since the first proof that still counts.
+    connected: usize,
+    /// How many were made since then.
+    attempts: usize,
+    /// How many in a row connected up to the last proof.
+    run: usize,
+    /// How many have not connected since the last proof.
+    quiet: usize,
+}
+
+/// So many in a row have to have connected before silences look like a network that was mended,
+/// rather than one that leaks by turns.
+const RUN: usize = 3;
+
+impl Proof {
+    fn first(now: Duration) -> Self {
+        Self { last: now, connected: 1, attempts: 1, run: 1, quiet: 0 }
+    }
+
+    fn again(self, now: Duration) -> Self {
+        let run = if self.quiet > 0 { 1 } else { self.run + 1 };
+        let (connected, attempts) = (self.connected + 1, self.attempts + 1);
+        Self { last: now, connected, attempts, run, quiet: 0 }
+    }
+
+    fn followed_by_silence(self) -> Self {
+        Self { attempts: self.attempts + 1, quiet: self.quiet + 1, ..self }
+    }
+
+    fn stands(&self, patience: &Patience, now: Duration) -> bool {
+        now.saturating_sub(self.last) <= patience.leak_retention
+    }
+
+    /// What the attempts since the first proof say, once there are enough of them.
+    fn verdict(&self, patience: &Patience) -> Verdict {
+        let Self { connected: bad, attempts: of, run, quiet, .. } = *self;
+        if of < patience.confirm {
+            return Verdict::Inconclusive(Why::Unconfirmed);
+        }
+        let unbroken = run == bad && bad + quiet == of || run >= patience.memory();
+        Verdict::Leak(if unbroken && quiet == 0 {
+            Steadiness::Steady
+        } else if unbroken && run >= RUN.max(patience.confirm) {
+            Steadiness::Ceased { bad, of, quiet }
+        } else {
+            Steadiness::Flapping { bad, of }
+        })
+    }
+}
+
 /// What is known of one flow.
 #[derive(Clone, Debug)]
 pub struct Record {
@@ -32,6 +87,8 @@ pub struct Record {
     pub(super) unsettled: Option<(Duration, Cause)>,
     /// Whether each of the last judged attempts conformed, oldest first.
     pub(super) sights: VecDeque<bool>,
+    /// That it connected while it was denied, as long as that stands.
+    pub(super) proof: Option<Proof>,
 }
 
 impl Record {
@@ -48,6 +105,23 @@ impl Record {
             since: now,
             unsettled: Some((since, Cause::NewStandIn)),
             sights: VecDeque::new(),
+            proof: None,
+        }
+    }
+
+    /// The record of the same flow with another stand-in at one of its ends: it inherits nothing
+    /// but a leak that stands.
+    pub(super) fn reborn(&self, patience: &Patience, now: Duration, since: Duration) -> Self {
+        let new = Self::new(self.expected.clone(), now, since);
+        match self.proof.filter(|proof| proof.stands(patience, now)) {
+            None => new,
+            proof @ Some(_) => Self {
+                proof,
+                verdict: self.verdict.clone(),
+                since: self.since,
+                seen: self.seen.clone(),
+                ..new
+            },
         }
     }
 
@@ -68,6 +142,7 @@ impl Record {
                 self.expected = expected.clone();
                 self.turn(Verdict::Unspecified(*why), now);
                 self.sights.clear();
+                self.proof = None;
                 return differs;
             }
         };
@@ -81,6 +156,7 @@ impl Record {
         };
         self.unsettled = Some((now, cause));
         self.sights.clear();
+        self.proof = None;
         self.turn(Verdict::Settling, now);
         true
     }
@@ -92,12 +168,15 @@ impl Record {
         now: Duration,
     ) -> Option<Followed> {
         let settling = self.settling(patience, now);
+        self.proof = self.proof.filter(|proof| proof.stands(patience, now));
         match sighting {
             Sighting::Moved => None,
             Sighting::Unspecified(why) => {
                 self.turn(Verdict::Unspecified(why), now);
                 None
             }
+            // What proves nothing does not take back what was proven.
+            Sighting::Inconclusive(_) if self.proof.is_some() => None,
             Sighting::Inconclusive(why @ Why::NoProbe(_)) => {
                 self.turn(Verdict::Inconclusive(why), now);
                 None
@@ -108,7 +187,7 @@ impl Record {
                 None
             }
             Sighting::Leak | Sighting::Blocked if settling => {
-                self.turn(Verdict::Settling, now);
+                self.turn(self.proven(patience).unwrap_or(Verdict::Settling), now);
                 None
             }
             Sighting::Leak | Sighting::Blocked => {
@@ -118,7 +197,7 @@ impl Record {
             Sighting::Conforms => {
                 let new = matches!(self.unsettled, Some((_, Cause::NewStandIn)));
                 if settling && new && matches!(self.expected, Expected::Deny(_)) {
-                    self.turn(Verdict::Settling, now);
+                    self.turn(self.proven(patience).unwrap_or(Verdict::Settling), now);
                     return None;
                 }
                 self.remember(true, patience, now);
@@ -147,11 +226,30 @@ impl Record {
         while self.sights.len() > patience.memory() {
             self.sights.pop_front();
         }
-        self.turn(self.weigh(patience), now);
+        if matches!(self.expected, Expected::Deny(_)) {
+            self.prove(conformed, now);
+        }
+        let verdict = self.proven(patience).unwrap_or_else(|| self.weigh(patience));
+        self.turn(verdict, now);
     }
 
-    /// What the remembered attempts say together. One switch from right to wrong, or back, is a
-    /// network that broke or recovered; more are flapping.
+    /// Counts an attempt of a denied flow, if it is a proof or comes after one.
+    fn prove(&mut self, conformed: bool, now: Duration) {
+        self.proof = match (self.proof, conformed) {
+            (None, true) => None,
+            (None, false) => Some(Proof::first(now)),
+            (Some(proof), true) => Some(proof.followed_by_silence()),
+            (Some(proof), false) => Some(proof.again(now)),
+        };
+    }
+
+    /// What the proof of a leak says, if there is one that stands.
+    fn proven(&self, patience: &Patience) -> Option<Verdict> {
+        self.proof.map(|proof| proof.verdict(patience))
+    }
+
+    /// What the remembered attempts say together where no leak is proven. One switch from right to
+    /// wrong, or back, is a network that broke or recovered; more are flapping.
     fn weigh(&self, patience: &Patience) -> Verdict {
         let of = self.sights.len();
         let bad = self.sights.iter().filter(|conformed| !**conformed).count();

@@ -145,6 +145,11 @@ impl Scout {
         };
         info!(stand_in = %actor, ?result, ?found, "New stand-in was attempted");
         self.metrics().startup(result, worst);
+        self.sources.facts.send_modify(|facts| {
+            let facts = Arc::make_mut(facts);
+            facts.starts.retain(|uid, _| self.started.contains(uid));
+            facts.starts.insert(uid.to_owned(), result);
+        });
         if result == Startup::Inconclusive {
             return;
         }

@@ -134,7 +134,8 @@ impl Flows {
             Verdict::Leak(Steadiness::Flapping { .. }) => Now::LeaksByTurns,
             Verdict::Leak(Steadiness::Steady) => Now::Leaks,
             Verdict::Blocked(_) => Now::Blocked,
-            Verdict::Conforms => Now::Right,
+            // A leak that has ceased stands, but for what the network does now it is right.
+            Verdict::Leak(Steadiness::Ceased { .. }) | Verdict::Conforms => Now::Right,
             // A change, or a new stand-in: what was before says nothing of it.
             Verdict::Settling => {
                 record.begin_anew();
