@@ -36,6 +36,7 @@ fn everywhere() -> ConnectivityTest {
         "everywhere",
         "
         interval: 2s
+        leakRetention: 4s
         settle: 5s
         startUp: 'Off'
         endpoints:
