@@ -130,7 +130,8 @@ impl View {
         let is_whole = self.stale.is_none() && self.missing.is_none() && diagnosed.basis.is_whole();
         let is_claimed = match diagnosed.diagnosis {
             Diagnosis::NoEvidence => false,
-            Diagnosis::Conforms { .. } => is_whole,
+            // A leak that has ceased stands for its time all the same.
+            Diagnosis::Conforms { .. } => is_whole && self.counts()[&VerdictKind::Leak] == 0,
             Diagnosis::Explained(_) | Diagnosis::OfTime(_) | Diagnosis::Unexplained(_) => true,
         };
         is_claimed.then_some(diagnosed)

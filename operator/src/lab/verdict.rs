@@ -9,8 +9,8 @@ use netproof_conformance::{
     expected::Expected,
     flow::Family,
     matrix::{Actor, Cell, Matrix},
-    report::{Place, references},
-    verdict::{self, VerdictKind},
+    report::{Line, Place, references},
+    verdict::{self, Steadiness, Verdict, VerdictKind},
 };
 use netproof_crds::{
     ConditionStatus, ConditionType, ExistingConnections, LastRound, StartUp as StartUpPolicy,
@@ -189,7 +189,7 @@ impl LabVerdict {
     pub fn says_the_same(&self, other: &Self) -> bool {
         let said = |verdict: &Self| {
             let views = verdict.families.iter();
-            let said = views.map(|family| family.view.details.map(|_, detail| detail.line.clone()));
+            let said = views.map(|family| family.view.details.map(|_, detail| gist(&detail.line)));
             (said.collect::<Vec<_>>(), verdict.diagnosis.clone(), verdict.start_ups.clone())
         };
         said(self) == said(other)
@@ -245,6 +245,21 @@ impl LabVerdict {
             "tookMs": u64::try_from(self.took.as_millis()).unwrap_or(u64::MAX),
         })
     }
+}
+
+/// What is said of a flow, but for how often it went right and wrong, which changes with each attempt.
+fn gist(line: &Line) -> (Expected, Option<verdict::Outcome>, Verdict) {
+    let (outcome, verdict) = (line.outcome.clone(), line.verdict.clone());
+    let (outcome, verdict) = match verdict {
+        Verdict::Leak(Steadiness::Flapping { .. }) => {
+            (None, Verdict::Leak(Steadiness::Flapping { bad: 0, of: 0 }))
+        }
+        Verdict::Leak(Steadiness::Ceased { .. }) => {
+            (None, Verdict::Leak(Steadiness::Ceased { bad: 0, of: 0, quiet: 0 }))
+        }
+        verdict => (outcome, verdict),
+    };
+    (line.expected.clone(), outcome, verdict)
 }
 
 /// How the new pods started that were tried, each by all that attempted it.

@@ -153,6 +153,11 @@ impl Publisher {
         let gist = |status: &ConnectivityTestStatus| {
             let mut gist = status.clone();
             gist.last_round = None;
+            // How often a flow connected changes with each attempt: that is told as a matter of routine.
+            for finding in &mut gist.findings {
+                (finding.outcome, finding.confirmations) = (None, 0);
+                finding.message.clear();
+            }
             gist
         };
         let routine = self.written_at.is_none_or(|at| at.elapsed() >= ROUTINE);
