@@ -3,7 +3,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-allowed='ipnet serde thiserror'
+allowed='ipnet serde strsim thiserror'
 found=$(cargo tree --locked -p netproof-conformance -e normal --depth 1 --prefix none --format '{p}' |
   tail -n +2 | cut -d' ' -f1 | sort -u | xargs)
 if [[ $found != "$allowed" ]]; then

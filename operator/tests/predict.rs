@@ -185,3 +185,46 @@ fn help_completions_and_the_manual_are_there() {
     }
     assert!(netproof(&["man"]).stdout.contains(".TH netproof"));
 }
+
+#[test]
+fn a_typo_in_a_policy_is_refused_by_every_command() {
+    let policy = "apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\n\
+                  metadata: {name: db, namespace: shop}\nspec:\n  podSelector: {}\n  ingress:\n  - form: []\n";
+    let folder = directory(&[("shop.yaml", SHOP), ("typo.yaml", policy)]);
+    let all = folder.path("");
+    let ends = ["--from", "shop/web", "--to", "shop/db", "--port", "3306"];
+    for arguments in [
+        vec!["predict", "-f", &all],
+        [vec!["explain", "-f", &all], ends.to_vec()].concat(),
+        vec!["diff", "-f", &all, "-f", &all],
+        vec!["lint", "-f", &all],
+        #[cfg(feature = "lab")]
+        vec!["lab", "-f", &all],
+    ] {
+        let run = netproof(&arguments);
+        assert_eq!((run.code, run.stdout.as_str()), (2, ""), "{arguments:?}");
+        let told = "typo.yaml:7: NetworkPolicy shop/db: spec.ingress[0].form: is no field here: \
+                    did you mean from?";
+        assert!(run.stderr.contains(told), "{arguments:?}: {}", run.stderr);
+    }
+}
+
+#[test]
+fn a_repository_is_read_with_one_note_of_what_is_no_object() {
+    let folder = directory(&[
+        ("shop.yaml", SHOP),
+        ("kustomization.yaml", "resources: [shop.yaml]\n"),
+        ("values.yaml", "replicas: 2\n"),
+        ("package.json", "{}"),
+        ("empty.yaml", ""),
+    ]);
+    let run = netproof(&["predict", "-f", &folder.path(""), "--port", "80"]);
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    let notes: Vec<&str> = run.stderr.lines().filter(|line| line.contains("skipped")).collect();
+    assert_eq!(notes.len(), 1, "{notes:?}");
+    assert!(notes[0].starts_with("note: no objects of Kubernetes, and skipped: 4 files: "));
+    for file in ["kustomization.yaml", "values.yaml", "package.json", "empty.yaml"] {
+        assert!(notes[0].contains(file), "{notes:?}");
+        assert_eq!(netproof(&["lint", "-f", &folder.path(file)]).code, 2, "{file}");
+    }
+}

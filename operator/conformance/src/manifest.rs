@@ -7,6 +7,7 @@
 
 mod address;
 mod cluster;
+mod fields;
 mod header;
 mod kind;
 mod metadata;
@@ -50,8 +51,9 @@ use workload::{CronJob, Workload};
 use written::NetworkPolicyObject;
 
 pub use cluster::{Cluster, Origin};
+pub use fields::{Misfit, Suggestion, Written, misfits, misfits_of_list};
 pub use header::Header;
-pub use kind::{WorkloadKind, matters, policy_groups, reads};
+pub use kind::{WorkloadKind, matters, policy_groups, reads, was_once_read};
 pub use rejection::{Problem, Rejection};
 pub use service::{Backends, Service, ServicePort, Target};
 pub use source::Source;
@@ -128,6 +130,14 @@ impl Objects {
             Treatment::Refused(known) => {
                 let written = header.api_version.clone();
                 self.reject(at, header, "apiVersion", Problem::Version { written, known });
+            }
+            Treatment::Outdated(known) => {
+                let written = header.api_version.clone();
+                self.reject(at, header, "apiVersion", Problem::Outdated { written, known });
+            }
+            Treatment::Misspelt(known) => {
+                let (field, written, known) = known.difference(header);
+                self.reject(at, header, field, Problem::Spelling { written, known });
             }
             Treatment::NotEvaluated => count(&mut self.ignored_policies, header),
             Treatment::Skipped => count(&mut self.skipped, header),

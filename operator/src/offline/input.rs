@@ -3,7 +3,11 @@
 mod document;
 mod field;
 mod from_cluster;
+mod kustomize;
+mod look;
 mod paths;
+mod skipped;
+mod template;
 mod unreadable;
 mod yaml;
 
@@ -17,9 +21,10 @@ use std::{
 
 use netproof_conformance::manifest::{Cluster, Objects};
 
-use document::Reader;
-use paths::Found;
+use document::{Found, Parts, Reader};
 use serde_json::Value;
+use skipped::{Skipped, Why};
+use template::Template;
 
 pub use from_cluster::{ClusterError, Namespaces, Scope, read_cluster};
 pub use unreadable::{Cause, Unreadable};
@@ -38,8 +43,8 @@ pub struct Input {
 
 /// Reads all files that these paths name: files by whatever name, directories with all that is in
 /// them and called `.yaml`, `.yml` or `.json`, and `-` for standard input. Hidden files and
-/// directories inside of directories are left out. Objects that name no namespace and need one are
-/// taken to be in the default one.
+/// directories inside of directories are left out, and what cannot be an object in a file that nobody
+/// named is skipped. Objects that name no namespace and need one are taken to be in the default one.
 pub fn read(paths: &[PathBuf], default_namespace: &str) -> Input {
     read_by(Reader::new(Objects::new(default_namespace)), paths).0
 }
@@ -53,40 +58,58 @@ pub fn read_written(paths: &[PathBuf], default_namespace: &str) -> (Input, Vec<V
 pub fn read_json(name: &str, text: &str, default_namespace: &str) -> (Input, Vec<Value>) {
     let mut reader = Reader::keeping(Objects::new(default_namespace));
     reader.json(&name.into(), text);
-    let (objects, unreadable, written) = reader.into_parts();
+    let Parts { objects, unreadable, written, .. } = reader.into_parts();
     (Input { cluster: objects.finish(), unreadable, notes: Vec::new() }, written)
 }
 
 fn read_by(mut reader: Reader, paths: &[PathBuf]) -> (Input, Vec<Value>) {
-    let mut found = Found::default();
+    let mut search = paths::Search::default();
     let mut was_read = BTreeSet::new();
     for path in paths {
         if path == Path::new("-") {
             if was_read.insert(PathBuf::from("-")) {
                 let mut bytes = Vec::new();
                 let outcome = io::stdin().read_to_end(&mut bytes).map(|_| bytes);
-                take(&mut reader, "stdin", Format::Unknown, outcome);
+                take(&mut reader, "stdin", Format::Unknown, Found::Named, outcome);
             }
             continue;
         }
-        for file in found.below(path) {
+        let found = if path.is_dir() { Found::Lying } else { Found::Named };
+        let before = reader.progress();
+        let mut is_new = false;
+        let files = search.below(path);
+        let patches = kustomize::patches(&std::mem::take(&mut search.directories));
+        for file in files {
+            let real = fs::canonicalize(&file).unwrap_or_else(|_| file.clone());
             // The same file by two paths is read once.
-            if was_read.insert(fs::canonicalize(&file).unwrap_or_else(|_| file.clone())) {
-                let format = Format::of(&file);
-                take(&mut reader, &file.to_string_lossy(), format, fs::read(&file));
+            if !was_read.insert(real.clone()) {
+                continue;
+            }
+            is_new = true;
+            let name = file.to_string_lossy();
+            if patches.contains(&real) {
+                reader.skip(&name.into(), Why::Patch);
+            } else {
+                take(&mut reader, &name, Format::of(&file), found, fs::read(&file));
             }
         }
+        if is_new && found == Found::Lying && reader.progress() == before {
+            let input = path.to_string_lossy().into();
+            reader.unreadable(&input, None, Cause::NothingInIt);
+        }
     }
-    let (objects, mut unreadable, written) = reader.into_parts();
-    unreadable.splice(0..0, found.unreadable);
-    (Input { cluster: objects.finish(), unreadable, notes: notes(found.hidden) }, written)
+    let Parts { objects, mut unreadable, written, skipped } = reader.into_parts();
+    unreadable.splice(0..0, search.unreadable);
+    let notes = notes(search.hidden, &skipped);
+    (Input { cluster: objects.finish(), unreadable, notes }, written)
 }
 
-fn notes(hidden: usize) -> Vec<String> {
-    match hidden {
-        0 => Vec::new(),
-        count => vec![format!("{count} hidden files or directories were not read")],
-    }
+fn notes(hidden: usize, skipped: &[Skipped]) -> Vec<String> {
+    let hidden = match hidden {
+        0 => None,
+        count => Some(format!("{count} hidden files or directories were not read")),
+    };
+    hidden.into_iter().chain(skipped::note(skipped)).collect()
 }
 
 /// What the text of a file may be.
@@ -107,24 +130,45 @@ impl Format {
     }
 }
 
-fn take(reader: &mut Reader, name: &str, format: Format, bytes: io::Result<Vec<u8>>) {
+fn take(reader: &mut Reader, name: &str, format: Format, found: Found, bytes: io::Result<Vec<u8>>) {
     let name: Arc<str> = name.into();
+    reader.begin(found);
     match text(bytes) {
+        Err((_, Cause::Empty)) if found == Found::Lying => {}
         Err((line, cause)) => reader.unreadable(&name, line, cause),
         Ok(text) => {
-            let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
-            match format {
-                Format::Json => reader.json(&name, text),
-                // What begins like JSON is YAML only if it is no JSON, as for kubectl.
-                Format::Unknown
-                    if text.trim_start().starts_with('{') && document::is_json(text) =>
-                {
-                    reader.json(&name, text);
-                }
-                Format::Unknown => reader.yaml(&name, text),
-            }
+            take_text(reader, &name, format, text.strip_prefix('\u{feff}').unwrap_or(&text))
         }
     }
+    reader.end(&name);
+}
+
+fn take_text(reader: &mut Reader, name: &Arc<str>, format: Format, text: &str) {
+    if let Some(Template { line, problem, has_policies }) = Template::of(text) {
+        return if reader.found() == Found::Lying && !has_policies {
+            reader.skip(name, Why::Template);
+        } else {
+            reader.unreadable(name, Some(line), Cause::Template { problem });
+        };
+    }
+    match format {
+        // Comments are no JSON, but there are files of other programs that have them. One that does
+        // not name a kind has no object in it.
+        Format::Json if reader.found() == Found::Lying && names_no_kind(text) => {
+            reader.skip(name, Why::NoObject);
+        }
+        Format::Json => reader.json(name, text),
+        // What begins like JSON is YAML only if it is no JSON, as for kubectl.
+        Format::Unknown if text.trim_start().starts_with('{') && document::is_json(text) => {
+            reader.json(name, text);
+        }
+        Format::Unknown => reader.yaml(name, text),
+    }
+}
+
+/// Whether neither of the words is anywhere that an object begins with.
+fn names_no_kind(text: &str) -> bool {
+    ["kind", "apiVersion"].iter().all(|word| !text.contains(word))
 }
 
 fn text(bytes: io::Result<Vec<u8>>) -> Result<String, (Option<u32>, Cause)> {
@@ -144,3 +188,9 @@ mod reading_tests;
 
 #[cfg(test)]
 mod objects_tests;
+
+#[cfg(test)]
+mod repository_tests;
+
+#[cfg(test)]
+mod slips_tests;

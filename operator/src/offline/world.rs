@@ -11,7 +11,7 @@ use std::{
 
 use netproof_conformance::{
     flow::{End, PodId},
-    manifest::{Cluster, Origin, Service, Source, WrittenPolicy},
+    manifest::{self, Cluster, Origin, Service, Source, WrittenPolicy},
     snapshot::{ObjectRef, Pod, Snapshot},
 };
 use thiserror::Error;
@@ -232,6 +232,12 @@ fn tell_assumptions(cluster: &Cluster, notes: Notes) {
         let names = cluster.assumed_namespaces.join(", ");
         notes.tell(format_args!(
             "not among the objects, and taken to have no label but kubernetes.io/metadata.name: namespace {names}"
+        ));
+    }
+    let long_gone = cluster.skipped.keys().filter(|kind| manifest::was_once_read(kind));
+    for kind in long_gone {
+        notes.tell(format_args!(
+            "{kind} is served by no API server any more and is not read, so that its pods are in no answer: write apps/v1"
         ));
     }
     if !cluster.skipped.is_empty() {

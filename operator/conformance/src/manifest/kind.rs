@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, fmt};
 
-use super::metadata::Metadata;
+use super::{Header, fields::is_slip, metadata::Metadata};
 use crate::policy::cluster::ClusterPolicyKind;
 
 /// A kind that is read.
@@ -119,6 +119,10 @@ pub(super) enum Treatment {
     Read(Kind),
     /// It is a policy in a version that we cannot read; this one we can.
     Refused(&'static str),
+    /// It is of a kind that is read, in a version that is not; this one is.
+    Outdated(&'static str),
+    /// It is of no kind that there is, and was meant to be of this one.
+    Misspelt(Known),
     /// It is a policy of a kind that is not evaluated.
     NotEvaluated,
     /// It decides nothing.
@@ -136,8 +140,67 @@ impl Treatment {
         if let Some((_, _, known)) = ONLY_IN.iter().find(|one| one.0 == group && one.1 == kind) {
             return Self::Refused(known);
         }
-        if NOT_EVALUATED.contains(&(group, kind)) { Self::NotEvaluated } else { Self::Skipped }
+        if NOT_EVALUATED.contains(&(group, kind)) {
+            return Self::NotEvaluated;
+        }
+        if let Some((known, _, _)) = READ.iter().find(|one| is_of(one, group, kind)) {
+            return Self::Outdated(known);
+        }
+        if let Some((api_version, kind, _)) = READ.iter().find(|one| is_almost(one, group, kind)) {
+            return Self::Misspelt(Known { api_version, kind });
+        }
+        // Somebody else's, which this group's own network may know.
+        if POLICIES.contains(&kind) { Self::NotEvaluated } else { Self::Skipped }
     }
+}
+
+/// A kind that is read, and where it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Known {
+    api_version: &'static str,
+    kind: &'static str,
+}
+
+impl Known {
+    /// The first field of a header that differs, how, and what it should be.
+    pub(super) fn difference(self, header: &Header) -> (&'static str, String, &'static str) {
+        if header.kind == self.kind {
+            ("apiVersion", header.api_version.clone(), self.api_version)
+        } else {
+            ("kind", header.kind.clone(), self.kind)
+        }
+    }
+}
+
+/// The kinds of policy that are read, by their names alone.
+const POLICIES: [&str; 4] =
+    ["NetworkPolicy", "ClusterNetworkPolicy", "AdminNetworkPolicy", "BaselineAdminNetworkPolicy"];
+
+fn is_of(read: &(&str, &str, Kind), of_group: &str, kind: &str) -> bool {
+    let (api_version, known, _) = read;
+    group(api_version) == of_group && *known == kind
+}
+
+/// Whether the kind or its group is a slip of the hand for one that is read. A kind that has its name
+/// in another group is one as well, if that group is one of Kubernetes itself, which have no such
+/// kind; but for `extensions`, where workloads were once.
+fn is_almost(read: &(&str, &str, Kind), of_group: &str, kind: &str) -> bool {
+    let (api_version, known, _) = read;
+    let home = group(api_version);
+    let is_policy = POLICIES.contains(known);
+    let is_kind = *known == kind;
+    let is_like_kind = is_kind || is_slip(kind, known) || is_plural(kind, known);
+    let is_of_kubernetes = of_group != "extensions"
+        && (!of_group.contains('.') || of_group.ends_with(".k8s.io") || of_group == "k8s.io");
+    let is_like_group = home == of_group || (!home.is_empty() && is_slip(of_group, home));
+    (is_like_kind && is_like_group)
+        || (is_of_kubernetes && (is_kind || (is_policy && is_like_kind)))
+}
+
+fn is_plural(word: &str, of: &str) -> bool {
+    let (word, of) = (word.to_ascii_lowercase(), of.to_ascii_lowercase());
+    of.strip_suffix('y').is_some_and(|stem| word == format!("{stem}ies"))
+        || word == format!("{of}s")
 }
 
 /// The API groups that have policies beside the one of `NetworkPolicy`, for whoever asks a cluster
@@ -160,6 +223,13 @@ pub fn matters(api_version: &str, kind: &str) -> bool {
 /// Whether objects of this kind are read.
 pub fn reads(api_version: &str, kind: &str) -> bool {
     matches!(Treatment::of(api_version, kind), Treatment::Read(_))
+}
+
+/// Whether objects of this kind with its group, such as `Deployment.extensions`, are workloads in the
+/// group that had them before `apps`.
+pub fn was_once_read(kind: &str) -> bool {
+    let workload = kind.strip_suffix(".extensions");
+    workload.is_some_and(|kind| reads("apps/v1", kind))
 }
 
 /// A kind with its group, as kubectl writes it: `Deployment.apps`, `Pod`.
@@ -191,6 +261,8 @@ impl Owner {
             }
             Treatment::Read(_)
             | Treatment::Refused(_)
+            | Treatment::Outdated(_)
+            | Treatment::Misspelt(_)
             | Treatment::NotEvaluated
             | Treatment::Skipped => None,
         }

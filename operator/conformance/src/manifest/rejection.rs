@@ -4,7 +4,7 @@ use std::fmt::{self, Display};
 
 use thiserror::Error;
 
-use super::Source;
+use super::{Source, fields::Suggestion};
 use crate::{policy, snapshot::ObjectRef};
 
 /// An object that the API server would refuse, or of which we cannot tell what it means.
@@ -64,6 +64,33 @@ pub enum Problem {
         /// What would be read.
         known: &'static str,
     },
+    /// A kind in a version that this program does not read, and that no API server has any more.
+    #[error("is {written:?}, which this program cannot read: write {known}")]
+    Outdated {
+        /// As it is written.
+        written: String,
+        /// What would be read.
+        known: &'static str,
+    },
+    /// A group or a kind that there is not, and that is much like one that there is.
+    #[error("is {written:?}, and no API server knows such an object: did you mean {known}?")]
+    Spelling {
+        /// As it is written.
+        written: String,
+        /// What would be read.
+        known: &'static str,
+    },
+    /// A field that objects of this kind do not have.
+    #[error("is no field here: {0}")]
+    UnknownField(Suggestion),
+    /// A field that this program does not know, in an object that an API server gave.
+    #[error(
+        "is a field of a later version of the API: this program does not know what it means, and cannot answer without it"
+    )]
+    NewField,
+    /// A field that is there already.
+    #[error("is there twice: keep one of the two")]
+    FieldTwice,
     /// The same object, with another content.
     #[error("is at {0} already, and says something else there; keep one of the two")]
     Duplicate(Source),

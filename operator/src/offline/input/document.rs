@@ -5,11 +5,16 @@
 
 use std::sync::Arc;
 
-use netproof_conformance::manifest::{Header, Objects, Problem, Source};
+use netproof_conformance::manifest::{self, Header, Misfit, Objects, Problem, Source, Written};
 use serde::Deserialize;
 use serde_json::{Value, json, value::RawValue};
 
-use super::{Cause, Unreadable, field, yaml};
+use super::{
+    Cause, Unreadable, field,
+    look::Look,
+    skipped::{Skipped, Why},
+    yaml,
+};
 
 /// Reads texts into objects, and remembers what it could not read.
 #[derive(Debug)]
@@ -18,6 +23,31 @@ pub(super) struct Reader {
     unreadable: Vec<Unreadable>,
     /// The objects as they are written, where somebody wants them.
     written: Option<Vec<Value>>,
+    /// Who wrote the objects.
+    by: Written,
+    /// How the input at hand came to be read.
+    found: Found,
+    /// How many objects, or lists of them, there were so far, and before the input at hand.
+    seen: usize,
+    seen_before: usize,
+    skipped: Vec<Skipped>,
+}
+
+/// How an input came to be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Found {
+    /// Somebody named it: it has to be objects.
+    Named,
+    /// It was in a directory: what cannot be an object is something else.
+    Lying,
+}
+
+/// What a reader has read.
+pub(super) struct Parts {
+    pub(super) objects: Objects,
+    pub(super) unreadable: Vec<Unreadable>,
+    pub(super) written: Vec<Value>,
+    pub(super) skipped: Vec<Skipped>,
 }
 
 /// A list's own fields.
@@ -47,7 +77,16 @@ struct Document<'a> {
 
 impl Reader {
     pub(super) fn new(objects: Objects) -> Self {
-        Self { objects, unreadable: Vec::new(), written: None }
+        Self {
+            objects,
+            unreadable: Vec::new(),
+            written: None,
+            by: Written::ByHand,
+            found: Found::Named,
+            seen: 0,
+            seen_before: 0,
+            skipped: Vec::new(),
+        }
     }
 
     /// Keeps every object as it is written too, of whatever kind.
@@ -55,9 +94,50 @@ impl Reader {
         Self { written: Some(Vec::new()), ..Self::new(objects) }
     }
 
-    /// The objects, what could not be read, and the objects as they are written.
-    pub(super) fn into_parts(self) -> (Objects, Vec<Unreadable>, Vec<Value>) {
-        (self.objects, self.unreadable, self.written.unwrap_or_default())
+    /// Reads what an API server gave.
+    pub(super) fn of_api_server(objects: Objects) -> Self {
+        Self { by: Written::ByApiServer, ..Self::new(objects) }
+    }
+
+    /// All that was read.
+    pub(super) fn into_parts(self) -> Parts {
+        let Self { objects, unreadable, written, skipped, .. } = self;
+        Parts { objects, unreadable, written: written.unwrap_or_default(), skipped }
+    }
+
+    /// Begins with an input that came to be read so.
+    pub(super) fn begin(&mut self, found: Found) {
+        self.found = found;
+        self.seen_before = self.seen;
+    }
+
+    /// Ends with an input: one in which there was nothing is no input.
+    pub(super) fn end(&mut self, input: &Arc<str>) {
+        let is_told = self.unreadable.last().is_some_and(|last| last.input == *input)
+            || self.skipped.last().is_some_and(|last| last.input == *input);
+        if self.seen == self.seen_before && !is_told {
+            match self.found {
+                Found::Named => self.unreadable(input, None, Cause::NothingInIt),
+                Found::Lying => self.skip(input, Why::NoObject),
+            }
+        }
+    }
+
+    /// How much there was so far: objects, and what could not be read.
+    pub(super) fn progress(&self) -> (usize, usize) {
+        (self.seen, self.unreadable.len())
+    }
+
+    /// How the input at hand came to be read.
+    pub(super) fn found(&self) -> Found {
+        self.found
+    }
+
+    /// Remembers what is no object, once an input.
+    pub(super) fn skip(&mut self, input: &Arc<str>, why: Why) {
+        if self.skipped.last().is_none_or(|last| last.input != *input) {
+            self.skipped.push(Skipped { input: input.clone(), why });
+        }
     }
 
     /// Remembers what could not be read.
@@ -116,9 +196,13 @@ impl Reader {
     }
 
     fn document(&mut self, document: Document<'_>, line: &mut dyn FnMut(usize) -> Option<u32>) {
-        if document.json != "null" {
-            self.object(document, document.json, &Header::default(), line);
+        if document.json == "null" {
+            return;
         }
+        if self.found == Found::Lying && !Look::at(document.json).is_like_object() {
+            return self.skip(document.input, Why::NoObject);
+        }
+        self.object(document, document.json, &Header::default(), line);
     }
 
     /// Reads an object of the document, or a list of them. What it does not say of itself, the list
@@ -155,6 +239,7 @@ impl Reader {
         if header.kind.is_empty() || header.api_version.is_empty() {
             return self.unreadable(input, begins, Cause::NoKind { document: number });
         }
+        self.seen += 1;
         if header.kind.ends_with("List") {
             match serde_json::from_str(json) {
                 Ok(List { metadata, items: Some(items) }) => {
@@ -164,8 +249,13 @@ impl Reader {
                     }
                     return self.items(document, &header, &items, line);
                 }
-                // A kind whose name happens to end so.
-                Ok(List { items: None, .. }) => {}
+                // A kind whose name happens to end so, or a list that is called otherwise.
+                Ok(List { items: None, .. }) => {
+                    let slips = manifest::misfits_of_list(&mut json_of(json)).unwrap_or_default();
+                    if !slips.is_empty() {
+                        return self.reject_all(document, &header, json, slips, line);
+                    }
+                }
                 Err(error) => {
                     let problem = format!("{}: {}", field_of(json, &error), without_place(&error));
                     return self.unreadable(
@@ -176,12 +266,33 @@ impl Reader {
                 }
             }
         }
+        let misfits = manifest::misfits(&header, self.by, &mut json_of(json)).unwrap_or_default();
+        if !misfits.is_empty() {
+            return self.reject_all(document, &header, json, misfits, line);
+        }
         self.keep(json, &header);
         let at = Source { input: input.clone(), document: number, line: begins };
-        let mut object = serde_json::Deserializer::from_str(json);
+        let mut object = json_of(json);
         if let Err(error) = self.objects.add(at.clone(), &header, &mut object) {
             let problem = Problem::Malformed(without_place(&error));
             self.objects.reject(at, &header, &field_of(json, &error), problem);
+        }
+    }
+
+    /// Rejects an object for each field that it cannot have, at the line of that field.
+    fn reject_all(
+        &mut self,
+        document: Document<'_>,
+        header: &Header,
+        object: &str,
+        misfits: Vec<Misfit<'_>>,
+        line: &mut dyn FnMut(usize) -> Option<u32>,
+    ) {
+        for Misfit { field, name, problem } in misfits {
+            let place = offset_in(document.json, name.unwrap_or(object));
+            let Document { input, number, .. } = document;
+            let at = Source { input: input.clone(), document: number, line: line(place) };
+            self.objects.reject(at, header, &field, problem);
         }
     }
 
@@ -215,6 +326,10 @@ impl Reader {
             self.object(document, item.get(), &of_kind, line);
         }
     }
+}
+
+fn json_of(text: &str) -> serde_json::Deserializer<serde_json::de::StrRead<'_>> {
+    serde_json::Deserializer::from_str(text)
 }
 
 /// Whether a text is JSON, of one document or several.

@@ -12,7 +12,10 @@ use kube::{
 use netproof_conformance::manifest::{self, Objects};
 use thiserror::Error;
 
-use super::{Input, document::Reader};
+use super::{
+    Input,
+    document::{Parts, Reader},
+};
 
 /// How many objects the API server gives at once.
 const PAGE: u32 = 500;
@@ -107,7 +110,7 @@ pub async fn read_cluster(scope: &Scope) -> Result<Input, ClusterError> {
 
 async fn read_from(client: Client, namespace: Option<&str>) -> Result<Input, ClusterError> {
     let mut listing = Listing {
-        reader: Reader::new(Objects::new(namespace.unwrap_or("default"))),
+        reader: Reader::of_api_server(Objects::new(namespace.unwrap_or("default"))),
         input: "cluster".into(),
         notes: Vec::new(),
         client,
@@ -126,7 +129,7 @@ async fn read_from(client: Client, namespace: Option<&str>) -> Result<Input, Clu
         listing.list(&resource, namespace).await?;
     }
     let Listing { reader, notes, .. } = listing;
-    let (objects, unreadable, _) = reader.into_parts();
+    let Parts { objects, unreadable, .. } = reader.into_parts();
     Ok(Input { cluster: objects.finish(), unreadable, notes })
 }
 

@@ -8,16 +8,18 @@ use std::{
 
 use super::{Cause, Unreadable};
 
-/// What the search came across beside files.
+/// A search, and what it came across beside files.
 #[derive(Debug, Default)]
-pub(super) struct Found {
+pub(super) struct Search {
     /// What could not be searched, or had nothing in it.
     pub(super) unreadable: Vec<Unreadable>,
     /// How many hidden manifests and directories were left out.
     pub(super) hidden: usize,
+    /// All directories that were searched.
+    pub(super) directories: Vec<PathBuf>,
 }
 
-impl Found {
+impl Search {
     /// The file itself, whatever it is called, or all manifests in the directory, sorted by their
     /// paths.
     pub(super) fn below(&mut self, path: &Path) -> Vec<PathBuf> {
@@ -46,6 +48,7 @@ impl Found {
                 return;
             }
         };
+        self.directories.push(directory.to_owned());
         for entry in entries {
             let is_directory = entry.is_dir();
             if !is_directory && !is_manifest(&entry) {

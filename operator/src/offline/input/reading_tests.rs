@@ -41,7 +41,8 @@ fn every_file_that_cannot_be_read_is_named() {
         ("f.yaml", "- 1\n"),
         ("g.yaml", "# nothing but a comment\n"),
     ]);
-    let input = directory.read();
+    let named = ["a.yaml", "b.json", "c.yaml", "d.yaml", "e.yaml", "f.yaml"];
+    let input = directory.read_named(&named);
     assert_eq!(
         input.problems(),
         [
@@ -56,6 +57,18 @@ fn every_file_that_cannot_be_read_is_named() {
     );
     // What follows a broken document is read.
     assert_eq!(input.cluster.snapshot.pods.len(), 2);
+    assert_eq!(
+        directory.read_named(&["g.yaml"]).problems(),
+        ["g.yaml: has no object of Kubernetes in it"]
+    );
+    // In a directory, what cannot be an object is something else.
+    let lying = directory.read();
+    let names: Vec<&str> = lying.unreadable.iter().map(|one| &*one.input).collect();
+    assert_eq!(names, ["a.yaml", "b.json", "d.yaml", "e.yaml"]);
+    assert_eq!(
+        lying.notes,
+        ["no objects of Kubernetes, and skipped: 3 files: c.yaml, f.yaml, g.yaml"]
+    );
 }
 
 #[test]

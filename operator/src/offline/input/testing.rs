@@ -12,7 +12,7 @@ use std::{
 
 use netproof_conformance::{manifest::Objects, snapshot::Pod};
 
-use super::{Format, Input, Reader, take};
+use super::{Format, Found, Input, Parts, Reader, take};
 
 /// Reads a text as a file called `input.yaml`.
 pub fn yaml(text: &str) -> Input {
@@ -27,8 +27,8 @@ pub fn json(text: &str) -> Input {
 /// Reads bytes as a file.
 pub fn of_text(name: &str, format: Format, bytes: &[u8]) -> Input {
     let mut reader = Reader::new(Objects::new("default"));
-    take(&mut reader, name, format, Ok(bytes.to_vec()));
-    let (objects, unreadable, _) = reader.into_parts();
+    take(&mut reader, name, format, Found::Named, Ok(bytes.to_vec()));
+    let Parts { objects, unreadable, .. } = reader.into_parts();
     Input { cluster: objects.finish(), unreadable, notes: Vec::new() }
 }
 
@@ -76,7 +76,16 @@ impl Directory {
 
     /// Reads the directory. Its own path is left out of what is said.
     pub fn read(&self) -> Input {
-        let mut input = super::read(std::slice::from_ref(&self.0), "default");
+        self.read_these(std::slice::from_ref(&self.0))
+    }
+
+    /// Reads all of these files in it, each by its name. The directory's path is left out.
+    pub fn read_named(&self, files: &[&str]) -> Input {
+        self.read_these(&files.iter().map(|file| self.0.join(file)).collect::<Vec<_>>())
+    }
+
+    fn read_these(&self, paths: &[PathBuf]) -> Input {
+        let mut input = super::read(paths, "default");
         let prefix = format!("{}/", self.0.display());
         for unreadable in &mut input.unreadable {
             let name = unreadable.input.strip_prefix(&prefix).unwrap_or("DIRECTORY");
@@ -85,6 +94,9 @@ impl Directory {
         for rejected in &mut input.cluster.rejected {
             let name = rejected.at.input.strip_prefix(&prefix).unwrap_or("DIRECTORY");
             rejected.at.input = Arc::from(name);
+        }
+        for note in &mut input.notes {
+            *note = note.replace(&prefix, "");
         }
         input
     }

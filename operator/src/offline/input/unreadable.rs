@@ -38,6 +38,15 @@ pub enum Cause {
     /// Nothing in it.
     #[error("is empty: leave it out, or write a manifest into it")]
     Empty,
+    /// Nothing in it but comments.
+    #[error("has no object of Kubernetes in it")]
+    NothingInIt,
+    /// Something that makes a manifest, and is none before it is rendered.
+    #[error("is a template: render it first, as helm template does ({problem})")]
+    Template {
+        /// Why it is not read as it is.
+        problem: String,
+    },
     /// A directory that has no manifest in it.
     #[error("has no file called .yaml, .yml or .json in it, or in a directory below")]
     NoManifests,

@@ -6,6 +6,7 @@
 //! readers differ. What aliases repeat is bounded.
 
 mod scalar;
+mod tabs;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -17,14 +18,16 @@ use scalar::Scalar;
 /// How much text anchors and aliases of one file may stand for.
 const REPEATED: usize = 16 << 20;
 
-/// How deep the objects are whose lines are remembered: those of a list's `items`.
+/// How deep the objects are whose lines are remembered, beside those of all fields: those of a
+/// list's `items`.
 const WITH_LINES: usize = 2;
 
 /// A document as JSON.
 pub(super) struct Json<'a> {
     /// The text, in one line.
     pub(super) text: &'a str,
-    /// Where the outer objects begin: offset in the text, and line in the YAML. Sorted.
+    /// Where the outer objects and all fields begin: offset in the text, and line in the YAML.
+    /// Sorted.
     pub(super) lines: &'a [(usize, u32)],
 }
 
@@ -40,9 +43,8 @@ pub(super) struct Broken {
 /// Hands over the documents of a text, one after the other, with their numbers from 1. After a
 /// broken one, it goes on with the next.
 pub(super) fn documents(text: &str, mut each: impl FnMut(u32, Result<Json<'_>, Broken>)) {
-    let mut options = Options::default();
-    options.set_emit_comments(false);
-    let mut parser = Parser::new_from_str_with_options(text, options);
+    let text = &*tabs::without(text);
+    let mut parser = parser(text);
     let mut writer = Writer::default();
     let mut number = 1;
     loop {
@@ -79,6 +81,12 @@ pub(super) fn documents(text: &str, mut each: impl FnMut(u32, Result<Json<'_>, B
             Ok(false) | Err(_) => return,
         }
     }
+}
+
+fn parser(text: &str) -> Parser<'_, granit_parser::StrInput<'_>> {
+    let mut options = Options::default();
+    options.set_emit_comments(false);
+    Parser::new_from_str_with_options(text, options)
 }
 
 fn line(number: usize) -> u32 {
@@ -140,9 +148,9 @@ impl Writer {
         match event {
             Event::Scalar(text, style, anchor, tag) => {
                 let scalar = meaning(&text, style, tag.as_deref())?;
-                self.scalar(scalar, style, anchor)
+                self.scalar(scalar, style, anchor, line)
             }
-            Event::Alias(anchor) => self.alias(anchor),
+            Event::Alias(anchor) => self.alias(anchor, line),
             Event::SequenceStart(_, anchor, tag) => {
                 check_tag(tag.as_deref(), "seq")?;
                 self.begin(anchor, line, Inside::Sequence)
@@ -157,16 +165,16 @@ impl Writer {
         }
     }
 
-    fn scalar(&mut self, scalar: Scalar<'_>, style: ScalarStyle, anchor: usize) -> Done {
+    fn scalar(&mut self, scalar: Scalar<'_>, style: ScalarStyle, anchor: usize, line: u32) -> Done {
         if self.awaits_key() {
             if anchor != 0 {
                 return Err("a key has an anchor: write it without".to_owned());
             }
             return match scalar {
                 Scalar::Text("<<") if style == ScalarStyle::Plain => self.merge_key(),
-                Scalar::Text(key) => self.key(key),
-                Scalar::Bool(key) => self.key(if key { "true" } else { "false" }),
-                Scalar::Int(key) => self.key(&key.to_string()),
+                Scalar::Text(key) => self.key(key, line),
+                Scalar::Bool(key) => self.key(if key { "true" } else { "false" }, line),
+                Scalar::Int(key) => self.key(&key.to_string(), line),
                 Scalar::Null | Scalar::Float(_) => Err("a key is no string: quote it".to_owned()),
             };
         }
@@ -182,7 +190,7 @@ impl Writer {
         self.after_value(start, anchor)
     }
 
-    fn alias(&mut self, anchor: usize) -> Done {
+    fn alias(&mut self, anchor: usize, line: u32) -> Done {
         let Some(copy) = self.anchors.get(&anchor).cloned() else {
             return Err("an alias stands for what it is itself a part of".to_owned());
         };
@@ -190,7 +198,7 @@ impl Writer {
         if self.awaits_key() {
             let key: String = serde_json::from_slice(&copy)
                 .map_err(|_| "an alias is a key, but stands for no string".to_owned())?;
-            return self.key(&key);
+            return self.key(&key, line);
         }
         let start = self.before_value();
         self.out.extend_from_slice(&copy);
@@ -236,8 +244,9 @@ impl Writer {
         matches!(inside, Some(Inside::Mapping { awaits: Awaits::Key, .. }))
     }
 
-    fn key(&mut self, key: &str) -> Done {
+    fn key(&mut self, key: &str, line: u32) -> Done {
         self.comma();
+        self.lines.push((self.out.len(), line));
         self.json(key)?;
         self.out.push(b':');
         self.await_next(Awaits::Value);
@@ -288,6 +297,7 @@ impl Writer {
         };
         if let Awaits::Merged(begins) = *awaits {
             let from = self.out.split_off(begins);
+            self.lines.truncate(self.lines.partition_point(|(start, _)| *start < begins));
             let mut before = self.out[*outer..].to_vec();
             before.push(b'}');
             *merge = Some(Merge { from, before });

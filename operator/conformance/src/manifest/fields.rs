@@ -1,0 +1,296 @@
+//! Which fields objects have. A field that an object does not have is a slip of the hand, and what it
+//! was meant to say would be left out in silence: it is found, with the field that was meant.
+
+mod shapes;
+mod suggestion;
+
+use std::fmt;
+
+use serde::{
+    Deserializer,
+    de::{self, DeserializeSeed, IgnoredAny, MapAccess, SeqAccess, Visitor},
+};
+
+use super::{Header, Problem, kind::Treatment};
+use shapes::{Others, Shape};
+
+pub use suggestion::Suggestion;
+pub(super) use suggestion::is_slip;
+
+/// Who wrote an object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Written {
+    /// Somebody, into a file: what no API server knows is a slip.
+    ByHand,
+    /// An API server, which leaves out what it does not know: a field that is not known here is one
+    /// of a later version of the API, and matters where policies say what they mean.
+    ByApiServer,
+}
+
+/// A field that an object cannot have.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Misfit<'a> {
+    /// The way to it, such as `spec.ingress[0].form`.
+    pub field: String,
+    /// Its name, as a piece of the text that the object was read from; none if the text has it with
+    /// escapes.
+    pub name: Option<&'a str>,
+    /// What is wrong with it.
+    pub problem: Problem,
+}
+
+/// The fields that an object with this header cannot have, in their order. Kinds that are not read
+/// may have any. Values are for whoever reads the object to judge.
+pub fn misfits<'a, D: Deserializer<'a>>(
+    header: &Header,
+    written: Written,
+    object: D,
+) -> Result<Vec<Misfit<'a>>, D::Error> {
+    let shape = match Treatment::of(&header.api_version, &header.kind) {
+        Treatment::Read(kind) => match written {
+            Written::ByHand => Some(shapes::of(kind)),
+            Written::ByApiServer => shapes::of_meaning(kind),
+        },
+        Treatment::Refused(_)
+        | Treatment::Outdated(_)
+        | Treatment::Misspelt(_)
+        | Treatment::NotEvaluated
+        | Treatment::Skipped => None,
+    };
+    shape.map_or_else(|| Ok(Vec::new()), |shape| misfits_of(shape, written, object))
+}
+
+/// The fields that a list of objects cannot have.
+pub fn misfits_of_list<'a, D: Deserializer<'a>>(list: D) -> Result<Vec<Misfit<'a>>, D::Error> {
+    misfits_of(&shapes::LIST, Written::ByHand, list)
+}
+
+fn misfits_of<'a, D: Deserializer<'a>>(
+    shape: &'static Shape,
+    written: Written,
+    object: D,
+) -> Result<Vec<Misfit<'a>>, D::Error> {
+    let mut found = Vec::new();
+    let mut search = Search { written, around: Vec::new(), found: &mut found };
+    Look { shape, search: &mut search }.deserialize(object)?;
+    Ok(found)
+}
+
+/// A search through one object.
+struct Search<'s, 'a> {
+    written: Written,
+    around: Vec<Around>,
+    found: &'s mut Vec<Misfit<'a>>,
+}
+
+/// What surrounds the place that is looked at.
+struct Around {
+    /// The object, and none for a list.
+    shape: Option<&'static Shape>,
+    /// The field or the element in it.
+    step: String,
+}
+
+impl<'a> Search<'_, 'a> {
+    fn misfit(&mut self, name: &Name<'a>, problem: Problem) {
+        let steps = self.around.iter().map(|around| around.step.as_str());
+        let field = way(steps.chain([name.text()]));
+        self.found.push(Misfit { field, name: name.piece(), problem });
+    }
+
+    /// Looks into what is found there.
+    fn inside<T>(&mut self, around: Around, look: impl FnOnce(&mut Self) -> T) -> T {
+        self.around.push(around);
+        let looked = look(self);
+        self.around.pop();
+        looked
+    }
+}
+
+fn way<'a>(steps: impl Iterator<Item = &'a str>) -> String {
+    steps.fold(String::new(), |mut way, step| {
+        if !way.is_empty() && !step.starts_with('[') {
+            way.push('.');
+        }
+        way.push_str(step);
+        way
+    })
+}
+
+/// A look at one value.
+struct Look<'l, 's, 'a> {
+    shape: &'static Shape,
+    search: &'l mut Search<'s, 'a>,
+}
+
+impl<'a> DeserializeSeed<'a> for Look<'_, '_, 'a> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'a>>(self, deserializer: D) -> Result<(), D::Error> {
+        match self.shape {
+            Shape::Any => deserializer.deserialize_ignored_any(IgnoredAny).map(drop),
+            Shape::Names | Shape::List(_) | Shape::Object { .. } => {
+                deserializer.deserialize_any(self)
+            }
+        }
+    }
+}
+
+impl<'a> Visitor<'a> for Look<'_, '_, 'a> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("anything")
+    }
+
+    fn visit_map<A: MapAccess<'a>>(self, mut fields: A) -> Result<(), A::Error> {
+        let Self { shape, search } = self;
+        let mut seen: Vec<Name<'a>> = Vec::new();
+        let mut unknown: Vec<Name<'a>> = Vec::new();
+        while let Some(name) = fields.next_key_seed(KeySeed)? {
+            if seen.iter().any(|one| one.text() == name.text()) {
+                search.misfit(&name, Problem::FieldTwice);
+            }
+            let around = |step: &str| Around { shape: Some(shape), step: step.to_owned() };
+            match shape.field(name.text()) {
+                Some(field) => search.inside(around(name.text()), |search| {
+                    fields.next_value_seed(Look { shape: field, search })
+                })?,
+                None => {
+                    fields.next_value::<IgnoredAny>()?;
+                    unknown.push(name.clone());
+                }
+            }
+            seen.push(name);
+        }
+        for name in unknown {
+            let present: Vec<&str> = seen.iter().map(Name::text).collect();
+            if let Some(problem) = search.unknown(shape, name.text(), &present) {
+                search.misfit(&name, problem);
+            }
+        }
+        Ok(())
+    }
+
+    fn visit_seq<A: SeqAccess<'a>>(self, mut elements: A) -> Result<(), A::Error> {
+        let Self { shape, search } = self;
+        let element = match shape {
+            Shape::List(element) => *element,
+            Shape::Any | Shape::Names | Shape::Object { .. } => &Shape::Any,
+        };
+        for index in 0.. {
+            let around = Around { shape: None, step: format!("[{index}]") };
+            let one = search.inside(around, |search| {
+                elements.next_element_seed(Look { shape: element, search })
+            })?;
+            if one.is_none() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_str<E>(self, _: &str) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_unit<E>(self) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_none<E>(self) -> Result<(), E> {
+        Ok(())
+    }
+}
+
+impl Search<'_, '_> {
+    /// What is wrong with a field that an object of this shape does not have, if anything is.
+    fn unknown(&self, shape: &'static Shape, name: &str, present: &[&str]) -> Option<Problem> {
+        let refused = match (shape, self.written) {
+            (Shape::Any | Shape::Names | Shape::List(_), _) => false,
+            (Shape::Object { others, .. }, Written::ByHand) => match others {
+                Others::Refused | Others::Unspecified => true,
+                Others::OfLaterVersions { read } => suggestion::is_slip_of_any(name, read),
+            },
+            (Shape::Object { others, .. }, Written::ByApiServer) => match others {
+                Others::Refused => true,
+                Others::Unspecified | Others::OfLaterVersions { .. } => false,
+            },
+        };
+        refused.then(|| match self.written {
+            Written::ByHand => {
+                let outer = self.around.iter().filter_map(|around| around.shape);
+                let outer: Vec<&'static Shape> = outer.collect();
+                Problem::UnknownField(Suggestion::of(name, shape, present, &outer))
+            }
+            Written::ByApiServer => Problem::NewField,
+        })
+    }
+}
+
+/// The name of a field.
+#[derive(Clone, Debug)]
+enum Name<'a> {
+    /// A piece of the text.
+    Piece(&'a str),
+    /// Written with escapes.
+    Escaped(String),
+}
+
+impl<'a> Name<'a> {
+    fn text(&self) -> &str {
+        match self {
+            Self::Piece(text) => text,
+            Self::Escaped(text) => text,
+        }
+    }
+
+    fn piece(&self) -> Option<&'a str> {
+        match self {
+            Self::Piece(text) => Some(text),
+            Self::Escaped(_) => None,
+        }
+    }
+}
+
+struct KeySeed;
+
+impl<'a> DeserializeSeed<'a> for KeySeed {
+    type Value = Name<'a>;
+
+    fn deserialize<D: Deserializer<'a>>(self, deserializer: D) -> Result<Name<'a>, D::Error> {
+        deserializer.deserialize_str(self)
+    }
+}
+
+impl<'a> Visitor<'a> for KeySeed {
+    type Value = Name<'a>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the name of a field")
+    }
+
+    fn visit_borrowed_str<E: de::Error>(self, name: &'a str) -> Result<Name<'a>, E> {
+        Ok(Name::Piece(name))
+    }
+
+    fn visit_str<E: de::Error>(self, name: &str) -> Result<Name<'a>, E> {
+        Ok(Name::Escaped(name.to_owned()))
+    }
+}

@@ -1,0 +1,47 @@
+//! What lay in a directory beside the objects, and is none.
+
+use std::{fmt, sync::Arc};
+
+/// A file in which something is no object.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Skipped {
+    /// The file.
+    pub(super) input: Arc<str>,
+    /// What it is instead.
+    pub(super) why: Why,
+}
+
+/// What something is that is no object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Why {
+    /// Anything else: values, a chart, a list of patches, nothing.
+    NoObject,
+    /// A part of an object, by which a kustomization changes others.
+    Patch,
+    /// The template of something that is no policy.
+    Template,
+}
+
+impl fmt::Display for Skipped {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.input)?;
+        match self.why {
+            Why::NoObject => Ok(()),
+            Why::Patch => f.write_str(" (a patch of a kustomization, which is not applied)"),
+            Why::Template => f.write_str(" (a template, which is not rendered)"),
+        }
+    }
+}
+
+/// All of it in one sentence, if there is anything.
+pub(super) fn note(skipped: &[Skipped]) -> Option<String> {
+    let files: Vec<String> = skipped.iter().map(ToString::to_string).collect();
+    match files.len() {
+        0 => None,
+        1 => Some(format!("no object of Kubernetes, and skipped: {}", files.join(", "))),
+        count => Some(format!(
+            "no objects of Kubernetes, and skipped: {count} files: {}",
+            files.join(", ")
+        )),
+    }
+}
