@@ -355,6 +355,37 @@ fn a_change_of_the_files_is_followed_until_it_is_interrupted() {
 }
 
 #[test]
+fn pods_listen_on_what_is_asked_of_them_after_a_change_too() {
+    let pods = SHOP.rsplit_once("---").expect("the policy is the last one").0;
+    let pods = pods.replace("ports: [{containerPort: 3306}]", "image: i");
+    // The ports that policies mention are more than pods listen on, so that those of one that goes
+    // make room for others; and a pod may declare other ports than it did.
+    let policy = |number: u32| {
+        format!(
+            "apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\n\
+             metadata: {{name: p{number}, namespace: shop}}\n\
+             spec: {{podSelector: {{matchLabels: {{app: db}}}}, ingress: [{{ports: [{{port: {number}000}}]}}]}}\n"
+        )
+    };
+    let folder = directory(&[("pods.yaml", &pods)]);
+    for number in 1..=9 {
+        fs::write(folder.path(&format!("p{number}.yaml")), policy(number)).expect("our own file");
+    }
+    let mut running = Running::start(&["lab", "--watch", "--no-start-up", "-f", &folder.path("")]);
+    running.wait_for("Conformant=True");
+    for number in 1..=2 {
+        fs::remove_file(folder.path(&format!("p{number}.yaml"))).expect("it is there");
+        running.wait_for(&format!("shop/db {}000/TCP", 6 + number));
+    }
+    fs::write(folder.path("pods.yaml"), pods.replace("8080", "8081")).expect("our own file");
+    running.wait_for("shop/web 8081/TCP");
+    running.signal("INT");
+    let run = running.end();
+    assert!(!run.stdout.contains("was not told to listen"), "{}", run.stdout);
+    assert_eq!(run.code, 0, "{run:?}");
+}
+
+#[test]
 fn a_fault_that_one_look_does_not_show_is_said_to_need_another() {
     for (network, words) in [
         ("fault=slow=1h", "note: slow shows only when objects change: --watch follows the files"),

@@ -1,12 +1,19 @@
 //! A scene put onto the lab's network: pods that run and speak, and nodes that enforce.
 
-use std::{collections::BTreeMap, fmt, net::IpAddr, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    net::IpAddr,
+    path::PathBuf,
+    sync::Arc,
+    time::Duration,
+};
 
 use anyhow::Context;
 use futures::future::try_join_all;
 use ipnet::IpNet;
 use k8s_openapi::jiff::Timestamp;
-use netproof_conformance::matrix::Actor;
+use netproof_conformance::{flow::Port, matrix::Actor};
 use netproof_policy_agent::{setting::Setting, watch::Update, world::NodeView};
 use serde_json::json;
 use tokio::{sync::watch, time::Instant};
@@ -57,10 +64,25 @@ pub struct LabCluster {
     agents: Vec<NodeAgent>,
     setting: watch::Sender<Setting>,
     /// By identity.
-    pods: BTreeMap<String, Process>,
+    pods: BTreeMap<String, Running>,
     _outsiders: Vec<Process>,
     stage: watch::Sender<Arc<Stage>>,
     told: Instant,
+}
+
+/// A pod that runs.
+struct Running {
+    process: Process,
+    netns: Netns,
+    /// Where its probe was told to answer.
+    listen: BTreeSet<Port>,
+}
+
+impl Running {
+    /// Whether its probe answers wherever this pod has to.
+    fn listens_like(&self, pod: &LabPod) -> bool {
+        pod.listen.iter().all(|port| self.listen.contains(port))
+    }
 }
 
 impl LabCluster {
@@ -115,8 +137,8 @@ impl LabCluster {
         self.stage.subscribe()
     }
 
-    /// Changes what is there: pods that are no more end, new ones start, and whoever follows the
-    /// objects is told of every change; the operator's part first. It is not waited until the network
+    /// Changes what is there: pods that are no more end, new ones start, the probes of those that have
+    /// to listen elsewhere too start again, and whoever follows the objects is told of every change; the operator's part first. It is not waited until the network
     /// has followed. Nodes and addresses outside stay what they were.
     pub async fn change(&mut self, scene: Scene) -> anyhow::Result<()> {
         self.carry_out(scene, None).await.map(drop)
@@ -156,9 +178,14 @@ impl LabCluster {
             .filter(|pod| !self.pods.contains_key(&pod.identity))
             .cloned()
             .collect();
+        let listens_elsewhere = |pod: &&LabPod| {
+            self.pods.get(&pod.identity).is_some_and(|running| !running.listens_like(pod))
+        };
+        let again: Vec<LabPod> = scene.pods.iter().filter(listens_elsewhere).cloned().collect();
         let mut sessions = staying(&before, &scene);
         let starting = || Err("its probe is being started".to_owned());
-        sessions.extend(new.iter().map(|pod| (pod.actor.clone(), starting())));
+        let silent = new.iter().chain(&again);
+        sessions.extend(silent.map(|pod| (pod.actor.clone(), starting())));
         let scene = Arc::new(scene);
         let stage = Arc::new(Stage { scene: Arc::clone(&scene), sessions: sessions.clone() });
         self.stage.send_replace(Arc::clone(&stage));
@@ -180,11 +207,12 @@ impl LabCluster {
         if !newcomers.is_empty() {
             tokio::time::sleep(AHEAD).await;
         }
-        let started = self.start_pods(&new).await?;
+        let mut started = self.start_pods(&new).await?;
+        started.extend(self.start_again(&again).await?);
         if is_known_late {
             self.tell_all(&changes)?;
         }
-        if new.is_empty() {
+        if started.is_empty() {
             return Ok(newcomers);
         }
         let speaking = speaking(started).await?;
@@ -203,12 +231,38 @@ impl LabCluster {
         let mut links = Vec::new();
         for pod in pods {
             let netns = self.fabric.add_pod(self.nodes[pod.node], &pod.addresses).await?;
-            let order = Order { identity: pod.identity.clone(), listen: pod.listen.clone() };
-            let (process, link) = self.starter.start(self.program.clone(), &netns, &order).await?;
-            self.pods.insert(pod.identity.clone(), process);
-            links.push((pod.clone(), link));
+            let listen = pod.listen.iter().copied().collect();
+            links.push((pod.clone(), self.start_probe(pod, netns, listen).await?));
         }
         Ok(links)
+    }
+
+    /// Starts the probes of pods that stay again, to listen where they have to now, and where they
+    /// did before: what was found there is attempted for as long as the pod is there. To the network
+    /// the pod is the one that it was.
+    async fn start_again(&mut self, pods: &[LabPod]) -> anyhow::Result<Vec<(LabPod, Link)>> {
+        let mut links = Vec::new();
+        for pod in pods {
+            let Some(running) = self.pods.remove(&pod.identity) else { continue };
+            let Running { process, netns, mut listen } = running;
+            drop(process);
+            listen.extend(&pod.listen);
+            links.push((pod.clone(), self.start_probe(pod, netns, listen).await?));
+        }
+        Ok(links)
+    }
+
+    async fn start_probe(
+        &mut self,
+        pod: &LabPod,
+        netns: Netns,
+        listen: BTreeSet<Port>,
+    ) -> anyhow::Result<Link> {
+        let identity = pod.identity.clone();
+        let order = Order { identity: identity.clone(), listen: listen.iter().copied().collect() };
+        let (process, link) = self.starter.start(self.program.clone(), &netns, &order).await?;
+        self.pods.insert(identity, Running { process, netns, listen });
+        Ok(link)
     }
 
     /// When the nodes were told of the last change.
@@ -241,7 +295,7 @@ impl LabCluster {
 
     /// The process of each pod's probe: by it others find the namespace that the pod is.
     pub fn probe_ids(&self) -> impl Iterator<Item = u32> {
-        self.pods.values().map(Process::id)
+        self.pods.values().map(|running| running.process.id())
     }
 
     /// What is in force on each node.
