@@ -89,6 +89,9 @@ closed_set! {
         /// Conformant is False: a new probe pod accepted connections that the policies deny, and
         /// startUp is Strict.
         StartupLeak,
+        /// Conformant is Unknown: nodes that the test is meant for take no probe pod, or have lost
+        /// it; the message names them.
+        NodesNotCovered,
         /// Conformant is Unknown: the network may still be following a change.
         Settling,
         /// Conformant is Unknown: some flow could not be judged.

@@ -31,8 +31,8 @@ pub use endpoint::{
 pub use stand_in_set::{StandInSet, StandInSetSpec, StandInSetStatus, TestRef};
 pub use status::{
     ConnectivityTestStatus, Diagnosis, ExistingConnections, Finding, FindingEnd, FindingVerdict,
-    FlowOutcome, FlowSummary, LastRound, MAX_FINDINGS, MAX_GAPS, MAX_REASONS, ProbeCount,
-    RuleCoverage, StartUpCounts,
+    FlowOutcome, FlowSummary, LastRound, MAX_FINDINGS, MAX_GAPS, MAX_NODES, MAX_REASONS,
+    ProbeCount, RuleCoverage, StartUpCounts, UncoveredNode,
 };
 
 /// The API group of every kind here, and the prefix of netproof's own labels and annotations.

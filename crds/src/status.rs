@@ -13,6 +13,9 @@ pub const MAX_FINDINGS: usize = 50;
 /// How many gaps a status lists at most; `truncated` beside them counts the others.
 pub const MAX_GAPS: usize = 20;
 
+/// How many uncovered nodes a status lists at most.
+pub const MAX_NODES: usize = 50;
+
 /// How many rivals of a diagnosis a status lists at most, and how many flows that rule one out.
 pub const MAX_REASONS: usize = 10;
 
@@ -70,6 +73,13 @@ pub struct ConnectivityTestStatus {
     /// that was seen. A fact, no finding: the API leaves open whether a new deny ends them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub existing_connections: Option<ExistingConnections>,
+
+    /// With spread `EveryNode`: nodes that the test is meant for and does not cover, at most 50. They
+    /// are cordoned, not ready or tainted since, or their probe pods are lost. Their flows count.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 50))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
+    pub uncovered_nodes: Vec<UncoveredNode>,
 
     /// The last round that ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -348,6 +358,17 @@ pub struct FindingEnd {
     /// Address that was attempted, without the port.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub address: Option<String>,
+}
+
+/// A node that a test is meant for and does not cover.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct UncoveredNode {
+    /// Name of the node.
+    pub name: String,
+
+    /// Why it is not covered.
+    pub message: String,
 }
 
 /// When a round ended and how long it took.

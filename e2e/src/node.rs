@@ -57,3 +57,72 @@ impl Drop for Stopped {
         drop(spawned);
     }
 }
+
+/// What was done to a node, and is undone when this is dropped.
+#[must_use]
+pub struct Changed {
+    program: &'static str,
+    undo: Vec<String>,
+}
+
+impl Changed {
+    async fn by(
+        program: &'static str,
+        change: &[&str],
+        undo: impl IntoIterator<Item = String>,
+    ) -> Result<Self> {
+        // First what undoes it: it may have been done even if that is not heard of.
+        let changed = Self { program, undo: undo.into_iter().collect() };
+        run(program, change).await?;
+        Ok(changed)
+    }
+
+    async fn undo(self) -> Result<()> {
+        let args: Vec<&str> = self.undo.iter().map(String::as_str).collect();
+        run(self.program, &args).await.map(drop)
+    }
+
+    /// Lets it go on.
+    pub async fn resume(self) -> Result<()> {
+        self.undo().await
+    }
+
+    /// Opens it again.
+    pub async fn uncordon(self) -> Result<()> {
+        self.undo().await
+    }
+
+    /// Takes the taint away.
+    pub async fn remove(self) -> Result<()> {
+        self.undo().await
+    }
+}
+
+impl Drop for Changed {
+    /// When a test fails in between; what is undone already is undone once more, which is nothing.
+    fn drop(&mut self) {
+        let kubeconfig = crate::cluster::kubeconfig();
+        let mut command = std::process::Command::new(self.program);
+        drop(command.args(&self.undo).env("KUBECONFIG", kubeconfig).output());
+    }
+}
+
+fn words(words: &[&str]) -> Vec<String> {
+    words.iter().map(ToString::to_string).collect()
+}
+
+/// Closes a node to new pods.
+pub async fn cordon(node: &str) -> Result<Changed> {
+    Changed::by("kubectl", &["cordon", node], words(&["uncordon", node])).await
+}
+
+/// Gives a node a taint, as `KEY=VALUE:EFFECT`.
+pub async fn taint(node: &str, taint: &str) -> Result<Changed> {
+    let undo = words(&["taint", "node", node, &format!("{taint}-")]);
+    Changed::by("kubectl", &["taint", "node", node, taint], undo).await
+}
+
+/// Stops everything on a node: it is there, and does nothing.
+pub async fn pause(node: &str) -> Result<Changed> {
+    Changed::by("docker", &["pause", node], words(&["unpause", node])).await
+}

@@ -4,7 +4,7 @@
 pub(crate) mod perform;
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -50,8 +50,26 @@ pub struct Context {
 /// A test that is being carried out.
 struct Running {
     uid: String,
+    meant: MeantFor,
     assignment: watch::Sender<Arc<Assignment>>,
     task: JoinHandle<()>,
+}
+
+/// The nodes that a test was last meant for, as it was written then.
+#[derive(Clone, Debug, Default)]
+struct MeantFor {
+    generation: i64,
+    nodes: BTreeSet<String>,
+}
+
+impl MeantFor {
+    /// Takes over what an assignment says of it; one that cannot be carried out says nothing.
+    fn learn(&mut self, assignment: &Assignment) {
+        if let Ok(Scenario { desired, .. }) = &assignment.scenario {
+            let nodes = desired.iter().filter_map(|desired| desired.node.clone()).collect();
+            *self = Self { generation: assignment.generation, nodes };
+        }
+    }
 }
 
 impl Drop for Running {
@@ -72,10 +90,11 @@ impl Context {
         let name =
             ObjectRef { namespace: reference.namespace.clone(), name: reference.name.clone() };
         let mut testers = self.testers.lock().expect("no holder of this lock can panic");
-        if let Some(running) = testers.get(&name)
+        if let Some(running) = testers.get_mut(&name)
             && running.uid == reference.uid
             && !running.task.is_finished()
         {
+            running.meant.learn(&assignment);
             running.assignment.send_if_modified(|current| {
                 let differs = **current != assignment;
                 if differs {
@@ -89,6 +108,8 @@ impl Context {
         tell(&name, &assignment, None);
         // The old one's figures and report go with it, before the new one's come.
         testers.remove(&name);
+        let mut meant = MeantFor::default();
+        meant.learn(&assignment);
         let (sender, receiver) = watch::channel(Arc::new(assignment));
         let created = test.creation_timestamp().map(|time| time.0);
         let before = test.status.clone().unwrap_or_default();
@@ -96,7 +117,25 @@ impl Context {
         let uid = reference.uid.clone();
         let tester = Tester::new(reference, created, before, Arc::clone(&self.shared), receiver);
         let task = tokio::spawn(tester.run().instrument(span));
-        testers.insert(name, Running { uid, assignment: sender, task });
+        testers.insert(name, Running { uid, meant, assignment: sender, task });
+    }
+
+    /// The nodes that a test, as it is written now, was meant for before: as it was carried out, or
+    /// as an earlier operator has left word of those that were not covered.
+    fn meant_before(&self, test: &ConnectivityTest) -> BTreeSet<String> {
+        let generation = test.metadata.generation;
+        let status = test.status.iter().filter(|status| status.observed_generation == generation);
+        let uncovered = status.flat_map(|status| &status.uncovered_nodes);
+        let mut nodes: BTreeSet<String> = uncovered.map(|gap| gap.name.clone()).collect();
+        let testers = self.testers.lock().expect("no holder of this lock can panic");
+        let uid = test.uid();
+        let running = testers.values().find(|running| Some(&running.uid) == uid.as_ref());
+        if let Some(Running { meant, .. }) = running
+            && Some(meant.generation) == generation
+        {
+            nodes.extend(meant.nodes.iter().cloned());
+        }
+        nodes
     }
 
     /// Ends the testers of tests that are gone.
@@ -181,7 +220,7 @@ async fn reconcile(
             return Err(ReconcileError::Incomplete(format!("{} {why}", kind.word())));
         }
     }
-    let scenario = resolve(&test, &world);
+    let scenario = resolve(&test, &world, &context.meant_before(&test));
     let reference = reference(&test);
     let wanted: Vec<Desired> = match &scenario {
         Ok(scenario) if !suspended(&test) => scenario.desired.clone(),
@@ -198,15 +237,20 @@ async fn reconcile(
     }
     let mut placement =
         decide(&wanted, &world.stand_ins, &reference, &context.mould, Timestamp::now());
-    if let Some(renew) = test.spec.renew {
+    let uncovered = scenario.as_ref().map(|scenario| &scenario.uncovered[..]).unwrap_or_default();
+    let waiting = placement.postpone(&wanted, uncovered);
+    if let Some(renew) = test.spec.renew
+        && uncovered.is_empty()
+    {
         placement.renew(renew.into(), Timestamp::now());
     }
     let actions = std::mem::take(&mut placement.actions);
     let client = &context.shared.client;
     let sets = perform::sets(client, &wanted, &world, &reference).await;
-    let troubles =
+    let mut troubles =
         perform::actions(client, actions, &wanted, &sets, &reference, &context.mould).await;
     let troubled = !troubles.is_empty() || sets.values().any(Result::is_err);
+    troubles.extend(waiting);
     let stand_ins = stand_ins(wanted, placement.found, &troubles);
     context.assign(&test, assignment(&test, scenario, stand_ins));
     let look_again = placement.look_again.map(|seconds| seconds.max(1).unsigned_abs());

@@ -49,6 +49,7 @@ fn scenario(budget: usize) -> Scenario {
         external_ports: BTreeMap::new(),
         budget,
         start_up: netproof_crds::StartUp::Report,
+        uncovered: vec![],
         flows,
     }
 }

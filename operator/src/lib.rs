@@ -14,6 +14,7 @@ pub mod world;
 
 pub mod controller;
 pub mod janitor;
+pub mod nodes;
 pub mod place;
 pub mod scenario;
 pub mod standin;

@@ -1,13 +1,18 @@
 //! Decides which stand-ins to make and which to remove. Decisions are values; nothing is done here.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use k8s_openapi::jiff::Timestamp;
 use netproof_conformance::snapshot::ObjectRef;
-use netproof_crds::TestRef;
+use netproof_crds::{Reason, TestRef};
 
 use crate::{
+    nodes::Uncovered,
     read::{PodState, Progress},
+    scenario::Problem,
     standin::{Desired, HASH_LABEL, Mould, TEST_UID_LABEL},
     world::Objects,
 };
@@ -123,6 +128,28 @@ impl Placement {
         if let Some((pod, state)) = oldest.and_then(Option::take) {
             self.actions.push(Action::Delete { pod, uid: state.uid });
         }
+    }
+
+    /// Takes back to make those on nodes that take none at the moment, where they would wait for as
+    /// long as that lasts, whoever is gone by then. Returns what keeps each from being made; that it
+    /// ends is a change of its node.
+    pub fn postpone(
+        &mut self,
+        desired: &[Desired],
+        uncovered: &[Uncovered],
+    ) -> BTreeMap<usize, Problem> {
+        let mut waiting = BTreeMap::new();
+        self.actions.retain(|action| {
+            let Action::Create { desired: index, .. } = action else { return true };
+            let node = desired[*index].node.as_ref();
+            let Some(gap) = uncovered.iter().find(|gap| Some(&gap.node) == node) else {
+                return true;
+            };
+            let message = format!("node {}: {}", gap.node, gap.why);
+            waiting.insert(*index, Problem::new(Reason::Unschedulable, message));
+            false
+        });
+        waiting
     }
 
     fn look_again_in(&mut self, seconds: i64) {

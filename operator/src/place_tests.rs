@@ -93,6 +93,22 @@ fn a_changed_endpoint_is_replaced() {
 }
 
 #[test]
+fn none_is_made_on_a_node_that_takes_none_and_those_there_stay() {
+    let on = |node: &str| Desired { node: Some(node.into()), ..desired("a") };
+    let wanted = [on("n1"), on("n2")];
+    let closed = |node: &str| Uncovered { node: node.into(), why: "it is cordoned".into() };
+    let mut placement = placed(&wanted, &[]);
+    let waiting = placement.postpone(&wanted, &[closed("n1")]);
+    assert_eq!(placement.actions, [Action::Create { desired: 1, incarnation: 0 }]);
+    let problem = Problem::new(Reason::Unschedulable, "node n1: it is cordoned");
+    assert_eq!(waiting, [(0, problem)].into());
+    let there = made(&wanted[0], 0, 10, Progress::Running);
+    let mut placement = placed(&wanted[..1], std::slice::from_ref(&there));
+    assert_eq!(placement.postpone(&wanted[..1], &[closed("n1")]), BTreeMap::new());
+    assert_eq!((placement.found, placement.actions), (vec![Some(there)], vec![]));
+}
+
+#[test]
 fn a_pod_that_lingers_does_not_delay_its_successor() {
     let leaving = made(&desired("a"), 0, 10, Progress::Terminating);
     assert_eq!(placed(&[desired("a")], &[leaving]).actions, [create(1)]);

@@ -41,6 +41,7 @@ fn predicted(world: &World) -> Prediction {
         external_ports: BTreeMap::new(),
         budget: 1,
         start_up: netproof_crds::StartUp::Report,
+        uncovered: vec![],
         flows: [(flow(), std::collections::BTreeSet::new())].into_iter().collect(),
     };
     predict(&scenario, &stand_ins, world)

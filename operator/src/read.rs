@@ -73,12 +73,16 @@ pub struct NamespaceState {
 }
 
 /// A node.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct NodeState {
     /// Its labels.
     pub labels: Labels,
     /// What a pod has to tolerate to be placed there.
     pub taints: Vec<Taint>,
+    /// Whether it is closed to new pods.
+    pub cordoned: bool,
+    /// Why it is not ready; none if it is.
+    pub not_ready: Option<String>,
     /// Its own addresses.
     pub addresses: Vec<IpAddr>,
 }
@@ -205,8 +209,20 @@ pub(crate) fn node(object: &DynamicObject) -> Result<NodeState, String> {
     Ok(NodeState {
         labels: object.labels().clone(),
         taints: spec.taints.unwrap_or_default(),
+        cordoned: spec.unschedulable.unwrap_or_default(),
+        not_ready: not_ready(&status),
         addresses: addresses.collect(),
     })
+}
+
+/// Why a node is not ready. Whether a node that has not said so yet is, nobody knows.
+fn not_ready(status: &NodeStatus) -> Option<String> {
+    let mut conditions = status.conditions.iter().flatten();
+    match conditions.find(|condition| condition.type_ == "Ready") {
+        Some(ready) if ready.status == "True" => None,
+        Some(ready) => Some(ready.reason.clone().unwrap_or_else(|| ready.status.clone())),
+        None => Some("it has not said so yet".into()),
+    }
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "read like the others")]

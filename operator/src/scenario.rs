@@ -7,7 +7,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-use k8s_openapi::api::core::v1::{Taint, Toleration};
 use kube::ResourceExt;
 use netproof_conformance::{
     flow::{self, Port},
@@ -23,6 +22,7 @@ use netproof_crds::{
 };
 
 use crate::{
+    nodes::{self, Meant, Uncovered},
     read::Template,
     standin::{Desired, workload_labels},
     world::{Kind, World},
@@ -66,6 +66,9 @@ pub struct Scenario {
     pub budget: usize,
     /// What becomes of start-up leaks.
     pub start_up: StartUp,
+    /// The nodes that it is meant for and that take no stand-in at the moment, all the same part of
+    /// its flows.
+    pub uncovered: Vec<Uncovered>,
     /// The flows that the test names, and what the user wants of them.
     pub flows: Matrix<BTreeSet<Intent>>,
 }
@@ -77,6 +80,7 @@ impl Scenario {
         let Self { patience, interval, timeout, budget, start_up, .. } = *self;
         let (desired, externals) = (self.desired.clone(), self.externals.clone());
         let external_ports = self.external_ports.clone();
+        let uncovered = self.uncovered.clone();
         Self {
             patience,
             interval,
@@ -86,21 +90,29 @@ impl Scenario {
             external_ports,
             budget,
             start_up,
+            uncovered,
             flows,
         }
     }
 }
 
-/// Works out what a test takes.
-pub fn resolve(test: &ConnectivityTest, world: &World) -> Result<Scenario, Problem> {
+/// Works out what a test takes, which was meant for these nodes before.
+pub fn resolve(
+    test: &ConnectivityTest,
+    world: &World,
+    before: &BTreeSet<String>,
+) -> Result<Scenario, Problem> {
     let home = test.namespace().unwrap_or_default();
     let spec = &test.spec;
     if let Some(why) = world.stale(Kind::Namespaces, Instant::now()) {
         return Err(Problem::new(Reason::SnapshotIncomplete, why));
     }
-    let nodes = match spec.placement.spread {
-        Spread::AnyNode => vec![None],
-        Spread::EveryNode => every_node(spec, world)?,
+    let (nodes, uncovered) = match spec.placement.spread {
+        Spread::AnyNode => (vec![None], vec![]),
+        Spread::EveryNode => {
+            let Meant { nodes, uncovered } = every_node(spec, world, before)?;
+            (nodes.into_iter().map(Some).collect(), uncovered)
+        }
     };
     let mut desired = Vec::new();
     let mut externals = BTreeMap::new();
@@ -173,6 +185,7 @@ pub fn resolve(test: &ConnectivityTest, world: &World) -> Result<Scenario, Probl
         external_ports,
         budget,
         start_up,
+        uncovered,
         flows,
     })
 }
@@ -276,39 +289,21 @@ fn overridden(declared: &[NamedPort], own: &[NamedPort]) -> Vec<NamedPort> {
     ports.into_values().collect()
 }
 
-/// The nodes that take the test's stand-ins, one each.
-fn every_node(spec: &ConnectivityTestSpec, world: &World) -> Result<Vec<Option<String>>, Problem> {
+/// The nodes that the test is meant for, each of which gets a stand-in of each endpoint.
+fn every_node(
+    spec: &ConnectivityTestSpec,
+    world: &World,
+    before: &BTreeSet<String>,
+) -> Result<Meant, Problem> {
     if let Some(why) = world.stale(Kind::Nodes, Instant::now()) {
         return Err(Problem::new(Reason::SnapshotIncomplete, why));
     }
-    let placement = &spec.placement;
-    let nodes: Vec<_> = world
-        .nodes
-        .iter()
-        .filter_map(|(name, read)| Some((name, read.meaning.as_ref().ok()?)))
-        .filter(|(_, node)| {
-            placement.node_selector.iter().all(|(key, value)| node.labels.get(key) == Some(value))
-                && node.taints.iter().all(|taint| tolerated(taint, &placement.tolerations))
-        })
-        .map(|(name, _)| Some(name.name.clone()))
-        .collect();
-    if nodes.is_empty() {
+    let meant = nodes::meant(&spec.placement, &world.nodes, before);
+    if meant.nodes.is_empty() {
         let message = "no node has the labels of placement.nodeSelector and only taints that placement.tolerations tolerate";
         return Err(Problem::new(Reason::Unschedulable, message));
     }
-    Ok(nodes)
-}
-
-fn tolerated(taint: &Taint, tolerations: &[Toleration]) -> bool {
-    let soft = taint.effect == "PreferNoSchedule";
-    soft || tolerations.iter().any(|toleration| {
-        let effect = toleration.effect.as_deref().is_none_or(|e| e.is_empty() || e == taint.effect);
-        let key = toleration.key.as_deref().is_none_or(|k| k.is_empty() || k == taint.key);
-        let value = toleration.operator.as_deref() == Some("Exists")
-            || toleration.value.as_deref().unwrap_or_default()
-                == taint.value.as_deref().unwrap_or_default();
-        effect && key && value
-    })
+    Ok(meant)
 }
 
 fn check(check: &Check) -> plan::Check {

@@ -1,5 +1,6 @@
 use std::sync::Arc;
 
+use k8s_openapi::api::core::v1::Taint;
 use netproof_conformance::snapshot::Labels;
 use serde_json::{Value, json};
 
@@ -26,7 +27,7 @@ fn named(namespace: &str, name: &str) -> ObjectRef {
 fn world() -> World {
     let shop = NamespaceState { labels: labels(&[]), terminating: false };
     let taint = Taint { key: "role".into(), effect: "NoSchedule".into(), ..Taint::default() };
-    let node = |taints| NodeState { labels: labels(&[]), taints, addresses: vec![] };
+    let node = |taints| NodeState { taints, ..NodeState::default() };
     let template = Template {
         labels: labels(&[("app", "was"), ("pod-template-hash", "abc")]),
         ports: vec![NamedPort { name: None, port: 8080, protocol: Protocol::Tcp }],
@@ -62,9 +63,14 @@ fn stand_in(name: &str, more: &Value) -> Value {
     json!({"name": name, "standIn": body})
 }
 
+/// What a test takes that was meant for no node before.
+fn resolve_anew(test: &ConnectivityTest, world: &World) -> Result<Scenario, Problem> {
+    resolve(test, world, &BTreeSet::new())
+}
+
 /// Why this test cannot be carried out.
 fn refused(test: &ConnectivityTest, world: &World) -> (Reason, String) {
-    let problem = resolve(test, world).expect_err("it is refused");
+    let problem = resolve_anew(test, world).expect_err("it is refused");
     (problem.reason, problem.message)
 }
 
@@ -72,7 +78,8 @@ fn refused(test: &ConnectivityTest, world: &World) -> (Reason, String) {
 fn a_stand_in_is_like_its_workload_but_for_what_controllers_set() {
     let like = json!({"kind": "Deployment", "name": "was"});
     let endpoints = json!([{"name": "was", "standIn": {"like": like, "ports": [{"port": 9090}]}}]);
-    let scenario = resolve(&test(&json!({"endpoints": endpoints})), &world()).expect("accepted");
+    let scenario =
+        resolve_anew(&test(&json!({"endpoints": endpoints})), &world()).expect("accepted");
     assert_eq!(scenario.desired[0].labels, labels(&[("app", "was")]));
     let ports: Vec<u16> = scenario.desired[0].ports.iter().map(|port| port.port).collect();
     assert_eq!(ports, [8080, 9090]);
@@ -101,7 +108,7 @@ fn another_namespace_has_to_opt_in() {
     assert!(message.contains("kubectl label namespace data"), "{message}");
     let opted_in = namespace(&[(ALLOW_STAND_INS_LABEL, "true")]);
     Arc::make_mut(&mut world.namespaces).insert(named("", "data"), opted_in);
-    assert_eq!(resolve(&test, &world).expect("accepted").desired[0].namespace, "data");
+    assert_eq!(resolve_anew(&test, &world).expect("accepted").desired[0].namespace, "data");
 }
 
 #[test]
@@ -122,7 +129,7 @@ fn a_missing_permission_is_said_only_to_those_who_need_it() {
     let needs = test(&json!({"endpoints": [{"name": "was", "standIn": {"like": like}}]}));
     assert_eq!(refused(&needs, &world).0, Reason::Forbidden);
     let other = test(&json!({"endpoints": [stand_in("a", &json!({}))]}));
-    assert!(resolve(&other, &world).is_ok());
+    assert!(resolve_anew(&other, &world).is_ok());
 }
 
 #[test]
@@ -131,7 +138,7 @@ fn every_node_means_every_node_that_takes_it() {
         test(&json!({"endpoints": [stand_in("a", &json!({}))], "placement": placement}))
     };
     let nodes = |test: &ConnectivityTest| -> Vec<Option<String>> {
-        let scenario = resolve(test, &world()).expect("accepted");
+        let scenario = resolve_anew(test, &world()).expect("accepted");
         scenario.desired.into_iter().map(|desired| desired.node).collect()
     };
     let untainted = spec(json!({"spread": "EveryNode"}));
@@ -149,7 +156,7 @@ fn durations_become_patience() {
         "leakRetention": "20s",
         "endpoints": [stand_in("a", &json!({}))],
     });
-    let scenario = resolve(&test(&spec), &world()).expect("accepted");
+    let scenario = resolve_anew(&test(&spec), &world()).expect("accepted");
     assert_eq!(scenario.timeout, Duration::from_millis(500));
     let patience = Patience {
         settle: Duration::from_secs(5),
@@ -181,7 +188,7 @@ fn wide(stand_ins: usize, max_flows: u32) -> ConnectivityTest {
 
 #[test]
 fn more_flows_than_the_budget_are_no_reason_to_refuse_a_test() {
-    let scenario = resolve(&wide(4, 10), &world()).expect("accepted");
+    let scenario = resolve_anew(&wide(4, 10), &world()).expect("accepted");
     assert_eq!((scenario.flows.len(), scenario.budget), (4 * 3 * 16, 10));
 }
 

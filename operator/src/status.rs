@@ -21,7 +21,8 @@ use netproof_conformance::{
 use netproof_crds::{
     ConditionStatus, ConditionType, ConnectivityTestStatus, ExistingConnections, Expectation,
     Finding, FindingEnd, FindingVerdict, FlowOutcome, FlowSummary, LastRound, MAX_FINDINGS,
-    MAX_GAPS, MAX_REASONS, ProbeCount, Reason, RuleCoverage, StartUpCounts,
+    MAX_GAPS, MAX_NODES, MAX_REASONS, ProbeCount, Reason, RuleCoverage, StartUpCounts,
+    UncoveredNode,
 };
 
 use crate::{
@@ -74,6 +75,8 @@ pub struct View {
     pub attached: usize,
     /// Why the first of the others does not.
     pub missing: Option<Problem>,
+    /// The nodes that it is meant for and does not cover, and why.
+    pub uncovered: BTreeMap<String, String>,
     /// The last round over all flows in which every probe spoke.
     pub last_round: Option<LastRound>,
     /// Why there is no recent round; none if there is.
@@ -263,6 +266,11 @@ impl View {
             let message = format!("{message}; {} leak by turns", self.by_turns);
             return said(type_, ConditionStatus::False, Reason::Leaks, &message);
         }
+        if let Some(gaps) = self.gaps()
+            && self.has_picture()
+        {
+            return unknown(Reason::NodesNotCovered, &format!("{gaps}; {message}"));
+        }
         if let Some(problem) = &self.stale {
             return unknown(problem.reason, &problem.message);
         }
@@ -314,6 +322,27 @@ impl View {
         self.coverage.as_deref().is_some_and(shows_nothing).then_some(
             "no rule of any policy is exercised, from neither side: add endpoints or checks by which one policy alone decides, as the coverage lists",
         )
+    }
+
+    /// Whether there is a picture of the cluster to judge by.
+    fn has_picture(&self) -> bool {
+        self.stale.as_ref().is_none_or(|problem| problem.reason != Reason::SnapshotIncomplete)
+    }
+
+    /// The nodes that are not covered, if there are any.
+    fn gaps(&self) -> Option<String> {
+        let count = self.uncovered.len();
+        let mut named: Vec<String> = self
+            .uncovered
+            .iter()
+            .take(NAMED_NODES)
+            .map(|(node, why)| format!("{node} ({why})"))
+            .collect();
+        if count > NAMED_NODES {
+            named.push(format!("{} more", count - NAMED_NODES));
+        }
+        let nodes = if count == 1 { "1 node is" } else { &format!("{count} nodes are") };
+        (count > 0).then(|| format!("{nodes} not covered: {}", named.join(", ")))
     }
 
     /// What is not attempted, if that is something.
@@ -384,6 +413,12 @@ impl View {
             existing_connections: self.existing,
             diagnosis: self.diagnosed().and_then(told),
             remark: self.remark().and_then(Manner::name).map(str::to_owned),
+            uncovered_nodes: self
+                .uncovered
+                .iter()
+                .take(MAX_NODES)
+                .map(|(name, why)| UncoveredNode { name: name.clone(), message: why.clone() })
+                .collect(),
             last_round: self.last_round.clone(),
             probes: Some(ProbeCount {
                 wanted: u32::try_from(self.wanted).unwrap_or(u32::MAX),
@@ -556,6 +591,9 @@ fn outcome(outcome: &Outcome) -> FlowOutcome {
 fn said(type_: ConditionType, status: ConditionStatus, reason: Reason, message: &str) -> Said {
     (type_, status, reason, message.to_owned())
 }
+
+/// How many nodes a condition's message names.
+const NAMED_NODES: usize = 3;
 
 /// The API's limit for a condition's message is 32768 bytes; people read less.
 const MESSAGE: usize = 1024;

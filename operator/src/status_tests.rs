@@ -147,6 +147,48 @@ fn a_missing_probe_is_never_green_and_says_why() {
     assert_eq!(conformant(&view), (ConditionStatus::Unknown, Reason::ProbesNotReady));
 }
 
+/// A test that does not cover two of its nodes.
+fn with_gaps(details: Vec<Detail>) -> View {
+    let gaps = [("n2", "it is cordoned"), ("n3", "it is not ready")];
+    let uncovered = gaps.map(|(node, why)| (node.to_owned(), why.to_owned())).into();
+    View { uncovered, ..view(details) }
+}
+
+#[test]
+fn nodes_that_are_not_covered_are_named_and_nothing_is_green() {
+    let view = with_gaps(vec![conforming()]);
+    assert_eq!(conformant(&view), (ConditionStatus::Unknown, Reason::NodesNotCovered));
+    let status = view.status(&ConnectivityTestStatus::default(), now());
+    let conditions = &status.conditions;
+    let said = conditions.iter().find(|said| said.type_ == "Conformant").expect("it is there");
+    assert!(
+        said.message.starts_with(
+            "2 nodes are not covered: n2 (it is cordoned), n3 (it is not ready); 1 of 1 flows conform"
+        ),
+        "{}",
+        said.message
+    );
+    let named: Vec<&str> = status.uncovered_nodes.iter().map(|gap| gap.name.as_str()).collect();
+    assert_eq!(named, ["n2", "n3"]);
+}
+
+#[test]
+fn findings_weigh_more_than_nodes_that_are_not_covered() {
+    let view = with_gaps(vec![leak()]);
+    assert_eq!(conformant(&view), (ConditionStatus::False, Reason::Leaks));
+    assert_eq!(view.status(&ConnectivityTestStatus::default(), now()).uncovered_nodes.len(), 2);
+}
+
+#[test]
+fn nodes_are_named_though_no_round_with_all_probes_ends_any_more() {
+    let stale = Some(Problem::new(Reason::Stale, "long ago"));
+    let view = View { stale, ..with_gaps(vec![conforming()]) };
+    assert_eq!(conformant(&view), (ConditionStatus::Unknown, Reason::NodesNotCovered));
+    let stale = Some(Problem::new(Reason::SnapshotIncomplete, "nothing was heard of nodes"));
+    let view = View { stale, ..with_gaps(vec![conforming()]) };
+    assert_eq!(conformant(&view), (ConditionStatus::Unknown, Reason::SnapshotIncomplete));
+}
+
 #[test]
 fn what_is_not_accepted_claims_nothing() {
     let problem = Problem::new(Reason::WorkloadNotFound, "there is no Deployment shop/was");

@@ -57,6 +57,7 @@ pub fn scenario(names: &[&str], asked: &[(&str, &str)], budget: usize) -> Scenar
         external_ports: BTreeMap::new(),
         budget,
         start_up: StartUp::Report,
+        uncovered: vec![],
         flows: asked.iter().map(|(from, to)| (cell(from, to), BTreeSet::new())).collect(),
     }
 }

@@ -144,7 +144,7 @@ impl Scene {
         let mut left_out = Vec::new();
         let (scenario, homes) = match objects.test(test)? {
             Some(test) => {
-                let mut scenario = resolve(&test, &world).map_err(|problem| {
+                let mut scenario = resolve(&test, &world, &BTreeSet::new()).map_err(|problem| {
                     anyhow!("ConnectivityTest {}: {}", name_of(&test), problem.message)
                 })?;
                 scenario.patience = pace.patience();

@@ -67,6 +67,7 @@ impl OfFamily {
             wanted: stand_ins,
             attached: stand_ins,
             missing: None,
+            uncovered: BTreeMap::new(),
             last_round: Some(LastRound { time: Time(Timestamp::now()), duration_ms: 0 }),
             stale: None,
             coverage: Some(rounds.coverage()),

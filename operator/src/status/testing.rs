@@ -1,5 +1,7 @@
 //! Views for tests.
 
+use std::collections::BTreeMap;
+
 use netproof_conformance::{
     flow::{Port, Protocol},
     matrix::{Actor, Cell},
@@ -22,6 +24,7 @@ pub fn view(details: Vec<Detail>) -> View {
         wanted: 2,
         attached: 2,
         missing: None,
+        uncovered: BTreeMap::new(),
         last_round: None,
         stale: None,
         coverage: None,

@@ -157,6 +157,7 @@ fn assignment(port: u16, stand_ins: Vec<StandIn>) -> Assignment {
         external_ports: BTreeMap::new(),
         budget: 1,
         start_up: StartUp::Report,
+        uncovered: vec![],
         flows: [(flow(port), BTreeSet::new())].into_iter().collect(),
     };
     Assignment { generation: 1, once: false, suspended: false, scenario: Ok(scenario), stand_ins }

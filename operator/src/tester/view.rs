@@ -1,6 +1,10 @@
 //! Gathers what is known of a test for those who read it.
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use netproof_conformance::{
     coverage::Coverage,
@@ -69,7 +73,11 @@ impl Tester {
                 }
             }
         };
-        let problems: Vec<Problem> = stand_ins.iter().filter_map(missing).collect();
+        let problems: Vec<(Option<&String>, Problem)> = stand_ins
+            .iter()
+            .filter_map(|one| Some((one.desired.node.as_ref(), missing(one)?)))
+            .collect();
+        let uncovered = if active { uncovered(assignment, &problems) } else { BTreeMap::new() };
         View {
             generation: assignment.generation,
             phase,
@@ -77,7 +85,11 @@ impl Tester {
             details: if active { self.details(assignment) } else { Matrix::default() },
             wanted: stand_ins.len(),
             attached: stand_ins.len() - problems.len(),
-            missing: problems.into_iter().max_by_key(|problem| problem.reason != Reason::Starting),
+            missing: problems
+                .into_iter()
+                .map(|(_, problem)| problem)
+                .max_by_key(|problem| problem.reason != Reason::Starting),
+            uncovered,
             last_round: self.last_round.as_ref().map(|(round, _)| round.clone()),
             stale: if active { self.stale(assignment) } else { None },
             coverage: None,
@@ -138,4 +150,20 @@ impl Tester {
         let Ok(scenario) = &assignment.scenario else { return Matrix::default() };
         judging::details(&self.ledger, scenario, &assignment.stand_ins, &self.world.borrow())
     }
+}
+
+/// The nodes that the test is meant for and does not cover, and why: they take no stand-in, or the
+/// one that they have is lost. One that is starting is on its way.
+fn uncovered(
+    assignment: &Assignment,
+    problems: &[(Option<&String>, Problem)],
+) -> BTreeMap<String, String> {
+    let scenario = assignment.scenario.iter();
+    let closed = scenario.flat_map(|scenario| &scenario.uncovered);
+    let closed = closed.map(|gap| (gap.node.clone(), gap.why.clone()));
+    let lost = problems.iter().filter_map(|(node, problem)| {
+        let is_lost = problem.reason != Reason::Starting;
+        is_lost.then_some(((*node)?.clone(), problem.message.clone()))
+    });
+    lost.chain(closed).collect()
 }

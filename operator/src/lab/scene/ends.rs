@@ -88,6 +88,7 @@ pub(super) fn of_pods(
         external_ports,
         budget: flows.len(),
         start_up: StartUp::Report,
+        uncovered: vec![],
         flows,
     };
     (scenario, homes)
