@@ -24,7 +24,7 @@ use tokio::{sync::watch, task::JoinHandle};
 use tracing::{Instrument, debug, info_span, warn};
 
 use crate::{
-    place::decide,
+    place::{Pods, decide},
     predict::StandIn,
     scenario::{Problem, Scenario, resolve},
     standin::{Desired, Mould},
@@ -235,8 +235,12 @@ async fn reconcile(
         // Its tester has to know before its probes go, or it would report that they are missing.
         context.assign(&test, assignment(&test, scenario.clone(), vec![]));
     }
-    let mut placement =
-        decide(&wanted, &world.stand_ins, &reference, &context.mould, Timestamp::now());
+    let client = &context.shared.client;
+    let mould = &context.mould;
+    let sets = perform::sets(client, &wanted, &world, &reference, &mould.installation).await;
+    let owners = perform::owners(&world, &sets, &reference, &mould.installation);
+    let pods = Pods { labelled: &world.stand_ins, owners: &owners };
+    let mut placement = decide(&wanted, pods, &reference, mould, Timestamp::now());
     let uncovered = scenario.as_ref().map(|scenario| &scenario.uncovered[..]).unwrap_or_default();
     let waiting = placement.postpone(&wanted, uncovered);
     if let Some(renew) = test.spec.renew
@@ -245,12 +249,9 @@ async fn reconcile(
         placement.renew(renew.into(), Timestamp::now());
     }
     let actions = std::mem::take(&mut placement.actions);
-    let client = &context.shared.client;
-    let sets = perform::sets(client, &wanted, &world, &reference).await;
-    let mut troubles =
-        perform::actions(client, actions, &wanted, &sets, &reference, &context.mould).await;
+    let mut troubles = perform::actions(client, actions, &wanted, &sets, &reference, mould).await;
     let troubled = !troubles.is_empty() || sets.values().any(Result::is_err);
-    troubles.extend(waiting);
+    troubles.extend(waiting.into_iter().chain(std::mem::take(&mut placement.altered)));
     let stand_ins = stand_ins(wanted, placement.found, &troubles);
     context.assign(&test, assignment(&test, scenario, stand_ins));
     let look_again = placement.look_again.map(|seconds| seconds.max(1).unsigned_abs());

@@ -29,6 +29,8 @@ pub fn stand_in(name: &str, address: &str) -> StandIn {
     let pod = PodState {
         uid: format!("uid-{name}"),
         labels: desired.labels.clone(),
+        owner: None,
+        image: None,
         addresses: vec![address.parse().expect("an address")],
         node: None,
         created: None,

@@ -13,6 +13,7 @@ use crate::{
         Context,
         perform::{delete_pod, delete_set},
     },
+    standin::is_of,
     world::{Kind, World},
 };
 
@@ -44,7 +45,8 @@ async fn sweep(context: &Context, world: &World) {
     };
     for (name, read) in world.stand_in_sets.iter() {
         let Ok(state) = &read.meaning else { continue };
-        if state.terminating || tests.contains(state.test.uid.as_str()) {
+        let ours = is_of(&context.mould.installation, state.installation.as_deref());
+        if !ours || state.terminating || tests.contains(state.test.uid.as_str()) {
             continue;
         }
         let test = state.test.clone();
@@ -83,13 +85,19 @@ pub async fn clean_up(context: &Context, namespace: &str, deployment: &str) {
         return;
     }
     info!("Operator is being removed: removing all stand-ins");
+    let mut owners = BTreeSet::new();
     for (name, read) in world.stand_in_sets.iter() {
-        if let Ok(state) = &read.meaning {
+        if let Ok(state) = &read.meaning
+            && is_of(&context.mould.installation, state.installation.as_deref())
+        {
+            owners.insert(&state.uid);
             delete_set(client, name, &state.uid).await;
         }
     }
     for (name, read) in world.stand_ins.iter() {
-        if let Ok(pod) = &read.meaning {
+        if let Ok(pod) = &read.meaning
+            && pod.owner.as_ref().is_some_and(|owner| owners.contains(owner))
+        {
             delete_pod(client, name, &pod.uid).await;
         }
     }

@@ -13,6 +13,7 @@ pub mod presence;
 pub mod world;
 
 pub mod controller;
+pub mod installation;
 pub mod janitor;
 pub mod nodes;
 pub mod place;

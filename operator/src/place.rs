@@ -41,39 +41,61 @@ pub enum Action {
 }
 
 /// What there is, and what is to be done.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Placement {
     /// For each desired stand-in, in order, the pod that is it.
     pub found: Vec<Option<(ObjectRef, PodState)>>,
     /// What to do.
     pub actions: Vec<Action>,
+    /// For some that were not found, the pod in their place that is owned like one of ours and runs
+    /// something else: it is left alone, and another would meet with the same.
+    pub altered: BTreeMap<usize, Problem>,
     /// When to look again though nothing changes, in seconds from now.
     pub look_again: Option<i64>,
+}
+
+/// The pods that there are, and whose they are.
+#[derive(Clone, Copy, Debug)]
+pub struct Pods<'a> {
+    /// All that carry the label of stand-ins, which anybody may set.
+    pub labelled: &'a Objects<PodState>,
+    /// The UIDs of the test's own `StandInSets`, which nobody but the operator makes. A pod of
+    /// another owner is not touched, whatever its labels say.
+    pub owners: &'a BTreeSet<String>,
+}
+
+impl<'a> Pods<'a> {
+    fn of(self, test: &'a TestRef) -> impl Iterator<Item = (&'a ObjectRef, &'a PodState)> {
+        self.labelled
+            .iter()
+            .filter_map(|(name, read)| Some((name, read.meaning.as_ref().ok()?)))
+            .filter(|(_, pod)| pod.labels.get(TEST_UID_LABEL) == Some(&test.uid))
+    }
 }
 
 /// Compares what is desired with the pods that there are.
 pub fn decide(
     desired: &[Desired],
-    pods: &Objects<PodState>,
+    pods: Pods<'_>,
     test: &TestRef,
     mould: &Mould,
     now: Timestamp,
 ) -> Placement {
     let ours: Vec<(&ObjectRef, &PodState)> = pods
-        .iter()
-        .filter_map(|(name, read)| Some((name, read.meaning.as_ref().ok()?)))
-        .filter(|(_, pod)| pod.labels.get(TEST_UID_LABEL) == Some(&test.uid))
+        .of(test)
+        .filter(|(_, pod)| pod.owner.as_ref().is_some_and(|owner| pods.owners.contains(owner)))
         .collect();
-    let mut placement = Placement { found: vec![], actions: vec![], look_again: None };
+    let taken: BTreeSet<&str> = pods.of(test).map(|(name, _)| name.name.as_str()).collect();
+    let mut placement = Placement::default();
     let mut kept = BTreeSet::new();
     for (index, wanted) in desired.iter().enumerate() {
         let hash = wanted.hash(test, mould);
-        let made: Vec<_> = ours
+        let (made, altered): (Vec<_>, Vec<_>) = ours
             .iter()
             .filter(|(name, pod)| {
                 pod.labels.get(HASH_LABEL) == Some(&hash) && name.namespace == wanted.namespace
             })
-            .collect();
+            .partition(|(_, pod)| pod.image.as_ref() == Some(&mould.image));
         let usable = made.iter().find(|(_, pod)| match Life::of(pod, mould, now) {
             Life::Usable { ends } | Life::Resting { ends } => {
                 placement.look_again_in(ends);
@@ -84,9 +106,19 @@ pub fn decide(
         if let Some((name, pod)) = usable {
             kept.insert((*name).clone());
             placement.found.push(Some(((*name).clone(), (*pod).clone())));
+        } else if let Some((name, pod)) =
+            altered.iter().find(|(_, pod)| pod.progress != Progress::Terminating)
+        {
+            placement.found.push(None);
+            kept.extend(altered.iter().map(|(name, _)| (*name).clone()));
+            let image = pod.image.as_deref().unwrap_or("a command of its own");
+            let message = format!(
+                "pod {name} runs {image}, not {} as was asked for; it is not attached to: remove it, or give the operator that image if a webhook has set it",
+                mould.image
+            );
+            placement.altered.insert(index, Problem::new(Reason::PodRejected, message));
         } else {
             placement.found.push(None);
-            let taken: BTreeSet<&str> = ours.iter().map(|(name, _)| name.name.as_str()).collect();
             let free = (0..u32::MAX).find(|incarnation| {
                 let pod = wanted.pod(test, "", mould, *incarnation);
                 !taken.contains(pod.metadata.name.as_deref().unwrap_or_default())

@@ -10,7 +10,12 @@ fn test() -> TestRef {
 }
 
 fn mould() -> Mould {
-    Mould { image: "probe:1".into(), priority_class: None, lifetime: Duration::from_secs(1000) }
+    Mould {
+        image: "probe:1".into(),
+        priority_class: None,
+        lifetime: Duration::from_secs(1000),
+        installation: "here".into(),
+    }
 }
 
 /// A pod made from `desired`, `age` seconds ago.
@@ -28,6 +33,8 @@ fn made(
     let state = PodState {
         uid: format!("uid-{}-{incarnation}", desired.actor),
         labels: pod.metadata.labels.unwrap_or_default(),
+        owner: Some("set".into()),
+        image: Some("probe:1".into()),
         addresses: vec![],
         node: None,
         created: Timestamp::from_second(NOW - age).ok(),
@@ -45,7 +52,9 @@ fn placed(desired: &[Desired], pods: &[(ObjectRef, PodState)]) -> Placement {
         })
         .collect();
     let now = Timestamp::from_second(NOW).expect("a time");
-    decide(desired, &pods, &test(), &mould(), now)
+    let owners = ["set".to_owned()].into();
+    let pods = Pods { labelled: &pods, owners: &owners };
+    decide(desired, pods, &test(), &mould(), now)
 }
 
 fn create(incarnation: u32) -> Action {
@@ -86,10 +95,40 @@ fn pods_of_other_tests_are_not_ours() {
 }
 
 #[test]
-fn a_changed_endpoint_is_replaced() {
-    let old = made(&Desired { node: Some("n".into()), ..desired("a") }, 0, 10, Progress::Running);
-    let placement = placed(&[desired("a")], std::slice::from_ref(&old));
-    assert_eq!(placement.actions, [create(0), delete(&old)]);
+fn labels_alone_make_no_stand_in() {
+    for owner in [None, Some("a ReplicaSet's".to_owned()), Some("another test's".to_owned())] {
+        let mut forged = made(&desired("a"), 0, 10, Progress::Running);
+        forged.1.owner = owner;
+        let placement = placed(&[desired("a")], std::slice::from_ref(&forged));
+        assert_eq!(placement.found, [None], "it is not attached to");
+        assert_eq!(placement.actions, [create(1)], "it is not removed, and its name is taken");
+        assert_eq!(placed(&[], &[forged]).actions, [], "nor when nobody wants any");
+    }
+}
+
+#[test]
+fn one_that_runs_something_else_is_left_alone_and_named() {
+    for image in [None, Some("forged:1".to_owned())] {
+        let mut altered = made(&desired("a"), 0, 10, Progress::Running);
+        altered.1.image = image;
+        let placement = placed(&[desired("a")], std::slice::from_ref(&altered));
+        assert_eq!((placement.found, placement.actions), (vec![None], vec![]));
+        let problem = &placement.altered[&0];
+        assert_eq!(problem.reason, Reason::PodRejected);
+        assert!(problem.message.contains(&altered.0.to_string()), "{}", problem.message);
+    }
+}
+
+#[test]
+fn what_an_older_image_was_made_from_is_replaced() {
+    let pod = made(&desired("a"), 0, 10, Progress::Running);
+    let pods = [(pod.0.clone(), Read { version: String::new(), meaning: Ok(pod.1.clone()) })];
+    let (pods, owners) = (pods.into(), ["set".to_owned()].into());
+    let pods = Pods { labelled: &pods, owners: &owners };
+    let newer = Mould { image: "probe:2".into(), ..mould() };
+    let now = Timestamp::from_second(NOW).expect("a time");
+    let placement = decide(&[desired("a")], pods, &test(), &newer, now);
+    assert_eq!(placement.actions, [create(0), delete(&pod)]);
 }
 
 #[test]
@@ -106,6 +145,13 @@ fn none_is_made_on_a_node_that_takes_none_and_those_there_stay() {
     let mut placement = placed(&wanted[..1], std::slice::from_ref(&there));
     assert_eq!(placement.postpone(&wanted[..1], &[closed("n1")]), BTreeMap::new());
     assert_eq!((placement.found, placement.actions), (vec![Some(there)], vec![]));
+}
+
+#[test]
+fn a_changed_endpoint_is_replaced() {
+    let old = made(&Desired { node: Some("n".into()), ..desired("a") }, 0, 10, Progress::Running);
+    let placement = placed(&[desired("a")], std::slice::from_ref(&old));
+    assert_eq!(placement.actions, [create(0), delete(&old)]);
 }
 
 #[test]

@@ -11,10 +11,11 @@ use k8s_openapi::{
         },
         networking::v1::NetworkPolicy,
     },
+    apimachinery::pkg::apis::meta::v1::OwnerReference,
     jiff::Timestamp,
 };
 use kube::{
-    ResourceExt,
+    Resource, ResourceExt,
     api::{ApiResource, DynamicObject},
 };
 use netproof_conformance::{
@@ -103,17 +104,23 @@ pub struct SetState {
     pub uid: String,
     /// The test that it belongs to.
     pub test: TestRef,
+    /// The installation that made it; none, if it is older than installations are told apart.
+    pub installation: Option<String>,
     /// Whether it is being deleted.
     pub terminating: bool,
 }
 
-/// One of our own probe pods.
+/// A pod with the label of our own probe pods, which does not make it one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PodState {
     /// Its UID.
     pub uid: String,
     /// Its labels.
     pub labels: Labels,
+    /// The UID of the `StandInSet` that is its controller.
+    pub owner: Option<String>,
+    /// The image of its probe, if the image's own program is what runs.
+    pub image: Option<String>,
     /// Its addresses, the first one its primary.
     pub addresses: Vec<IpAddr>,
     /// The node that it was placed on.
@@ -232,8 +239,12 @@ pub(crate) fn uid(object: &DynamicObject) -> Result<String, String> {
 
 pub(crate) fn stand_in_set(object: &DynamicObject) -> Result<SetState, String> {
     let spec: StandInSetSpec = part(object, "spec")?;
-    let uid = object.uid().unwrap_or_default();
-    Ok(SetState { uid, test: spec.test, terminating: terminating(object) })
+    Ok(SetState {
+        uid: object.uid().unwrap_or_default(),
+        test: spec.test,
+        installation: object.labels().get(standin::INSTALLATION_LABEL).cloned(),
+        terminating: terminating(object),
+    })
 }
 
 pub(crate) fn template(object: &DynamicObject) -> Result<Template, String> {
@@ -257,6 +268,8 @@ pub(crate) fn pod(object: &DynamicObject) -> Result<PodState, String> {
     Ok(PodState {
         uid: pod.uid().unwrap_or_default(),
         labels: pod.labels().clone(),
+        owner: owner(&pod),
+        image: image(&pod),
         node: pod.spec.as_ref().and_then(|spec: &PodSpec| spec.node_name.clone()),
         created: pod.creation_timestamp().map(|time| time.0),
         started: container(&status)
@@ -265,6 +278,23 @@ pub(crate) fn pod(object: &DynamicObject) -> Result<PodState, String> {
         progress: progress(&pod, &addresses),
         addresses,
     })
+}
+
+/// The UID of the `StandInSet` that controls a pod.
+fn owner(pod: &Pod) -> Option<String> {
+    let (group, kind) = (StandInSet::group(&()), StandInSet::kind(&()));
+    let is_set = |owner: &&OwnerReference| {
+        owner.controller == Some(true)
+            && owner.kind == kind
+            && owner.api_version.split('/').next() == Some(&*group)
+    };
+    pod.owner_references().iter().find(is_set).map(|owner| owner.uid.clone())
+}
+
+fn image(pod: &Pod) -> Option<String> {
+    let containers = &pod.spec.as_ref()?.containers;
+    let probe = containers.iter().find(|container| container.name == standin::CONTAINER)?;
+    probe.image.clone().filter(|_| probe.command.is_none())
 }
 
 fn progress(pod: &Pod, addresses: &[IpAddr]) -> Progress {

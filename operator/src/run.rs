@@ -17,7 +17,7 @@ use crate::{
     admin::{self, Site},
     args::OperatorArgs,
     controller::{self, Context},
-    janitor,
+    installation, janitor,
     metrics::Metrics,
     reports::Reports,
     standin::Mould,
@@ -58,10 +58,16 @@ pub async fn operator(args: OperatorArgs) -> anyhow::Result<()> {
         metrics: Metrics::new(),
         reports: Reports::default(),
     });
+    let installation = tokio::select! {
+        found = installation::find(&shared.client, &args.namespace) => found,
+        _ = terminate.recv() => return Ok(()),
+        _ = interrupt.recv() => return Ok(()),
+    };
     let mould = Mould {
         image: args.probe_image,
         priority_class: args.priority_class,
         lifetime: args.stand_in_lifetime,
+        installation,
     };
     let context = Arc::new(Context::new(Arc::clone(&shared), mould));
     let keeper = tokio::spawn(world::keep(streaming, pictures));

@@ -17,6 +17,10 @@ pub const TEST_UID_LABEL: &str = "netproof.dev/test-uid";
 /// Label with the hash of what a stand-in was made from: one with another hash is another.
 pub const HASH_LABEL: &str = "netproof.dev/stand-in";
 
+/// Label with the installation that made a stand-in, or an owner of stand-ins. Those of another
+/// one are left alone.
+pub const INSTALLATION_LABEL: &str = "netproof.dev/installation";
+
 /// Annotation with the namespace and name of the test, for people.
 const TEST_ANNOTATION: &str = "netproof.dev/test";
 
@@ -64,6 +68,8 @@ pub struct Mould {
     pub priority_class: Option<String>,
     /// The kubelet ends a stand-in after this time, whoever else is gone.
     pub lifetime: Duration,
+    /// The installation that makes them.
+    pub installation: String,
 }
 
 /// Leaves out what controllers, and we, find pods by.
@@ -76,18 +82,27 @@ pub fn workload_labels(labels: &Labels) -> Labels {
         .collect()
 }
 
-/// The name of the owner of a test's stand-ins, in each namespace that has some.
-pub fn set_name(test: &TestRef) -> String {
-    format!("{}.{}", test.namespace, test.name)
+/// The name of the owner of a test's stand-ins, in each namespace that has some: one for each
+/// installation, so that what another one has left is never in the way.
+pub fn set_name(test: &TestRef, installation: &str) -> String {
+    let unique = fnv1a(installation.as_bytes()) >> 32;
+    format!("{}.{}.{unique:08x}", test.namespace, test.name)
+}
+
+/// Whether what carries the mark of this installation is ours. What has none was made by a version
+/// that knew of no others, and is replaced like anything of an older version.
+pub fn is_of(installation: &str, mark: Option<&str>) -> bool {
+    mark.is_none_or(|mark| mark == installation)
 }
 
 /// The owner of a test's stand-ins in a namespace. In the test's own namespace the garbage
 /// collector removes it with the test; elsewhere owners cannot be named, and the operator does.
-pub fn set(test: &TestRef, namespace: &str) -> StandInSet {
-    let mut set =
-        StandInSet::new(&set_name(test), StandInSetSpec { replicas: 0, test: test.clone() });
+pub fn set(test: &TestRef, namespace: &str, installation: &str) -> StandInSet {
+    let name = set_name(test, installation);
+    let mut set = StandInSet::new(&name, StandInSetSpec { replicas: 0, test: test.clone() });
     set.metadata.namespace = Some(namespace.to_owned());
-    set.metadata.labels = Some([(TEST_UID_LABEL.to_owned(), test.uid.clone())].into());
+    let labels = [(TEST_UID_LABEL, test.uid.as_str()), (INSTALLATION_LABEL, installation)];
+    set.metadata.labels = Some(labels.map(|(k, v)| (k.to_owned(), v.to_owned())).into());
     if namespace == test.namespace {
         let owner = json!([{
             "apiVersion": "netproof.dev/v1alpha1", "kind": "ConnectivityTest",
@@ -184,7 +199,9 @@ impl Desired {
     /// Tells stand-ins apart that were made from something else.
     pub fn hash(&self, test: &TestRef, mould: &Mould) -> String {
         let body = self.body(test, mould).to_string();
-        let text = format!("{}\n{}\n{}\n{body}", test.uid, self.namespace, self.actor);
+        let Mould { installation, .. } = mould;
+        let text =
+            format!("{installation}\n{}\n{}\n{}\n{body}", test.uid, self.namespace, self.actor);
         format!("{:016x}", fnv1a(text.as_bytes()))
     }
 
@@ -201,9 +218,10 @@ impl Desired {
         metadata["namespace"] = json!(self.namespace);
         metadata["labels"][TEST_UID_LABEL] = json!(test.uid);
         metadata["labels"][HASH_LABEL] = json!(hash);
+        metadata["labels"][INSTALLATION_LABEL] = json!(mould.installation);
         metadata["ownerReferences"] = json!([{
             "apiVersion": "netproof.dev/v1alpha1", "kind": "StandInSet",
-            "name": set_name(test), "uid": set_uid, "controller": true,
+            "name": set_name(test, &mould.installation), "uid": set_uid, "controller": true,
         }]);
         serde_json::from_value(body).expect("the fields of a pod")
     }

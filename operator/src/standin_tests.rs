@@ -5,7 +5,12 @@ fn test() -> TestRef {
 }
 
 fn mould() -> Mould {
-    Mould { image: "probe:1".into(), priority_class: None, lifetime: Duration::from_secs(3600) }
+    Mould {
+        image: "probe:1".into(),
+        priority_class: None,
+        lifetime: Duration::from_secs(3600),
+        installation: "here".into(),
+    }
 }
 
 fn desired() -> Desired {
@@ -88,6 +93,21 @@ fn ports_below_1024_need_no_root() {
 
 #[test]
 fn only_in_its_own_namespace_the_test_owns_the_set() {
-    assert!(set(&test(), "shop").metadata.owner_references.is_some());
-    assert!(set(&test(), "data").metadata.owner_references.is_none());
+    assert!(set(&test(), "shop", "here").metadata.owner_references.is_some());
+    assert!(set(&test(), "data", "here").metadata.owner_references.is_none());
+}
+
+#[test]
+fn nothing_of_two_installations_has_one_name() {
+    let there = Mould { installation: "there".into(), ..mould() };
+    let [ours, theirs] = [&mould(), &there].map(|mould| desired().pod(&test(), "set", mould, 0));
+    assert_ne!(ours.metadata.name, theirs.metadata.name);
+    assert_ne!(ours.metadata.labels, theirs.metadata.labels);
+    let [ours, theirs] = ["here", "there"].map(|installation| set(&test(), "shop", installation));
+    assert_ne!(ours.metadata.name, theirs.metadata.name);
+}
+
+#[test]
+fn what_has_no_mark_is_ours_to_replace() {
+    assert!(is_of("here", None) && is_of("here", Some("here")) && !is_of("here", Some("there")));
 }

@@ -14,8 +14,9 @@ use tracing::{info, warn};
 use crate::{
     FIELD_MANAGER,
     place::Action,
+    read::SetState,
     scenario::Problem,
-    standin::{Desired, Mould, set, set_name},
+    standin::{Desired, Mould, is_of, set, set_name},
     world::World,
 };
 
@@ -24,31 +25,59 @@ pub type Sets = BTreeMap<String, Result<String, Problem>>;
 
 /// Sees to it that the test has an owner for its stand-ins in each namespace where it wants some,
 /// and in no other.
-pub async fn sets(client: &Client, wanted: &[Desired], world: &World, test: &TestRef) -> Sets {
+pub async fn sets(
+    client: &Client,
+    wanted: &[Desired],
+    world: &World,
+    test: &TestRef,
+    installation: &str,
+) -> Sets {
     let namespaces: BTreeSet<&str> =
         wanted.iter().map(|desired| desired.namespace.as_str()).collect();
-    for (name, read) in world.stand_in_sets.iter() {
-        let Ok(state) = &read.meaning else { continue };
-        let unwanted = state.test == *test && !namespaces.contains(name.namespace.as_str());
-        if unwanted && !state.terminating {
+    let set_name = set_name(test, installation);
+    for (name, state) in own_sets(world, test, installation) {
+        // One of another name was made by an older version.
+        let wanted = name.name == set_name && namespaces.contains(name.namespace.as_str());
+        if !wanted && !state.terminating {
             delete_set(client, name, &state.uid).await;
         }
     }
     let mut sets = Sets::new();
     for namespace in namespaces {
-        sets.insert(namespace.to_owned(), owner(client, namespace, world, test).await);
+        let name = ObjectRef { namespace: namespace.to_owned(), name: set_name.clone() };
+        sets.insert(namespace.to_owned(), owner(client, &name, world, test, installation).await);
     }
     sets
 }
 
+/// The owners of a test's stand-ins that this installation has made.
+fn own_sets<'a>(
+    world: &'a World,
+    test: &'a TestRef,
+    installation: &'a str,
+) -> impl Iterator<Item = (&'a ObjectRef, &'a SetState)> {
+    world
+        .stand_in_sets
+        .iter()
+        .filter_map(|(name, read)| Some((name, read.meaning.as_ref().ok()?)))
+        .filter(|(_, set)| set.test == *test && is_of(installation, set.installation.as_deref()))
+}
+
+/// The UIDs of all owners of a test's stand-ins: also of those that are going, and of those that
+/// the picture does not have yet.
+pub fn owners(world: &World, sets: &Sets, test: &TestRef, installation: &str) -> BTreeSet<String> {
+    let made = sets.values().filter_map(|set| set.as_ref().ok().cloned());
+    own_sets(world, test, installation).map(|(_, set)| set.uid.clone()).chain(made).collect()
+}
+
 async fn owner(
     client: &Client,
-    namespace: &str,
+    name: &ObjectRef,
     world: &World,
     test: &TestRef,
+    installation: &str,
 ) -> Result<String, Problem> {
-    let name = ObjectRef { namespace: namespace.into(), name: set_name(test) };
-    match world.stand_in_sets.get(&name).map(|read| &read.meaning) {
+    match world.stand_in_sets.get(name).map(|read| &read.meaning) {
         Some(Ok(state)) if state.terminating => {
             return Err(Problem::new(
                 Reason::Starting,
@@ -58,7 +87,7 @@ async fn owner(
         Some(Ok(state)) if state.test == *test => return Ok(state.uid.clone()),
         Some(Ok(state)) => {
             // A test of the same name that is no more.
-            delete_set(client, &name, &state.uid).await;
+            delete_set(client, name, &state.uid).await;
             return Err(Problem::new(
                 Reason::Starting,
                 format!("StandInSet {name} is being replaced"),
@@ -66,9 +95,10 @@ async fn owner(
         }
         Some(Err(_)) | None => {}
     }
-    let api = Api::<StandInSet>::namespaced(client.clone(), namespace);
+    let api = Api::<StandInSet>::namespaced(client.clone(), &name.namespace);
     let params = PatchParams::apply(FIELD_MANAGER).force();
-    match api.patch(&name.name, &params, &Patch::Apply(set(test, namespace))).await {
+    let set = set(test, &name.namespace, installation);
+    match api.patch(&name.name, &params, &Patch::Apply(set)).await {
         Ok(set) => Ok(set.uid().unwrap_or_default()),
         Err(error) => Err(problem(&error, &format!("StandInSet {name}"))),
     }

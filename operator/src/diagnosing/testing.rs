@@ -68,6 +68,8 @@ pub fn stand_ins(scenario: &Scenario) -> Vec<StandIn> {
         let pod = PodState {
             uid: desired.actor.to_string(),
             labels: desired.labels.clone(),
+            owner: None,
+            image: None,
             addresses: vec![[10, 0, 0, number].into()],
             node: Some(if number == 1 { "one".into() } else { "two".into() }),
             created: None,

@@ -83,6 +83,8 @@ impl Bed {
         let pod = PodState {
             uid: uid.into(),
             labels: [("app".to_owned(), name.to_owned())].into(),
+            owner: None,
+            image: None,
             addresses: vec![[127, 0, 0, 1].into()],
             node: Some("one".into()),
             created: None,

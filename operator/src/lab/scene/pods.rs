@@ -138,6 +138,8 @@ pub(super) fn stand_in(desired: &Desired, pod: &LabPod, nodes: &[String]) -> Sta
     let state = PodState {
         uid: pod.identity.clone(),
         labels: desired.labels.clone(),
+        owner: None,
+        image: None,
         addresses: pod.addresses.clone(),
         node: Some(nodes[pod.node].clone()),
         created: Some(Timestamp::UNIX_EPOCH),
