@@ -125,6 +125,8 @@ closed_set! {
         NotAccepted,
         /// Not all probes are attached, so that nothing else can be said.
         ProbesNotReady,
+        /// netproof is being removed from the cluster: nobody tests any more.
+        OperatorRemoved,
     }
 }
 

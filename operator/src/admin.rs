@@ -19,6 +19,7 @@ use tokio::{
 use tracing::debug;
 
 use crate::{
+    readiness::readiness,
     reports::{flow_lines, matrix_text},
     tester::Shared,
 };
@@ -82,14 +83,13 @@ fn respond(request: &Request<Incoming>, site: Site, shared: &Shared) -> Response
     let path: Vec<&str> = request.uri().path().split('/').skip(1).collect();
     match (site, &path[..]) {
         (Site::Public, ["livez"]) => text(StatusCode::OK, "ok\n"),
-        (Site::Public, ["readyz"]) => {
-            match shared.world.borrow().blindness(Instant::now().into_std()) {
-                None => text(StatusCode::OK, "ok\n"),
-                Some(why) => text(StatusCode::SERVICE_UNAVAILABLE, format!("{why}\n")),
-            }
-        }
+        (Site::Public, ["readyz"]) => match readiness(shared, Instant::now().into_std()) {
+            Ok(said) => text(StatusCode::OK, format!("{said}\n")),
+            Err(why) => text(StatusCode::SERVICE_UNAVAILABLE, format!("{why}\n")),
+        },
         (Site::Public, ["metrics"]) => {
             let world = Arc::clone(&shared.world.borrow());
+            shared.metrics.leader(shared.standing.borrow().acts(Instant::now().into_std()));
             text(StatusCode::OK, shared.metrics.text(&world))
         }
         (Site::Reports, [what @ ("matrix" | "flows"), namespace, name]) => {

@@ -5,11 +5,14 @@ pub(crate) mod perform;
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
-use futures::{Stream, StreamExt};
+use futures::{Stream, StreamExt, future::join_all};
 use k8s_openapi::jiff::Timestamp;
 use kube::{
     Api, ResourceExt,
@@ -20,12 +23,13 @@ use kube::{
 };
 use netproof_conformance::snapshot::ObjectRef;
 use netproof_crds::{ConditionStatus, ConditionType, ConnectivityTest, Reason, RunPolicy, TestRef};
-use tokio::{sync::watch, task::JoinHandle};
+use tokio::{sync::watch, task::JoinHandle, time::timeout};
 use tracing::{Instrument, debug, info_span, warn};
 
 use crate::{
     place::{Pods, decide},
     predict::StandIn,
+    removal,
     scenario::{Problem, Scenario, resolve},
     standin::{Desired, Mould},
     tester::{Assignment, Shared, Tester},
@@ -38,12 +42,18 @@ const CONCURRENCY: u16 = 8;
 /// After trouble with the API server the next try comes after this long, unless something changes.
 const RETRY: Duration = Duration::from_secs(5);
 
+/// How long testers have at the end, each with an attempt under way, to say that they end.
+const LAST_WORDS: Duration = Duration::from_secs(8);
+
 /// What reconciling takes.
 pub struct Context {
     /// What all tests share.
     pub shared: Arc<Shared>,
     /// What all stand-ins have in common.
     pub mould: Mould,
+    /// Where the operator itself lives.
+    namespace: String,
+    closed: AtomicBool,
     testers: Mutex<HashMap<ObjectRef, Running>>,
 }
 
@@ -72,6 +82,25 @@ impl MeantFor {
     }
 }
 
+impl Running {
+    /// Waits until the tester has said why it ends.
+    async fn retire(mut self, why: Problem) {
+        let last = Assignment {
+            scenario: Err(why),
+            stand_ins: vec![],
+            ..Assignment::clone(&self.assignment.borrow())
+        };
+        // It takes over what was sent last, and ends when there is nobody to send more.
+        let unused = watch::Sender::new(Arc::new(last.clone()));
+        let sender = std::mem::replace(&mut self.assignment, unused);
+        sender.send_replace(Arc::new(last));
+        drop(sender);
+        if let Err(error) = (&mut self.task).await {
+            warn!(%error, "Tester ended badly");
+        }
+    }
+}
+
 impl Drop for Running {
     fn drop(&mut self) {
         self.task.abort();
@@ -80,8 +109,9 @@ impl Drop for Running {
 
 impl Context {
     /// Nothing is carried out yet.
-    pub fn new(shared: Arc<Shared>, mould: Mould) -> Self {
-        Self { shared, mould, testers: Mutex::default() }
+    pub fn new(shared: Arc<Shared>, mould: Mould, namespace: String) -> Self {
+        let closed = AtomicBool::new(false);
+        Self { shared, mould, namespace, closed, testers: Mutex::default() }
     }
 
     /// Hands a test to its tester, which is made if there is none for this very test.
@@ -150,9 +180,35 @@ impl Context {
         testers.iter().map(|(name, running)| (name.clone(), running.uid.clone())).collect()
     }
 
-    /// Ends all testers.
+    /// Ends all testers, and begins no more.
     pub fn stop(&self) {
+        self.close();
         self.keep_only(|_, _| false);
+    }
+
+    /// From now on nothing new is placed, and no test is begun.
+    pub fn close(&self) {
+        self.closed.store(true, Ordering::SeqCst);
+    }
+
+    /// Whether nothing new may be placed: the operator ends, or what it is part of goes.
+    fn is_closed(&self) -> bool {
+        let world = self.shared.world.borrow();
+        self.closed.load(Ordering::SeqCst) || removal::is_going(&world, &self.namespace)
+    }
+
+    /// Ends all testers for good, once each has said why in its test's status, as far as there is
+    /// time.
+    pub async fn retire(&self, why: &Problem) {
+        self.close();
+        let running = {
+            let mut testers = self.testers.lock().expect("no holder of this lock can panic");
+            std::mem::take(&mut *testers)
+        };
+        let last_words = running.into_values().map(|running| running.retire(why.clone()));
+        if timeout(LAST_WORDS, join_all(last_words)).await.is_err() {
+            warn!("Not every status says that nobody tests any more");
+        }
     }
 }
 
@@ -205,7 +261,7 @@ async fn reconcile(
     test: Arc<ConnectivityTest>,
     context: Arc<Context>,
 ) -> Result<Action, ReconcileError> {
-    if test.metadata.deletion_timestamp.is_some() {
+    if test.metadata.deletion_timestamp.is_some() || context.is_closed() {
         return Ok(Action::await_change());
     }
     let world = Arc::clone(&context.shared.world.borrow());

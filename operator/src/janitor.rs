@@ -1,18 +1,14 @@
-//! Removes what outlived its test, and everything when netproof itself is removed.
+//! Removes what outlived its test.
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use k8s_openapi::api::apps::v1::Deployment;
 use kube::{Api, ResourceExt};
 use netproof_crds::ConnectivityTest;
 use tokio::sync::watch;
-use tracing::{info, warn};
+use tracing::warn;
 
 use crate::{
-    controller::{
-        Context,
-        perform::{delete_pod, delete_set},
-    },
+    controller::{Context, perform::delete_set},
     standin::is_of,
     world::{Kind, World},
 };
@@ -60,45 +56,6 @@ async fn sweep(context: &Context, world: &World) {
             && gone(name.namespace.clone(), name.name.clone(), uid.clone()).await
         {
             context.keep_only(|_, other| *other != uid);
-        }
-    }
-}
-
-/// Removes all stand-ins if the operator is not only restarted but removed: its Deployment is gone,
-/// going or scaled to nothing, or its namespace is going.
-pub async fn clean_up(context: &Context, namespace: &str, deployment: &str) {
-    let world = Arc::clone(&context.shared.world.borrow());
-    let client = &context.shared.client;
-    let api = Api::<Deployment>::namespaced(client.clone(), namespace);
-    let removed = match api.get_opt(deployment).await {
-        Ok(None) => true,
-        Ok(Some(found)) => {
-            let replicas = found.spec.as_ref().and_then(|spec| spec.replicas);
-            found.metadata.deletion_timestamp.is_some() || replicas == Some(0)
-        }
-        Err(error) => {
-            warn!(%error, "Own Deployment cannot be looked up");
-            world.namespace(namespace).is_none_or(|state| state.terminating)
-        }
-    };
-    if !removed {
-        return;
-    }
-    info!("Operator is being removed: removing all stand-ins");
-    let mut owners = BTreeSet::new();
-    for (name, read) in world.stand_in_sets.iter() {
-        if let Ok(state) = &read.meaning
-            && is_of(&context.mould.installation, state.installation.as_deref())
-        {
-            owners.insert(&state.uid);
-            delete_set(client, name, &state.uid).await;
-        }
-    }
-    for (name, read) in world.stand_ins.iter() {
-        if let Ok(pod) = &read.meaning
-            && pod.owner.as_ref().is_some_and(|owner| owners.contains(owner))
-        {
-            delete_pod(client, name, &pod.uid).await;
         }
     }
 }

@@ -15,8 +15,10 @@ pub mod world;
 pub mod controller;
 pub mod installation;
 pub mod janitor;
+pub mod lease;
 pub mod nodes;
 pub mod place;
+pub mod removal;
 pub mod scenario;
 pub mod standin;
 
@@ -32,6 +34,7 @@ pub mod probes;
 
 pub mod admin;
 pub mod metrics;
+pub mod readiness;
 pub mod reports;
 pub mod status;
 

@@ -1,6 +1,7 @@
 //! The figures that Prometheus asks for. Labels are bounded by what users created: tests.
 
 mod beside;
+mod installed;
 
 use netproof_conformance::{coverage::Coverage, diagnosis::Diagnosis, verdict::VerdictKind};
 use netproof_crds::{ConditionStatus, ConditionType};
@@ -12,6 +13,7 @@ use prometheus::{
 use crate::world::{Kind, World};
 
 use beside::Beside;
+use installed::Installed;
 
 pub use beside::Startup;
 
@@ -30,6 +32,7 @@ pub struct Metrics {
     suspended: IntGaugeVec,
     round_duration: HistogramVec,
     beside: Beside,
+    installed: Installed,
     probes_attached: IntGaugeVec,
     probes_wanted: IntGaugeVec,
     watch_age: GaugeVec,
@@ -122,6 +125,7 @@ impl Metrics {
                 &pass,
             ),
             beside: Beside::register(&registry),
+            installed: Installed::register(&registry),
             probes_attached: ints("netproof_probes_attached", "Probes that speak.", &[]),
             probes_wanted: ints("netproof_probes_wanted", "Probes that the test takes.", &[]),
             watch_age: floats(

@@ -1,16 +1,25 @@
 //! Joins the operator's parts, and ends them in order.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, OnceLock},
+    time::{Duration, Instant},
+};
 
 use anyhow::Context as _;
 use futures::StreamExt;
-use kube::{Client, Config};
+use hyper::{Method, Request};
+use kube::{
+    Client, Config,
+    client::{Body, ClientBuilder},
+};
 use tokio::{
     net::TcpListener,
-    signal::unix::{SignalKind, signal},
+    signal::unix::{Signal, SignalKind, signal},
     sync::watch,
+    task::JoinHandle,
     time::timeout,
 };
+use tower::{BoxError, filter::FilterLayer};
 use tracing::{info, warn};
 
 use crate::{
@@ -18,7 +27,13 @@ use crate::{
     args::OperatorArgs,
     controller::{self, Context},
     installation, janitor,
+    lease::{
+        Holder, Standing,
+        keep::{Farewell, Keeper},
+    },
     metrics::Metrics,
+    nonce,
+    removal::{self, Itself},
     reports::Reports,
     standin::Mould,
     tester::Shared,
@@ -32,15 +47,18 @@ const UNARY: Duration = Duration::from_secs(15);
 /// watch, and heartbeats every few seconds on an attachment.
 const STREAM: Duration = Duration::from_secs(100);
 
-/// The time that cleaning up may take at the end; less than the pod's grace period.
-const FAREWELL: Duration = Duration::from_secs(12);
+/// The time that the end may take; less than the pod's grace period.
+const FAREWELL: Duration = Duration::from_secs(20);
 
 /// Runs the operator until it is told to end.
 pub async fn operator(args: OperatorArgs) -> anyhow::Result<()> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut told = Told::listen()?;
     let config = Config::infer().await.context("no way to a cluster")?;
-    let client = client(&config, UNARY)?;
+    let (standings, standing) =
+        watch::channel(Standing::Unknown("the Lease was not read yet".into()));
+    let plain = Client::try_from(for_requests(&config))?;
+    let fence = FilterLayer::new(fence(standing.clone()));
+    let fenced = ClientBuilder::try_from(for_requests(&config))?.with_layer(&fence).build();
     let streaming = client_for_streams(&config)?;
 
     let public = TcpListener::bind(args.listen)
@@ -52,55 +70,146 @@ pub async fn operator(args: OperatorArgs) -> anyhow::Result<()> {
 
     let (pictures, world) = watch::channel(Arc::new(World::default()));
     let shared = Arc::new(Shared {
-        client,
+        client: fenced,
         streaming: streaming.clone(),
         world: world.clone(),
         metrics: Metrics::new(),
         reports: Reports::default(),
+        standing,
+        installation: OnceLock::new(),
     });
-    let installation = tokio::select! {
-        found = installation::find(&shared.client, &args.namespace) => found,
-        _ = terminate.recv() => return Ok(()),
-        _ = interrupt.recv() => return Ok(()),
-    };
-    let mould = Mould {
-        image: args.probe_image,
-        priority_class: args.priority_class,
-        lifetime: args.stand_in_lifetime,
-        installation,
-    };
-    let context = Arc::new(Context::new(Arc::clone(&shared), mould));
-    let keeper = tokio::spawn(world::keep(streaming, pictures));
-    let sweeper = tokio::spawn(janitor::run(Arc::clone(&context), world.clone()));
+    let mut keeper = tokio::spawn(world::keep(streaming, pictures));
     let servers = [(public, Site::Public), (reports, Site::Reports)]
         .map(|(listener, site)| tokio::spawn(admin::serve(listener, site, Arc::clone(&shared))));
-
-    let (stop, mut stopped) = watch::channel(());
-    let shutdown = async move { stopped.changed().await.unwrap_or_default() };
-    let controller = tokio::spawn(controller::run(Arc::clone(&context), news(world), shutdown));
     info!(version = env!("CARGO_PKG_VERSION"), "Operator started");
 
-    tokio::select! {
-        _ = terminate.recv() => info!("Told to terminate"),
-        _ = interrupt.recv() => info!("Interrupted"),
-        ended = keeper => anyhow::bail!("the keeper of the picture ended: {ended:?}"),
-        ended = sweeper => anyhow::bail!("the janitor ended: {ended:?}"),
-    }
-    stop.send_replace(());
-    context.stop();
-    let farewell = async {
-        janitor::clean_up(&context, &args.namespace, &args.deployment).await;
-        if let Err(error) = controller.await {
-            warn!(%error, "Controller ended badly");
-        }
+    let turn = tokio::select! {
+        lease = take_turn(&args, plain, standings, &shared) => Some(lease),
+        () = told.ending() => None,
+        ended = &mut keeper => anyhow::bail!("the keeper of the picture ended: {ended:?}"),
     };
-    if timeout(FAREWELL, farewell).await.is_err() {
-        warn!("Not everything ended in time");
+    if let Some(lease) = turn {
+        act(args, lease, shared, told, keeper).await?;
     }
     for server in servers {
         server.abort();
     }
     Ok(())
+}
+
+/// Waits until this operator is the one that acts.
+async fn take_turn(
+    args: &OperatorArgs,
+    client: Client,
+    standings: watch::Sender<Standing>,
+    shared: &Arc<Shared>,
+) -> Keeper {
+    let installation = installation::find(&client, &args.namespace).await;
+    let installation = shared.installation.get_or_init(|| installation).clone();
+    let world = shared.world.clone();
+    tokio::spawn(installation::census(Arc::clone(shared), installation.clone(), world));
+    let pod = args.pod.clone().unwrap_or_else(|| format!("operator-{}", nonce()));
+    let identity = format!("{}/{pod}", args.namespace);
+    let me = Holder { identity, installation: Some(installation) };
+    let lease = Keeper::begin(client, &args.lease_namespace, me, standings);
+    lease.acts().await;
+    lease
+}
+
+/// Carries tests out until told to end.
+async fn act(
+    args: OperatorArgs,
+    lease: Keeper,
+    shared: Arc<Shared>,
+    mut told: Told,
+    keeper: JoinHandle<()>,
+) -> anyhow::Result<()> {
+    let world = shared.world.clone();
+    let itself = Itself { namespace: args.namespace, deployment: args.deployment };
+    let mould = Mould {
+        image: args.probe_image,
+        priority_class: args.priority_class,
+        lifetime: args.stand_in_lifetime,
+        installation: shared.installation.get().cloned().unwrap_or_default(),
+    };
+    let context = Arc::new(Context::new(shared, mould, itself.namespace.clone()));
+    let sweeper = tokio::spawn(janitor::run(Arc::clone(&context), world.clone()));
+    let (stop, mut stopped) = watch::channel(());
+    let shutdown = async move { stopped.changed().await.unwrap_or_default() };
+    let mut controller =
+        tokio::spawn(controller::run(Arc::clone(&context), news(world.clone()), shutdown));
+
+    let removed = tokio::select! {
+        () = told.ending() => false,
+        () = removal::begins(&itself, world) => true,
+        by = lease.succeeded() => anyhow::bail!("another operator has taken over: {by}"),
+        ended = keeper => anyhow::bail!("the keeper of the picture ended: {ended:?}"),
+        ended = sweeper => anyhow::bail!("the janitor ended: {ended:?}"),
+    };
+    context.close();
+    stop.send_replace(());
+    let farewell = async {
+        let removed = removed || removal::is_meant(&context, &itself).await;
+        if removed {
+            removal::carry_out(&context).await;
+        } else {
+            context.stop();
+        }
+        removed
+    };
+    let removed = timeout(FAREWELL, farewell).await.unwrap_or_else(|_| {
+        warn!("Not everything ended in time");
+        removed
+    });
+    // What it has begun to do is not to be done any more when a successor begins.
+    controller.abort();
+    drop((&mut controller).await);
+    lease.end(if removed { Farewell::Remove } else { Farewell::Release }).await;
+    if removed {
+        // Its pod is not gone yet, and another process in it would have nothing to do.
+        told.ending().await;
+    }
+    Ok(())
+}
+
+/// Whoever tells the operator to end.
+struct Told {
+    terminate: Signal,
+    interrupt: Signal,
+    already: bool,
+}
+
+impl Told {
+    fn listen() -> anyhow::Result<Self> {
+        let [terminate, interrupt] = [SignalKind::terminate(), SignalKind::interrupt()].map(signal);
+        Ok(Self { terminate: terminate?, interrupt: interrupt?, already: false })
+    }
+
+    /// Waits until it was told once.
+    async fn ending(&mut self) {
+        if self.already {
+            return;
+        }
+        tokio::select! {
+            _ = self.terminate.recv() => info!("Told to terminate"),
+            _ = self.interrupt.recv() => info!("Interrupted"),
+        }
+        self.already = true;
+    }
+}
+
+/// Lets writes pass only while this operator acts: also those that were decided before it was
+/// stopped for a while, and that would be sent before it has noticed.
+fn fence(
+    standing: watch::Receiver<Standing>,
+) -> impl Fn(Request<Body>) -> Result<Request<Body>, BoxError> + Clone {
+    move |request| {
+        let reads = [Method::GET, Method::HEAD].contains(request.method());
+        if reads || standing.borrow().acts(Instant::now()) {
+            return Ok(request);
+        }
+        Err("this operator does not act: the Lease is not held".into())
+    }
 }
 
 /// Every change of the picture, for the controller.
@@ -115,14 +224,14 @@ fn news(world: watch::Receiver<Arc<World>>) -> impl futures::Stream<Item = ()> +
 
 /// kube retries 429, 503 and 504 up to 15 times with waits of many minutes; here every caller has
 /// its own way of trying again.
-fn client(config: &Config, silence: Duration) -> anyhow::Result<Client> {
+fn for_requests(config: &Config) -> Config {
     let mut config = config.clone();
-    config.read_timeout = Some(silence);
-    config.write_timeout = Some(silence);
+    config.read_timeout = Some(UNARY);
+    config.write_timeout = Some(UNARY);
     config.connect_timeout = Some(Duration::from_secs(5));
     config.reset_reader_on_write = true;
     config.default_retry = false;
-    Ok(Client::try_from(config)?)
+    config
 }
 
 fn client_for_streams(config: &Config) -> anyhow::Result<Client> {
@@ -132,4 +241,27 @@ fn client_for_streams(config: &Config) -> anyhow::Result<Client> {
     config.read_timeout = Some(STREAM);
     config.default_retry = false;
     Ok(Client::try_from(config)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lease::DEADLINE;
+
+    #[test]
+    fn nothing_is_written_by_one_that_does_not_act() {
+        let (standings, standing) = watch::channel(Standing::Unknown("x".into()));
+        let fence = fence(standing);
+        let passes = |method: Method| {
+            let request = Request::builder().method(method).body(Body::empty());
+            fence(request.expect("a request")).is_ok()
+        };
+        let writes = [Method::POST, Method::PUT, Method::PATCH, Method::DELETE];
+        assert!(passes(Method::GET) && !writes.clone().into_iter().any(passes));
+        standings.send_replace(Standing::Acting { until: Instant::now() + DEADLINE });
+        assert!(writes.clone().into_iter().all(passes));
+        // Stopped for a while, and not succeeded yet as far as it knows.
+        standings.send_replace(Standing::Acting { until: Instant::now() });
+        assert!(passes(Method::GET) && !writes.into_iter().any(passes));
+    }
 }

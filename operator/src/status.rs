@@ -178,7 +178,9 @@ impl View {
         match &self.phase {
             Phase::NotAccepted(problem) => {
                 let status = match problem.reason {
-                    Reason::ApiUnavailable | Reason::SnapshotIncomplete => ConditionStatus::Unknown,
+                    Reason::ApiUnavailable
+                    | Reason::SnapshotIncomplete
+                    | Reason::OperatorRemoved => ConditionStatus::Unknown,
                     _ => ConditionStatus::False,
                 };
                 said(ConditionType::Accepted, status, problem.reason, &problem.message)
@@ -195,7 +197,13 @@ impl View {
     /// What keeps every other condition from being known.
     fn obstacle(&self) -> Option<(Reason, String)> {
         match &self.phase {
-            Phase::NotAccepted(problem) => Some((Reason::NotAccepted, problem.message.clone())),
+            Phase::NotAccepted(problem) => {
+                let reason = match problem.reason {
+                    Reason::OperatorRemoved => Reason::OperatorRemoved,
+                    _ => Reason::NotAccepted,
+                };
+                Some((reason, problem.message.clone()))
+            }
             Phase::Suspended => Some((Reason::Suspended, "the test is suspended".into())),
             Phase::Active => None,
         }

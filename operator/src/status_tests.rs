@@ -190,6 +190,15 @@ fn nodes_are_named_though_no_round_with_all_probes_ends_any_more() {
 }
 
 #[test]
+fn an_operator_that_is_removed_leaves_word_and_no_verdict() {
+    let problem = Problem::new(Reason::OperatorRemoved, "nobody tests any more");
+    let view = View { phase: Phase::NotAccepted(problem), ..view(vec![]) };
+    for type_ in [ConditionType::Accepted, ConditionType::Fresh, ConditionType::Conformant] {
+        assert_eq!(says(&view, type_), (ConditionStatus::Unknown, Reason::OperatorRemoved));
+    }
+}
+
+#[test]
 fn what_is_not_accepted_claims_nothing() {
     let problem = Problem::new(Reason::WorkloadNotFound, "there is no Deployment shop/was");
     let view = View { phase: Phase::NotAccepted(problem), ..view(vec![]) };

@@ -11,7 +11,7 @@ mod view;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::Arc,
+    sync::{Arc, OnceLock},
     time::Duration,
 };
 
@@ -30,6 +30,7 @@ use tracing::{Instrument, debug, warn};
 use crate::{
     covering::{Covering, Moment, have_same_policies},
     diagnosing::{Beside, Diagnosed, Manners},
+    lease::Standing,
     metrics::Metrics,
     predict::{Prediction, StandIn, Unreliable, predict},
     probes::{PodId, Probe},
@@ -92,6 +93,10 @@ pub struct Shared {
     pub metrics: Metrics,
     /// What can be asked about tests.
     pub reports: Reports,
+    /// Whether this operator acts, or another one.
+    pub standing: watch::Receiver<Standing>,
+    /// The installation that it is part of, once that is known.
+    pub installation: OnceLock<String>,
 }
 
 /// One test being carried out.

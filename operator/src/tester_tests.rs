@@ -48,6 +48,8 @@ impl Bed {
             world: world.subscribe(),
             metrics: Metrics::new(),
             reports: Reports::default(),
+            standing: watch::channel(Standing::Unknown(String::new())).1,
+            installation: OnceLock::new(),
         });
         let names = ["web", "was", "db"];
         let mut scenario = scenario(&names, asked, budget);

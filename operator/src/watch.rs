@@ -145,7 +145,8 @@ async fn follow_once(
     }
 }
 
-async fn list(
+/// All objects of these, page by page, with the version of the list.
+pub(crate) async fn list(
     api: &Api<DynamicObject>,
     which: &Which,
 ) -> Result<(Vec<DynamicObject>, String), kube::Error> {

@@ -34,6 +34,13 @@ pub struct OperatorArgs {
     /// The namespace of the operator itself.
     #[arg(long, env = "POD_NAMESPACE", default_value = "netproof-system")]
     pub namespace: String,
+    /// The operator's own pod, as which it holds the Lease; a name of chance if it is not given.
+    #[arg(long, env = "POD_NAME")]
+    pub pod: Option<String>,
+    /// Where the Lease is by which one operator of the cluster acts and all others wait: the same
+    /// for all installations, since they would act on the same tests.
+    #[arg(long, default_value = "kube-system")]
+    pub lease_namespace: String,
     /// The operator's own Deployment: when it is gone, the operator takes its stand-ins with it.
     #[arg(long, default_value = "netproof-operator")]
     pub deployment: String,

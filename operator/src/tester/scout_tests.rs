@@ -48,6 +48,8 @@ impl Bed {
             world: world.subscribe(),
             metrics: Metrics::new(),
             reports: Reports::default(),
+            standing: watch::channel(crate::lease::Standing::Unknown(String::new())).1,
+            installation: std::sync::OnceLock::new(),
         });
         let port = free_port();
         let assignment = watch::Sender::new(Arc::new(assignment(port, vec![])));
