@@ -44,10 +44,16 @@ pub async fn client() -> Result<Client> {
 
 /// Runs a command to its end; returns what it wrote.
 pub async fn run(program: &str, args: &[&str]) -> Result<String> {
+    run_for(COMMAND, program, args).await
+}
+
+/// The same for one that may take longer.
+pub async fn run_for(patience: Duration, program: &str, args: &[&str]) -> Result<String> {
     let mut command = Command::new(program);
     command.args(args).env("KUBECONFIG", kubeconfig()).stdin(Stdio::null()).kill_on_drop(true);
     let what = || format!("{program} {}", args.join(" "));
-    let output = timeout(COMMAND, command.output()).await.with_context(what)?.with_context(what)?;
+    let output =
+        timeout(patience, command.output()).await.with_context(what)?.with_context(what)?;
     ensure!(
         output.status.success(),
         "{}: {}: {}{}",

@@ -15,6 +15,7 @@ pub mod witness;
 pub mod meter;
 pub mod node;
 pub mod operator;
+pub mod rival;
 
 use std::time::Duration;
 

@@ -11,8 +11,13 @@ pub struct Stopped {
     pid: String,
 }
 
-/// Stops the process of a pod's only container: it is there, keeps its sockets, and does nothing.
+/// Stops the process of a probe's pod: it is there, keeps its sockets, and does nothing.
 pub async fn stop(pod: &Pod) -> Result<Stopped> {
+    stop_process(pod, "netproof-probe").await
+}
+
+/// The same for the process of this name in a pod's only container.
+pub async fn stop_process(pod: &Pod, name: &str) -> Result<Stopped> {
     let node = stand_ins::node(pod).to_owned();
     let pid = pid(&node, pod).await?;
     let stopped = Stopped { node, pid };
@@ -20,7 +25,7 @@ pub async fn stop(pod: &Pod) -> Result<Stopped> {
     let status = format!("/proc/{}/status", stopped.pid);
     let status = run("docker", &["exec", &stopped.node, "cat", &status]).await?;
     ensure!(status.contains("State:\tT"), "not stopped: {status}");
-    ensure!(status.contains("netproof-probe"), "not the probe: {status}");
+    ensure!(status.contains(&format!("Name:\t{name}\n")), "not {name}: {status}");
     Ok(stopped)
 }
 

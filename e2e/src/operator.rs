@@ -6,8 +6,9 @@ use anyhow::{Context, Result, ensure};
 use k8s_openapi::api::{apps::v1::Deployment, core::v1::Pod};
 use kube::{
     Api, Client, ResourceExt,
-    api::{DeleteParams, ListParams, LogParams, Request},
+    api::{DeleteParams, ListParams, LogParams, Patch, PatchParams, Request},
 };
+use serde_json::json;
 
 use crate::{cluster::run, eventually, stand_ins};
 
@@ -34,6 +35,14 @@ pub async fn deployment(client: &Client) -> Result<Deployment> {
 pub async fn remove(client: &Client) -> Result<()> {
     let api = Api::<Deployment>::namespaced(client.clone(), NAMESPACE);
     api.delete(NAME, &DeleteParams::background()).await.context("removing the operator")?;
+    Ok(())
+}
+
+/// Changes how many of it are to be there.
+pub async fn scale(client: &Client, replicas: i32) -> Result<()> {
+    let api = Api::<Deployment>::namespaced(client.clone(), NAMESPACE);
+    let patch = Patch::Merge(json!({"spec": {"replicas": replicas}}));
+    api.patch(NAME, &PatchParams::default(), &patch).await.context("scaling the operator")?;
     Ok(())
 }
 

@@ -14,13 +14,15 @@ use k8s_openapi::{
         apps::v1::Deployment,
         core::v1::{ConfigMap, Namespace},
         flowcontrol::v1::FlowSchema,
+        rbac::v1::{ClusterRoleBinding, RoleBinding},
     },
     apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition,
 };
 use kube::{
     Api, Client, Resource, ResourceExt,
-    api::{DeleteParams, Patch, PatchParams, PostParams},
+    api::{DeleteParams, ListParams, Patch, PatchParams, PostParams},
 };
+use netproof_crds::ConnectivityTest;
 use serde_json::json;
 use tokio::time::{Instant, timeout};
 
@@ -58,6 +60,12 @@ enum Made {
     Faults,
     /// This is to be there again.
     Removed(Box<Deployment>),
+    ClusterRoleBinding(String),
+    RoleBinding(Home, String),
+    /// A Deployment beside the operator's.
+    Rival(String),
+    /// netproof as a whole is to be there again, and these tests.
+    Installation(Vec<ConnectivityTest>),
 }
 
 /// Runs a test in a sandbox. When it fails, what is there is shown before it is removed.
@@ -179,6 +187,63 @@ impl Sandbox {
         Ok(())
     }
 
+    /// From now on netproof may be removed, whole or in part: it is installed anew at the end, with the
+    /// tests that there were in namespaces that are not this test's own.
+    pub async fn save_installation(&self) -> Result<()> {
+        let tests = Api::<ConnectivityTest>::all(self.client.clone());
+        let mut tests = tests.list(&ListParams::default()).await?.items;
+        tests.retain(|test| {
+            let namespace = test.namespace().unwrap_or_default();
+            self.homes().iter().all(|home| home.name != namespace)
+        });
+        for test in &mut tests {
+            test.status = None;
+            test.metadata.uid = None;
+            test.metadata.resource_version = None;
+            test.metadata.creation_timestamp = None;
+            test.metadata.managed_fields = None;
+        }
+        self.note(Made::Installation(tests));
+        Ok(())
+    }
+
+    /// Installs netproof anew, with the tests that were saved.
+    pub async fn restore_installation(&self) -> Result<()> {
+        let saved: Vec<ConnectivityTest> = {
+            let made = self.made.lock().expect("no holder of this lock can panic");
+            let tests = made.iter().filter_map(|made| match made {
+                Made::Installation(tests) => Some(tests.clone()),
+                _ => None,
+            });
+            tests.flatten().collect()
+        };
+        install(&self.client, &saved).await
+    }
+
+    /// Lets a service account of the cluster do something.
+    pub async fn cluster_role_binding(&self, binding: &ClusterRoleBinding) -> Result<()> {
+        self.note(Made::ClusterRoleBinding(binding.name_any()));
+        let api = Api::<ClusterRoleBinding>::all(self.client.clone());
+        api.create(&PostParams::default(), binding).await.context("ClusterRoleBinding")?;
+        Ok(())
+    }
+
+    /// Lets it do something in a namespace that is not the test's own.
+    pub async fn role_binding(&self, namespace: &str, binding: &RoleBinding) -> Result<()> {
+        let home = Home { client: self.client.clone(), name: namespace.to_owned() };
+        self.note(Made::RoleBinding(home.clone(), binding.name_any()));
+        home.create(binding).await?;
+        Ok(())
+    }
+
+    /// A Deployment beside the operator's.
+    pub async fn rival_deployment(&self, deployment: &Deployment) -> Result<()> {
+        self.note(Made::Rival(deployment.name_any()));
+        let home = Home { client: self.client.clone(), name: operator::NAMESPACE.to_owned() };
+        home.create(deployment).await?;
+        Ok(())
+    }
+
     /// Puts back what was saved.
     pub async fn restore_operator(&self) -> Result<()> {
         let saved: Vec<Deployment> = {
@@ -199,7 +264,7 @@ impl Sandbox {
         let made = self.made.lock().expect("no holder of this lock can panic");
         let names = made.iter().filter_map(|made| match made {
             Made::Namespace(name) => Some(name.clone()),
-            Made::FlowSchema(_) | Made::Definition(_) | Made::Faults | Made::Removed(_) => None,
+            _ => None,
         });
         names.map(|name| Home { client: self.client.clone(), name }).collect()
     }
@@ -226,6 +291,16 @@ impl Sandbox {
                 Made::Definition(name) => self.remove_definition(name).await,
                 Made::Faults => end_faults(&self.client).await,
                 Made::Removed(deployment) => restore(&self.client, deployment).await,
+                Made::ClusterRoleBinding(name) => {
+                    remove::<ClusterRoleBinding>(&self.client, name).await
+                }
+                Made::RoleBinding(home, name) => absent(home.delete::<RoleBinding>(name).await),
+                Made::Rival(name) => {
+                    let name_space = operator::NAMESPACE.to_owned();
+                    let home = Home { client: self.client.clone(), name: name_space };
+                    absent(home.delete::<Deployment>(name).await)
+                }
+                Made::Installation(tests) => install(&self.client, tests).await,
             };
             troubles.extend(undone.err());
         }
@@ -246,7 +321,7 @@ impl Made {
     fn deployment(&self) -> Option<&Deployment> {
         match self {
             Self::Removed(deployment) => Some(deployment),
-            Self::Namespace(_) | Self::FlowSchema(_) | Self::Definition(_) | Self::Faults => None,
+            _ => None,
         }
     }
 }
@@ -271,10 +346,42 @@ async fn restore(client: &Client, saved: &Deployment) -> Result<()> {
     let api = Api::<Deployment>::namespaced(client.clone(), operator::NAMESPACE);
     match api.create(&PostParams::default(), saved).await {
         Ok(_) => {}
-        Err(kube::Error::Api(error)) if error.code == 409 => {}
+        Err(kube::Error::Api(error)) if error.code == 409 => {
+            let replicas = saved.spec.as_ref().and_then(|spec| spec.replicas);
+            operator::scale(client, replicas.unwrap_or(1)).await?;
+        }
         Err(error) => return Err(error).context("the operator's Deployment"),
     }
     operator::ready(client, 2 * MINUTE).await.map(drop)
+}
+
+/// Installs netproof as it is built, where parts of it or all are missing.
+async fn install(client: &Client, tests: &[ConnectivityTest]) -> Result<()> {
+    let namespaces = Api::<Namespace>::all(client.clone());
+    eventually("what is going is gone, so that it can be made anew", 2 * MINUTE, async || {
+        let found = namespaces.get_opt(operator::NAMESPACE).await?;
+        let goes = |found: &Namespace| found.metadata.deletion_timestamp.is_some();
+        ensure!(!found.as_ref().is_some_and(goes), "{found:?}");
+        Ok(())
+    })
+    .await?;
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/install.sh");
+    cluster::run_for(3 * MINUTE, "bash", &[script]).await?;
+    for test in tests {
+        let home = Home { client: client.clone(), name: test.namespace().unwrap_or_default() };
+        if home.api::<ConnectivityTest>().get_opt(&test.name_any()).await?.is_none() {
+            home.create(test).await?;
+        }
+    }
+    operator::ready(client, 2 * MINUTE).await.map(drop)
+}
+
+/// What is gone already needs no removing.
+fn absent(removed: Result<()>) -> Result<()> {
+    removed.or_else(|error| match error.downcast_ref::<kube::Error>() {
+        Some(kube::Error::Api(status)) if status.code == 404 => Ok(()),
+        _ => Err(error),
+    })
 }
 
 async fn remove<K>(client: &Client, name: &str) -> Result<()>

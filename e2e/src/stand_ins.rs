@@ -46,6 +46,16 @@ pub fn node(pod: &Pod) -> &str {
     pod.spec.as_ref().and_then(|spec| spec.node_name.as_deref()).unwrap_or_default()
 }
 
+/// The image of a pod's first container.
+pub fn image(pod: &Pod) -> Option<&str> {
+    pod.spec.as_ref()?.containers.first()?.image.as_deref()
+}
+
+/// The owners of all tests' stand-ins.
+pub async fn all_sets(client: &Client) -> Result<Vec<StandInSet>> {
+    Ok(Api::<StandInSet>::all(client.clone()).list(&ListParams::default()).await?.items)
+}
+
 /// The UIDs of pods.
 pub fn uids(pods: &[Pod]) -> BTreeSet<String> {
     pods.iter().filter_map(ResourceExt::uid).collect()
