@@ -187,3 +187,79 @@ fn input_that_cannot_be_compared_is_an_error() {
     assert_eq!(netproof(&["diff", "-f", &good, "-f", &bad]).code, 2);
     assert_eq!(netproof(&["diff", "-f", "-", "-f", "-"]).code, 2);
 }
+
+#[test]
+fn what_changes_for_addresses_outside_is_a_difference() {
+    let with_block = FROM_WEB.replace("}}}]", "}}}, {ipBlock: {cidr: 203.0.113.0/24}}]");
+    let (old, new) = (policy(FROM_WEB), policy(&with_block));
+    for (old, new, words, answers) in
+        [(&old, &new, "widening", ["Deny", "Allow"]), (&new, &old, "narrowing", ["Allow", "Deny"])]
+    {
+        let found = groups(old, new);
+        assert_eq!(found.len(), 1, "{found:?}");
+        let told = &found[0];
+        assert_eq!(told["from"], serde_json::json!(["addresses in 203.0.113.0/24"]));
+        assert_eq!(told["to"], serde_json::json!(["shop/db"]));
+        assert_eq!(told["ports"], serde_json::json!(["3306/TCP"]));
+        assert_eq!([&told["old"], &told["new"]], answers);
+        assert_eq!((&told["effect"], &told["elsewhere"]), (&words.into(), &true.into()));
+        assert_eq!(told["by"], serde_json::json!(["policy shop/db changed"]));
+        for output in ["table", "markdown", "json"] {
+            let run = diff(old, new, &["-o", output]);
+            assert_eq!(run.code, 1, "{output}");
+            assert!(!run.stdout.contains("no answer changes"), "{}", run.stdout);
+            for word in [words, "203.0.113.0/24", "shop/db"] {
+                assert!(run.stdout.contains(word), "{output} lacks {word}: {}", run.stdout);
+            }
+        }
+    }
+}
+
+#[test]
+fn what_changes_for_pods_that_are_not_here_is_a_difference() {
+    let team = "[{from: [{namespaceSelector: {matchLabels: {team: x}}}]}]";
+    let found = groups(&policy("[]"), &policy(team));
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert_eq!(found[0]["from"], serde_json::json!(["pods in namespaces labelled team=x"]));
+    // Nobody is in that namespace, and the policy selects nobody in this one.
+    for policy in [
+        deny("empty"),
+        deny("shop").replace("podSelector: {}", "podSelector: {matchLabels: {app: x}}"),
+    ] {
+        let run = diff(PODS, &format!("{PODS}{policy}"), &[]);
+        assert_eq!(run.code, 1, "{}", run.stdout);
+        assert!(run.stdout.contains("which are not here"), "{}", run.stdout);
+    }
+    // There may be no pods at all.
+    let run = diff(&deny("shop"), &deny("shop").replace("Ingress", "Egress"), &[]);
+    assert_eq!(run.code, 1, "{}", run.stdout);
+}
+
+#[test]
+fn another_way_to_write_the_same_is_no_difference() {
+    let one = policy(
+        "[{from: [{ipBlock: {cidr: 10.0.0.0/8}}], ports: [{port: 80}]}, {ports: [{port: 81}]}]",
+    );
+    let other = policy(
+        "[{ports: [{port: 81, protocol: TCP}]}, {ports: [{protocol: TCP, port: 80}], from: [{ipBlock: {cidr: 10.9.8.7/8}}]}]\n  , policyTypes: [Ingress]",
+    )
+    .replace("{name: db, namespace: shop}", "{name: db, namespace: shop, labels: {a: b}}");
+    let run = diff(&one, &other, &[]);
+    assert_eq!(run.code, 0, "{}{}", run.stdout, run.stderr);
+    assert!(run.stdout.starts_with("no answer changes"), "{}", run.stdout);
+}
+
+#[test]
+fn a_policy_whose_concern_cannot_be_tried_is_not_called_the_same() {
+    let policy = |name: &str| {
+        format!(
+            "{PODS}apiVersion: policy.networking.k8s.io/v1alpha2\nkind: ClusterNetworkPolicy\n\
+             metadata: {{name: names}}\nspec: {{tier: Admin, priority: 1, subject: {{namespaces: {{}}}}, \
+             egress: [{{action: Deny, to: [{{domainNames: [{name}]}}]}}]}}\n"
+        )
+    };
+    let run = diff(&policy("a.example"), &policy("b.example"), &[]);
+    assert_eq!(run.code, 1, "{}{}", run.stdout, run.stderr);
+    assert!(run.stdout.contains("may have changed"), "{}", run.stdout);
+    assert!(run.stdout.contains("policy ClusterNetworkPolicy names changed"), "{}", run.stdout);
+}

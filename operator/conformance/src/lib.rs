@@ -28,6 +28,10 @@ pub mod explain;
 
 pub mod lint;
 
+pub mod spans;
+
+pub mod strangers;
+
 pub mod matrix;
 
 pub mod plan;

@@ -84,9 +84,11 @@ Examples:
   git worktree add ../old main && netproof diff -f ../old/manifests -f manifests -o markdown
 
 Pods are the same if namespace and name are. Every port is compared: those that a policy or a pod
-mentions each, and all others as one.
+mentions each, and all others as one. What policies say of those who are not among the objects
+(addresses outside, pods with other labels, other namespaces) is compared too, by strangers made up
+of what the policies mention; a policy of which not all of them could be tried may have changed.
 
-Exit codes: 0 no answer changes, 1 some do, 2 bad input.";
+Exit codes: 0 no answer changes, 1 some do, or may, 2 bad input.";
 
 /// Under `lint --help`.
 pub const LINT: &str = "\

@@ -2,7 +2,6 @@
 
 mod causes;
 mod changes;
-mod ports;
 mod show;
 
 use std::{
@@ -19,7 +18,7 @@ use super::{
 };
 use crate::args::{DiffArgs, offline::DiffFormat};
 use changes::Changes;
-use ports::Span;
+use netproof_conformance::spans::{self, Span};
 
 /// Compares what the arguments name.
 pub fn run(args: &DiffArgs) -> anyhow::Result<Outcome> {
@@ -34,12 +33,12 @@ pub fn run(args: &DiffArgs) -> anyhow::Result<Outcome> {
         Ok(World::of(cluster, &args.namespace))
     };
     let (old, new) = (load(before)?, load(after)?);
-    let spans = match &args.port {
-        Some(PortSpec::Number(port)) => vec![Span::one(*port)],
+    let (spans, only) = match &args.port {
+        Some(PortSpec::Number(port)) => (vec![Span::one(*port)], Some(*port)),
         Some(PortSpec::Name(name, _)) => bail!("--port {name}: give a number"),
-        None => ports::spans(&old, &new),
+        None => (spans::spans(&[old.snapshot(), new.snapshot()]), None),
     };
-    let changes = Changes::between(&old, &new, &spans);
+    let changes = Changes::between(&old, &new, &spans, only);
     let mut out = io::stdout().lock();
     match args.output {
         DiffFormat::Table => show::table(&changes, &mut out)?,
@@ -48,5 +47,5 @@ pub fn run(args: &DiffArgs) -> anyhow::Result<Outcome> {
         DiffFormat::Jsonl => show::lines(&changes, &mut out)?,
     }
     out.flush()?;
-    Ok(if changes.groups.is_empty() { Outcome::Fine } else { Outcome::No })
+    Ok(if changes.is_empty() { Outcome::Fine } else { Outcome::No })
 }

@@ -137,7 +137,7 @@ fn take(reader: &mut Reader, name: &str, format: Format, found: Found, bytes: io
         Err((_, Cause::Empty)) if found == Found::Lying => {}
         Err((line, cause)) => reader.unreadable(&name, line, cause),
         Ok(text) => {
-            take_text(reader, &name, format, text.strip_prefix('\u{feff}').unwrap_or(&text))
+            take_text(reader, &name, format, text.strip_prefix('\u{feff}').unwrap_or(&text));
         }
     }
     reader.end(&name);
@@ -152,9 +152,9 @@ fn take_text(reader: &mut Reader, name: &Arc<str>, format: Format, text: &str) {
         };
     }
     match format {
-        // Comments are no JSON, but there are files of other programs that have them. One that does
-        // not name a kind has no object in it.
-        Format::Json if reader.found() == Found::Lying && names_no_kind(text) => {
+        // Files of other programs may be no JSON, as they have comments, or YAML with tags that only
+        // those programs know.
+        Format::Json | Format::Unknown if reader.found() == Found::Lying && !look::may_be(text) => {
             reader.skip(name, Why::NoObject);
         }
         Format::Json => reader.json(name, text),
@@ -164,11 +164,6 @@ fn take_text(reader: &mut Reader, name: &Arc<str>, format: Format, text: &str) {
         }
         Format::Unknown => reader.yaml(name, text),
     }
-}
-
-/// Whether neither of the words is anywhere that an object begins with.
-fn names_no_kind(text: &str) -> bool {
-    ["kind", "apiVersion"].iter().all(|word| !text.contains(word))
 }
 
 fn text(bytes: io::Result<Vec<u8>>) -> Result<String, (Option<u32>, Cause)> {

@@ -148,18 +148,18 @@ impl<'a> Visitor<'a> for Look<'_, '_, 'a> {
         let mut seen: Vec<Name<'a>> = Vec::new();
         let mut unknown: Vec<Name<'a>> = Vec::new();
         while let Some(name) = fields.next_key_seed(KeySeed)? {
-            if seen.iter().any(|one| one.text() == name.text()) {
+            let is_twice = seen.iter().any(|one| one.text() == name.text());
+            if is_twice && shape.has_once(name.text()) {
                 search.misfit(&name, Problem::FieldTwice);
             }
             let around = |step: &str| Around { shape: Some(shape), step: step.to_owned() };
-            match shape.field(name.text()) {
-                Some(field) => search.inside(around(name.text()), |search| {
+            if let Some(field) = shape.field(name.text()) {
+                search.inside(around(name.text()), |search| {
                     fields.next_value_seed(Look { shape: field, search })
-                })?,
-                None => {
-                    fields.next_value::<IgnoredAny>()?;
-                    unknown.push(name.clone());
-                }
+                })?;
+            } else {
+                fields.next_value::<IgnoredAny>()?;
+                unknown.push(name.clone());
             }
             seen.push(name);
         }
@@ -174,10 +174,7 @@ impl<'a> Visitor<'a> for Look<'_, '_, 'a> {
 
     fn visit_seq<A: SeqAccess<'a>>(self, mut elements: A) -> Result<(), A::Error> {
         let Self { shape, search } = self;
-        let element = match shape {
-            Shape::List(element) => *element,
-            Shape::Any | Shape::Names | Shape::Object { .. } => &Shape::Any,
-        };
+        let element = if let Shape::List(element) = shape { *element } else { &Shape::Any };
         for index in 0.. {
             let around = Around { shape: None, step: format!("[{index}]") };
             let one = search.inside(around, |search| {

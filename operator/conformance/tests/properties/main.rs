@@ -6,6 +6,7 @@ mod diagnosed;
 mod explained;
 mod hostile;
 mod oracle;
+mod strangers;
 mod world;
 
 use netproof_conformance::{

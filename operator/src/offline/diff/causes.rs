@@ -85,7 +85,7 @@ impl<'a> Causes<'a> {
     }
 
     /// Those of some policies that differ, and how.
-    fn changed(&self, names: &BTreeSet<String>) -> Vec<String> {
+    pub fn changed(&self, names: &BTreeSet<String>) -> Vec<String> {
         let what = |name| self.policies.get(name).map(|what| format!("policy {name} {what}"));
         names.iter().filter_map(what).collect()
     }

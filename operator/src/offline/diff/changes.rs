@@ -7,14 +7,14 @@ use std::{
 
 use netproof_conformance::{
     compiled::{Alike, Signature},
+    expected::Direction,
     flow::{End, Flow, PodId, Port},
     snapshot::{ObjectRef, PodNetwork},
+    spans::{self, Span},
+    strangers::{self, Subjects},
 };
 
-use super::{
-    causes::{Causes, Touch},
-    ports::{self, Span},
-};
+use super::causes::{Causes, Touch};
 use crate::offline::{
     answers::{self, Answer},
     progress::Progress,
@@ -34,6 +34,52 @@ pub struct Changes {
     pub pairs: u64,
     /// The ports that were compared.
     pub ports: Vec<Span>,
+    /// Flows with those who are not among the objects, which change all the same.
+    pub elsewhere: Vec<Elsewhere>,
+    /// Policies that say something else than before, of which nobody was found who is concerned.
+    pub doubtful: Vec<String>,
+}
+
+/// Flows with an end that is not among the objects, which change alike.
+#[derive(Debug)]
+pub struct Elsewhere {
+    /// Who sends, in words.
+    pub from: Vec<String>,
+    /// Who receives, in words.
+    pub to: Vec<String>,
+    /// On which ports, in words.
+    pub ports: Vec<String>,
+    /// The answer before.
+    pub old: &'static str,
+    /// The answer after.
+    pub new: &'static str,
+    /// What did it.
+    pub causes: Vec<String>,
+}
+
+impl Elsewhere {
+    fn of(change: strangers::Change, causes: &Causes<'_>) -> Self {
+        let strangers::Change { policies, direction, subjects, others, ports, old, new } = change;
+        let subjects = subjects.into_iter().flat_map(|subjects| match subjects {
+            Subjects::Pods(pods) => pods.iter().map(ToString::to_string).collect(),
+            Subjects::Strangers(words) => vec![format!("{words}, which are not here")],
+        });
+        let (from, to) = match direction {
+            Direction::Ingress => (others, subjects.collect()),
+            Direction::Egress => (subjects.collect(), others),
+        };
+        let (old, new) = (answers::word(old), answers::word(new));
+        Self { from, to, ports, old, new, causes: causes.changed(&policies) }
+    }
+
+    /// Whether more is let through than before, or less.
+    pub fn effect(&self) -> &'static str {
+        match (self.old, self.new) {
+            (_, "Allow") => "widening",
+            ("Allow", _) => "narrowing",
+            (_, _) => "change",
+        }
+    }
 }
 
 /// Flows that change alike.
@@ -66,8 +112,13 @@ struct Both {
 type Key = (Vec<Both>, Vec<Both>, &'static str, &'static str, bool);
 
 impl Changes {
-    /// Compares two inputs on some ports.
-    pub fn between(old: &World, new: &World, spans: &[Span]) -> Self {
+    /// Whether there is any difference in what the policies mean.
+    pub fn is_empty(&self) -> bool {
+        self.groups.is_empty() && self.elsewhere.is_empty() && self.doubtful.is_empty()
+    }
+
+    /// Compares two inputs on some ports; where it is asked for but one port, on that alone.
+    pub fn between(old: &World, new: &World, spans: &[Span], only: Option<Port>) -> Self {
         let both: Vec<Both> = old
             .pods()
             .filter_map(|(id, pod)| Some(Both { old: id, new: new.find(&pod.name)? }))
@@ -108,7 +159,7 @@ impl Changes {
                     pairs: pairs(&from, &to, to_itself),
                     from: names(&from),
                     to: names(&to),
-                    ports: ports::joined(spans),
+                    ports: spans::joined(spans),
                     old: was,
                     new: is,
                     causes: flows.map(|flows| causes.of(&flows)).unwrap_or_default(),
@@ -117,12 +168,20 @@ impl Changes {
             .collect();
         groups.sort_by_key(|group| std::cmp::Reverse(group.pairs));
         let count = both.len() as u64;
+        let strangers::Elsewhere { changes, doubtful } =
+            strangers::elsewhere(&old.compiled, &new.compiled, only);
+        let elsewhere = changes.into_iter().map(|change| Elsewhere::of(change, &causes)).collect();
+        let is_told = |cause: &String| groups.iter().any(|group| group.causes.contains(cause));
+        let mut doubtful = causes.changed(&doubtful);
+        doubtful.retain(|cause| !is_told(cause));
         Self {
+            elsewhere,
+            doubtful,
             added: missing(new, old),
             removed: missing(old, new),
             groups,
             pairs: count * count,
-            ports: ports::joined(spans.to_vec()),
+            ports: spans::joined(spans.to_vec()),
         }
     }
 }

@@ -2,10 +2,17 @@
 
 use std::io::{self, Write};
 
-use netproof_conformance::snapshot::ObjectRef;
+use netproof_conformance::spans::Span;
 use serde_json::{Value, json};
 
-use super::changes::{Changes, Group};
+use super::changes::{Changes, Elsewhere, Group};
+
+/// What is said of those who are not among the objects.
+const ELSEWHERE: &str = "for those who are not among the objects";
+
+/// What is said of policies of which nobody was found who is concerned.
+const DOUBTFUL: &str = "what it means may have changed for somebody who is not among the objects: \
+                        not all who may be concerned could be tried";
 
 /// Text, a block a group.
 pub fn table(changes: &Changes, out: &mut impl Write) -> io::Result<()> {
@@ -19,8 +26,18 @@ pub fn table(changes: &Changes, out: &mut impl Write) -> io::Result<()> {
         writeln!(out, "\n{} -> {}: {} pairs of pods", group.old, group.new, group.pairs)?;
         writeln!(out, "  from   {}", some(&group.from))?;
         writeln!(out, "  to     {}", some(&group.to))?;
-        writeln!(out, "  ports  {}", ports(group))?;
+        writeln!(out, "  ports  {}", ports(&group.ports))?;
         writeln!(out, "  by     {}", group.causes.join(", "))?;
+    }
+    for one in &changes.elsewhere {
+        writeln!(out, "\n{} -> {}: {}, {ELSEWHERE}", one.old, one.new, one.effect())?;
+        writeln!(out, "  from   {}", some(&one.from))?;
+        writeln!(out, "  to     {}", some(&one.to))?;
+        writeln!(out, "  ports  {}", one.ports.join(", "))?;
+        writeln!(out, "  by     {}", one.causes.join(", "))?;
+    }
+    for cause in &changes.doubtful {
+        writeln!(out, "\n{cause}: {DOUBTFUL}")?;
     }
     Ok(())
 }
@@ -33,10 +50,9 @@ pub fn markdown(changes: &Changes, out: &mut impl Write) -> io::Result<()> {
             writeln!(out, "Pods {what}, and left aside: {}\n", escaped(&some(pods)))?;
         }
     }
-    if changes.groups.is_empty() {
-        return Ok(());
+    if !changes.groups.is_empty() {
+        writeln!(out, "| answer | pairs | from | to | ports | by |\n|---|---|---|---|---|---|")?;
     }
-    writeln!(out, "| answer | pairs | from | to | ports | by |\n|---|---|---|---|---|---|")?;
     for group in &changes.groups {
         writeln!(
             out,
@@ -46,9 +62,30 @@ pub fn markdown(changes: &Changes, out: &mut impl Write) -> io::Result<()> {
             group.pairs,
             escaped(&some(&group.from)),
             escaped(&some(&group.to)),
-            escaped(&ports(group)),
+            escaped(&ports(&group.ports)),
             escaped(&group.causes.join(", "))
         )?;
+    }
+    if !changes.elsewhere.is_empty() {
+        let gap = if changes.groups.is_empty() { "" } else { "\n" };
+        writeln!(out, "{gap}And {ELSEWHERE}:\n")?;
+        writeln!(out, "| answer | effect | from | to | ports | by |\n|---|---|---|---|---|---|")?;
+    }
+    for one in &changes.elsewhere {
+        writeln!(
+            out,
+            "| {} → {} | {} | {} | {} | {} | {} |",
+            one.old,
+            one.new,
+            one.effect(),
+            escaped(&some(&one.from)),
+            escaped(&some(&one.to)),
+            escaped(&one.ports.join(", ")),
+            escaped(&one.causes.join(", "))
+        )?;
+    }
+    for cause in &changes.doubtful {
+        writeln!(out, "\n{}: {DOUBTFUL}", escaped(cause))?;
     }
     Ok(())
 }
@@ -60,15 +97,23 @@ pub fn json(changes: &Changes, out: &mut impl Write) -> io::Result<()> {
         "removed": names(&changes.removed),
         "pairs": changes.pairs,
         "changes": changes.groups.iter().map(object).collect::<Vec<_>>(),
+        "elsewhere": changes.elsewhere.iter().map(object_elsewhere).collect::<Vec<_>>(),
+        "doubtful": changes.doubtful,
     });
     serde_json::to_writer_pretty(&mut *out, &all)?;
     writeln!(out)
 }
 
-/// One object a line: each group.
+/// One object a line: each group, and what changes elsewhere.
 pub fn lines(changes: &Changes, out: &mut impl Write) -> io::Result<()> {
     for group in &changes.groups {
         writeln!(out, "{}", object(group))?;
+    }
+    for one in &changes.elsewhere {
+        writeln!(out, "{}", object_elsewhere(one))?;
+    }
+    for cause in &changes.doubtful {
+        writeln!(out, "{}", json!({"doubtful": true, "by": [cause]}))?;
     }
     Ok(())
 }
@@ -77,7 +122,7 @@ fn object(group: &Group) -> Value {
     json!({
         "from": names(&group.from),
         "to": names(&group.to),
-        "ports": group.ports.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        "ports": names(&group.ports),
         "old": group.old,
         "new": group.new,
         "pairs": group.pairs,
@@ -85,30 +130,54 @@ fn object(group: &Group) -> Value {
     })
 }
 
-fn names(pods: &[ObjectRef]) -> Vec<String> {
-    pods.iter().map(ToString::to_string).collect()
+fn object_elsewhere(one: &Elsewhere) -> Value {
+    json!({
+        "elsewhere": true,
+        "effect": one.effect(),
+        "from": one.from,
+        "to": one.to,
+        "ports": one.ports,
+        "old": one.old,
+        "new": one.new,
+        "by": one.causes,
+    })
+}
+
+fn names(all: &[impl ToString]) -> Vec<String> {
+    all.iter().map(ToString::to_string).collect()
 }
 
 fn summary(changes: &Changes) -> String {
-    if changes.groups.is_empty() {
-        let ports: Vec<String> = changes.ports.iter().map(ToString::to_string).collect();
-        let pairs = changes.pairs;
-        return format!("no answer changes on {}, of {pairs} pairs of pods", ports.join(", "));
+    let Changes { groups, pairs, elsewhere, doubtful, .. } = changes;
+    let elsewhere = match (elsewhere.len(), doubtful.len()) {
+        (0, 0) => None,
+        (0, _) => Some(format!("what policies mean {ELSEWHERE} may have changed")),
+        (count, _) => Some(format!("{count} groups of flows change {ELSEWHERE}")),
+    };
+    match (groups.len(), elsewhere) {
+        (0, None) => {
+            let ports = ports(&changes.ports);
+            format!("no answer changes on {ports}, of {pairs} pairs of pods")
+        }
+        (0, Some(elsewhere)) => {
+            format!("{elsewhere}; none changes among the {pairs} pairs of pods that are")
+        }
+        (groups, None) => format!("{groups} groups of flows change, among {pairs} pairs of pods"),
+        (groups, Some(elsewhere)) => {
+            format!("{groups} groups of flows change, among {pairs} pairs of pods; {elsewhere}")
+        }
     }
-    let groups = changes.groups.len();
-    format!("{groups} groups of flows change, among {} pairs of pods", changes.pairs)
 }
 
-fn ports(group: &Group) -> String {
-    let ports: Vec<String> = group.ports.iter().map(ToString::to_string).collect();
-    ports.join(", ")
+fn ports(spans: &[Span]) -> String {
+    names(spans).join(", ")
 }
 
 /// The first few of them, and how many more.
-fn some(pods: &[ObjectRef]) -> String {
+fn some(all: &[impl ToString]) -> String {
     const MOST: usize = 3;
-    let names: Vec<String> = pods.iter().take(MOST).map(ToString::to_string).collect();
-    match pods.len().saturating_sub(MOST) {
+    let names: Vec<String> = all.iter().take(MOST).map(ToString::to_string).collect();
+    match all.len().saturating_sub(MOST) {
         0 => names.join(", "),
         more => format!("{} and {more} more", names.join(", ")),
     }

@@ -10,8 +10,7 @@ use serde::Deserialize;
 use serde_json::{Value, json, value::RawValue};
 
 use super::{
-    Cause, Unreadable, field,
-    look::Look,
+    Cause, Unreadable, field, look,
     skipped::{Skipped, Why},
     yaml,
 };
@@ -199,7 +198,7 @@ impl Reader {
         if document.json == "null" {
             return;
         }
-        if self.found == Found::Lying && !Look::at(document.json).is_like_object() {
+        if self.found == Found::Lying && !look::is_like_object(document.json) {
             return self.skip(document.input, Why::NoObject);
         }
         self.object(document, document.json, &Header::default(), line);

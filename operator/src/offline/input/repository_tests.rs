@@ -13,6 +13,7 @@ fn what_cannot_be_an_object_is_skipped_and_told_once() {
         ("chart/Chart.yaml", "apiVersion: v2\nname: web\nversion: 0.1.0\n"),
         ("chart/values.yaml", "kind: ClusterIP\nreplicas: 2\n"),
         ("ci.yml", "on: [push]\njobs: {test: {steps: [{run: 'echo ${{ x }}'}]}}\n"),
+        ("docs.yml", "nav: [kind.md, spec.md]\nindex: !!python/name:twemoji\n"),
         ("empty.yaml", "\n"),
         ("comments.yaml", "# nothing\n---\n# at all\n"),
         ("openapi.yaml", "openapi: 3.0.0\npaths: {}\n"),
@@ -26,8 +27,8 @@ fn what_cannot_be_an_object_is_skipped_and_told_once() {
     assert_eq!(input.cluster.snapshot.policies.len(), 1);
     assert_eq!(
         input.notes,
-        ["no objects of Kubernetes, and skipped: 11 files: base/kustomization.yaml, \
-          chart/Chart.yaml, chart/values.yaml, ci.yml, comments.yaml, empty.yaml, openapi.yaml, \
+        ["no objects of Kubernetes, and skipped: 12 files: base/kustomization.yaml, \
+          chart/Chart.yaml, chart/values.yaml, ci.yml, comments.yaml, docs.yml, empty.yaml, openapi.yaml, \
           overlay/patch.yaml, package.json, text.yaml, tsconfig.json"]
     );
 }

@@ -101,6 +101,26 @@ fn a_typo_in_a_policy_is_refused_at_its_line_with_what_was_meant() {
 }
 
 #[test]
+fn a_selector_that_is_wrapped_once_too_often_is_no_label() {
+    let told = problem(&of_cluster(
+        "AdminNetworkPolicy",
+        "a",
+        "  priority: 1\n  subject: {namespaces: {namespaceSelector: {}}}\n",
+    ));
+    assert_eq!(
+        told,
+        "6: spec.subject.namespaces.namespaceSelector: is no field here: there are matchLabels and \
+         matchExpressions"
+    );
+}
+
+#[test]
+fn what_decides_nothing_may_be_twice() {
+    let pod = "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\nspec: {x: 1, x: 2}\n";
+    assert_eq!(yaml(pod).names(), ["default/a"]);
+}
+
+#[test]
 fn metadata_is_read_as_strictly() {
     for (metadata, told) in [
         ("name: a, namspace: b", "3: metadata.namspace: is no field here: did you mean namespace?"),

@@ -45,6 +45,20 @@ impl Shape {
         }
     }
 
+    /// Whether it can have a field of this name only once. Of those that decide nothing the last one
+    /// counts, as for kubectl.
+    pub(super) fn has_once(&self, name: &str) -> bool {
+        match self {
+            Self::Object { others: Others::OfLaterVersions { .. }, .. } => {
+                self.field(name).is_some()
+            }
+            Self::Object { others: Others::Refused | Others::Unspecified, .. }
+            | Self::Any
+            | Self::Names
+            | Self::List(_) => true,
+        }
+    }
+
     /// The fields that have names of the API's choice.
     pub(super) fn fields(&self) -> &'static [(&'static str, &'static Shape)] {
         match self {

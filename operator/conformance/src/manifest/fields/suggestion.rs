@@ -64,8 +64,10 @@ impl Suggestion {
         if let Some(nearest) = nearest.filter(|nearest| likeness(name, nearest) > ALIKE) {
             return Self::Nearest(nearest);
         }
-        // A label that stands where labels, or a selector by labels, should.
-        let takes_any = |inner: &Shape| matches!(inner, Shape::Names);
+        // A label that stands where labels, or a selector by labels, should. The API's own fields have
+        // capitals in their names, and labels have none.
+        let is_like_label = !name.contains(|letter: char| letter.is_ascii_uppercase());
+        let takes_any = |inner: &Shape| is_like_label && matches!(inner, Shape::Names);
         if let Some(field) = inside(shape, present, takes_any) {
             return Self::Inside(field);
         }

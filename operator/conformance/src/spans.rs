@@ -5,15 +5,14 @@ use std::{
     fmt,
 };
 
-use netproof_conformance::{
+use crate::{
     flow::{Port, Protocol},
     policy::{
         Isolation, Numbers, Ports,
         cluster::{ClusterPort, ClusterPorts},
     },
+    snapshot::Snapshot,
 };
-
-use crate::offline::world::World;
 
 /// Ports of one protocol that behave alike, from `first` to `last`, both included.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -64,8 +63,8 @@ pub fn joined(mut spans: Vec<Span>) -> Vec<Span> {
     all
 }
 
-/// All ports, in spans that nothing in either input tells apart.
-pub fn spans(old: &World, new: &World) -> Vec<Span> {
+/// All ports, in spans that nothing in these snapshots tells apart.
+pub fn spans(snapshots: &[&Snapshot]) -> Vec<Span> {
     let mut begins: BTreeMap<Protocol, BTreeSet<u16>> =
         [Protocol::Tcp, Protocol::Udp, Protocol::Sctp].map(|one| (one, [1].into())).into();
     let mut mark = |protocol: Protocol, first: u16, last: u16| {
@@ -73,13 +72,13 @@ pub fn spans(old: &World, new: &World) -> Vec<Span> {
         begins.insert(first.max(1));
         begins.extend(last.checked_add(1));
     };
-    for world in [old, new] {
-        for pod in &world.snapshot().pods {
+    for snapshot in snapshots {
+        for pod in &snapshot.pods {
             for port in &pod.named_ports {
                 mark(port.protocol, port.number, port.number);
             }
         }
-        for policy in &world.snapshot().policies {
+        for policy in &snapshot.policies {
             for isolation in [&policy.ingress, &policy.egress] {
                 let Isolation::Isolated(rules) = isolation else { continue };
                 for rule in rules {
@@ -92,7 +91,7 @@ pub fn spans(old: &World, new: &World) -> Vec<Span> {
                 }
             }
         }
-        for policy in &world.snapshot().cluster_policies {
+        for policy in &snapshot.cluster_policies {
             for rule in policy.ingress.iter().chain(&policy.egress) {
                 let ClusterPorts::Only(ports) = &rule.ports else { continue };
                 for port in ports {

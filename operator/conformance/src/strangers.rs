@@ -1,0 +1,158 @@
+//! What a change of policies means for those who are not among the objects: addresses outside, pods
+//! with other labels, namespaces that are not there yet.
+//!
+//! Strangers are made up of what the policies mention, so that no policy tells anybody from one of
+//! them: labels in all combinations, an address for each part of a block. What the policies of one
+//! subject say of them before and after is compared, one side of a flow alone.
+
+mod addresses;
+mod labels;
+mod normal;
+mod peers;
+mod subjects;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::{
+    compiled::{Answer, Compiled},
+    expected::Direction,
+    flow::Port,
+    snapshot::ObjectRef,
+};
+use normal::{Changed, Side};
+use peers::{Compared, compare};
+use subjects::{Subject, Who};
+
+/// So many different subjects of a direction are looked at whatever was found of others.
+const SUBJECTS: usize = 64;
+
+/// So many are looked at for the sake of a policy of which nothing was found yet.
+const MOST_SUBJECTS: usize = 512;
+
+/// What a change of policies means for strangers.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Elsewhere {
+    /// For whom what changes.
+    pub changes: Vec<Change>,
+    /// Policies that differ in what they say, by which no stranger was found to be concerned, though
+    /// not all were tried.
+    pub doubtful: BTreeSet<String>,
+}
+
+/// Flows between subjects of policies and strangers that change alike.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// The policies that differ and have these subjects.
+    pub policies: BTreeSet<String>,
+    /// Which side of the flows the policies speak of.
+    pub direction: Direction,
+    /// Whom the policies apply to.
+    pub subjects: Vec<Subjects>,
+    /// Who is at the other end.
+    pub others: Vec<String>,
+    /// On which ports, in words: by their numbers, or by what those who receive call them.
+    pub ports: Vec<String>,
+    /// The answer before.
+    pub old: Answer,
+    /// The answer after.
+    pub new: Answer,
+}
+
+/// Whom policies apply to.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Subjects {
+    /// Pods that are among the objects.
+    Pods(Vec<ObjectRef>),
+    /// Pods that are not, in words.
+    Strangers(String),
+}
+
+/// Compares what the policies of two snapshots say of strangers; on one port, if it is only about
+/// that. What flows between pods that are in both show is left to whoever compares those.
+pub fn elsewhere(old: &Compiled, new: &Compiled, port: Option<Port>) -> Elsewhere {
+    let (mut found, mut unproven) = (Vec::<Change>::new(), BTreeSet::new());
+    for direction in Direction::BOTH {
+        let sides = [old, new].map(|compiled| Side::new(compiled, direction));
+        let changed = Changed::between(&sides);
+        if changed.is_empty() {
+            continue;
+        }
+        let found_subjects = subjects::subjects(&sides, &changed);
+        unproven.extend(found_subjects.unproven);
+        let all = found_subjects.subjects;
+        let mut looked_at = 0;
+        for subject in &all {
+            let is_told = |name: &String| found.iter().any(|one| one.policies.contains(name));
+            if looked_at >= SUBJECTS && subject.policies.iter().all(is_told) {
+                continue;
+            }
+            if looked_at >= MOST_SUBJECTS {
+                unproven.extend(subject.policies.iter().cloned());
+                continue;
+            }
+            looked_at += 1;
+            let Compared { differences, is_complete } = compare(&sides, subject, port);
+            if !is_complete {
+                unproven.extend(subject.policies.iter().cloned());
+            }
+            for peers::Difference { others, ports, old, new } in differences {
+                take(
+                    &mut found,
+                    Change {
+                        policies: subject.policies.clone(),
+                        direction,
+                        subjects: vec![words(subject)],
+                        others,
+                        ports,
+                        old,
+                        new,
+                    },
+                );
+            }
+        }
+    }
+    let told: BTreeSet<&String> = found.iter().flat_map(|change| &change.policies).collect();
+    let doubtful = unproven.into_iter().filter(|name| !told.contains(name)).collect();
+    Elsewhere { changes: found, doubtful }
+}
+
+/// Adds a change; to one that is the same but for its subjects, if there is one.
+fn take(found: &mut Vec<Change>, change: Change) {
+    let same = found.iter_mut().find(|one| {
+        let Change { policies, direction, subjects: _, others, ports, old, new } = one;
+        (*policies == change.policies && *direction == change.direction)
+            && (*others == change.others && *ports == change.ports)
+            && (*old == change.old && *new == change.new)
+    });
+    let Some(same) = same else { return found.push(change) };
+    for subject in change.subjects {
+        let pods = same.subjects.iter_mut().find_map(|one| match one {
+            Subjects::Pods(pods) => Some(pods),
+            Subjects::Strangers(_) => None,
+        });
+        match (subject, pods) {
+            (Subjects::Pods(more), Some(pods)) => pods.extend(more),
+            (subject, _) => same.subjects.push(subject),
+        }
+    }
+}
+
+fn words(subject: &Subject) -> Subjects {
+    match &subject.who {
+        Who::Here(pods) => Subjects::Pods(pods.clone()),
+        Who::Stranger(words) => Subjects::Strangers(words.clone()),
+    }
+}
+
+/// Groups by what is equal, in the order of the first of each.
+fn grouped<K: Ord, V>(all: impl IntoIterator<Item = (K, V)>) -> BTreeMap<K, Vec<V>> {
+    let mut groups: BTreeMap<K, Vec<V>> = BTreeMap::new();
+    for (key, value) in all {
+        groups.entry(key).or_default().push(value);
+    }
+    groups
+}
+
+#[cfg(test)]
+#[path = "strangers_tests.rs"]
+mod tests;

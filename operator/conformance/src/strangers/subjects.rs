@@ -1,0 +1,347 @@
+//! Whom the policies that differ apply to: pods that are there, and pods that are not.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{
+    grouped,
+    labels::{Combinations, combinations, words},
+    normal::{Changed, Selecting, Side},
+};
+use crate::{
+    policy::{
+        Isolation, Numbers, Ports,
+        cluster::{ClusterPort, ClusterPorts},
+    },
+    select::{NAMESPACE_NAME, Selector},
+    snapshot::{Labels, Lifecycle, NamedPort, ObjectRef, Pod, PodNetwork, Snapshot},
+};
+
+/// What a pod is called that is not there.
+const NAME: &str = "stranger";
+
+/// One subject of policies that differ, for all that they treat alike.
+#[derive(Clone, Debug)]
+pub(super) struct Subject {
+    pub(super) who: Who,
+    /// The same pod before and after.
+    pub(super) pods: [Pod; 2],
+    /// The labels of its namespace before and after, where it has any of its own.
+    pub(super) namespaces: [Option<Labels>; 2],
+    /// The policies that differ and apply to it.
+    pub(super) policies: BTreeSet<String>,
+}
+
+/// Who a subject is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Who {
+    /// Pods that are among the objects, before and after.
+    Here(Vec<ObjectRef>),
+    /// Pods that are not, in words.
+    Stranger(String),
+}
+
+/// All subjects of one direction.
+#[derive(Debug, Default)]
+pub(super) struct Found {
+    /// Those of whom different things are said before and after, those with the fewest policies
+    /// first.
+    pub(super) subjects: Vec<Subject>,
+    /// Policies that differ, of which there may be other subjects.
+    pub(super) unproven: BTreeSet<String>,
+}
+
+/// Which policies apply, and in which namespace: of pods that share it the same is said, but for
+/// what they call ports.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Class {
+    namespace: String,
+    /// By their places, before and after.
+    policies: [Vec<usize>; 2],
+    cluster_policies: [Vec<usize>; 2],
+}
+
+/// What pods share of which the same is said: which policies apply, and what they call ports.
+type Alike = (Class, Vec<NamedPort>);
+
+/// Whom the policies of one direction that differ apply to.
+pub(super) fn subjects(sides: &[Side<'_>; 2], changed: &Changed) -> Found {
+    let mut found = Found::default();
+    let (mut seen, mut nameless) = (BTreeSet::<Class>::new(), BTreeSet::<Class>::new());
+    for ((class, _), pods) in grouped(here(sides)) {
+        let Some(first) = pods.first() else { continue };
+        let namespace = &class.namespace;
+        let namespaces = [0, 1].map(|n| sides[n].snapshot.namespaces.get(namespace).cloned());
+        let names = pods.iter().map(|pods| pods[0].name.clone()).collect();
+        let pods = first.clone();
+        if has_named_ports(sides, &class) {
+            nameless.insert(class.clone());
+        }
+        add(&mut found, sides, changed, Who::Here(names), pods, namespaces);
+        seen.insert(class);
+    }
+    for (namespace, labels_of_namespaces) in candidates(sides, changed, &mut found) {
+        let Combinations { all, is_complete } =
+            combinations(subject_selectors(sides, changed, &namespace));
+        if !is_complete {
+            found.unproven.extend(names_in(sides, changed, &namespace.name));
+        }
+        for labels in all {
+            let pod = stranger(&namespace.name, labels.clone());
+            let class = class_of(sides, &[&pod, &pod], &labels_of_namespaces);
+            // Another pod that is treated like those that are here may call its ports otherwise.
+            let is_like_one_here = !seen.insert(class.clone());
+            if is_like_one_here && !nameless.remove(&class) {
+                continue;
+            }
+            let labels = words(&labels);
+            let pods = if labels.is_empty() {
+                "pods".to_owned()
+            } else {
+                format!("pods labelled {labels}")
+            };
+            let names = if is_like_one_here { " that call ports as the policies do" } else { "" };
+            let who = Who::Stranger(format!("{pods} {}{names}", namespace.words));
+            let of_pod = [pod.clone(), pod];
+            add(&mut found, sides, changed, who, of_pod, labels_of_namespaces.clone());
+        }
+    }
+    found.subjects.sort_by_key(|subject| subject.policies.len());
+    found
+}
+
+/// Whether rules that apply to what pods receive mention ports by what those pods call them.
+fn has_named_ports(sides: &[Side<'_>; 2], class: &Class) -> bool {
+    sides.iter().enumerate().any(|(n, side)| {
+        let policies = side.policies_in(&class.namespace);
+        let rules = class.policies[n].iter().flat_map(|place| match &policies[*place].ingress {
+            Isolation::Open => [].as_slice(),
+            Isolation::Isolated(rules) => rules.as_slice(),
+        });
+        let of_cluster = class.cluster_policies[n].iter();
+        let of_cluster = of_cluster.flat_map(|place| &side.cluster_policies[*place].ingress);
+        rules.into_iter().any(|rule| match &rule.ports {
+            Ports::All => false,
+            Ports::Only(ports) => {
+                ports.iter().any(|port| matches!(port.numbers, Numbers::Named(_)))
+            }
+        }) || of_cluster.into_iter().any(|rule| match &rule.ports {
+            ClusterPorts::All => false,
+            ClusterPorts::Only(ports) => {
+                ports.iter().any(|port| matches!(port, ClusterPort::Named(_)))
+            }
+        })
+    })
+}
+
+/// Pods that are there before and after and have networks of their own, by what applies to them.
+fn here(sides: &[Side<'_>; 2]) -> Vec<(Alike, [Pod; 2])> {
+    let new: BTreeMap<&ObjectRef, &Pod> =
+        sides[1].snapshot.pods.iter().map(|pod| (&pod.name, pod)).collect();
+    let both = sides[0].snapshot.pods.iter().filter_map(|old| Some((old, *new.get(&old.name)?)));
+    let own = both.filter(|(old, new)| is_own(old) && is_own(new));
+    own.map(|(old, new)| {
+        let namespace = &old.name.namespace;
+        let labels = [0, 1].map(|n| sides[n].snapshot.namespaces.get(namespace).cloned());
+        let names = old.named_ports.iter().chain(&new.named_ports).cloned().collect();
+        ((class_of(sides, &[old, new], &labels), names), [old.clone(), new.clone()])
+    })
+    .collect()
+}
+
+/// Whether a pod is one that policies isolate.
+pub(super) fn is_own(pod: &Pod) -> bool {
+    pod.network == PodNetwork::Own && pod.lifecycle == Lifecycle::Live
+}
+
+fn class_of(sides: &[Side<'_>; 2], pods: &[&Pod; 2], labels: &[Option<Labels>; 2]) -> Class {
+    let namespace = pods[0].name.namespace.clone();
+    let places = |n: usize| -> (Vec<usize>, Vec<usize>) {
+        let side = &sides[n];
+        let policies = side.policies_in(&namespace).iter().enumerate();
+        let policies = policies.filter(|(_, policy)| policy.selects(pods[n]));
+        let known = with_namespace(&namespace, labels[n].as_ref());
+        let of_cluster = side.cluster_policies.iter().enumerate();
+        let of_cluster = of_cluster.filter(|(_, policy)| policy.subjects.matches(pods[n], &known));
+        (policies.map(|(place, _)| place).collect(), of_cluster.map(|(place, _)| place).collect())
+    };
+    let ((old, old_of_cluster), (new, new_of_cluster)) = (places(0), places(1));
+    let (policies, cluster_policies) = ([old, new], [old_of_cluster, new_of_cluster]);
+    Class { namespace, policies, cluster_policies }
+}
+
+/// A snapshot with nothing but a namespace.
+pub(super) fn with_namespace(name: &str, labels: Option<&Labels>) -> Snapshot {
+    let namespaces = labels.map(|labels| (name.to_owned(), labels.clone())).into_iter().collect();
+    Snapshot { namespaces, ..Snapshot::default() }
+}
+
+/// Adds a subject, if policies that differ apply to it, and if all together say something else of it.
+fn add(
+    found: &mut Found,
+    sides: &[Side<'_>; 2],
+    changed: &Changed,
+    who: Who,
+    pods: [Pod; 2],
+    namespaces: [Option<Labels>; 2],
+) {
+    let known = [0, 1].map(|n| with_namespace(&pods[n].name.namespace, namespaces[n].as_ref()));
+    let selecting: [Selecting<'_>; 2] = [0, 1].map(|n| sides[n].selecting(&pods[n], &known[n]));
+    let policies: BTreeSet<String> =
+        selecting.iter().flat_map(|selecting| selecting.changed(changed)).collect();
+    if !policies.is_empty() && selecting[0].meaning() != selecting[1].meaning() {
+        found.subjects.push(Subject { who, pods, namespaces, policies });
+    }
+}
+
+/// A namespace that pods may be in.
+struct Place {
+    name: String,
+    /// Where pods of it are, for people.
+    words: String,
+}
+
+/// The namespaces in which there may be subjects of policies that differ, with their labels before
+/// and after.
+fn candidates(
+    sides: &[Side<'_>; 2],
+    changed: &Changed,
+    found: &mut Found,
+) -> Vec<(Place, [Option<Labels>; 2])> {
+    let of = |name: &str| [0, 1].map(|n| sides[n].snapshot.namespaces.get(name).cloned());
+    let here = |name: &str| Place { name: name.to_owned(), words: format!("in namespace {name}") };
+    let own: BTreeSet<&str> = changed.policies.iter().map(|name| name.namespace.as_str()).collect();
+    let mut all: Vec<_> = own.iter().map(|name| (here(name), of(name))).collect();
+    if changed.cluster_policies.is_empty() {
+        return all;
+    }
+    // Of the namespaces without policies of their own, one for all that no policy of the cluster
+    // tells apart.
+    let selectors: Vec<&Selector> = sides
+        .iter()
+        .flat_map(|side| &side.cluster_policies)
+        .map(|policy| &policy.subjects.namespaces)
+        .collect();
+    let vector = |name: &str, labels: &[Option<Labels>; 2]| -> Vec<bool> {
+        let matches = |one: &&Selector| {
+            labels
+                .iter()
+                .map(|labels| one.matches_namespace(name, labels.as_ref()))
+                .collect::<Vec<_>>()
+        };
+        selectors.iter().flat_map(matches).collect()
+    };
+    let mut seen = BTreeSet::new();
+    for name in names_of_namespaces(sides).iter().filter(|name| !own.contains(name.as_str())) {
+        let labels = of(name);
+        let has_policies = sides.iter().any(|side| !side.policies_in(name).is_empty());
+        if has_policies || seen.insert(vector(name, &labels)) {
+            all.push((here(name), labels));
+        }
+    }
+    let (strangers, is_complete) = strange_namespaces(sides, selectors.iter().copied());
+    if !is_complete {
+        found.unproven.extend(changed.cluster_policies.iter().map(ToString::to_string));
+    }
+    for (name, labels, words) in strangers {
+        let labels = [Some(labels.clone()), Some(labels)];
+        if seen.insert(vector(&name, &labels)) {
+            all.push((Place { name, words }, labels));
+        }
+    }
+    all
+}
+
+/// All namespaces that are there, or that something is in.
+pub(super) fn names_of_namespaces(sides: &[Side<'_>; 2]) -> BTreeSet<String> {
+    let named = sides.iter().flat_map(|side| {
+        let pods = side.snapshot.pods.iter().map(|pod| &pod.name.namespace);
+        let policies = side.snapshot.policies.iter().map(|policy| &policy.name.namespace);
+        side.snapshot.namespaces.keys().chain(pods).chain(policies)
+    });
+    named.cloned().collect()
+}
+
+/// Namespaces that are not there, with all labels that selectors tell apart: name, labels, and where
+/// pods in them are, for people.
+pub(super) fn strange_namespaces<'a>(
+    sides: &[Side<'_>; 2],
+    selectors: impl Iterator<Item = &'a Selector> + Clone,
+) -> (Vec<(String, Labels, String)>, bool) {
+    let there = names_of_namespaces(sides);
+    let without_names: Vec<Selector> = selectors
+        .clone()
+        .map(|selector| {
+            let of_labels = selector.requirements().filter(|one| one.key() != NAMESPACE_NAME);
+            of_labels.cloned().collect()
+        })
+        .collect();
+    let mut names: BTreeSet<String> = selectors
+        .flat_map(Selector::requirements)
+        .filter(|one| one.key() == NAMESPACE_NAME)
+        .flat_map(|one| one.terms().1.cloned().collect::<Vec<_>>())
+        .filter(|name| !there.contains(name))
+        .collect();
+    let mut other = NAME.to_owned();
+    while there.contains(&other) || names.contains(&other) {
+        other.push('x');
+    }
+    names.insert(other.clone());
+    let Combinations { all, is_complete } = combinations(without_names.iter());
+    let mut strangers = Vec::new();
+    for labels in all {
+        // The one that nobody names first.
+        for name in [&other].into_iter().chain(names.iter().filter(|name| **name != other)) {
+            let with = words(&labels);
+            let words = match (*name == other, with.is_empty()) {
+                (true, true) => "in other namespaces".to_owned(),
+                (true, false) => format!("in namespaces labelled {with}"),
+                (false, true) => format!("in namespace {name}"),
+                (false, false) => format!("in namespace {name}, if it is labelled {with}"),
+            };
+            strangers.push((name.clone(), labels.clone(), words));
+        }
+    }
+    (strangers, is_complete)
+}
+
+/// The selectors that tell whether a policy applies to pods of a namespace: those of policies that
+/// differ first.
+fn subject_selectors<'a>(
+    sides: &'a [Side<'_>; 2],
+    changed: &'a Changed,
+    place: &'a Place,
+) -> impl Iterator<Item = &'a Selector> {
+    let of = move |differs: bool| {
+        sides.iter().flat_map(move |side| {
+            let policies = side.policies_in(&place.name).iter();
+            let policies =
+                policies.filter(move |one| changed.policies.contains(&one.name) == differs);
+            let of_cluster = side.cluster_policies.iter();
+            let of_cluster = of_cluster
+                .filter(move |one| changed.cluster_policies.contains(&one.name) == differs);
+            policies.map(|one| &one.subjects).chain(of_cluster.map(|one| &one.subjects.pods))
+        })
+    };
+    of(true).chain(of(false))
+}
+
+/// The policies that differ and may apply in a namespace.
+fn names_in(sides: &[Side<'_>; 2], changed: &Changed, namespace: &str) -> BTreeSet<String> {
+    let policies = sides.iter().flat_map(|side| side.policies_in(namespace));
+    let policies = policies.map(|policy| &policy.name).filter(|one| changed.policies.contains(one));
+    let of_cluster = changed.cluster_policies.iter().map(ToString::to_string);
+    policies.map(ToString::to_string).chain(of_cluster).collect()
+}
+
+/// A pod that is not there.
+pub(super) fn stranger(namespace: &str, labels: Labels) -> Pod {
+    Pod {
+        name: ObjectRef { namespace: namespace.to_owned(), name: NAME.to_owned() },
+        labels,
+        addresses: Vec::new(),
+        node: None,
+        network: PodNetwork::Own,
+        lifecycle: Lifecycle::Live,
+        named_ports: Vec::new(),
+    }
+}
