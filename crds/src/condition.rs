@@ -47,7 +47,8 @@ closed_set! {
         NamespaceNotOptedIn,
         /// Accepted is False: a namespace that the test needs is being deleted.
         NamespaceTerminating,
-        /// Accepted is False: the test would have more flows than the operator is set to carry.
+        /// Accepted is False: the test names more flows than the operator is set to carry, its
+        /// stand-ins counted with them.
         TooManyFlows,
         /// The operator lacks a permission; the message names it.
         Forbidden,

@@ -296,12 +296,15 @@ pub enum FindingVerdict {
 #[serde(rename_all = "camelCase")]
 pub struct StartUpCounts {
     /// Those that were seen to deny from their first instant.
+    #[schemars(schema_with = "schema::count")]
     pub isolated: u32,
 
     /// Those that were seen to accept what the policies deny.
+    #[schemars(schema_with = "schema::count")]
     pub leaked: u32,
 
     /// Those of which neither was seen. Such a pod shows nothing; one that comes after it may.
+    #[schemars(schema_with = "schema::count")]
     pub not_established: u32,
 }
 

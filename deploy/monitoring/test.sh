@@ -26,4 +26,4 @@ cp tests/*.yaml "$work"
 plain_rules >"$work/rules.yaml"
 cd "$work"
 promtool check rules rules.yaml
-promtool test rules blind.yaml blocked.yaml leak.yaml operator-absent.yaml startup-leak.yaml
+promtool test rules blind.yaml blocked.yaml crash-loop.yaml leak.yaml operator-absent.yaml startup-leak.yaml

@@ -1,7 +1,11 @@
-//! A probe's process as its node sees it: a kind node is a container of the local Docker engine.
+//! Processes and connections as a node sees them: a kind node is a container of the local Docker
+//! engine.
+
+use std::process::Stdio;
 
 use anyhow::{Context, Result, ensure};
 use k8s_openapi::api::core::v1::Pod;
+use tokio::process::{Child, Command};
 
 use crate::{cluster::run, stand_ins};
 
@@ -41,6 +45,44 @@ async fn pid(node: &str, pod: &Pod) -> Result<String> {
     let found = lines.find(|words| words.first() == Some(&id));
     let pid = found.and_then(|words| words.get(1).map(ToString::to_string));
     pid.with_context(|| format!("no task {id} on {node}:\n{tasks}"))
+}
+
+/// The most memory that the process of a pod's only container has had at a time, in bytes.
+pub async fn peak_memory(pod: &Pod) -> Result<u64> {
+    let node = stand_ins::node(pod);
+    let status = format!("/proc/{}/status", pid(node, pod).await?);
+    let status = run("docker", &["exec", node, "cat", &status]).await?;
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let kib = peak.and_then(|words| words.split_whitespace().next()?.parse::<u64>().ok());
+    Ok(1024 * kib.with_context(|| format!("no VmHWM in {status}"))?)
+}
+
+/// Connections from a node that say nothing, for as long as this is held: each is opened anew a
+/// second after it was closed.
+pub struct Silence(Child);
+
+impl Silence {
+    /// So many to this address and port.
+    pub fn keep(node: &str, connections: u32, address: &str, port: u16) -> Result<Self> {
+        // A second is what it takes to read nothing from a descriptor to which nobody writes.
+        let one = format!(
+            "while ! read -r -t 1 -u 9; do exec 3<>/dev/tcp/{address}/{port} && read -r -t 60 <&3; exec 3>&-; done"
+        );
+        let all = format!(
+            "exec 9<> <(sleep infinity); for i in $(seq {connections}); do ({one}) & done; cat; kill 0"
+        );
+        let mut command = Command::new("docker");
+        // It ends with what it reads.
+        command.args(["exec", "-i", node, "setsid", "bash", "-c", &all]).stdin(Stdio::piped());
+        Ok(Self(command.stdout(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true).spawn()?))
+    }
+
+    /// Ends all of them.
+    pub async fn end(mut self) -> Result<()> {
+        drop(self.0.stdin.take());
+        self.0.wait().await?;
+        Ok(())
+    }
 }
 
 impl Stopped {

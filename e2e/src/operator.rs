@@ -85,6 +85,20 @@ pub async fn flows(namespace: &str, test: &str) -> Result<Vec<String>> {
     Ok(flows)
 }
 
+/// How often the container of its pod was started anew.
+pub fn restarts(pod: &Pod) -> i32 {
+    let statuses = pod.status.iter().flat_map(|status| status.container_statuses.iter().flatten());
+    statuses.map(|container| container.restart_count).sum()
+}
+
+/// What it answers on its port of health, by way of the API server.
+pub async fn health(client: &Client, path: &str) -> Result<String> {
+    let pod = pod(client).await?;
+    let request = Request::new(format!("/api/v1/namespaces/{NAMESPACE}/pods"))
+        .get_subresource(&format!("proxy/{path}"), &format!("{}:8081", pod.name_any()))?;
+    client.request_text(request).await.with_context(|| format!("the operator's {path}"))
+}
+
 /// What Prometheus would be told, by way of the API server.
 pub async fn metrics(client: &Client) -> Result<String> {
     let pod = pod(client).await?;

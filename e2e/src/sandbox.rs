@@ -14,7 +14,7 @@ use k8s_openapi::{
         apps::v1::Deployment,
         core::v1::{ConfigMap, Namespace},
         flowcontrol::v1::FlowSchema,
-        rbac::v1::{ClusterRoleBinding, RoleBinding},
+        rbac::v1::{ClusterRole, ClusterRoleBinding, RoleBinding},
     },
     apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition,
 };
@@ -66,6 +66,8 @@ enum Made {
     Rival(String),
     /// netproof as a whole is to be there again, and these tests.
     Installation(Vec<ConnectivityTest>),
+    /// The operator is to have just these rights again.
+    Rights(Box<ClusterRole>),
 }
 
 /// Runs a test in a sandbox. When it fails, what is there is shown before it is removed.
@@ -256,6 +258,22 @@ impl Sandbox {
         Ok(())
     }
 
+    /// Takes a right from the operator until the end of the test.
+    pub async fn forbid(&self, verb: &str, resource: &str) -> Result<()> {
+        let roles = Api::<ClusterRole>::all(self.client.clone());
+        let mut role = roles.get(operator::NAME).await.context("the operator's role")?;
+        role.metadata.managed_fields = None;
+        self.note(Made::Rights(Box::new(role.clone())));
+        for rule in role.rules.iter_mut().flatten() {
+            let resources = rule.resources.iter().flatten();
+            if resources.into_iter().any(|other| other == resource) {
+                rule.verbs.retain(|other| other != verb);
+            }
+        }
+        roles.replace(operator::NAME, &PostParams::default(), &role).await.context("a role")?;
+        Ok(())
+    }
+
     fn note(&self, made: Made) {
         self.made.lock().expect("no holder of this lock can panic").push(made);
     }
@@ -301,6 +319,7 @@ impl Sandbox {
                     absent(home.delete::<Deployment>(name).await)
                 }
                 Made::Installation(tests) => install(&self.client, tests).await,
+                Made::Rights(role) => give_back(&self.client, role).await,
             };
             troubles.extend(undone.err());
         }
@@ -382,6 +401,14 @@ fn absent(removed: Result<()>) -> Result<()> {
         Some(kube::Error::Api(status)) if status.code == 404 => Ok(()),
         _ => Err(error),
     })
+}
+
+async fn give_back(client: &Client, saved: &ClusterRole) -> Result<()> {
+    let roles = Api::<ClusterRole>::all(client.clone());
+    let rules = Patch::Merge(json!({"rules": saved.rules}));
+    let params = PatchParams::default();
+    roles.patch(operator::NAME, &params, &rules).await.context("the operator's role")?;
+    Ok(())
 }
 
 async fn remove<K>(client: &Client, name: &str) -> Result<()>

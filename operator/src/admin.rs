@@ -1,43 +1,44 @@
-//! Answers HTTP: health and figures for everyone, reports for those on the same host.
+//! Answers HTTP: figures for everyone, reports for those on the same host.
 
-use std::{convert::Infallible, net::SocketAddr, sync::Arc, time::Duration};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
-use http_body_util::{BodyExt, Empty, Full};
+use http_body_util::{BodyExt, Empty};
 use hyper::{
-    Method, Request, Response, StatusCode,
+    Method, Request, StatusCode,
     body::{Bytes, Incoming},
-    client, server,
-    service::service_fn,
+    client,
 };
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use netproof_conformance::snapshot::ObjectRef;
 use tokio::{
     net::{TcpListener, TcpStream},
-    sync::Semaphore,
-    time::{Instant, timeout},
+    time::timeout,
 };
-use tracing::debug;
 
 use crate::{
-    readiness::readiness,
     reports::{flow_lines, matrix_text},
+    server::{self, Answer, Limits, text},
     tester::Shared,
 };
 
-/// Connections served at a time; more wait. A slow client holds one of these, and nothing else.
-const CONNECTIONS: usize = 32;
+/// Few: nobody but Prometheus and people ask, and an answer may be large.
+const LIMITS: Limits = Limits {
+    connections: 32,
+    request: Duration::from_secs(5),
+    connection: Duration::from_secs(20),
+};
 
-/// How long a client may take for its request, and for taking the answer.
+/// How long the operator may take for each step of an answer.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Where reports are asked for: within the operator's own pod only, since they show the topology
 /// of namespaces that not everyone may see.
-pub const REPORTS: &str = "127.0.0.1:8081";
+pub const REPORTS: &str = "127.0.0.1:8082";
 
 /// What is answered on a port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Site {
-    /// `/livez`, `/readyz`, `/metrics`.
+    /// `/metrics`.
     Public,
     /// `/matrix/NAMESPACE/NAME`, `/flows/NAMESPACE/NAME`.
     Reports,
@@ -45,51 +46,18 @@ pub enum Site {
 
 /// Serves a site for ever.
 pub async fn serve(listener: TcpListener, site: Site, shared: Arc<Shared>) {
-    let places = Arc::new(Semaphore::new(CONNECTIONS));
-    loop {
-        let place = Arc::clone(&places).acquire_owned().await.expect("it is never closed");
-        let stream = match listener.accept().await {
-            Ok((stream, _)) => stream,
-            Err(error) => {
-                debug!(%error, "Connection not accepted");
-                tokio::time::sleep(Duration::from_millis(100)).await;
-                continue;
-            }
-        };
-        let shared = Arc::clone(&shared);
-        tokio::spawn(async move {
-            let service = service_fn(|request| {
-                let response = respond(&request, site, &shared);
-                async move { Ok::<_, Infallible>(response) }
-            });
-            let connection = server::conn::http1::Builder::new()
-                .timer(TokioTimer::new())
-                .header_read_timeout(PATIENCE)
-                .max_buf_size(16 * 1024)
-                .keep_alive(false)
-                .serve_connection(TokioIo::new(stream), service);
-            if let Ok(Err(error)) = timeout(2 * PATIENCE, connection).await {
-                debug!(%error, "Connection failed");
-            }
-            drop(place);
-        });
-    }
+    server::serve(listener, LIMITS, move |request| respond(request, site, &shared)).await;
 }
 
-fn respond(request: &Request<Incoming>, site: Site, shared: &Shared) -> Response<Full<Bytes>> {
+fn respond(request: &Request<Incoming>, site: Site, shared: &Shared) -> Answer {
     if request.method() != Method::GET {
         return text(StatusCode::METHOD_NOT_ALLOWED, "only GET\n");
     }
     let path: Vec<&str> = request.uri().path().split('/').skip(1).collect();
     match (site, &path[..]) {
-        (Site::Public, ["livez"]) => text(StatusCode::OK, "ok\n"),
-        (Site::Public, ["readyz"]) => match readiness(shared, Instant::now().into_std()) {
-            Ok(said) => text(StatusCode::OK, format!("{said}\n")),
-            Err(why) => text(StatusCode::SERVICE_UNAVAILABLE, format!("{why}\n")),
-        },
         (Site::Public, ["metrics"]) => {
             let world = Arc::clone(&shared.world.borrow());
-            shared.metrics.leader(shared.standing.borrow().acts(Instant::now().into_std()));
+            shared.metrics.leader(shared.standing.borrow().acts(std::time::Instant::now()));
             text(StatusCode::OK, shared.metrics.text(&world))
         }
         (Site::Reports, [what @ ("matrix" | "flows"), namespace, name]) => {
@@ -105,14 +73,6 @@ fn respond(request: &Request<Incoming>, site: Site, shared: &Shared) -> Response
         }
         (Site::Public | Site::Reports, _) => text(StatusCode::NOT_FOUND, "no such page\n"),
     }
-}
-
-fn text(status: StatusCode, body: impl Into<Bytes>) -> Response<Full<Bytes>> {
-    Response::builder()
-        .status(status)
-        .header("content-type", "text/plain; charset=utf-8")
-        .body(Full::new(body.into()))
-        .expect("the status and the header are valid")
 }
 
 /// Asks the operator on this host for a report.

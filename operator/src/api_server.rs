@@ -1,22 +1,25 @@
-//! An API server over loopback, for tests: as much of one as lists, watches and gets take.
+//! An API server over loopback, for tests: as much of one as lists, watches and gets take. What is
+//! applied it takes for made, and shows it to nobody.
 
 use std::{
     collections::BTreeMap,
     convert::Infallible,
     sync::{Arc, Mutex},
+    time::Duration,
 };
 
 use http_body_util::{BodyExt, Full, StreamBody, combinators::UnsyncBoxBody};
 use hyper::{
-    Request, Response, StatusCode,
+    Method, Request, Response, StatusCode,
     body::{Bytes, Frame, Incoming},
+    header::RETRY_AFTER,
     server::conn::http1,
     service::service_fn,
 };
 use hyper_util::rt::TokioIo;
 use kube::{Client, Config};
 use serde_json::{Value, json};
-use tokio::{net::TcpListener, sync::mpsc, task::JoinHandle};
+use tokio::{net::TcpListener, sync::mpsc, task::JoinSet, time::sleep};
 
 /// Where `CustomResourceDefinitions` are.
 pub const DEFINITIONS: &str = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
@@ -25,8 +28,10 @@ pub const DEFINITIONS: &str = "/apis/apiextensions.k8s.io/v1/customresourcedefin
 pub struct ApiServer {
     /// A way to it.
     pub client: Client,
+    /// What ways to it are made from.
+    pub config: Config,
     state: Arc<Mutex<State>>,
-    task: JoinHandle<()>,
+    _tasks: JoinSet<()>,
 }
 
 #[derive(Default)]
@@ -38,6 +43,25 @@ struct State {
     history: Vec<Happening>,
     watches: Vec<Watch>,
     requests: Vec<String>,
+    methods: Vec<(Method, String)>,
+    refusals: Vec<Refusal>,
+    /// Whether watches end as soon as all that has happened was told.
+    ends_watches: bool,
+}
+
+/// What is not done, and what is said instead.
+#[derive(Clone)]
+pub struct Refusal {
+    /// Requests of this method,
+    pub method: Method,
+    /// with this in their path and query.
+    pub part: &'static str,
+    /// The answer's code.
+    pub code: u16,
+    /// The answer's message.
+    pub message: &'static str,
+    /// The answer's header `Retry-After`, in seconds.
+    pub retry_after: Option<u32>,
 }
 
 struct Happening {
@@ -52,12 +76,6 @@ struct Watch {
     events: mpsc::UnboundedSender<Value>,
 }
 
-impl Drop for ApiServer {
-    fn drop(&mut self) {
-        self.task.abort();
-    }
-}
-
 impl ApiServer {
     /// Serves definitions, of which there are none, and nothing else.
     pub async fn start() -> Self {
@@ -65,8 +83,11 @@ impl ApiServer {
         let address = listener.local_addr().expect("it is bound");
         let state = Arc::new(Mutex::new(State::default()));
         let shared = Arc::clone(&state);
-        let task = tokio::spawn(async move {
+        let mut tasks = JoinSet::new();
+        tasks.spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
+                // Else the kernel waits with the end of an answer, for long where time is paused.
+                stream.set_nodelay(true).expect("it is a socket");
                 let state = Arc::clone(&shared);
                 tokio::spawn(async move {
                     let service = service_fn(|request| {
@@ -79,8 +100,16 @@ impl ApiServer {
                 });
             }
         });
-        let config = Config::new(format!("http://{address}").parse().expect("an address"));
-        let server = Self { client: Client::try_from(config).expect("a client"), state, task };
+        // Time that is paused goes on by no more than this where it waits for the loopback.
+        tasks.spawn(async {
+            loop {
+                sleep(Duration::from_millis(20)).await;
+            }
+        });
+        let mut config = Config::new(format!("http://{address}").parse().expect("an address"));
+        config.default_retry = false;
+        let client = Client::try_from(config.clone()).expect("a client");
+        let server = Self { client, config, state, _tasks: tasks };
         server.serve(DEFINITIONS);
         server
     }
@@ -138,6 +167,30 @@ impl ApiServer {
         });
     }
 
+    /// Refuses from now on what is asked for like this.
+    pub fn refuse(&self, refusal: Refusal) {
+        self.with(|state| state.refusals.push(refusal));
+    }
+
+    /// Refuses nothing any more.
+    pub fn relent(&self) {
+        self.with(|state| state.refusals.clear());
+    }
+
+    /// Ends each watch as soon as it has begun.
+    pub fn end_watches(&self) {
+        self.with(|state| {
+            state.ends_watches = true;
+            state.watches.clear();
+        });
+    }
+
+    /// How many requests of a method were made so far that have this in their path and query.
+    pub fn count(&self, method: &Method, part: &str) -> usize {
+        let is = |(of, uri): &&(Method, String)| of == method && uri.contains(part);
+        self.with(|state| state.methods.iter().filter(is).count())
+    }
+
     /// What was asked for, each with its query.
     pub fn requests(&self) -> Vec<String> {
         self.with(|state| state.requests.clone())
@@ -174,7 +227,25 @@ fn respond(request: &Request<Incoming>, state: &Mutex<State>) -> Response<Body> 
     let mut state = state.lock().expect("no holder of this lock can panic");
     let path = request.uri().path();
     let query = request.uri().query().unwrap_or_default();
-    state.requests.push(request.uri().to_string());
+    let uri = request.uri().to_string();
+    let method = request.method().clone();
+    state.requests.push(uri.clone());
+    state.methods.push((method.clone(), uri.clone()));
+    let refuses = |one: &&Refusal| one.method == method && uri.contains(one.part);
+    if let Some(refusal) = state.refusals.iter().find(refuses) {
+        return refused(refusal);
+    }
+    if let (Method::PATCH, Some((path, name))) = (method, path.rsplit_once('/'))
+        && state.collections.contains_key(path)
+    {
+        // What a pod, an owner of pods and a test cannot be without.
+        let test = json!({"namespace": "shop", "name": "t", "uid": "u"});
+        let object = json!({
+            "metadata": {"name": name, "uid": format!("uid-{name}")},
+            "spec": {"containers": [], "replicas": 0, "test": test, "endpoints": []},
+        });
+        return whole(StatusCode::OK, &object);
+    }
     let name =
         query.split('&').find_map(|part| part.strip_prefix("fieldSelector=metadata.name%3D"));
     let Some(objects) = state.collections.get(path) else {
@@ -194,7 +265,9 @@ fn respond(request: &Request<Incoming>, state: &Mutex<State>) -> Response<Body> 
         for happening in state.history.iter().filter(|happening| happening.version > since) {
             watch.tell(happening);
         }
-        state.watches.push(watch);
+        if !state.ends_watches {
+            state.watches.push(watch);
+        }
         return streamed(received);
     }
     let wanted = |object: &&Value| name.is_none() || name == named(object);
@@ -202,6 +275,19 @@ fn respond(request: &Request<Incoming>, state: &Mutex<State>) -> Response<Body> 
     let metadata = json!({"resourceVersion": state.version.to_string()});
     let list = json!({"apiVersion": "v1", "kind": "List", "metadata": metadata, "items": items});
     whole(StatusCode::OK, &list)
+}
+
+fn refused(refusal: &Refusal) -> Response<Body> {
+    let said = json!({
+        "apiVersion": "v1", "kind": "Status", "status": "Failure", "code": refusal.code,
+        "reason": "Refused", "message": refusal.message,
+    });
+    let code = StatusCode::from_u16(refusal.code).expect("a status");
+    let mut response = whole(code, &said);
+    if let Some(seconds) = refusal.retry_after {
+        response.headers_mut().insert(RETRY_AFTER, seconds.into());
+    }
+    response
 }
 
 fn not_found() -> Value {

@@ -1,7 +1,11 @@
 //! Asks the API server whether a picture is what it has, before anybody is accused: a watch that
 //! lags must not turn into a verdict.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Mutex,
+    time::Duration,
+};
 
 use k8s_openapi::api::{core::v1::Namespace, networking::v1::NetworkPolicy};
 use kube::{
@@ -9,11 +13,66 @@ use kube::{
     api::{DynamicObject, ListParams, PartialObjectMeta},
 };
 use netproof_conformance::{policy::cluster::ClusterPolicyKind, snapshot::ObjectRef};
+use tokio::time::Instant;
 
 use crate::{
+    backoff::Backoff,
     presence::{Presence, definition, presence},
     world::{Objects, World},
 };
+
+/// What the API server says of a picture.
+#[derive(Debug)]
+pub enum Certificate {
+    /// It is what it has.
+    Confirmed,
+    /// It has something else.
+    Behind,
+    /// It could not be asked.
+    Failed(kube::Error),
+    /// It was not asked: it could not confirm one just now.
+    Paused,
+}
+
+/// Asks the API server for one test, and not with each attempt while it does not confirm anything.
+#[derive(Default)]
+pub struct Certifier(Mutex<Option<Pause>>);
+
+struct Pause {
+    until: Instant,
+    backoff: Backoff,
+}
+
+impl Certifier {
+    /// What the API server says of a picture of these namespaces.
+    pub async fn certify(
+        &self,
+        world: &World,
+        client: &Client,
+        namespaces: &BTreeSet<String>,
+    ) -> Certificate {
+        if self.held().as_ref().is_some_and(|pause| Instant::now() < pause.until) {
+            return Certificate::Paused;
+        }
+        let said = match certify(world, client, namespaces).await {
+            Ok(true) => {
+                *self.held() = None;
+                return Certificate::Confirmed;
+            }
+            Ok(false) => Certificate::Behind,
+            Err(error) => Certificate::Failed(error),
+        };
+        let mut held = self.held();
+        let fresh = || Backoff::new(Duration::from_millis(200), Duration::from_secs(15));
+        let mut backoff = held.take().map_or_else(fresh, |pause| pause.backoff);
+        *held = Some(Pause { until: Instant::now() + backoff.next(), backoff });
+        said
+    }
+
+    fn held(&self) -> std::sync::MutexGuard<'_, Option<Pause>> {
+        self.0.lock().expect("no holder of this lock can panic")
+    }
+}
 
 /// Whether the API server has, of the policies in these namespaces, of those of the cluster as a
 /// whole and of these namespaces themselves, just what the picture has. All are quorum reads.

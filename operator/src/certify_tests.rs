@@ -1,10 +1,12 @@
 use std::sync::Arc;
 
+use hyper::Method;
 use serde_json::{Value, json};
+use tokio::time::sleep;
 
 use super::*;
 use crate::{
-    api_server::{ApiServer, DEFINITIONS},
+    api_server::{ApiServer, DEFINITIONS, Refusal},
     world::Read,
 };
 
@@ -88,4 +90,44 @@ async fn a_policy_that_the_picture_lacks_is_found() {
     policy["metadata"]["namespace"] = json!("shop");
     server.put(POLICIES, policy);
     assert!(!is_confirmed(&World::default(), &server).await);
+}
+
+/// How many lists of policies are asked for while there is somebody to accuse all the time.
+async fn lists(world: &World, server: &ApiServer, certifier: &Certifier, time: Duration) -> usize {
+    let before = server.count(&Method::GET, POLICIES);
+    let namespaces = ["shop".to_owned()].into();
+    let end = Instant::now() + time;
+    while Instant::now() < end {
+        certifier.certify(world, &server.client, &namespaces).await;
+        sleep(Duration::from_millis(50)).await;
+    }
+    server.count(&Method::GET, POLICIES) - before
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_api_server_that_does_not_confirm_is_asked_ever_more_seldom_until_it_does() {
+    let (server, certifier) = (server().await, Certifier::default());
+    let ten_minutes = Duration::from_secs(600);
+    let behind = with_policy("0");
+    let count = lists(&behind, &server, &certifier, ten_minutes).await;
+    assert!((40..=100).contains(&count), "{count} in ten minutes while the picture is behind");
+    let (method, message) = (Method::GET, "no");
+    server.refuse(Refusal { method, part: POLICIES, code: 500, message, retry_after: None });
+    let count = lists(&behind, &server, &certifier, ten_minutes).await;
+    assert!((40..=100).contains(&count), "{count} in ten minutes while it cannot be asked");
+    server.relent();
+    sleep(Duration::from_secs(15)).await;
+    let namespaces = ["shop".to_owned()].into();
+    let world = World { namespaces: Arc::new(Objects::new()), ..World::default() };
+    for _ in 0..3 {
+        // One accusation comes with several attempts, each of which is certified.
+        let said = certifier.certify(&world, &server.client, &namespaces).await;
+        assert!(matches!(said, Certificate::Confirmed), "{said:?}");
+    }
+}
+
+fn with_policy(version: &str) -> World {
+    let name = ObjectRef { namespace: "shop".into(), name: "deny".into() };
+    let read = Read { version: version.into(), meaning: Err("never mind".into()) };
+    World { policies: Arc::new([(name, read)].into()), ..World::default() }
 }

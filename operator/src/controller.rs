@@ -1,6 +1,7 @@
 //! Reconciles `ConnectivityTests`: works out what each takes, places its stand-ins, and hands it to
 //! its tester.
 
+pub(crate) mod attempts;
 pub(crate) mod perform;
 
 use std::{
@@ -23,7 +24,11 @@ use kube::{
 };
 use netproof_conformance::snapshot::ObjectRef;
 use netproof_crds::{ConditionStatus, ConditionType, ConnectivityTest, Reason, RunPolicy, TestRef};
-use tokio::{sync::watch, task::JoinHandle, time::timeout};
+use tokio::{
+    sync::watch,
+    task::JoinHandle,
+    time::{Instant, timeout},
+};
 use tracing::{Instrument, debug, info_span, warn};
 
 use crate::{
@@ -36,10 +41,13 @@ use crate::{
     world::Kind,
 };
 
+use attempts::Attempts;
+use perform::Performer;
+
 /// Reconciliations under way at a time; kube's default is without bound.
 const CONCURRENCY: u16 = 8;
 
-/// After trouble with the API server the next try comes after this long, unless something changes.
+/// While too little is known, the next look comes after this long, unless something changes.
 const RETRY: Duration = Duration::from_secs(5);
 
 /// How long testers have at the end, each with an attempt under way, to say that they end.
@@ -54,6 +62,10 @@ pub struct Context {
     /// Where the operator itself lives.
     namespace: String,
     closed: AtomicBool,
+    /// How many flows one test may name.
+    pub most_flows: usize,
+    /// What was attempted lately.
+    pub(crate) attempts: Attempts,
     testers: Mutex<HashMap<ObjectRef, Running>>,
 }
 
@@ -109,9 +121,9 @@ impl Drop for Running {
 
 impl Context {
     /// Nothing is carried out yet.
-    pub fn new(shared: Arc<Shared>, mould: Mould, namespace: String) -> Self {
-        let closed = AtomicBool::new(false);
-        Self { shared, mould, namespace, closed, testers: Mutex::default() }
+    pub fn new(shared: Arc<Shared>, mould: Mould, namespace: String, most_flows: usize) -> Self {
+        let (closed, attempts) = (AtomicBool::new(false), Attempts::default());
+        Self { shared, mould, namespace, closed, most_flows, attempts, testers: Mutex::default() }
     }
 
     /// Hands a test to its tester, which is made if there is none for this very test.
@@ -276,7 +288,7 @@ async fn reconcile(
             return Err(ReconcileError::Incomplete(format!("{} {why}", kind.word())));
         }
     }
-    let scenario = resolve(&test, &world, &context.meant_before(&test));
+    let scenario = resolve(&test, &world, &context.meant_before(&test), context.most_flows);
     let reference = reference(&test);
     let wanted: Vec<Desired> = match &scenario {
         Ok(scenario) if !suspended(&test) => scenario.desired.clone(),
@@ -291,9 +303,10 @@ async fn reconcile(
         // Its tester has to know before its probes go, or it would report that they are missing.
         context.assign(&test, assignment(&test, scenario.clone(), vec![]));
     }
-    let client = &context.shared.client;
     let mould = &context.mould;
-    let sets = perform::sets(client, &wanted, &world, &reference, &mould.installation).await;
+    let mut performer = Performer::new(&context.shared.client, &context.attempts);
+    let sets =
+        perform::sets(&mut performer, &wanted, &world, &reference, &mould.installation).await;
     let owners = perform::owners(&world, &sets, &reference, &mould.installation);
     let pods = Pods { labelled: &world.stand_ins, owners: &owners };
     let mut placement = decide(&wanted, pods, &reference, mould, Timestamp::now());
@@ -305,17 +318,16 @@ async fn reconcile(
         placement.renew(renew.into(), Timestamp::now());
     }
     let actions = std::mem::take(&mut placement.actions);
-    let mut troubles = perform::actions(client, actions, &wanted, &sets, &reference, mould).await;
-    let troubled = !troubles.is_empty() || sets.values().any(Result::is_err);
+    let mut troubles =
+        perform::actions(&mut performer, actions, &wanted, &sets, &reference, mould).await;
     troubles.extend(waiting.into_iter().chain(std::mem::take(&mut placement.altered)));
     let stand_ins = stand_ins(wanted, placement.found, &troubles);
     context.assign(&test, assignment(&test, scenario, stand_ins));
     let look_again = placement.look_again.map(|seconds| seconds.max(1).unsigned_abs());
-    Ok(match (troubled, look_again) {
-        (true, _) => Action::requeue(RETRY),
-        (false, Some(seconds)) => Action::requeue(Duration::from_secs(seconds)),
-        (false, None) => Action::await_change(),
-    })
+    let attempt_again =
+        performer.again().map(|again| again.saturating_duration_since(Instant::now()));
+    let next = look_again.map(Duration::from_secs).into_iter().chain(attempt_again).min();
+    Ok(next.map_or_else(Action::await_change, Action::requeue))
 }
 
 fn stand_ins(
@@ -371,3 +383,7 @@ pub fn reference(test: &ConnectivityTest) -> TestRef {
         uid: test.uid().unwrap_or_default(),
     }
 }
+
+#[cfg(test)]
+#[path = "controller_tests.rs"]
+mod tests;

@@ -9,9 +9,9 @@ use tokio::sync::watch;
 use tracing::warn;
 
 use crate::{
+    backoff::Backoff,
     standin::{INSTALLATION_LABEL, is_of},
     tester::Shared,
-    watch::Backoff,
     world::World,
 };
 

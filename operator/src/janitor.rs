@@ -1,22 +1,31 @@
 //! Removes what outlived its test.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use kube::{Api, ResourceExt};
+use netproof_conformance::snapshot::ObjectRef;
 use netproof_crds::ConnectivityTest;
-use tokio::sync::watch;
+use tokio::{sync::watch, time::timeout};
 use tracing::warn;
 
 use crate::{
-    controller::{Context, perform::delete_set},
+    controller::{Context, attempts::Aim, perform::Performer},
     standin::is_of,
     world::{Kind, World},
 };
 
+/// Between two looks though nothing changes.
+const LOOK: Duration = Duration::from_secs(10);
+
 /// Ends the testers of tests that are gone, and removes the stand-ins that the garbage collector
 /// does not: those in other namespaces than their test's.
 pub async fn run(context: Arc<Context>, mut world: watch::Receiver<Arc<World>>) {
-    while world.changed().await.is_ok() {
+    // What is not attempted at one look is at a later one, which there is also if nothing changes.
+    while let Ok(Ok(())) | Err(_) = timeout(LOOK, world.changed()).await {
         let picture = Arc::clone(&world.borrow_and_update());
         if picture.complete.contains(&Kind::Tests) {
             sweep(&context, &picture).await;
@@ -25,37 +34,46 @@ pub async fn run(context: Arc<Context>, mut world: watch::Receiver<Arc<World>>) 
 }
 
 async fn sweep(context: &Context, world: &World) {
-    let tests: BTreeSet<&str> =
-        world.tests.values().filter_map(|read| read.meaning.as_deref().ok()).collect();
     let client = &context.shared.client;
-    let gone = |namespace: String, name: String, uid: String| async move {
-        let api = Api::<ConnectivityTest>::namespaced(client.clone(), &namespace);
-        // The picture may be older than what the controller knows: asked once more.
-        match api.get_opt(&name).await {
-            Ok(found) => found.is_none_or(|test| test.uid().as_deref() != Some(uid.as_str())),
-            Err(error) => {
-                warn!(%error, "Test cannot be looked up");
-                false
-            }
-        }
-    };
+    let gone = gone(context, world).await;
     for (name, read) in world.stand_in_sets.iter() {
-        let Ok(state) = &read.meaning else { continue };
-        let ours = is_of(&context.mould.installation, state.installation.as_deref());
-        if !ours || state.terminating || tests.contains(state.test.uid.as_str()) {
+        if let Ok(state) = &read.meaning
+            && is_of(&context.mould.installation, state.installation.as_deref())
+            && !state.terminating
+            && gone.contains(&state.test.uid)
+        {
+            Performer::new(client, &context.attempts).remove_set(name, &state.uid).await;
+        }
+    }
+    context.keep_only(|_, uid| !gone.contains(uid));
+}
+
+/// The UIDs of the tests that have left something here and are no more. The picture may be older
+/// than what the controller knows: the API server is asked once more, and not with each change.
+async fn gone(context: &Context, world: &World) -> BTreeSet<String> {
+    let there: BTreeSet<&str> =
+        world.tests.values().filter_map(|read| read.meaning.as_deref().ok()).collect();
+    let sets = world.stand_in_sets.values().filter_map(|read| read.meaning.as_ref().ok());
+    let of_sets = sets.filter(|state| !state.terminating).map(|state| {
+        let name =
+            ObjectRef { namespace: state.test.namespace.clone(), name: state.test.name.clone() };
+        (state.test.uid.clone(), name)
+    });
+    let running = context.running().into_iter().map(|(name, uid)| (uid, name));
+    let named: BTreeMap<String, ObjectRef> =
+        of_sets.chain(running).filter(|(uid, _)| !there.contains(uid.as_str())).collect();
+    let mut gone = BTreeSet::new();
+    for (uid, name) in named {
+        if context.attempts.begin(&Aim::Test(uid.clone())).is_err() {
             continue;
         }
-        let test = state.test.clone();
-        if gone(test.namespace.clone(), test.name.clone(), test.uid.clone()).await {
-            context.keep_only(|_, uid| uid != test.uid);
-            delete_set(client, name, &state.uid).await;
+        let api =
+            Api::<ConnectivityTest>::namespaced(context.shared.client.clone(), &name.namespace);
+        match api.get_opt(&name.name).await {
+            Ok(Some(test)) if test.uid().as_deref() == Some(uid.as_str()) => {}
+            Ok(_) => drop(gone.insert(uid)),
+            Err(error) => warn!(%error, "Test cannot be looked up"),
         }
     }
-    for (name, uid) in context.running() {
-        if !tests.contains(uid.as_str())
-            && gone(name.namespace.clone(), name.name.clone(), uid.clone()).await
-        {
-            context.keep_only(|_, other| *other != uid);
-        }
-    }
+    gone
 }

@@ -5,6 +5,8 @@ pub mod command;
 
 pub mod run;
 
+pub mod backoff;
+pub mod pacing;
 pub mod read;
 pub mod watch;
 
@@ -33,9 +35,11 @@ pub mod engine;
 pub mod probes;
 
 pub mod admin;
+pub mod health;
 pub mod metrics;
 pub mod readiness;
 pub mod reports;
+pub mod server;
 pub mod status;
 
 pub mod offline;

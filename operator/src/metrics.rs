@@ -3,6 +3,7 @@
 mod beside;
 mod installed;
 
+use k8s_openapi::jiff::Timestamp;
 use netproof_conformance::{coverage::Coverage, diagnosis::Diagnosis, verdict::VerdictKind};
 use netproof_crds::{ConditionStatus, ConditionType};
 use prometheus::{
@@ -40,6 +41,17 @@ pub struct Metrics {
     status_failures: IntGauge,
 }
 
+/// Registers which version this is.
+fn register_build(registry: &Registry) {
+    let build = Gauge::with_opts(
+        Opts::new("netproof_build_info", "Always 1; the version is a label.")
+            .const_label("version", env!("CARGO_PKG_VERSION")),
+    )
+    .expect("the name is valid");
+    build.set(1.0);
+    registry.register(Box::new(build)).expect("names are unique");
+}
+
 impl Metrics {
     /// Registers all of them.
     pub fn new() -> Self {
@@ -62,13 +74,15 @@ impl Metrics {
             registry.register(Box::new(family.clone())).expect("names are unique");
             family
         };
-        let build = Gauge::with_opts(
-            Opts::new("netproof_build_info", "Always 1; the version is a label.")
-                .const_label("version", env!("CARGO_PKG_VERSION")),
+        register_build(&registry);
+        // By the name that Prometheus knows of every process: alerts count restarts by it.
+        let started = Gauge::new(
+            "process_start_time_seconds",
+            "When the process began, in seconds since 1970.",
         )
         .expect("the name is valid");
-        build.set(1.0);
-        registry.register(Box::new(build)).expect("names are unique");
+        started.set(Timestamp::now().as_duration().as_secs_f64());
+        registry.register(Box::new(started)).expect("names are unique");
         let status_failures = IntGauge::new(
             "netproof_status_failures",
             "Writes of a status that failed since the last one that did not.",

@@ -4,13 +4,17 @@ use std::{sync::Arc, time::Duration};
 
 use k8s_openapi::api::core::v1::Pod;
 use kube::{Api, Client, api::AttachParams};
-use tokio::{sync::watch, task::JoinHandle, time::timeout};
+use tokio::{
+    sync::watch,
+    task::JoinHandle,
+    time::{Instant, timeout},
+};
 use tracing::{Instrument, debug, info, info_span};
 
 use crate::{
+    backoff::Backoff,
     engine::session::{Link, Session, SessionError},
     standin::CONTAINER,
-    watch::Backoff,
 };
 
 /// How long the API server and the kubelet may take to open an attachment.
@@ -108,22 +112,24 @@ async fn keep(
         turned.send_replace(());
     };
     loop {
-        match open(&api, &pod).await {
+        let delay = match open(&api, &pod).await {
             Ok(session) => {
                 debug!("Attached");
-                backoff.reset();
+                let attached = Instant::now();
                 let session = Arc::new(session);
                 set(Ok(Arc::clone(&session)));
                 let error = session.ended().await;
                 info!(%error, "Probe lost");
                 set(Err(error.to_string()));
+                backoff.after(attached.elapsed())
             }
             Err(error) => {
                 debug!(%error, "Attach failed");
                 set(Err(error));
+                backoff.next()
             }
-        }
-        tokio::time::sleep(backoff.next()).await;
+        };
+        tokio::time::sleep(delay).await;
     }
 }
 
@@ -152,4 +158,26 @@ async fn open(api: &Api<Pod>, pod: &PodId) -> Result<Session, String> {
     });
     let link = Link { reader: Box::new(reader), writer: Box::new(writer), ended };
     Session::open(link, &pod.uid).await.map_err(|error: SessionError| error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use hyper::Method;
+    use tokio::time::sleep;
+
+    use super::*;
+    use crate::api_server::{ApiServer, Refusal};
+
+    #[tokio::test(start_paused = true)]
+    async fn attaching_that_is_refused_is_tried_ever_more_seldom() {
+        let server = ApiServer::start().await;
+        let (method, part, message) = (Method::GET, "/attach", "cannot get resource");
+        server.refuse(Refusal { method, part, code: 403, message, retry_after: None });
+        let pod = PodId { namespace: "shop".into(), name: "a".into(), uid: "u".into() };
+        let probe = Probe::keep(server.client.clone(), pod, watch::Sender::new(()));
+        sleep(Duration::from_secs(600)).await;
+        let count = server.count(&Method::GET, "/attach");
+        assert!((40..=90).contains(&count), "{count} in ten minutes");
+        assert!(probe.conversation().is_err());
+    }
 }

@@ -26,6 +26,7 @@ use crate::{
     admin::{self, Site},
     args::OperatorArgs,
     controller::{self, Context},
+    health::{self, Pulse},
     installation, janitor,
     lease::{
         Holder, Standing,
@@ -33,6 +34,8 @@ use crate::{
     },
     metrics::Metrics,
     nonce,
+    pacing::{self, Pacing},
+    readiness::readiness,
     removal::{self, Itself},
     reports::Reports,
     standin::Mould,
@@ -56,10 +59,14 @@ pub async fn operator(args: OperatorArgs) -> anyhow::Result<()> {
     let config = Config::infer().await.context("no way to a cluster")?;
     let (standings, standing) =
         watch::channel(Standing::Unknown("the Lease was not read yet".into()));
-    let plain = Client::try_from(for_requests(&config))?;
+    let pacing = Pacing::default();
+    let plain = pacing::client(for_requests(&config), &pacing)?;
     let fence = FilterLayer::new(fence(standing.clone()));
-    let fenced = ClientBuilder::try_from(for_requests(&config))?.with_layer(&fence).build();
-    let streaming = client_for_streams(&config)?;
+    let fenced = ClientBuilder::try_from(for_requests(&config))?
+        .with_layer(&pacing)
+        .with_layer(&fence)
+        .build();
+    let streaming = client_for_streams(&config, &pacing)?;
 
     let public = TcpListener::bind(args.listen)
         .await
@@ -78,6 +85,8 @@ pub async fn operator(args: OperatorArgs) -> anyhow::Result<()> {
         standing,
         installation: OnceLock::new(),
     });
+    let asked = Arc::clone(&shared);
+    health::begin(args.health_listen, Pulse::begin(), move |now| readiness(&asked, now))?;
     let mut keeper = tokio::spawn(world::keep(streaming, pictures));
     let servers = [(public, Site::Public), (reports, Site::Reports)]
         .map(|(listener, site)| tokio::spawn(admin::serve(listener, site, Arc::clone(&shared))));
@@ -132,7 +141,8 @@ async fn act(
         lifetime: args.stand_in_lifetime,
         installation: shared.installation.get().cloned().unwrap_or_default(),
     };
-    let context = Arc::new(Context::new(shared, mould, itself.namespace.clone()));
+    let context =
+        Arc::new(Context::new(shared, mould, itself.namespace.clone(), args.flows_per_test));
     let sweeper = tokio::spawn(janitor::run(Arc::clone(&context), world.clone()));
     let (stop, mut stopped) = watch::channel(());
     let shutdown = async move { stopped.changed().await.unwrap_or_default() };
@@ -234,13 +244,13 @@ fn for_requests(config: &Config) -> Config {
     config
 }
 
-fn client_for_streams(config: &Config) -> anyhow::Result<Client> {
+fn client_for_streams(config: &Config, pacing: &Pacing) -> anyhow::Result<Client> {
     let mut config = config.clone();
     // kube's own pings would hide a peer that does not answer any more.
     config.reset_reader_on_write = false;
     config.read_timeout = Some(STREAM);
     config.default_retry = false;
-    Ok(Client::try_from(config)?)
+    Ok(pacing::client(config, pacing)?)
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     net::IpAddr,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -28,8 +29,11 @@ use crate::{
     world::{Kind, World},
 };
 
-/// More flows than this are more than one operator should look at to choose from.
-const MAX_UNIVERSE: usize = 100_000;
+/// A limit for who has a machine of their own for one test.
+pub const MANY_FLOWS: usize = 100_000;
+
+/// A stand-in takes the memory of so many flows: a conversation over TLS and a WebSocket.
+pub const FLOWS_OF_STAND_IN: usize = 22;
 
 /// Why a test cannot be carried out, or a stand-in not be had.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -96,25 +100,28 @@ impl Scenario {
     }
 }
 
-/// Works out what a test takes, which was meant for these nodes before.
+/// Works out what a test takes, which was meant for these nodes before. One that names more flows than
+/// `most` is not accepted, its stand-ins counted with them, and nothing is made for any: a small object
+/// can name more than there is memory for.
 pub fn resolve(
     test: &ConnectivityTest,
     world: &World,
     before: &BTreeSet<String>,
+    most: usize,
 ) -> Result<Scenario, Problem> {
     let home = test.namespace().unwrap_or_default();
     let spec = &test.spec;
     if let Some(why) = world.stale(Kind::Namespaces, Instant::now()) {
         return Err(Problem::new(Reason::SnapshotIncomplete, why));
     }
-    let (nodes, uncovered) = match spec.placement.spread {
-        Spread::AnyNode => (vec![None], vec![]),
+    let (nodes, uncovered): (Arc<[Option<String>]>, _) = match spec.placement.spread {
+        Spread::AnyNode => ([None].into(), vec![]),
         Spread::EveryNode => {
             let Meant { nodes, uncovered } = every_node(spec, world, before)?;
             (nodes.into_iter().map(Some).collect(), uncovered)
         }
     };
-    let mut desired = Vec::new();
+    let mut placed = Vec::new();
     let mut externals = BTreeMap::new();
     let mut external_ports = BTreeMap::new();
     let mut endpoints = Vec::new();
@@ -142,30 +149,32 @@ pub fn resolve(
                 let namespace = stand_in.namespace.clone().unwrap_or_else(|| home.clone());
                 admitted(&namespace, &home, &endpoint.name, world)?;
                 let template = template(stand_in, &namespace, &endpoint.name, world)?;
-                desired.extend(nodes.iter().map(|node| Desired {
-                    actor: Actor { endpoint: endpoint.name.clone(), on: node.clone() },
-                    namespace: namespace.clone(),
-                    labels: template.labels.clone(),
-                    ports: template.ports.clone(),
-                    node: node.clone(),
-                    node_selector: spec.placement.node_selector.clone(),
-                    tolerations: spec.placement.tolerations.clone(),
-                }));
                 let ports = template.ports.iter().map(|p| port(p.port, p.protocol)).collect();
-                (Role::StandIn(nodes.clone()), ports)
+                placed.push((endpoint.name.clone(), namespace, template));
+                (Role::StandIn(Arc::clone(&nodes)), ports)
             }
         };
         endpoints.push(plan::Endpoint { name: endpoint.name.clone(), role, ports });
     }
     let checks: Vec<plan::Check> = spec.checks.iter().map(check).collect();
-    let flows = plan::plan(&endpoints, &checks);
-    if flows.len() > MAX_UNIVERSE {
-        let message = format!(
-            "{} flows are more than the {MAX_UNIVERSE} that one test may choose from; name fewer in checks, or spread over fewer nodes",
-            flows.len()
-        );
+    if let Some(message) = excess(&endpoints, &checks, placed.len() * nodes.len(), most) {
         return Err(Problem::new(Reason::TooManyFlows, message));
     }
+    let flows = plan::plan(&endpoints, &checks);
+    let placement = &spec.placement;
+    let on_each = |(endpoint, namespace, template): &(String, String, Template)| {
+        let on = |node: &Option<String>| Desired {
+            actor: Actor { endpoint: endpoint.clone(), on: node.clone() },
+            namespace: namespace.clone(),
+            labels: template.labels.clone(),
+            ports: template.ports.clone(),
+            node: node.clone(),
+            node_selector: placement.node_selector.clone(),
+            tolerations: placement.tolerations.clone(),
+        };
+        nodes.iter().map(on).collect::<Vec<_>>()
+    };
+    let desired: Vec<Desired> = placed.iter().flat_map(on_each).collect();
     let interval = Duration::from(spec.interval);
     let timeout = Duration::from(spec.timeout);
     let patience = Patience {
@@ -187,6 +196,30 @@ pub fn resolve(
         start_up,
         uncovered,
         flows,
+    })
+}
+
+/// What is too much of a test, if anything is.
+fn excess(
+    endpoints: &[plan::Endpoint],
+    checks: &[plan::Check],
+    stand_ins: usize,
+    most: usize,
+) -> Option<String> {
+    let advice = "name fewer in checks, or spread over fewer nodes";
+    let Some(flows) = plan::count(endpoints, checks) else {
+        return Some(format!("its flows are more than can be counted; {advice}"));
+    };
+    if flows > most {
+        return Some(format!(
+            "{flows} flows are more than the {most} that one test may choose from; {advice}"
+        ));
+    }
+    let counted = stand_ins.saturating_mul(FLOWS_OF_STAND_IN).saturating_add(flows);
+    (counted > most).then(|| {
+        format!(
+            "{flows} flows and {stand_ins} stand-ins, which count as {FLOWS_OF_STAND_IN} flows each, are more than the {most} that one test may choose from; {advice}"
+        )
     })
 }
 

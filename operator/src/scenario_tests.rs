@@ -65,7 +65,7 @@ fn stand_in(name: &str, more: &Value) -> Value {
 
 /// What a test takes that was meant for no node before.
 fn resolve_anew(test: &ConnectivityTest, world: &World) -> Result<Scenario, Problem> {
-    resolve(test, world, &BTreeSet::new())
+    resolve(test, world, &BTreeSet::new(), MANY_FLOWS)
 }
 
 /// Why this test cannot be carried out.
@@ -167,7 +167,7 @@ fn durations_become_patience() {
     assert_eq!(scenario.patience, patience);
     let mut shorter = spec;
     shorter["leakRetention"] = json!("1s");
-    let shorter = resolve(&test(&shorter), &world()).expect("accepted");
+    let shorter = resolve_anew(&test(&shorter), &world()).expect("accepted");
     assert_eq!(shorter.patience.leak_retention, Duration::from_secs(10), "at least an interval");
 }
 
@@ -202,4 +202,56 @@ fn more_flows_than_can_be_chosen_from_are() {
             "103680 flows are more than the 100000 that one test may choose from; name fewer in checks, or spread over fewer nodes".into()
         )
     );
+}
+
+/// As many nodes as a cluster has.
+fn nodes(world: &World, count: usize) -> World {
+    let node = || NodeState {
+        labels: labels(&[]),
+        taints: vec![],
+        addresses: vec![],
+        cordoned: false,
+        not_ready: None,
+    };
+    let nodes = (0..count).map(|n| (named("", &format!("node-{n}")), read(node()))).collect();
+    World { nodes: Arc::new(nodes), ..world.clone() }
+}
+
+#[test]
+fn flows_are_counted_anew_when_there_are_more_nodes() {
+    let endpoints = json!([stand_in("a", &json!({})), stand_in("b", &json!({"ports": []}))]);
+    let spec = json!({"endpoints": endpoints, "placement": {"spread": "EveryNode"}});
+    let everywhere = test(&spec);
+    // Each of twice as many stand-ins as nodes attempts one a node, but itself.
+    let none = BTreeSet::new();
+    let most = 2 * (2 * 2 - 1) + 4 * FLOWS_OF_STAND_IN;
+    let two = resolve(&everywhere, &nodes(&world(), 2), &none, most).expect("accepted");
+    assert_eq!((two.flows.len(), two.desired.len()), (6, 4));
+    let refused = |count| {
+        let problem =
+            resolve(&everywhere, &nodes(&world(), count), &none, most).expect_err("refused");
+        assert_eq!(problem.reason, Reason::TooManyFlows);
+        problem.message
+    };
+    assert_eq!(
+        refused(3),
+        "15 flows and 6 stand-ins, which count as 22 flows each, are more than the 94 that one test may choose from; name fewer in checks, or spread over fewer nodes"
+    );
+    assert_eq!(
+        refused(9),
+        "153 flows are more than the 94 that one test may choose from; name fewer in checks, or spread over fewer nodes"
+    );
+}
+
+#[test]
+fn what_is_refused_for_its_size_takes_no_memory_for_it() {
+    let ports: Vec<Value> = (1..=16).map(|port| json!({"port": port})).collect();
+    let endpoints: Vec<Value> =
+        (0..64).map(|n| stand_in(&format!("e{n}"), &json!({"ports": ports}))).collect();
+    let spec = json!({"endpoints": endpoints, "placement": {"spread": "EveryNode"}});
+    let world = nodes(&world(), 5_000);
+    // Made one by one, these flows would take weeks and petabytes.
+    let problem = resolve_anew(&test(&spec), &world).expect_err("refused");
+    let flows: u64 = 64 * 5_000 * (64 * 5_000 - 1) * 16;
+    assert!(problem.message.starts_with(&format!("{flows} flows")), "{}", problem.message);
 }

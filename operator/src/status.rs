@@ -134,7 +134,7 @@ impl View {
         let is_claimed = match diagnosed.diagnosis {
             Diagnosis::NoEvidence => false,
             // A leak that has ceased stands for its time all the same.
-            Diagnosis::Conforms { .. } => is_whole && self.counts()[&VerdictKind::Leak] == 0,
+            Diagnosis::Conforms { .. } => is_whole && !self.has_ceased(),
             Diagnosis::Explained(_) | Diagnosis::OfTime(_) | Diagnosis::Unexplained(_) => true,
         };
         is_claimed.then_some(diagnosed)
@@ -330,6 +330,12 @@ impl View {
         self.coverage.as_deref().is_some_and(shows_nothing).then_some(
             "no rule of any policy is exercised, from neither side: add endpoints or checks by which one policy alone decides, as the coverage lists",
         )
+    }
+
+    /// Whether a leak stands that was not seen in the last attempts.
+    fn has_ceased(&self) -> bool {
+        let is_so = |line: &Line| matches!(line.verdict, Verdict::Leak(Steadiness::Ceased { .. }));
+        self.details.iter().any(|(_, detail)| is_so(&detail.line))
     }
 
     /// Whether there is a picture of the cluster to judge by.

@@ -28,6 +28,7 @@ use tokio::{sync::watch, task::JoinSet, time::Instant};
 use tracing::{Instrument, debug, warn};
 
 use crate::{
+    certify::Certifier,
     covering::{Covering, Moment, have_same_policies},
     diagnosing::{Beside, Diagnosed, Manners},
     lease::Standing,
@@ -125,6 +126,8 @@ pub struct Tester {
     /// Flows that nobody asked for.
     beside: Beside,
     diagnoses: Diagnoses,
+    /// Has the picture confirmed before somebody is accused.
+    certifier: Certifier,
     /// What the network does wrong.
     said: Option<Arc<Diagnosed>>,
     /// Whether flows are to be seen again, as the policies have changed, before that is known.
@@ -193,6 +196,7 @@ impl Tester {
             manners: Manners::default(),
             beside: Beside::new(patience),
             diagnoses: Diagnoses::default(),
+            certifier: Certifier::default(),
             said: None,
             is_behind: false,
             ask_again: None,
@@ -248,6 +252,8 @@ impl Tester {
         self.keep_probes(stand_ins);
         let prediction = predict(scenario, stand_ins, &world);
         let changed = self.expect(&prediction);
+        // What is known of each flow takes memory, and a round predicts anew.
+        let Prediction { unreliable, .. } = prediction;
         self.predict_beside(scenario, stand_ins, &world);
         if !changed.is_empty() {
             debug!(flows = changed.len(), "Predictions changed");
@@ -258,9 +264,9 @@ impl Tester {
             self.publish(&assignment, Phase::Active).await;
         }
         let now = Instant::now();
-        if prediction.unreliable != self.unreliable {
+        if unreliable != self.unreliable {
             // All that was judged with it, or could not be, is to be judged anew.
-            self.unreliable = prediction.unreliable;
+            self.unreliable = unreliable;
             self.next_round = now;
         }
         let blind = world.blindness(now.into_std());

@@ -10,8 +10,10 @@ use kube::{
     Api, ResourceExt,
     api::{DynamicObject, ListParams, WatchEvent, WatchParams},
 };
-use tokio::{sync::mpsc, task::JoinHandle};
+use tokio::{sync::mpsc, task::JoinHandle, time::Instant};
 use tracing::{debug, warn};
+
+use crate::backoff::{Backoff, LIVED};
 
 /// The API server is asked to end a watch after this long, below the idle limits of load balancers
 /// (kubernetes-facts: about 240 s); it sends a bookmark about every minute until then.
@@ -103,46 +105,85 @@ pub async fn follow(api: Api<DynamicObject>, which: Which, changes: mpsc::Sender
     }
 }
 
+/// Why there is to be another list.
+#[derive(Debug, thiserror::Error)]
+enum Failure {
+    /// The API server refused something, or was not there.
+    #[error(transparent)]
+    Api(#[from] kube::Error),
+    /// A watch that ends so soon again and again tells nothing; a list does.
+    #[error("the watch ended after {} ms", .0.as_millis())]
+    Short(Duration),
+}
+
 /// One list and the watches after it, until one fails (an error) or nobody listens (`Ok`).
 async fn follow_once(
     api: &Api<DynamicObject>,
     which: &Which,
     changes: &mpsc::Sender<Change>,
     backoff: &mut Backoff,
-) -> Result<(), kube::Error> {
+) -> Result<(), Failure> {
     let (objects, mut version) = list(api, which).await?;
     if changes.send(Change::Reset(objects)).await.is_err() {
         return Ok(());
     }
-    backoff.reset();
     loop {
-        let mut params = WatchParams::default().timeout(WATCH_SECONDS);
-        params.label_selector = which.labels();
-        params.field_selector = which.fields();
-        let mut events = api.watch(&params, &version).await?.boxed();
-        while let Some(event) = events.next().await {
-            let change = match event? {
-                WatchEvent::Added(object) | WatchEvent::Modified(object) => {
-                    version = object.resource_version().unwrap_or(version);
-                    Change::Applied(Box::new(object))
-                }
-                WatchEvent::Deleted(object) => {
-                    version = object.resource_version().unwrap_or(version);
-                    Change::Deleted(Box::new(object))
-                }
-                WatchEvent::Bookmark(bookmark) => {
-                    version = bookmark.metadata.resource_version;
-                    Change::Alive
-                }
-                // Among them 410 Gone: the history that the watch would go on from is no more.
-                WatchEvent::Error(status) => return Err(kube::Error::Api(status)),
-            };
-            if changes.send(change).await.is_err() {
-                return Ok(());
-            }
+        let began = Instant::now();
+        let ended = watch_once(api, which, &mut version, changes).await;
+        let lived = began.elapsed();
+        if lived >= LIVED {
+            // A list that worked proves nothing: it is the watch that has to.
+            backoff.reset();
         }
-        debug!(version, "Watch ended, going on");
+        match ended? {
+            Ended::Unheard => return Ok(()),
+            Ended::Over if lived < LIVED => return Err(Failure::Short(lived)),
+            Ended::Over => debug!(version, "Watch ended, going on"),
+        }
     }
+}
+
+/// How a watch ended that did not fail.
+enum Ended {
+    /// The API server has ended it, as it was asked to.
+    Over,
+    /// Nobody listens.
+    Unheard,
+}
+
+/// One watch, from `version` on.
+async fn watch_once(
+    api: &Api<DynamicObject>,
+    which: &Which,
+    version: &mut String,
+    changes: &mpsc::Sender<Change>,
+) -> Result<Ended, kube::Error> {
+    let mut params = WatchParams::default().timeout(WATCH_SECONDS);
+    params.label_selector = which.labels();
+    params.field_selector = which.fields();
+    let mut events = api.watch(&params, version).await?.boxed();
+    while let Some(event) = events.next().await {
+        let change = match event? {
+            WatchEvent::Added(object) | WatchEvent::Modified(object) => {
+                *version = object.resource_version().unwrap_or_else(|| version.clone());
+                Change::Applied(Box::new(object))
+            }
+            WatchEvent::Deleted(object) => {
+                *version = object.resource_version().unwrap_or_else(|| version.clone());
+                Change::Deleted(Box::new(object))
+            }
+            WatchEvent::Bookmark(bookmark) => {
+                *version = bookmark.metadata.resource_version;
+                Change::Alive
+            }
+            // Among them 410 Gone: the history that the watch would go on from is no more.
+            WatchEvent::Error(status) => return Err(kube::Error::Api(status)),
+        };
+        if changes.send(change).await.is_err() {
+            return Ok(Ended::Unheard);
+        }
+    }
+    Ok(Ended::Over)
 }
 
 /// All objects of these, page by page, with the version of the list.
@@ -164,29 +205,6 @@ pub(crate) async fn list(
     }
 }
 
-/// Delays that grow after each failure, spread so that many clients do not come back together.
-#[derive(Debug, Default)]
-pub struct Backoff {
-    failures: u32,
-}
-
-impl Backoff {
-    const FIRST: Duration = Duration::from_millis(200);
-    const LAST: Duration = Duration::from_secs(15);
-
-    /// How long to wait after one more failure.
-    #[expect(clippy::should_implement_trait, reason = "no iterator: it never ends")]
-    pub fn next(&mut self) -> Duration {
-        let full = Self::FIRST.saturating_mul(1 << self.failures.min(10)).min(Self::LAST);
-        self.failures = self.failures.saturating_add(1);
-        let half = full / 2;
-        half + Duration::from_millis(
-            crate::random() % (u64::try_from(half.as_millis()).unwrap_or(1) + 1),
-        )
-    }
-
-    /// It worked.
-    pub fn reset(&mut self) {
-        self.failures = 0;
-    }
-}
+#[cfg(test)]
+#[path = "watch_tests.rs"]
+mod tests;

@@ -1,6 +1,9 @@
-//! Which flows a test asks about.
+//! Which flows a test asks about, and how many that would be.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use crate::{
     flow::Port,
@@ -22,7 +25,7 @@ pub struct Endpoint {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Role {
     /// It attempts and receives, as one stand-in (`None`) or as one on each of these nodes.
-    StandIn(Vec<Option<String>>),
+    StandIn(Arc<[Option<String>]>),
     /// It only receives: an address outside.
     External,
 }
@@ -80,6 +83,56 @@ pub fn plan(endpoints: &[Endpoint], checks: &[Check]) -> Matrix<BTreeSet<Intent>
     flows.into_iter().collect()
 }
 
+/// How many flows [`plan`] would ask about; none if they are more than can be counted. Nothing is made
+/// for any of them: a small object can name more flows than there is memory for.
+pub fn count(endpoints: &[Endpoint], checks: &[Check]) -> Option<usize> {
+    let of_name: BTreeMap<&str, usize> =
+        endpoints.iter().enumerate().map(|(at, endpoint)| (endpoint.name.as_str(), at)).collect();
+    let places = |names: &[String]| -> BTreeSet<usize> {
+        names.iter().filter_map(|name| of_name.get(name.as_str()).copied()).collect()
+    };
+    let everyone = || endpoints.iter().map(|endpoint| endpoint.name.clone()).collect();
+    let all = || vec![Check { from: everyone(), to: everyone(), ports: vec![], intent: None }];
+    let checks = if checks.is_empty() { &all()[..] } else { checks };
+    let mut total = 0usize;
+    for (at, receiver) in endpoints.iter().enumerate() {
+        let ports: BTreeSet<Port> = receiver.ports.iter().copied().collect();
+        // By sender, which of the receiver's ports it is asked about, by whichever checks.
+        let mut asked = vec![vec![false; ports.len()]; endpoints.len()];
+        for check in checks.iter().filter(|check| places(&check.to).contains(&at)) {
+            let wanted = |port: &Port| check.ports.is_empty() || check.ports.contains(port);
+            let wanted: Vec<bool> = ports.iter().map(wanted).collect();
+            for sender in places(&check.from) {
+                asked[sender].iter_mut().zip(&wanted).for_each(|(asked, wanted)| *asked |= wanted);
+            }
+        }
+        for (from, asked) in asked.iter().enumerate() {
+            let ports = asked.iter().filter(|asked| **asked).count();
+            let mut pairs = attempting(&endpoints[from]).checked_mul(receiving(receiver))?;
+            if from == at {
+                // Nobody is asked about itself.
+                pairs -= attempting(receiver);
+            }
+            total = total.checked_add(pairs.checked_mul(ports)?)?;
+        }
+    }
+    Some(total)
+}
+
+fn attempting(endpoint: &Endpoint) -> usize {
+    match &endpoint.role {
+        Role::StandIn(places) => places.len(),
+        Role::External => 0,
+    }
+}
+
+fn receiving(endpoint: &Endpoint) -> usize {
+    match &endpoint.role {
+        Role::StandIn(places) => places.len(),
+        Role::External => 1,
+    }
+}
+
 fn senders(endpoint: &Endpoint) -> Vec<Actor> {
     match &endpoint.role {
         Role::StandIn(_) => actors(endpoint),
@@ -118,7 +171,7 @@ mod tests {
 
     fn stand_in(name: &str, ports: &[u16]) -> Endpoint {
         let ports = ports.iter().copied().map(tcp).collect();
-        Endpoint { name: name.into(), role: Role::StandIn(vec![None]), ports }
+        Endpoint { name: name.into(), role: Role::StandIn([None].into()), ports }
     }
 
     fn external(name: &str, port: u16) -> Endpoint {
@@ -144,7 +197,7 @@ mod tests {
 
     #[test]
     fn stand_ins_on_several_nodes_speak_to_each_other() {
-        let places = vec![Some("n1".into()), Some("n2".into())];
+        let places = [Some("n1".into()), Some("n2".into())].into();
         let endpoint =
             Endpoint { name: "a".into(), role: Role::StandIn(places), ports: vec![tcp(80)] };
         assert_eq!(
@@ -169,5 +222,52 @@ mod tests {
             check("a", "b", None),
         ];
         assert_eq!(drawn(&plan(&endpoints, &checks)), ["a to b port 1/TCP {Allow, Deny}"]);
+    }
+    /// A plan is never made to be counted, and the count is the plan's.
+    fn counts(endpoints: &[Endpoint], checks: &[Check]) {
+        let planned = plan(endpoints, checks).len();
+        assert_eq!(count(endpoints, checks), Some(planned), "{endpoints:?} {checks:?}");
+    }
+
+    #[test]
+    fn the_count_is_that_of_the_plan() {
+        let on = |nodes: usize| Role::StandIn((0..nodes).map(|n| Some(n.to_string())).collect());
+        let names = ["a", "b", "c", "out"];
+        let endpoints = [
+            Endpoint { role: on(3), ..stand_in("a", &[1, 2]) },
+            Endpoint { role: on(3), ..stand_in("b", &[]) },
+            // A port that is there twice is one.
+            stand_in("c", &[2, 3, 3]),
+            external("out", 2),
+        ];
+        counts(&endpoints, &[]);
+        counts(&[], &[]);
+        let ports = [vec![], vec![tcp(2)], vec![tcp(3), tcp(9)]];
+        let mut checks = vec![];
+        for (turn, from) in names.iter().enumerate() {
+            for (place, to) in names.iter().enumerate() {
+                let from = vec![(*from).to_owned(), "nobody".into(), names[place].into()];
+                let to = vec![(*to).to_owned(), (*to).to_owned()];
+                let ports = ports[(turn + place) % 3].clone();
+                checks.push(Check { from, to, ports, intent: None });
+                counts(&endpoints, &checks[checks.len() - 1..]);
+                // Several checks name the same flows.
+                counts(&endpoints, &checks);
+            }
+        }
+    }
+
+    #[test]
+    fn what_no_memory_could_hold_is_counted() {
+        let ports: Vec<u16> = (1..=16).collect();
+        let nodes: Arc<[Option<String>]> = (0..5000).map(|node| Some(node.to_string())).collect();
+        let everywhere: Vec<Endpoint> = (0..64)
+            .map(|number| Endpoint {
+                role: Role::StandIn(Arc::clone(&nodes)),
+                ..stand_in(&format!("e{number}"), &ports)
+            })
+            .collect();
+        let stand_ins = 64 * 5000;
+        assert_eq!(count(&everywhere, &[]), Some(stand_ins * (stand_ins - 1) * 16));
     }
 }

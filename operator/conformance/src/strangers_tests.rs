@@ -199,11 +199,9 @@ fn a_port_by_its_name_matters_to_pods_that_have_one_of_that_name() {
     let told = changes(&with("{port: 80}"), &with("{port: 80}, {port: http}"));
     assert_eq!(
         told,
-        [
-            "ingress of pods labelled app=web in namespace s that call ports as the policies do: Deny \
-          to Allow for every address outside; pods in namespace s; pods in namespace o; pods in other \
-          namespaces on 65535/TCP"
-        ]
+        ["ingress of pods labelled app=web in namespace s that call ports as the policies do: \
+             Deny to Allow for every address outside; pods in namespace s; pods in other namespaces \
+             on http/TCP"]
     );
 }
 

@@ -28,9 +28,16 @@ pub struct OperatorArgs {
     /// there, it replaces stand-ins before.
     #[arg(long, default_value = "1h", value_parser = lifetime)]
     pub stand_in_lifetime: Duration,
-    /// Where health and metrics are served.
+    /// Where metrics are served.
     #[arg(long, default_value = "0.0.0.0:8080")]
     pub listen: SocketAddr,
+    /// Where it is answered whether the operator lives and is ready.
+    #[arg(long, default_value = "0.0.0.0:8081")]
+    pub health_listen: SocketAddr,
+    /// A test that names more flows is not accepted; each of its stand-ins counts as 22. What they
+    /// take of the operator's memory, README says.
+    #[arg(long, default_value_t = 1_600)]
+    pub flows_per_test: usize,
     /// The namespace of the operator itself.
     #[arg(long, env = "POD_NAMESPACE", default_value = "netproof-system")]
     pub namespace: String,

@@ -9,8 +9,10 @@ use kube::{
 };
 use netproof_conformance::snapshot::ObjectRef;
 use netproof_crds::{Reason, StandInSet, TestRef};
+use tokio::time::Instant;
 use tracing::{info, warn};
 
+use super::attempts::{Aim, Attempts, NotDue};
 use crate::{
     FIELD_MANAGER,
     place::Action,
@@ -23,10 +25,62 @@ use crate::{
 /// The UID of the owner in each namespace, or why there is none.
 pub type Sets = BTreeMap<String, Result<String, Problem>>;
 
+/// Asks the API server for what was decided, and for nothing that was attempted just now.
+pub struct Performer<'a> {
+    client: &'a Client,
+    attempts: &'a Attempts,
+    /// When the first of the attempts that were made, or were not due, is due again.
+    again: Option<Instant>,
+}
+
+impl<'a> Performer<'a> {
+    /// Nothing is done yet.
+    pub fn new(client: &'a Client, attempts: &'a Attempts) -> Self {
+        Self { client, attempts, again: None }
+    }
+
+    /// When to look again though nothing changes.
+    pub fn again(&self) -> Option<Instant> {
+        self.again
+    }
+
+    /// Whether it is time for an attempt.
+    fn begin(&mut self, aim: &Aim) -> Result<(), NotDue> {
+        let begun = self.attempts.begin(aim);
+        let again = begun.as_ref().map_or_else(|not_due| not_due.again, |again| *again);
+        self.again = Some(self.again.map_or(again, |other| other.min(again)));
+        begun.map(drop)
+    }
+
+    /// Makes something, unless that was attempted just now; returns its UID.
+    async fn make(
+        &mut self,
+        aim: &Aim,
+        made: impl Future<Output = Result<String, Problem>>,
+    ) -> Option<Result<String, Problem>> {
+        if let Err(not_due) = self.begin(aim) {
+            return not_due.outcome;
+        }
+        let made = made.await;
+        match &made {
+            Ok(uid) => self.attempts.made(aim, uid.clone()),
+            Err(problem) => self.attempts.failed(aim, problem.clone()),
+        }
+        Some(made)
+    }
+
+    /// Removes an owner of stand-ins, and by that its stand-ins, unless that was attempted just now.
+    pub async fn remove_set(&mut self, name: &ObjectRef, uid: &str) {
+        if self.begin(&Aim::Removal(uid.to_owned())).is_ok() {
+            delete_set(self.client, name, uid).await;
+        }
+    }
+}
+
 /// Sees to it that the test has an owner for its stand-ins in each namespace where it wants some,
 /// and in no other.
 pub async fn sets(
-    client: &Client,
+    performer: &mut Performer<'_>,
     wanted: &[Desired],
     world: &World,
     test: &TestRef,
@@ -39,13 +93,13 @@ pub async fn sets(
         // One of another name was made by an older version.
         let wanted = name.name == set_name && namespaces.contains(name.namespace.as_str());
         if !wanted && !state.terminating {
-            delete_set(client, name, &state.uid).await;
+            performer.remove_set(name, &state.uid).await;
         }
     }
     let mut sets = Sets::new();
     for namespace in namespaces {
         let name = ObjectRef { namespace: namespace.to_owned(), name: set_name.clone() };
-        sets.insert(namespace.to_owned(), owner(client, &name, world, test, installation).await);
+        sets.insert(namespace.to_owned(), owner(performer, &name, world, test, installation).await);
     }
     sets
 }
@@ -71,7 +125,7 @@ pub fn owners(world: &World, sets: &Sets, test: &TestRef, installation: &str) ->
 }
 
 async fn owner(
-    client: &Client,
+    performer: &mut Performer<'_>,
     name: &ObjectRef,
     world: &World,
     test: &TestRef,
@@ -87,7 +141,7 @@ async fn owner(
         Some(Ok(state)) if state.test == *test => return Ok(state.uid.clone()),
         Some(Ok(state)) => {
             // A test of the same name that is no more.
-            delete_set(client, name, &state.uid).await;
+            performer.remove_set(name, &state.uid).await;
             return Err(Problem::new(
                 Reason::Starting,
                 format!("StandInSet {name} is being replaced"),
@@ -95,13 +149,18 @@ async fn owner(
         }
         Some(Err(_)) | None => {}
     }
-    let api = Api::<StandInSet>::namespaced(client.clone(), &name.namespace);
-    let params = PatchParams::apply(FIELD_MANAGER).force();
-    let set = set(test, &name.namespace, installation);
-    match api.patch(&name.name, &params, &Patch::Apply(set)).await {
-        Ok(set) => Ok(set.uid().unwrap_or_default()),
-        Err(error) => Err(problem(&error, &format!("StandInSet {name}"))),
-    }
+    let api = Api::<StandInSet>::namespaced(performer.client.clone(), &name.namespace);
+    let making = async {
+        let params = PatchParams::apply(FIELD_MANAGER).force();
+        let set = set(test, &name.namespace, installation);
+        match api.patch(&name.name, &params, &Patch::Apply(set)).await {
+            Ok(set) => Ok(set.uid().unwrap_or_default()),
+            Err(error) => Err(problem(&error, &format!("StandInSet {name}"))),
+        }
+    };
+    let aim = Aim::Set { test: test.uid.clone(), namespace: name.namespace.clone() };
+    let under_way = || Problem::new(Reason::Starting, format!("StandInSet {name} is being made"));
+    performer.make(&aim, making).await.unwrap_or_else(|| Err(under_way()))
 }
 
 /// Removes an owner of stand-ins, and by that its stand-ins.
@@ -116,7 +175,7 @@ pub async fn delete_set(client: &Client, name: &ObjectRef, uid: &str) {
 
 /// Carries the actions out. Returns the trouble with each desired stand-in that has some.
 pub async fn actions(
-    client: &Client,
+    performer: &mut Performer<'_>,
     actions: Vec<Action>,
     wanted: &[Desired],
     sets: &Sets,
@@ -129,25 +188,33 @@ pub async fn actions(
             Action::Create { desired, incarnation } => {
                 let stand_in = &wanted[desired];
                 let made = match &sets[&stand_in.namespace] {
-                    Ok(uid) => create(client, &stand_in.pod(test, uid, mould, incarnation)).await,
-                    Err(problem) => Err(problem.clone()),
+                    Ok(uid) => {
+                        let pod = stand_in.pod(test, uid, mould, incarnation);
+                        let making = create(performer.client, &pod);
+                        performer.make(&Aim::StandIn(stand_in.hash(test, mould)), making).await
+                    }
+                    Err(problem) => Some(Err(problem.clone())),
                 };
-                if let Err(problem) = made {
+                if let Some(Err(problem)) = made {
                     troubles.insert(desired, problem);
                 }
             }
-            Action::Delete { pod, uid } => delete_pod(client, &pod, &uid).await,
+            Action::Delete { pod, uid } => {
+                if performer.begin(&Aim::Removal(uid.clone())).is_ok() {
+                    delete_pod(performer.client, &pod, &uid).await;
+                }
+            }
         }
     }
     troubles
 }
 
-async fn create(client: &Client, pod: &Pod) -> Result<(), Problem> {
+async fn create(client: &Client, pod: &Pod) -> Result<String, Problem> {
     let (namespace, name) = (pod.namespace().unwrap_or_default(), pod.name_any());
     let api = Api::<Pod>::namespaced(client.clone(), &namespace);
     let params = PatchParams::apply(FIELD_MANAGER).force();
     match api.patch(&name, &params, &Patch::Apply(pod)).await {
-        Ok(_) => Ok(()),
+        Ok(pod) => Ok(pod.uid().unwrap_or_default()),
         Err(error) => Err(problem(&error, &format!("pod {namespace}/{name}"))),
     }
 }

@@ -30,7 +30,7 @@ use self::{
 use super::objects::{Objects, dynamic};
 use crate::{
     predict::StandIn,
-    scenario::{Scenario, resolve},
+    scenario::{MANY_FLOWS, Scenario, resolve},
     world::{Kind, World},
 };
 
@@ -144,9 +144,10 @@ impl Scene {
         let mut left_out = Vec::new();
         let (scenario, homes) = match objects.test(test)? {
             Some(test) => {
-                let mut scenario = resolve(&test, &world, &BTreeSet::new()).map_err(|problem| {
-                    anyhow!("ConnectivityTest {}: {}", name_of(&test), problem.message)
-                })?;
+                let mut scenario =
+                    resolve(&test, &world, &BTreeSet::new(), MANY_FLOWS).map_err(|problem| {
+                        anyhow!("ConnectivityTest {}: {}", name_of(&test), problem.message)
+                    })?;
                 scenario.patience = pace.patience();
                 scenario.timeout = pace.timeout;
                 let homes = scenario.desired.iter().map(|_| Home::default()).collect();

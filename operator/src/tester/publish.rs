@@ -24,10 +24,10 @@ use super::{
 };
 use crate::{
     FIELD_MANAGER,
+    backoff::Backoff,
     metrics::TestMetrics,
     reports::verdict_line,
     status::{Phase, View},
-    watch::Backoff,
 };
 
 /// A status that differs only in when the last round was is written this seldom.
@@ -35,6 +35,13 @@ const ROUTINE: Duration = Duration::from_secs(25);
 
 /// An operator that has just started waits this long for evidence before it says that it has none.
 const PATIENCE: Duration = Duration::from_secs(8);
+
+/// Between two writes of a status, on average: one that changes all the time is not written all the
+/// time.
+const PACE: Duration = Duration::from_secs(1);
+
+/// So many writes may come at once before that counts.
+const BURST: u32 = 5;
 
 /// The API's limit for the note of an Event, in bytes.
 const NOTE: usize = 1024;
@@ -51,6 +58,8 @@ pub struct Publisher {
     began: Instant,
     retry: Option<Instant>,
     backoff: Backoff,
+    /// When all writes so far are made up for, at their pace.
+    paid: Instant,
     /// The last verdict that said something.
     turned: Option<(ConditionStatus, Reason)>,
     /// The start-up leaks that stand and were told of.
@@ -81,6 +90,7 @@ impl Publisher {
             began: Instant::now(),
             retry: None,
             backoff: Backoff::default(),
+            paid: Instant::now(),
         }
     }
 
@@ -114,6 +124,11 @@ impl Publisher {
             self.announce_diagnosis(&view, &status).await;
             return None;
         }
+        let now = Instant::now();
+        if self.paid > now + BURST * PACE {
+            return Some(self.paid - BURST * PACE);
+        }
+        self.paid = self.paid.max(now) + PACE;
         match self.write(&status).await {
             Ok(()) => {
                 self.backoff.reset();
@@ -124,8 +139,12 @@ impl Publisher {
                 self.announce_start_ups(&view).await;
                 self.announce_diagnosis(&view, &status).await;
             }
-            // The test is gone, or made anew: whoever comes after this one writes.
-            Err(kube::Error::Api(error)) if error.code == 404 || error.code == 409 => {}
+            // The test is gone, or made anew: whoever comes after this one writes. Until then it is
+            // not asked at every turn whether that is so.
+            Err(kube::Error::Api(error)) if error.code == 404 || error.code == 409 => {
+                self.retry = Some(Instant::now() + self.backoff.next());
+                return self.retry;
+            }
             Err(error) => {
                 warn!(%error, "Status not written");
                 self.retry = Some(Instant::now() + self.backoff.next());
@@ -284,3 +303,7 @@ fn turned(status: &ConnectivityTestStatus) -> Option<(ConditionStatus, Reason)> 
     let reason = Reason::ALL.iter().find(|r| r.as_str() == condition.reason).copied();
     Some((of(&condition.status)?, reason?))
 }
+
+#[cfg(test)]
+#[path = "publish_tests.rs"]
+mod tests;

@@ -16,7 +16,7 @@ use tracing::{debug, info, warn};
 
 use super::{Assignment, Tester};
 use crate::{
-    certify::certify,
+    certify::Certificate,
     engine::round::{self, Asked, Reached},
     judging::{Sighted, companions, sight},
     predict::{Prediction, StandIn, asked, predict},
@@ -190,10 +190,14 @@ impl Tester {
         }
         let namespaces =
             stand_ins.iter().map(|stand_in| stand_in.desired.namespace.clone()).collect();
-        match certify(&attempted.world, &self.shared.client, &namespaces).await {
-            Ok(true) => return,
-            Ok(false) => info!("Picture of the cluster is behind the API server's"),
-            Err(error) => warn!(%error, "Picture of the cluster cannot be certified"),
+        let client = &self.shared.client;
+        match self.certifier.certify(&attempted.world, client, &namespaces).await {
+            Certificate::Confirmed => return,
+            Certificate::Behind => info!("Picture of the cluster is behind the API server's"),
+            Certificate::Failed(error) => {
+                warn!(%error, "Picture of the cluster cannot be certified");
+            }
+            Certificate::Paused => debug!("Picture of the cluster was not confirmed just now"),
         }
         for seen in &mut attempted.sighted {
             if accuses(seen) {

@@ -53,7 +53,7 @@ pub(super) fn of_pods(
         };
         endpoints.push(plan::Endpoint {
             name: actor.endpoint.clone(),
-            role: Role::StandIn(vec![None]),
+            role: Role::StandIn([None].into()),
             ports: asked,
         });
         desired.push(Desired {

@@ -10,7 +10,8 @@ use serde::Deserialize;
 use serde_json::{Value, json, value::RawValue};
 
 use super::{
-    Cause, Unreadable, field, look,
+    Cause, Unreadable, field,
+    look::Look,
     skipped::{Skipped, Why},
     yaml,
 };
@@ -198,7 +199,7 @@ impl Reader {
         if document.json == "null" {
             return;
         }
-        if self.found == Found::Lying && !look::is_like_object(document.json) {
+        if self.found == Found::Lying && !Look::at(document.json).is_like_object() {
             return self.skip(document.input, Why::NoObject);
         }
         self.object(document, document.json, &Header::default(), line);

@@ -1,0 +1,179 @@
+//! What was attempted lately, so that nothing that brought nothing is attempted over and over: a
+//! reconciliation comes with each change of the cluster, of which there may be hundreds a second.
+
+use std::{
+    collections::HashMap,
+    hash::Hash,
+    sync::{Mutex, MutexGuard},
+    time::Duration,
+};
+
+use tokio::time::Instant;
+
+use crate::{backoff::Backoff, scenario::Problem};
+
+/// After something was attempted it is not attempted again for about this long, so that the picture
+/// of the cluster has time to show what became of it.
+const FIRST: Duration = Duration::from_secs(1);
+
+/// What is refused all the time is attempted about this often.
+const LAST: Duration = Duration::from_secs(60);
+
+/// What is attempted. Whatever of it changes makes another attempt of it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Aim {
+    /// To make the stand-in with this hash.
+    StandIn(String),
+    /// To make an owner of the stand-ins of the test with this UID in this namespace.
+    Set {
+        /// The test's UID.
+        test: String,
+        /// Where the stand-ins are.
+        namespace: String,
+    },
+    /// To remove what has this UID.
+    Removal(String),
+    /// To ask whether the test with this UID is still there.
+    Test(String),
+}
+
+/// All of them.
+#[derive(Default)]
+pub struct Attempts(Mutex<HashMap<Aim, Attempt>>);
+
+struct Attempt {
+    again: Instant,
+    backoff: Backoff,
+    /// What became of the last one; none as long as that is not known.
+    outcome: Option<Result<String, Problem>>,
+}
+
+/// An attempt is not due.
+#[derive(Clone, Debug)]
+pub struct NotDue {
+    /// When it will be.
+    pub again: Instant,
+    /// What became of the last one: the UID of what was made, or why nothing was.
+    pub outcome: Option<Result<String, Problem>>,
+}
+
+impl Attempts {
+    fn held(&self) -> MutexGuard<'_, HashMap<Aim, Attempt>> {
+        self.0.lock().expect("no holder of this lock can panic")
+    }
+
+    /// Whether it is time for an attempt. If it is, one is under way from now on; returns when the
+    /// next one is due.
+    pub fn begin(&self, aim: &Aim) -> Result<Instant, NotDue> {
+        let now = Instant::now();
+        let mut held = self.held();
+        // What nobody came back to was over and done with, or is of no concern any more.
+        held.retain(|_, attempt| now < attempt.again + LAST);
+        let fresh = || Attempt { again: now, backoff: Backoff::new(FIRST, LAST), outcome: None };
+        let attempt = held.entry(aim.clone()).or_insert_with(fresh);
+        if now < attempt.again {
+            return Err(NotDue { again: attempt.again, outcome: attempt.outcome.clone() });
+        }
+        attempt.again = now + attempt.backoff.next();
+        Ok(attempt.again)
+    }
+
+    /// Something was made, with this UID: should it be gone again, it may be made anew at once.
+    pub fn made(&self, aim: &Aim, uid: String) {
+        if let Some(attempt) = self.held().get_mut(aim) {
+            attempt.backoff.reset();
+            attempt.again = Instant::now() + attempt.backoff.next();
+            attempt.outcome = Some(Ok(uid));
+        }
+    }
+
+    /// Nothing was made.
+    pub fn failed(&self, aim: &Aim, problem: Problem) {
+        if let Some(attempt) = self.held().get_mut(aim) {
+            attempt.outcome = Some(Err(problem));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use netproof_crds::Reason;
+
+    use super::*;
+
+    fn stand_in(hash: &str) -> Aim {
+        Aim::StandIn(hash.into())
+    }
+
+    fn refused() -> Problem {
+        Problem::new(Reason::PodRejected, "exceeded quota")
+    }
+
+    /// How often it is attempted within a time if it is wanted all the time and always refused.
+    async fn attempts(held: &Attempts, aim: &Aim, time: Duration) -> usize {
+        let end = Instant::now() + time;
+        let mut count = 0;
+        while Instant::now() < end {
+            if held.begin(aim).is_ok() {
+                held.failed(aim, refused());
+                count += 1;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        count
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_refused_is_attempted_ever_more_seldom_and_each_minute_at_last() {
+        let held = Attempts::default();
+        let aim = stand_in("a");
+        let early = attempts(&held, &aim, Duration::from_secs(20)).await;
+        assert!((3..=7).contains(&early), "{early} in 20 s");
+        attempts(&held, &aim, Duration::from_secs(300)).await;
+        let late = attempts(&held, &aim, Duration::from_secs(600)).await;
+        assert!((9..=21).contains(&late), "{late} in 10 minutes");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_wanted_otherwise_is_attempted_at_once() {
+        let held = Attempts::default();
+        attempts(&held, &stand_in("a"), Duration::from_secs(60)).await;
+        assert!(held.begin(&stand_in("a")).is_err());
+        assert!(held.begin(&stand_in("b")).is_ok());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn while_an_attempt_is_not_due_it_is_known_what_became_of_the_last_one() {
+        let held = Attempts::default();
+        let aim = stand_in("a");
+        held.begin(&aim).expect("the first");
+        assert_eq!(held.begin(&aim).expect_err("under way").outcome, None);
+        held.failed(&aim, refused());
+        assert_eq!(held.begin(&aim).expect_err("just now").outcome, Some(Err(refused())));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_was_made_after_many_refusals_may_soon_be_made_again() {
+        let held = Attempts::default();
+        let aim = stand_in("a");
+        attempts(&held, &aim, Duration::from_secs(600)).await;
+        let again = held.begin(&aim).unwrap_or_else(|not_due| not_due.again);
+        tokio::time::sleep_until(again).await;
+        held.begin(&aim).expect("it is due");
+        held.made(&aim, "uid".into());
+        let not_due = held.begin(&aim).expect_err("just now");
+        assert_eq!(not_due.outcome, Some(Ok("uid".into())));
+        assert!(not_due.again - Instant::now() <= FIRST);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn nothing_is_kept_of_what_nobody_came_back_to() {
+        let held = Attempts::default();
+        for number in 0..1000 {
+            held.begin(&stand_in(&number.to_string())).expect("the first");
+        }
+        tokio::time::sleep(2 * LAST).await;
+        held.begin(&stand_in("new")).expect("the first");
+        assert_eq!(held.held().len(), 1);
+    }
+}

@@ -1,0 +1,189 @@
+//! Keeps requests from coming faster than the API server wants them, whoever makes them.
+//!
+//! Callers wait after failures of their own accord. What they cannot see is here: the header
+//! `Retry-After`, which kube's errors do not carry, and watches that kube's controller begins anew as
+//! soon as one ends.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex},
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use futures::{
+    FutureExt,
+    future::{BoxFuture, ready},
+};
+use http_body_util::{BodyExt, Full};
+use hyper::{Method, Request, Response, StatusCode, header::RETRY_AFTER};
+use kube::{
+    Client, Config,
+    client::{Body, ClientBuilder, DynBody},
+};
+use serde_json::json;
+use tokio::time::{Instant, sleep};
+use tower::{BoxError, Layer, Service};
+
+use crate::backoff::{Backoff, LIVED};
+
+/// Nobody is kept waiting for longer, whatever a proxy on the way may say.
+const LONGEST: u64 = 600;
+
+/// A client of the API server that keeps what `pacing` has learned, and adds to it.
+pub fn client(config: Config, pacing: &Pacing) -> Result<Client, kube::Error> {
+    Ok(ClientBuilder::try_from(config)?.with_layer(pacing).build())
+}
+
+/// What was learned of the API server's wishes; shared by all clients of one program.
+#[derive(Clone, Default)]
+pub struct Pacing(Arc<Mutex<Learned>>);
+
+#[derive(Default)]
+struct Learned {
+    /// Until when requests of a method to a path are not to be made.
+    rests: HashMap<(Method, String), Rest>,
+    /// When each watch was last begun.
+    watches: HashMap<String, Begun>,
+}
+
+#[derive(Clone, Copy)]
+struct Rest {
+    until: Instant,
+    status: StatusCode,
+}
+
+struct Begun {
+    at: Instant,
+    backoff: Backoff,
+}
+
+/// What is to become of a request.
+enum Turn {
+    /// It is made after this time.
+    After(Duration),
+    /// It is not made: the API server has asked for that.
+    Never(Rest),
+}
+
+impl Pacing {
+    fn turn(&self, request: &Request<Body>) -> Turn {
+        let now = Instant::now();
+        let mut learned = self.0.lock().expect("no holder of this lock can panic");
+        if let Some(rest) = learned.rests.get(&place(request)).filter(|rest| now < rest.until) {
+            return Turn::Never(*rest);
+        }
+        let Some(watch) = watch(request) else { return Turn::After(Duration::ZERO) };
+        // What begins again so soon has not lived, whether or not it began well.
+        learned.watches.retain(|_, begun| now < begun.at + LIVED);
+        let begun = learned.watches.get_mut(&watch);
+        let delay = begun.map_or(Duration::ZERO, |begun| {
+            let delay = begun.backoff.next();
+            begun.at = now + delay;
+            delay
+        });
+        learned.watches.entry(watch).or_insert(Begun { at: now, backoff: Backoff::default() });
+        Turn::After(delay)
+    }
+
+    /// Takes over what an answer says about the next request of its kind.
+    fn learn<B>(&self, place: (Method, String), answer: &Response<B>) {
+        let status = answer.status();
+        let seconds = answer.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
+        let seconds = seconds.and_then(|text| text.trim().parse::<u64>().ok());
+        let Some(seconds) =
+            seconds.filter(|_| status.is_client_error() || status.is_server_error())
+        else {
+            return;
+        };
+        let asked = Duration::from_secs(seconds.min(LONGEST));
+        // Up to a tenth more, so that all who were told the same do not come back together.
+        let millis = u64::try_from(asked.as_millis()).unwrap_or_default();
+        let more = Duration::from_millis(crate::random() % (millis / 10 + 1));
+        let now = Instant::now();
+        let mut learned = self.0.lock().expect("no holder of this lock can panic");
+        learned.rests.retain(|_, rest| now < rest.until);
+        learned.rests.insert(place, Rest { until: now + asked + more, status });
+    }
+}
+
+/// What the API server asks to be left alone with.
+fn place<B>(request: &Request<B>) -> (Method, String) {
+    (request.method().clone(), request.uri().path().to_owned())
+}
+
+/// The name of a watch, the same whichever version it goes on from; none if the request is no watch.
+fn watch<B>(request: &Request<B>) -> Option<String> {
+    let query = request.uri().query()?;
+    if !query.split('&').any(|part| part == "watch=true") {
+        return None;
+    }
+    let selects = |part: &&str| part.contains("Selector=");
+    let selectors: Vec<&str> = query.split('&').filter(selects).collect();
+    Some(format!("{}?{}", request.uri().path(), selectors.join("&")))
+}
+
+impl<S> Layer<S> for Pacing {
+    type Service = Paced<S>;
+
+    fn layer(&self, inner: S) -> Paced<S> {
+        Paced { inner, pacing: self.clone() }
+    }
+}
+
+/// Makes requests when their turn is.
+pub struct Paced<S> {
+    inner: S,
+    pacing: Pacing,
+}
+
+impl<S> Service<Request<Body>> for Paced<S>
+where
+    S: Service<Request<Body>, Response = Response<Box<DynBody>>, Error = BoxError>,
+    S::Future: Send + 'static,
+{
+    type Response = Response<Box<DynBody>>;
+    type Error = BoxError;
+    type Future = BoxFuture<'static, Result<Self::Response, BoxError>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        self.inner.poll_ready(context)
+    }
+
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
+        let delay = match self.pacing.turn(&request) {
+            Turn::After(delay) => delay,
+            Turn::Never(rest) => return ready(Ok(refusal(rest))).boxed(),
+        };
+        let (place, pacing) = (place(&request), self.pacing.clone());
+        // Nothing is sent before it is awaited.
+        let answer = self.inner.call(request);
+        async move {
+            if !delay.is_zero() {
+                sleep(delay).await;
+            }
+            let answer = answer.await?;
+            pacing.learn(place, &answer);
+            Ok(answer)
+        }
+        .boxed()
+    }
+}
+
+/// What the API server would say if it were asked.
+fn refusal(Rest { until, status }: Rest) -> Response<Box<DynBody>> {
+    let left = until.saturating_duration_since(Instant::now()).as_secs();
+    let said = json!({
+        "apiVersion": "v1", "kind": "Status", "status": "Failure",
+        "code": status.as_u16(), "reason": "TooManyRequests",
+        "message": format!("the API server wants not to be asked for another {left} s"),
+    });
+    let body = Full::from(said.to_string()).map_err(BoxError::from);
+    let mut answer = Response::new(Box::new(body) as Box<DynBody>);
+    *answer.status_mut() = status;
+    answer
+}
+
+#[cfg(test)]
+#[path = "pacing_tests.rs"]
+mod tests;
