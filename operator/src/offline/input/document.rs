@@ -10,8 +10,7 @@ use serde::Deserialize;
 use serde_json::{Value, json, value::RawValue};
 
 use super::{
-    Cause, Unreadable, field,
-    look::Look,
+    Cause, Unreadable, field, look,
     skipped::{Skipped, Why},
     yaml,
 };
@@ -196,13 +195,9 @@ impl Reader {
     }
 
     fn document(&mut self, document: Document<'_>, line: &mut dyn FnMut(usize) -> Option<u32>) {
-        if document.json == "null" {
-            return;
+        if document.json != "null" {
+            self.object(document, document.json, &Header::default(), line);
         }
-        if self.found == Found::Lying && !Look::at(document.json).is_like_object() {
-            return self.skip(document.input, Why::NoObject);
-        }
-        self.object(document, document.json, &Header::default(), line);
     }
 
     /// Reads an object of the document, or a list of them. What it does not say of itself, the list
@@ -216,8 +211,14 @@ impl Reader {
     ) {
         let Document { input, number, .. } = document;
         let begins = line(offset_in(document.json, json));
+        // A document that was not named may be anything else.
+        let is_nothing = |reader: &Self| {
+            let is_found = reader.found == Found::Lying && json == document.json;
+            is_found && !look::is_like_object(json)
+        };
         let mut header: Header = match serde_json::from_str(json) {
             Ok(header) => header,
+            Err(_) if is_nothing(self) => return self.skip(input, Why::NoObject),
             Err(error) => {
                 let problem = match field_of(json, &error) {
                     field if field.is_empty() => without_place(&error),
@@ -237,6 +238,9 @@ impl Reader {
             header.api_version.clone_from(&listed_as.api_version);
         }
         if header.kind.is_empty() || header.api_version.is_empty() {
+            if is_nothing(self) {
+                return self.skip(input, Why::NoObject);
+            }
             return self.unreadable(input, begins, Cause::NoKind { document: number });
         }
         self.seen += 1;

@@ -4,34 +4,17 @@ use std::collections::BTreeMap;
 
 use serde_json::value::RawValue;
 
-/// What a document has of what makes an object.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[allow(clippy::struct_excessive_bools, reason = "each is a field that an object has")]
-pub(super) struct Look {
-    api_version: bool,
-    kind: bool,
-    metadata: bool,
-    spec: bool,
-}
-
-impl Look {
-    /// Looks at the outermost fields.
-    pub(super) fn at(json: &str) -> Self {
-        let fields: BTreeMap<String, &RawValue> = serde_json::from_str(json).unwrap_or_default();
-        let has = |field: &str| fields.get(field).is_some_and(|value| value.get() != "null");
-        Self {
-            api_version: has("apiVersion"),
-            kind: has("kind"),
-            metadata: has("metadata"),
-            spec: has("spec"),
-        }
-    }
-
-    /// Whether it says what it is, or has so much of an object that it should. A chart has an
-    /// `apiVersion` too, and values may have a `kind`.
-    pub(super) fn is_like_object(self) -> bool {
-        let Self { api_version, kind, metadata, spec } = self;
-        (api_version && kind) || ((api_version || kind) && (metadata || spec)) || (metadata && spec)
+/// Whether a document says what it is, or has so much of an object that it should. A chart has an
+/// `apiVersion` too, and values may have a `kind`.
+pub(super) fn is_like_object(json: &str) -> bool {
+    let fields: BTreeMap<String, &RawValue> = serde_json::from_str(json).unwrap_or_default();
+    let count = |names: [&str; 2]| {
+        let has = |name: &&str| fields.get(*name).is_some_and(|value| value.get() != "null");
+        names.into_iter().filter(has).count()
+    };
+    match (count(["apiVersion", "kind"]), count(["metadata", "spec"])) {
+        (2, _) | (_, 2) | (1, 1) => true,
+        (_, _) => false,
     }
 }
 

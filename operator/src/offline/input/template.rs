@@ -1,6 +1,6 @@
 //! Templates: texts with `{{ }}` in them that become manifests once they are rendered.
 
-use super::yaml;
+use super::{document, yaml};
 
 /// A text that is a template.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,7 +17,7 @@ impl Template {
     /// A text that is no YAML as it is, and has `{{` in it. What is YAML all the same is no template
     /// to us: its braces are in strings.
     pub(super) fn of(text: &str) -> Option<Self> {
-        if !text.contains("{{") {
+        if !text.contains("{{") || document::is_json(text) {
             return None;
         }
         let mut broken = None;
