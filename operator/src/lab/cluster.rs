@@ -137,9 +137,11 @@ impl LabCluster {
         self.stage.subscribe()
     }
 
-    /// Changes what is there: pods that are no more end, new ones start, the probes of those that have
-    /// to listen elsewhere too start again, and whoever follows the objects is told of every change; the operator's part first. It is not waited until the network
-    /// has followed. Nodes and addresses outside stay what they were.
+    /// Changes what is there: pods that are no more end, new ones start, and whoever follows the
+    /// objects is told of every change; the operator's part first. The probe of a pod that stays
+    /// listens where it did, and is started again only if a flow that is asked about goes elsewhere:
+    /// it says nothing while it starts. It is not waited until the network has followed. Nodes and
+    /// addresses outside stay what they were.
     pub async fn change(&mut self, scene: Scene) -> anyhow::Result<()> {
         self.carry_out(scene, None).await.map(drop)
     }
@@ -169,6 +171,7 @@ impl LabCluster {
             };
             pod.object["metadata"]["creationTimestamp"] = created;
         }
+        self.keep_listening(&mut scene);
         let changes = Objects::of(&before.scene)?.changes_to(Objects::of(&scene)?);
         let is_there = |identity: &String| scene.pods.iter().any(|pod| pod.identity == *identity);
         self.pods.retain(|identity, _| is_there(identity));
@@ -194,8 +197,9 @@ impl LabCluster {
             new.iter().flat_map(greet).collect()
         };
         let newcomers: Vec<Newcomer> = attempting.map(greet).unwrap_or_default();
-        // Nodes hold back whoever is new at an address of theirs that was nobody's. At any other, a pod starts once
-        // its node knows it, as where the plugin that gives it its network waits for the policies.
+        // Nodes hold back whoever is new at an address of theirs that was nobody's. At any other, a
+        // pod starts once its node knows it, as where the plugin that gives it its network waits for
+        // the policies.
         let had =
             |address: &IpAddr| before.scene.pods.iter().any(|pod| pod.addresses.contains(address));
         let is_held_back = |pod: &LabPod| pod.is_at_home() && !pod.addresses.iter().any(had);
@@ -237,16 +241,34 @@ impl LabCluster {
         Ok(links)
     }
 
-    /// Starts the probes of pods that stay again, to listen where they have to now, and where they
-    /// did before: what was found there is attempted for as long as the pod is there. To the network
+    /// Has pods that stay listen where they do, so that what was found there is attempted for as long
+    /// as the pod is there; and elsewhere too only if a flow that is asked about goes there.
+    fn keep_listening(&self, scene: &mut Scene) {
+        let mut asked: BTreeMap<&Actor, BTreeSet<Port>> = BTreeMap::new();
+        for (cell, _) in scene.scenario.flows.iter() {
+            asked.entry(&cell.to).or_default().insert(cell.port);
+        }
+        for pod in &mut scene.pods {
+            let Some(running) = self.pods.get(&pod.identity) else { continue };
+            let asked = asked.get(&pod.actor);
+            let is_asked = |port: &&Port| asked.is_some_and(|asked| asked.contains(port));
+            let listens =
+                pod.listen.iter().filter(is_asked).all(|port| running.listen.contains(port));
+            let wanted: &[Port] = if listens { &[] } else { &pod.listen };
+            let listen: BTreeSet<Port> = running.listen.iter().chain(wanted).copied().collect();
+            pod.listen = listen.into_iter().collect();
+        }
+    }
+
+    /// Starts the probes of pods that stay again, to listen where they have to now. To the network
     /// the pod is the one that it was.
     async fn start_again(&mut self, pods: &[LabPod]) -> anyhow::Result<Vec<(LabPod, Link)>> {
         let mut links = Vec::new();
         for pod in pods {
             let Some(running) = self.pods.remove(&pod.identity) else { continue };
-            let Running { process, netns, mut listen } = running;
+            let Running { process, netns, .. } = running;
             drop(process);
-            listen.extend(&pod.listen);
+            let listen = pod.listen.iter().copied().collect();
             links.push((pod.clone(), self.start_probe(pod, netns, listen).await?));
         }
         Ok(links)
