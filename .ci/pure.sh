@@ -18,3 +18,12 @@ if grep -rnE "$impure" operator/conformance/src --include='*.rs' | grep -vE '^[^
   exit 1
 fi
 echo "   depends on $found only"
+
+# The agent is the second opinion: what it shares with the first would be wrong in both.
+shared=$(cargo tree --locked -p netproof-policy-agent -e normal --prefix none --format '{p}' |
+  cut -d' ' -f1 | awk '/^netproof-/ && $0 != "netproof-policy-agent"' | sort -u | xargs)
+if [[ -n $shared ]]; then
+  echo "netproof-policy-agent depends on $shared: it has to know policies by itself" >&2
+  exit 1
+fi
+echo "   the policy agent shares no code with it"

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Makes the test network fail on purpose, or not any more: faults.sh 'NAME[=DURATION][@SCOPE], ...' | none
-# SCOPE is node=NODE, namespace=NAMESPACE or pod=NAMESPACE/POD; the names are in policy-agent/src/fault.rs.
+# SCOPE is node=NODE, namespace=NAMESPACE or pod=NAMESPACE/POD; the names are in operator/lab/agent/src/fault.rs.
 set -euo pipefail
 # shellcheck source=cluster/lib.sh
 . "$(dirname "$0")/cluster/lib.sh"

@@ -8,7 +8,7 @@ mod case;
 mod cell;
 mod change;
 mod kept;
-#[path = "../../../e2e/policy-agent/tests/objects/mod.rs"]
+#[path = "../../lab/agent/tests/objects/mod.rs"]
 mod objects;
 mod random;
 mod table;

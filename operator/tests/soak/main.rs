@@ -4,7 +4,7 @@
 //! `cargo test -p netproof --features lab-tests --test soak -- [OBSERVATIONS] [seed=NUMBER]`
 
 mod accused;
-#[path = "../../../e2e/policy-agent/tests/objects/mod.rs"]
+#[path = "../../lab/agent/tests/objects/mod.rs"]
 mod objects;
 mod soak;
 mod world;
