@@ -11,8 +11,9 @@ use tokio::sync::mpsc;
 use tracing::info;
 
 use crate::{
+    change::Change,
     presence::{Presence, Served, definition, presence},
-    watch::{Change, Following, Which},
+    watch::{Following, Which},
 };
 
 /// Follows all objects of a kind that a cluster may lack, for as long as somebody listens. Where it

@@ -15,7 +15,7 @@ use crate::lab;
 use crate::{
     admin,
     args::{Cli, Command, OperatorArgs, ReportArgs},
-    offline::{diff, explain, lint, outcome::Outcome, predict, world::tell},
+    offline::{diff, explain, lint, notes::tell, outcome::Outcome, predict},
     run,
 };
 
@@ -61,9 +61,12 @@ fn perform(command: Command) -> anyhow::Result<Outcome> {
         Command::Diff(args) => diff::run(&args),
         Command::Lint(args) => lint::run(&args),
         #[cfg(feature = "lab")]
-        Command::Lab(args) => lab::run(&args),
+        Command::Lab(args) => Ok(lab::run(&args)?.map_or(Outcome::Fine, Outcome::from)),
         #[cfg(feature = "lab")]
-        Command::LabProbe { arguments } => lab::process::probe(arguments),
+        Command::LabProbe { arguments } => {
+            lab::process::probe(arguments)?;
+            Ok(Outcome::Fine)
+        }
         Command::Operator(args) => operator(args),
         Command::Matrix(args) => report("matrix", &args),
         Command::Flows(args) => report("flows", &args),

@@ -32,13 +32,14 @@ use tokio::{
 use tracing::{Instrument, debug, info_span, warn};
 
 use crate::{
+    desired::Desired,
+    kind::Kind,
     place::{Pods, decide},
     predict::StandIn,
     removal,
     scenario::{Problem, Scenario, resolve},
-    standin::{Desired, Mould},
+    standin::PodSettings,
     tester::{Assignment, Shared, Tester},
-    world::Kind,
 };
 
 use attempts::Attempts;
@@ -58,7 +59,7 @@ pub struct Context {
     /// What all tests share.
     pub shared: Arc<Shared>,
     /// What all stand-ins have in common.
-    pub mould: Mould,
+    pub pod_settings: PodSettings,
     /// Where the operator itself lives.
     namespace: String,
     closed: AtomicBool,
@@ -121,9 +122,22 @@ impl Drop for Running {
 
 impl Context {
     /// Nothing is carried out yet.
-    pub fn new(shared: Arc<Shared>, mould: Mould, namespace: String, most_flows: usize) -> Self {
+    pub fn new(
+        shared: Arc<Shared>,
+        pod_settings: PodSettings,
+        namespace: String,
+        most_flows: usize,
+    ) -> Self {
         let (closed, attempts) = (AtomicBool::new(false), Attempts::default());
-        Self { shared, mould, namespace, closed, most_flows, attempts, testers: Mutex::default() }
+        Self {
+            shared,
+            pod_settings,
+            namespace,
+            closed,
+            most_flows,
+            attempts,
+            testers: Mutex::default(),
+        }
     }
 
     /// Hands a test to its tester, which is made if there is none for this very test.
@@ -303,13 +317,13 @@ async fn reconcile(
         // Its tester has to know before its probes go, or it would report that they are missing.
         context.assign(&test, assignment(&test, scenario.clone(), vec![]));
     }
-    let mould = &context.mould;
+    let settings = &context.pod_settings;
     let mut performer = Performer::new(&context.shared.client, &context.attempts);
     let sets =
-        perform::sets(&mut performer, &wanted, &world, &reference, &mould.installation).await;
-    let owners = perform::owners(&world, &sets, &reference, &mould.installation);
+        perform::sets(&mut performer, &wanted, &world, &reference, &settings.installation).await;
+    let owners = perform::owners(&world, &sets, &reference, &settings.installation);
     let pods = Pods { labelled: &world.stand_ins, owners: &owners };
-    let mut placement = decide(&wanted, pods, &reference, mould, Timestamp::now());
+    let mut placement = decide(&wanted, pods, &reference, settings, Timestamp::now());
     let uncovered = scenario.as_ref().map(|scenario| &scenario.uncovered[..]).unwrap_or_default();
     let waiting = placement.postpone(&wanted, uncovered);
     if let Some(renew) = test.spec.renew
@@ -319,7 +333,7 @@ async fn reconcile(
     }
     let actions = std::mem::take(&mut placement.actions);
     let mut troubles =
-        perform::actions(&mut performer, actions, &wanted, &sets, &reference, mould).await;
+        perform::actions(&mut performer, actions, &wanted, &sets, &reference, settings).await;
     troubles.extend(waiting.into_iter().chain(std::mem::take(&mut placement.altered)));
     let stand_ins = stand_ins(wanted, placement.found, &troubles);
     context.assign(&test, assignment(&test, scenario, stand_ins));

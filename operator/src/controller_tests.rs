@@ -49,13 +49,13 @@ impl Bed {
             standing: watch::channel(crate::lease::Standing::Unknown(String::new())).1,
             installation: std::sync::OnceLock::new(),
         });
-        let mould = Mould {
+        let pod_settings = PodSettings {
             image: "probe".into(),
             priority_class: None,
             lifetime: 60 * MINUTE,
             installation: "here".into(),
         };
-        let context = Arc::new(Context::new(shared, mould, "netproof-system".into(), 1000));
+        let context = Arc::new(Context::new(shared, pod_settings, "netproof-system".into(), 1000));
         Self { server, world, context }
     }
 

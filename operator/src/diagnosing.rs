@@ -21,7 +21,7 @@ use netproof_conformance::{
     verdict::{Steadiness, Verdict},
 };
 
-use crate::uptime;
+use crate::clock::uptime;
 
 pub use beside::Beside;
 pub use manners::Manners;

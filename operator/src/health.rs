@@ -16,8 +16,8 @@ use hyper::{Method, Request, StatusCode};
 use tokio::{runtime, time::interval};
 
 use crate::{
+    clock::uptime,
     server::{Answer, Limits, serve, text},
-    uptime,
 };
 
 /// More connections than anybody but an attacker opens: the kubelet has its place beside several

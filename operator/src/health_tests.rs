@@ -7,7 +7,7 @@ use std::{
 use super::*;
 use tokio::sync::watch;
 
-use crate::world::{Kind, World};
+use crate::{kind::Kind, world::World};
 
 fn known() -> World {
     World::of([])

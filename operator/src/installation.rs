@@ -9,10 +9,7 @@ use tokio::sync::watch;
 use tracing::warn;
 
 use crate::{
-    backoff::Backoff,
-    standin::{INSTALLATION_LABEL, is_of},
-    tester::Shared,
-    world::World,
+    backoff::Backoff, desired::INSTALLATION_LABEL, standin::is_of, tester::Shared, world::World,
 };
 
 /// Between two counts, whatever changes in between.

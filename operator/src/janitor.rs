@@ -14,8 +14,9 @@ use tracing::warn;
 
 use crate::{
     controller::{Context, attempts::Aim, perform::Performer},
+    kind::Kind,
     standin::is_of,
-    world::{Kind, World},
+    world::World,
 };
 
 /// Between two looks though nothing changes.
@@ -38,7 +39,7 @@ async fn sweep(context: &Context, world: &World) {
     let gone = gone(context, world).await;
     for (name, read) in world.stand_in_sets.iter() {
         if let Ok(state) = &read.meaning
-            && is_of(&context.mould.installation, state.installation.as_deref())
+            && is_of(&context.pod_settings.installation, state.installation.as_deref())
             && !state.terminating
             && gone.contains(&state.test.uid)
         {

@@ -16,11 +16,11 @@ use netproof_conformance::{
 };
 
 use crate::{
+    clock::{time_of_day, uptime},
     engine::round::Seen,
     predict::{Prediction, StandIn, place},
     scenario::Scenario,
     status::Detail,
-    time_of_day, uptime,
     world::World,
 };
 

@@ -33,5 +33,5 @@ pub use run::run;
 
 /// The time that ledgers count in.
 pub fn now() -> Duration {
-    crate::uptime()
+    crate::clock::uptime()
 }

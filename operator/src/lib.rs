@@ -6,6 +6,11 @@ pub mod command;
 pub mod run;
 
 pub mod backoff;
+pub mod change;
+pub mod clock;
+pub mod desired;
+pub mod keeper;
+pub mod kind;
 pub mod pacing;
 pub mod read;
 pub mod watch;
@@ -52,41 +57,5 @@ mod api_server;
 #[cfg(test)]
 mod fixtures;
 
-use std::{
-    sync::LazyLock,
-    time::{Duration, Instant},
-};
-
-use k8s_openapi::jiff::{SignedDuration, Timestamp};
-
 /// The name under which fields are owned in server-side apply.
 pub(crate) const FIELD_MANAGER: &str = "netproof-operator";
-
-/// A random number, from the kernel.
-pub(crate) fn random() -> u64 {
-    getrandom::u64().expect("the kernel's random numbers are there from boot on")
-}
-
-/// A nonce that nobody can guess: 32 hexadecimal digits.
-pub(crate) fn nonce() -> String {
-    format!("{:016x}{:016x}", random(), random())
-}
-
-/// The monotonic time that ledgers count in. It begins a year before the program did, so that what
-/// is older than the program has a time as well.
-pub(crate) fn uptime() -> Duration {
-    YEAR + START.0.elapsed()
-}
-
-/// The time of day of a moment that a ledger has, the same each time it is asked for.
-pub(crate) fn time_of_day(moment: Duration) -> Timestamp {
-    let since_start = SignedDuration::try_from(moment).unwrap_or_default()
-        - SignedDuration::try_from(YEAR).unwrap_or_default();
-    let time = START.1.checked_add(since_start).unwrap_or(START.1);
-    Timestamp::from_second(time.as_second()).unwrap_or(time)
-}
-
-const YEAR: Duration = Duration::from_secs(365 * 24 * 3600);
-
-/// When the program began, by both clocks.
-static START: LazyLock<(Instant, Timestamp)> = LazyLock::new(|| (Instant::now(), Timestamp::now()));

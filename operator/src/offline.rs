@@ -1,6 +1,7 @@
 //! What netproof answers without an operator: of files, of a stream, or of what a cluster stores.
 
 pub mod input;
+pub mod notes;
 pub mod outcome;
 
 pub mod answers;

@@ -10,10 +10,11 @@ use netproof_conformance::snapshot::ObjectRef;
 use netproof_crds::{Reason, TestRef};
 
 use crate::{
+    desired::{Desired, HASH_LABEL, TEST_UID_LABEL},
     nodes::Uncovered,
     read::{PodState, Progress},
     scenario::Problem,
-    standin::{Desired, HASH_LABEL, Mould, TEST_UID_LABEL},
+    standin::PodSettings,
     world::Objects,
 };
 
@@ -78,7 +79,7 @@ pub fn decide(
     desired: &[Desired],
     pods: Pods<'_>,
     test: &TestRef,
-    mould: &Mould,
+    settings: &PodSettings,
     now: Timestamp,
 ) -> Placement {
     let ours: Vec<(&ObjectRef, &PodState)> = pods
@@ -89,14 +90,14 @@ pub fn decide(
     let mut placement = Placement::default();
     let mut kept = BTreeSet::new();
     for (index, wanted) in desired.iter().enumerate() {
-        let hash = wanted.hash(test, mould);
+        let hash = settings.hash(wanted, test);
         let (made, altered): (Vec<_>, Vec<_>) = ours
             .iter()
             .filter(|(name, pod)| {
                 pod.labels.get(HASH_LABEL) == Some(&hash) && name.namespace == wanted.namespace
             })
-            .partition(|(_, pod)| pod.image.as_ref() == Some(&mould.image));
-        let usable = made.iter().find(|(_, pod)| match Life::of(pod, mould, now) {
+            .partition(|(_, pod)| pod.image.as_ref() == Some(&settings.image));
+        let usable = made.iter().find(|(_, pod)| match Life::of(pod, settings, now) {
             Life::Usable { ends } | Life::Resting { ends } => {
                 placement.look_again_in(ends);
                 true
@@ -114,13 +115,13 @@ pub fn decide(
             let image = pod.image.as_deref().unwrap_or("a command of its own");
             let message = format!(
                 "pod {name} runs {image}, not {} as was asked for; it is not attached to: remove it, or give the operator that image if a webhook has set it",
-                mould.image
+                settings.image
             );
             placement.altered.insert(index, Problem::new(Reason::PodRejected, message));
         } else {
             placement.found.push(None);
             let free = (0..u32::MAX).find(|incarnation| {
-                let pod = wanted.pod(test, "", mould, *incarnation);
+                let pod = settings.pod(wanted, test, "", *incarnation);
                 !taken.contains(pod.metadata.name.as_deref().unwrap_or_default())
             });
             let incarnation = free.expect("there are more incarnations than pods");
@@ -202,10 +203,10 @@ enum Life {
 }
 
 impl Life {
-    fn of(pod: &PodState, mould: &Mould, now: Timestamp) -> Self {
+    fn of(pod: &PodState, settings: &PodSettings, now: Timestamp) -> Self {
         let age = pod.created.map_or(0, |created| now.as_second() - created.as_second());
         // Replaced before the kubelet ends it, which would be a failure that nobody caused.
-        let lifetime = i64::try_from(mould.lifetime.as_secs()).unwrap_or(i64::MAX);
+        let lifetime = i64::try_from(settings.lifetime.as_secs()).unwrap_or(i64::MAX);
         let retires = lifetime / 5 * 4;
         match &pod.progress {
             Progress::Terminating => Self::Leaving,

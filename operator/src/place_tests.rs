@@ -9,8 +9,8 @@ fn test() -> TestRef {
     TestRef { namespace: "shop".into(), name: "t".into(), uid: "u-1".into() }
 }
 
-fn mould() -> Mould {
-    Mould {
+fn settings() -> PodSettings {
+    PodSettings {
         image: "probe:1".into(),
         priority_class: None,
         lifetime: Duration::from_secs(1000),
@@ -25,7 +25,7 @@ fn made(
     age: i64,
     progress: Progress,
 ) -> (ObjectRef, PodState) {
-    let pod = desired.pod(&test(), "set", &mould(), incarnation);
+    let pod = settings().pod(desired, &test(), "set", incarnation);
     let name = ObjectRef {
         namespace: desired.namespace.clone(),
         name: pod.metadata.name.expect("it is named"),
@@ -54,7 +54,7 @@ fn placed(desired: &[Desired], pods: &[(ObjectRef, PodState)]) -> Placement {
     let now = Timestamp::from_second(NOW).expect("a time");
     let owners = ["set".to_owned()].into();
     let pods = Pods { labelled: &pods, owners: &owners };
-    decide(desired, pods, &test(), &mould(), now)
+    decide(desired, pods, &test(), &settings(), now)
 }
 
 fn create(incarnation: u32) -> Action {
@@ -125,7 +125,7 @@ fn what_an_older_image_was_made_from_is_replaced() {
     let pods = [(pod.0.clone(), Read { version: String::new(), meaning: Ok(pod.1.clone()) })];
     let (pods, owners) = (pods.into(), ["set".to_owned()].into());
     let pods = Pods { labelled: &pods, owners: &owners };
-    let newer = Mould { image: "probe:2".into(), ..mould() };
+    let newer = PodSettings { image: "probe:2".into(), ..settings() };
     let now = Timestamp::from_second(NOW).expect("a time");
     let placement = decide(&[desired("a")], pods, &test(), &newer, now);
     assert_eq!(placement.actions, [create(0), delete(&pod)]);

@@ -16,10 +16,10 @@ use netproof_conformance::{
 };
 
 use crate::{
+    desired::Desired,
     engine::round::{Asked, Receiver},
     read::{PodState, Progress},
     scenario::{Problem, Scenario, to_flow},
-    standin::Desired,
     world::World,
 };
 

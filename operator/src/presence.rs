@@ -7,18 +7,15 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
 use kube::{
     ResourceExt,
     api::{ApiResource, DynamicObject},
-    core::GroupVersionKind,
 };
 use netproof_conformance::policy::cluster::ClusterPolicyKind;
 use serde::Deserialize;
 
 use crate::{
+    keeper::erased,
+    kind::{GROUP, Kind, readable, resource},
     read::part,
-    world::{Kind, erased},
 };
-
-/// The group of all kinds of cluster policies.
-const GROUP: &str = "policy.networking.k8s.io";
 
 /// What the API server has of a kind.
 #[derive(Clone, Debug, PartialEq)]
@@ -39,22 +36,6 @@ pub struct Served {
     /// The kind in the version that netproof reads; in another one if there is only that, so that
     /// its objects are known to be there.
     pub resource: ApiResource,
-}
-
-/// The version of a kind that netproof reads.
-pub fn readable(kind: ClusterPolicyKind) -> &'static str {
-    match kind {
-        ClusterPolicyKind::ClusterNetworkPolicy => "v1alpha2",
-        ClusterPolicyKind::AdminNetworkPolicy | ClusterPolicyKind::BaselineAdminNetworkPolicy => {
-            "v1alpha1"
-        }
-    }
-}
-
-/// A kind in one of its versions.
-pub fn resource(kind: ClusterPolicyKind, version: &str) -> ApiResource {
-    let of_version = GroupVersionKind::gvk(GROUP, version, kind.word());
-    ApiResource::from_gvk_with_plural(&of_version, Kind::ClusterPolicies(kind).word())
 }
 
 /// The resource of all definitions, and the name of the one of this kind.

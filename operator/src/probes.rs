@@ -13,8 +13,8 @@ use tracing::{Instrument, debug, info, info_span};
 
 use crate::{
     backoff::Backoff,
+    desired::CONTAINER,
     engine::session::{Link, Session, SessionError},
-    standin::CONTAINER,
 };
 
 /// How long the API server and the kubelet may take to open an attachment.

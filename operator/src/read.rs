@@ -3,21 +3,14 @@
 use std::net::IpAddr;
 
 use k8s_openapi::{
-    api::{
-        apps::v1::{DaemonSet, Deployment, StatefulSet},
-        core::v1::{
-            Container, ContainerStatus, Namespace, Node, NodeSpec, NodeStatus, Pod, PodSpec,
-            PodStatus, PodTemplateSpec, Taint,
-        },
-        networking::v1::NetworkPolicy,
+    api::core::v1::{
+        Container, ContainerStatus, NodeSpec, NodeStatus, Pod, PodSpec, PodStatus, PodTemplateSpec,
+        Taint,
     },
     apimachinery::pkg::apis::meta::v1::OwnerReference,
     jiff::Timestamp,
 };
-use kube::{
-    Resource, ResourceExt,
-    api::{ApiResource, DynamicObject},
-};
+use kube::{Resource, ResourceExt, api::DynamicObject};
 use netproof_conformance::{
     policy::{
         Policy, Rejected, admin_network_policy as admin, baseline_admin_network_policy as baseline,
@@ -27,42 +20,10 @@ use netproof_conformance::{
     },
     snapshot::Labels,
 };
-use netproof_crds::{ConnectivityTest, NamedPort, Protocol, StandInSet, StandInSetSpec, TestRef};
+use netproof_crds::{NamedPort, Protocol, StandInSet, StandInSetSpec, TestRef};
 use serde::de::DeserializeOwned;
 
-use crate::{
-    presence, standin,
-    watch::Which,
-    world::{Kind, erased},
-};
-
-/// Where the objects of a kind are to be had.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Source {
-    /// At every API server: all of a resource, or what of it concerns us.
-    Everywhere(ApiResource, Which),
-    /// Where the cluster has this kind.
-    WhereDefined(ClusterPolicyKind),
-}
-
-/// Where the objects of a kind are to be had.
-pub fn source(kind: Kind) -> Source {
-    let all = |resource| Source::Everywhere(resource, Which::All);
-    match kind {
-        Kind::NetworkPolicies => all(erased::<NetworkPolicy>()),
-        Kind::ClusterPolicies(kind) => Source::WhereDefined(kind),
-        Kind::Namespaces => all(erased::<Namespace>()),
-        Kind::Nodes => all(erased::<Node>()),
-        Kind::Tests => all(erased::<ConnectivityTest>()),
-        Kind::StandInSets => all(erased::<StandInSet>()),
-        Kind::StandIns => {
-            Source::Everywhere(erased::<Pod>(), Which::Labelled(standin::TEST_UID_LABEL))
-        }
-        Kind::Deployments => all(erased::<Deployment>()),
-        Kind::StatefulSets => all(erased::<StatefulSet>()),
-        Kind::DaemonSets => all(erased::<DaemonSet>()),
-    }
-}
+use crate::{desired, kind};
 
 /// A namespace.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -161,9 +122,9 @@ pub(crate) fn cluster_policy(
     kind: ClusterPolicyKind,
     object: &DynamicObject,
 ) -> Result<ClusterPolicy, String> {
-    let readable = presence::readable(kind);
+    let readable = kind::readable(kind);
     let written = object.types.as_ref().map_or("unknown", |types| types.api_version.as_str());
-    if written != presence::resource(kind, readable).api_version {
+    if written != kind::resource(kind, readable).api_version {
         let version = written.rsplit('/').next().unwrap_or_default();
         return Err(format!(
             "the cluster has this kind in version {version} only, which this netproof cannot read; it reads {readable}"
@@ -242,7 +203,7 @@ pub(crate) fn stand_in_set(object: &DynamicObject) -> Result<SetState, String> {
     Ok(SetState {
         uid: object.uid().unwrap_or_default(),
         test: spec.test,
-        installation: object.labels().get(standin::INSTALLATION_LABEL).cloned(),
+        installation: object.labels().get(desired::INSTALLATION_LABEL).cloned(),
         terminating: terminating(object),
     })
 }
@@ -293,7 +254,7 @@ fn owner(pod: &Pod) -> Option<String> {
 
 fn image(pod: &Pod) -> Option<String> {
     let containers = &pod.spec.as_ref()?.containers;
-    let probe = containers.iter().find(|container| container.name == standin::CONTAINER)?;
+    let probe = containers.iter().find(|container| container.name == desired::CONTAINER)?;
     probe.image.clone().filter(|_| probe.command.is_none())
 }
 
@@ -334,7 +295,7 @@ fn progress(pod: &Pod, addresses: &[IpAddr]) -> Progress {
 }
 
 fn container(status: &PodStatus) -> Option<&ContainerStatus> {
-    status.container_statuses.iter().flatten().find(|c| c.name == standin::CONTAINER)
+    status.container_statuses.iter().flatten().find(|c| c.name == desired::CONTAINER)
 }
 
 fn declared(container: &Container) -> Vec<NamedPort> {

@@ -27,11 +27,14 @@ use crate::{
         Context,
         perform::{delete_pod, delete_set},
     },
+    desired::TEST_UID_LABEL,
+    keeper::erased,
+    kind::Kind,
     read::{PodState, Progress, SetState},
     scenario::Problem,
-    standin::{TEST_UID_LABEL, is_of},
+    standin::is_of,
     watch::{Which, list},
-    world::{Kind, World, erased},
+    world::World,
 };
 
 /// Requests to remove something that are under way at a time.
@@ -120,7 +123,7 @@ async fn remove_all(context: &Context) {
             Err(error) => {
                 warn!(%error, "What is left cannot be listed");
                 let world = Arc::clone(&context.shared.world.borrow());
-                (Left::of(&world, &context.mould.installation, &owners), BLIND_PAUSE)
+                (Left::of(&world, &context.pod_settings.installation, &owners), BLIND_PAUSE)
             }
         };
         if left.is_nothing() {
@@ -150,7 +153,7 @@ impl Left {
         let (sets, pods) = tokio::try_join!(list(&sets, &which), list(&pods, &which))?;
         let sets = sets.0.into_iter().map(|set| (Kind::StandInSets, set));
         let pods = pods.0.into_iter().map(|pod| (Kind::StandIns, pod));
-        Ok(Self::of(&World::of(sets.chain(pods)), &context.mould.installation, owners))
+        Ok(Self::of(&World::of(sets.chain(pods)), &context.pod_settings.installation, owners))
     }
 
     /// What is ours in a picture. Pods are by their owners, also by such as are gone by now.

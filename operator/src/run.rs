@@ -25,22 +25,22 @@ use tracing::{info, warn};
 use crate::{
     admin::{self, Site},
     args::OperatorArgs,
+    clock::nonce,
     controller::{self, Context},
     health::{self, Pulse},
-    installation, janitor,
+    installation, janitor, keeper,
     lease::{
         Holder, Standing,
         keep::{Farewell, Keeper},
     },
     metrics::Metrics,
-    nonce,
     pacing::{self, Pacing},
     readiness::readiness,
     removal::{self, Itself},
     reports::Reports,
-    standin::Mould,
+    standin::PodSettings,
     tester::Shared,
-    world::{self, World},
+    world::World,
 };
 
 /// A request that ends is given up after this long without an answer.
@@ -87,7 +87,7 @@ pub async fn operator(args: OperatorArgs) -> anyhow::Result<()> {
     });
     let asked = Arc::clone(&shared);
     health::begin(args.health_listen, Pulse::begin(), move |now| readiness(&asked, now))?;
-    let mut keeper = tokio::spawn(world::keep(streaming, pictures));
+    let mut keeper = tokio::spawn(keeper::keep(streaming, pictures));
     let servers = [(public, Site::Public), (reports, Site::Reports)]
         .map(|(listener, site)| tokio::spawn(admin::serve(listener, site, Arc::clone(&shared))));
     info!(version = env!("CARGO_PKG_VERSION"), "Operator started");
@@ -135,14 +135,14 @@ async fn act(
 ) -> anyhow::Result<()> {
     let world = shared.world.clone();
     let itself = Itself { namespace: args.namespace, deployment: args.deployment };
-    let mould = Mould {
+    let pod_settings = PodSettings {
         image: args.probe_image,
         priority_class: args.priority_class,
         lifetime: args.stand_in_lifetime,
         installation: shared.installation.get().cloned().unwrap_or_default(),
     };
     let context =
-        Arc::new(Context::new(shared, mould, itself.namespace.clone(), args.flows_per_test));
+        Arc::new(Context::new(shared, pod_settings, itself.namespace.clone(), args.flows_per_test));
     let sweeper = tokio::spawn(janitor::run(Arc::clone(&context), world.clone()));
     let (stop, mut stopped) = watch::channel(());
     let shutdown = async move { stopped.changed().await.unwrap_or_default() };

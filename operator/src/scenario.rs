@@ -23,10 +23,11 @@ use netproof_crds::{
 };
 
 use crate::{
+    desired::{Desired, workload_labels},
+    kind::Kind,
     nodes::{self, Meant, Uncovered},
     read::Template,
-    standin::{Desired, workload_labels},
-    world::{Kind, World},
+    world::World,
 };
 
 /// A limit for who has a machine of their own for one test.

@@ -1,25 +1,13 @@
 //! What a stand-in's pod looks like, so that it is taken for a workload by policies and by nothing
 //! else.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::time::Duration;
 
-use k8s_openapi::api::core::v1::{Pod, Toleration};
-use netproof_conformance::{matrix::Actor, snapshot::Labels};
-use netproof_crds::{GROUP, NamedPort, StandInSet, StandInSetSpec, TestRef};
+use k8s_openapi::api::core::v1::Pod;
+use netproof_crds::{StandInSet, StandInSetSpec, TestRef};
 use serde_json::{Value, json};
 
-/// The container of a stand-in.
-pub const CONTAINER: &str = "probe";
-
-/// Label with the UID of the test that a stand-in, or an owner of stand-ins, belongs to.
-pub const TEST_UID_LABEL: &str = "netproof.dev/test-uid";
-
-/// Label with the hash of what a stand-in was made from: one with another hash is another.
-pub const HASH_LABEL: &str = "netproof.dev/stand-in";
-
-/// Label with the installation that made a stand-in, or an owner of stand-ins. Those of another
-/// one are left alone.
-pub const INSTALLATION_LABEL: &str = "netproof.dev/installation";
+use crate::desired::{CONTAINER, Desired, HASH_LABEL, INSTALLATION_LABEL, TEST_UID_LABEL};
 
 /// Annotation with the namespace and name of the test, for people.
 const TEST_ANNOTATION: &str = "netproof.dev/test";
@@ -27,41 +15,9 @@ const TEST_ANNOTATION: &str = "netproof.dev/test";
 /// The condition that nobody ever sets, so that no Service counts a stand-in as ready.
 const READINESS_GATE: &str = "netproof.dev/never-ready";
 
-/// Labels that controllers set on their pods and find them by. A stand-in without them is nobody's.
-const CONTROLLER_LABELS: [&str; 9] = [
-    "pod-template-hash",
-    "controller-revision-hash",
-    "pod-template-generation",
-    "statefulset.kubernetes.io/pod-name",
-    "apps.kubernetes.io/pod-index",
-    "controller-uid",
-    "job-name",
-    "batch.kubernetes.io/controller-uid",
-    "batch.kubernetes.io/job-name",
-];
-
-/// A stand-in that a test wants.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Desired {
-    /// Who it is in the matrix.
-    pub actor: Actor,
-    /// Where it lives.
-    pub namespace: String,
-    /// The labels that it carries, without those of controllers and of our own.
-    pub labels: Labels,
-    /// The ports that it listens on.
-    pub ports: Vec<NamedPort>,
-    /// The node that it has to be on; any, if none is named.
-    pub node: Option<String>,
-    /// Which nodes will do.
-    pub node_selector: BTreeMap<String, String>,
-    /// Which taints it tolerates.
-    pub tolerations: Vec<Toleration>,
-}
-
 /// What all stand-ins have in common.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Mould {
+pub struct PodSettings {
     /// The image of the probe.
     pub image: String,
     /// The priority class; the cluster's default, if none is named.
@@ -70,16 +26,6 @@ pub struct Mould {
     pub lifetime: Duration,
     /// The installation that makes them.
     pub installation: String,
-}
-
-/// Leaves out what controllers, and we, find pods by.
-pub fn workload_labels(labels: &Labels) -> Labels {
-    let ours = |key: &str| key.split('/').next() == Some(GROUP) && key.contains('/');
-    labels
-        .iter()
-        .filter(|(key, _)| !CONTROLLER_LABELS.contains(&key.as_str()) && !ours(key))
-        .map(|(key, value)| (key.clone(), value.clone()))
-        .collect()
 }
 
 /// The name of the owner of a test's stand-ins, in each namespace that has some: one for each
@@ -114,39 +60,27 @@ pub fn set(test: &TestRef, namespace: &str, installation: &str) -> StandInSet {
     set
 }
 
-impl Desired {
-    /// Its ports, as a container declares them.
-    pub(crate) fn container_ports(&self) -> Vec<Value> {
-        let declared = self.ports.iter().map(|port| {
-            let mut declared = json!({"containerPort": port.port, "protocol": port.protocol});
-            if let Some(name) = &port.name {
-                declared["name"] = json!(name);
-            }
-            declared
-        });
-        declared.collect()
-    }
-
+impl PodSettings {
     /// The pod, but for its name and its owner's UID, which do not make it another stand-in.
-    fn body(&self, test: &TestRef, mould: &Mould) -> Value {
-        let listen = self.ports.iter().flat_map(|port| {
+    fn body(&self, desired: &Desired, test: &TestRef) -> Value {
+        let listen = desired.ports.iter().flat_map(|port| {
             ["--listen".into(), format!("{}/{}", port.protocol, port.port).to_lowercase()]
         });
-        let ports = self.container_ports();
+        let ports = desired.container_ports();
         let low_ports = json!([{"name": "net.ipv4.ip_unprivileged_port_start", "value": "0"}]);
         let sysctls =
-            if self.ports.iter().any(|port| port.port < 1024) { low_ports } else { json!([]) };
-        let affinity = self.node.as_ref().map(|node| {
+            if desired.ports.iter().any(|port| port.port < 1024) { low_ports } else { json!([]) };
+        let affinity = desired.node.as_ref().map(|node| {
             json!({"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {
                 "nodeSelectorTerms": [{"matchFields": [
                     {"key": "metadata.name", "operator": "In", "values": [node]}]}]}}})
         });
         json!({
             "metadata": {
-                "labels": self.labels,
+                "labels": desired.labels,
                 "annotations": {
                     TEST_ANNOTATION: format!("{}/{}", test.namespace, test.name),
-                    "netproof.dev/endpoint": self.actor.to_string(),
+                    "netproof.dev/endpoint": desired.actor.to_string(),
                     "cluster-autoscaler.kubernetes.io/safe-to-evict": "true",
                     // A sidecar would answer in the probe's place.
                     "sidecar.istio.io/inject": "false",
@@ -156,7 +90,7 @@ impl Desired {
             "spec": {
                 "containers": [{
                     "name": CONTAINER,
-                    "image": mould.image,
+                    "image": self.image,
                     "imagePullPolicy": "IfNotPresent",
                     "args": listen.collect::<Vec<String>>(),
                     "env": [{
@@ -177,13 +111,13 @@ impl Desired {
                 }],
                 "readinessGates": [{"conditionType": READINESS_GATE}],
                 "restartPolicy": "Never",
-                "activeDeadlineSeconds": mould.lifetime.as_secs(),
+                "activeDeadlineSeconds": self.lifetime.as_secs(),
                 "terminationGracePeriodSeconds": 1,
                 "automountServiceAccountToken": false,
                 "enableServiceLinks": false,
-                "priorityClassName": mould.priority_class,
-                "nodeSelector": self.node_selector,
-                "tolerations": self.tolerations,
+                "priorityClassName": self.priority_class,
+                "nodeSelector": desired.node_selector,
+                "tolerations": desired.tolerations,
                 "affinity": affinity,
                 "securityContext": {
                     "runAsNonRoot": true,
@@ -197,31 +131,33 @@ impl Desired {
     }
 
     /// Tells stand-ins apart that were made from something else.
-    pub fn hash(&self, test: &TestRef, mould: &Mould) -> String {
-        let body = self.body(test, mould).to_string();
-        let Mould { installation, .. } = mould;
-        let text =
-            format!("{installation}\n{}\n{}\n{}\n{body}", test.uid, self.namespace, self.actor);
+    pub fn hash(&self, desired: &Desired, test: &TestRef) -> String {
+        let body = self.body(desired, test).to_string();
+        let Self { installation, .. } = self;
+        let text = format!(
+            "{installation}\n{}\n{}\n{}\n{body}",
+            test.uid, desired.namespace, desired.actor
+        );
         format!("{:016x}", fnv1a(text.as_bytes()))
     }
 
     /// The whole pod. The name differs for each `incarnation`, so that a pod that will not go away
     /// does not keep its successor from coming.
-    pub fn pod(&self, test: &TestRef, set_uid: &str, mould: &Mould, incarnation: u32) -> Pod {
-        let hash = self.hash(test, mould);
+    pub fn pod(&self, desired: &Desired, test: &TestRef, set_uid: &str, incarnation: u32) -> Pod {
+        let hash = self.hash(desired, test);
         let unique = fnv1a(format!("{hash}{incarnation}").as_bytes());
-        let mut stem = format!("{}-{}", test.name, self.actor.endpoint);
+        let mut stem = format!("{}-{}", test.name, desired.actor.endpoint);
         stem.truncate(50);
-        let mut body = self.body(test, mould);
+        let mut body = self.body(desired, test);
         let metadata = &mut body["metadata"];
         metadata["name"] = json!(format!("{}-{:08x}", stem.trim_end_matches('-'), unique >> 32));
-        metadata["namespace"] = json!(self.namespace);
+        metadata["namespace"] = json!(desired.namespace);
         metadata["labels"][TEST_UID_LABEL] = json!(test.uid);
         metadata["labels"][HASH_LABEL] = json!(hash);
-        metadata["labels"][INSTALLATION_LABEL] = json!(mould.installation);
+        metadata["labels"][INSTALLATION_LABEL] = json!(self.installation);
         metadata["ownerReferences"] = json!([{
             "apiVersion": "netproof.dev/v1alpha1", "kind": "StandInSet",
-            "name": set_name(test, &mould.installation), "uid": set_uid, "controller": true,
+            "name": set_name(test, &self.installation), "uid": set_uid, "controller": true,
         }]);
         serde_json::from_value(body).expect("the fields of a pod")
     }

@@ -1,11 +1,16 @@
+use std::collections::BTreeMap;
+
+use netproof_conformance::matrix::Actor;
+use netproof_crds::NamedPort;
+
 use super::*;
 
 fn test() -> TestRef {
     TestRef { namespace: "shop".into(), name: "three-tier".into(), uid: "u-1".into() }
 }
 
-fn mould() -> Mould {
-    Mould {
+fn settings() -> PodSettings {
+    PodSettings {
         image: "probe:1".into(),
         priority_class: None,
         lifetime: Duration::from_secs(3600),
@@ -30,23 +35,14 @@ fn port(number: u16) -> NamedPort {
 }
 
 #[test]
-fn labels_of_controllers_and_our_own_are_left_out() {
-    let labels: Labels = ["app", "pod-template-hash", "netproof.dev/test-uid", "job-name"]
-        .into_iter()
-        .map(|key| (key.to_owned(), "x".to_owned()))
-        .collect();
-    assert_eq!(workload_labels(&labels).keys().collect::<Vec<_>>(), ["app"]);
-}
-
-#[test]
 fn another_port_makes_another_stand_in() {
     let other = Desired { ports: vec![port(80)], ..desired() };
-    assert_ne!(desired().hash(&test(), &mould()), other.hash(&test(), &mould()));
+    assert_ne!(settings().hash(&desired(), &test()), settings().hash(&other, &test()));
 }
 
 #[test]
 fn incarnations_differ_in_name_only() {
-    let [first, second] = [0, 1].map(|n| desired().pod(&test(), "set", &mould(), n));
+    let [first, second] = [0, 1].map(|n| settings().pod(&desired(), &test(), "set", n));
     assert_ne!(first.metadata.name, second.metadata.name);
     assert_eq!(first.spec, second.spec);
     assert_eq!(first.metadata.labels, second.metadata.labels);
@@ -56,13 +52,13 @@ fn incarnations_differ_in_name_only() {
 fn long_names_fit_a_label() {
     let test = TestRef { name: "t".repeat(63), ..test() };
     let desired = Desired { actor: Actor::sole("e".repeat(40)), ..desired() };
-    let pod = desired.pod(&test, "set", &mould(), 0);
+    let pod = settings().pod(&desired, &test, "set", 0);
     assert!(pod.metadata.name.expect("it is named").len() <= 63);
 }
 
 #[test]
 fn no_service_counts_it_and_no_replica_set_adopts_it() {
-    let pod = desired().pod(&test(), "set", &mould(), 0);
+    let pod = settings().pod(&desired(), &test(), "set", 0);
     let owner = &pod.metadata.owner_references.expect("it is owned")[0];
     assert_eq!((owner.controller, owner.kind.as_str()), (Some(true), "StandInSet"));
     let gates = pod.spec.expect("it has a spec").readiness_gates.expect("it has a gate");
@@ -71,7 +67,7 @@ fn no_service_counts_it_and_no_replica_set_adopts_it() {
 
 #[test]
 fn it_has_no_rights_and_an_end() {
-    let spec = desired().pod(&test(), "set", &mould(), 0).spec.expect("it has a spec");
+    let spec = settings().pod(&desired(), &test(), "set", 0).spec.expect("it has a spec");
     assert_eq!(spec.automount_service_account_token, Some(false));
     assert_eq!(spec.active_deadline_seconds, Some(3600));
     let security = spec.security_context.expect("it has a security context");
@@ -85,7 +81,7 @@ fn it_has_no_rights_and_an_end() {
 #[test]
 fn ports_below_1024_need_no_root() {
     let desired = Desired { ports: vec![port(53)], ..desired() };
-    let spec = desired.pod(&test(), "set", &mould(), 0).spec.expect("it has a spec");
+    let spec = settings().pod(&desired, &test(), "set", 0).spec.expect("it has a spec");
     let sysctls = spec.security_context.and_then(|security| security.sysctls);
     assert_eq!(sysctls.map(|sysctls| sysctls.len()), Some(1));
     assert_eq!(spec.containers[0].args, Some(vec!["--listen".to_owned(), "tcp/53".to_owned()]));
@@ -99,8 +95,9 @@ fn only_in_its_own_namespace_the_test_owns_the_set() {
 
 #[test]
 fn nothing_of_two_installations_has_one_name() {
-    let there = Mould { installation: "there".into(), ..mould() };
-    let [ours, theirs] = [&mould(), &there].map(|mould| desired().pod(&test(), "set", mould, 0));
+    let there = PodSettings { installation: "there".into(), ..settings() };
+    let [ours, theirs] =
+        [&settings(), &there].map(|settings| settings.pod(&desired(), &test(), "set", 0));
     assert_ne!(ours.metadata.name, theirs.metadata.name);
     assert_ne!(ours.metadata.labels, theirs.metadata.labels);
     let [ours, theirs] = ["here", "there"].map(|installation| set(&test(), "shop", installation));

@@ -29,6 +29,7 @@ use tracing::{Instrument, debug, warn};
 
 use crate::{
     certify::Certifier,
+    clock::uptime,
     covering::{Covering, Moment, have_same_policies},
     diagnosing::{Beside, Diagnosed, Manners},
     lease::Standing,
@@ -38,7 +39,6 @@ use crate::{
     reports::Reports,
     scenario::{Problem, Scenario},
     status::Phase,
-    uptime,
     world::World,
 };
 

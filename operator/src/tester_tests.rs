@@ -13,10 +13,11 @@ use crate::{
         session::Session,
         testing::{InMemory, agent},
     },
+    kind::Kind,
     probes::Conversation,
     read::{NamespaceState, policy},
     status::View,
-    world::{Kind, Read},
+    world::Read,
 };
 
 const SETTLE: Duration = Duration::from_millis(300);

@@ -13,7 +13,10 @@ use kube::{
 use tokio::{sync::mpsc, task::JoinHandle, time::Instant};
 use tracing::{debug, warn};
 
-use crate::backoff::{Backoff, LIVED};
+use crate::{
+    backoff::{Backoff, LIVED},
+    change::Change,
+};
 
 /// The API server is asked to end a watch after this long, below the idle limits of load balancers
 /// (kubernetes-facts: about 240 s); it sends a bookmark about every minute until then.
@@ -47,21 +50,6 @@ impl Which {
             Self::All | Self::Labelled(_) => None,
         }
     }
-}
-
-/// What was learned.
-#[derive(Debug)]
-pub enum Change {
-    /// All there is; what is not among it is gone.
-    Reset(Vec<DynamicObject>),
-    /// This is new, or has changed.
-    Applied(Box<DynamicObject>),
-    /// This is gone.
-    Deleted(Box<DynamicObject>),
-    /// Nothing has changed.
-    Alive,
-    /// The API server does not tell us, and why. What is known stays known, and ages.
-    Blind(String),
 }
 
 /// Follows something for as long as it is held.

@@ -6,10 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use kube::{
-    Api, Client, ResourceExt,
-    api::{ApiResource, DynamicObject},
-};
+use kube::{ResourceExt, api::DynamicObject};
 use netproof_conformance::{
     policy::{
         Policy,
@@ -17,93 +14,17 @@ use netproof_conformance::{
     },
     snapshot::{ObjectRef, Revision},
 };
-use tokio::sync::{mpsc, watch};
 use tracing::warn;
 
 use crate::{
-    arrivals,
-    read::{self, NamespaceState, NodeState, PodState, Source, Template},
-    watch::{self as watches, Change},
+    change::Change,
+    kind::Kind,
+    read::{self, NamespaceState, NodeState, PodState, Template},
 };
 
 /// Without a sign of life for this long, what is known of a kind is too old to judge by: bookmarks
 /// come about every minute, so this is two that did not.
 pub const STALE_AFTER: Duration = Duration::from_secs(130);
-
-/// A kind of object that the operator follows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Kind {
-    /// `networking.k8s.io/v1` `NetworkPolicies`.
-    NetworkPolicies,
-    /// Policies of the cluster as a whole, of a kind that it may lack.
-    ClusterPolicies(ClusterPolicyKind),
-    /// Namespaces.
-    Namespaces,
-    /// Nodes.
-    Nodes,
-    /// Our own tests.
-    Tests,
-    /// The owners of our own probe pods.
-    StandInSets,
-    /// Our own probe pods; no others.
-    StandIns,
-    /// Deployments.
-    Deployments,
-    /// `StatefulSets`.
-    StatefulSets,
-    /// `DaemonSets`.
-    DaemonSets,
-}
-
-impl Kind {
-    /// All of them.
-    pub const ALL: [Self; 12] = [
-        Self::NetworkPolicies,
-        Self::ClusterPolicies(ClusterPolicyKind::ClusterNetworkPolicy),
-        Self::ClusterPolicies(ClusterPolicyKind::AdminNetworkPolicy),
-        Self::ClusterPolicies(ClusterPolicyKind::BaselineAdminNetworkPolicy),
-        Self::Namespaces,
-        Self::Nodes,
-        Self::Tests,
-        Self::StandInSets,
-        Self::StandIns,
-        Self::Deployments,
-        Self::StatefulSets,
-        Self::DaemonSets,
-    ];
-
-    /// Those without which nothing can be judged.
-    pub const DECISIVE: [Self; 6] = [
-        Self::NetworkPolicies,
-        Self::ClusterPolicies(ClusterPolicyKind::ClusterNetworkPolicy),
-        Self::ClusterPolicies(ClusterPolicyKind::AdminNetworkPolicy),
-        Self::ClusterPolicies(ClusterPolicyKind::BaselineAdminNetworkPolicy),
-        Self::Namespaces,
-        Self::StandIns,
-    ];
-
-    /// The name for people and metrics.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::NetworkPolicies => "networkpolicies",
-            Self::ClusterPolicies(ClusterPolicyKind::ClusterNetworkPolicy) => {
-                "clusternetworkpolicies"
-            }
-            Self::ClusterPolicies(ClusterPolicyKind::AdminNetworkPolicy) => "adminnetworkpolicies",
-            Self::ClusterPolicies(ClusterPolicyKind::BaselineAdminNetworkPolicy) => {
-                "baselineadminnetworkpolicies"
-            }
-            Self::Namespaces => "namespaces",
-            Self::Nodes => "nodes",
-            Self::Tests => "connectivitytests",
-            Self::StandInSets => "standinsets",
-            Self::StandIns => "stand-in pods",
-            Self::Deployments => "deployments",
-            Self::StatefulSets => "statefulsets",
-            Self::DaemonSets => "daemonsets",
-        }
-    }
-}
 
 /// An object as it was read: its version, and its meaning or why it has none for us.
 #[derive(Clone, Debug, PartialEq)]
@@ -215,7 +136,7 @@ impl World {
     }
 
     /// Takes a change over; returns whether somebody may want to know.
-    fn take(&mut self, kind: Kind, change: Change) -> bool {
+    pub fn take(&mut self, kind: Kind, change: Change) -> bool {
         match &change {
             Change::Blind(why) => {
                 self.blind.insert(kind, why.clone());
@@ -280,58 +201,6 @@ fn store<T: Clone + PartialEq>(
 
 fn name_of(object: &DynamicObject) -> ObjectRef {
     ObjectRef { namespace: object.namespace().unwrap_or_default(), name: object.name_any() }
-}
-
-/// Keeps a picture of the cluster up to date for as long as somebody looks at it.
-pub async fn keep(client: Client, pictures: watch::Sender<Arc<World>>) {
-    let (changes, mut all) = mpsc::channel::<(Kind, Change)>(256);
-    for kind in Kind::ALL {
-        tokio::spawn(follow(client.clone(), kind, changes.clone()));
-    }
-    drop(changes);
-    let mut world = World::default();
-    while let Some((kind, change)) = all.recv().await {
-        let mut news = world.take(kind, change);
-        while let Ok((kind, change)) = all.try_recv() {
-            news |= world.take(kind, change);
-        }
-        // Versions that mean the same are published with the next news: the certification of a
-        // verdict compares meanings' versions with the newest picture.
-        world.revision = Revision(world.revision.0 + 1);
-        let published = pictures.send_if_modified(|picture| {
-            *picture = Arc::new(world.clone());
-            news
-        });
-        if !published && pictures.is_closed() {
-            return;
-        }
-    }
-}
-
-async fn follow(client: Client, kind: Kind, changes: mpsc::Sender<(Kind, Change)>) {
-    let (of_kind, mut received) = mpsc::channel(64);
-    let follower = match read::source(kind) {
-        Source::Everywhere(resource, which) => {
-            let api = Api::all_with(client, &resource);
-            tokio::spawn(watches::follow(api, which, of_kind))
-        }
-        Source::WhereDefined(kind) => tokio::spawn(arrivals::follow(client, kind, of_kind)),
-    };
-    while let Some(change) = received.recv().await {
-        if changes.send((kind, change)).await.is_err() {
-            break;
-        }
-    }
-    follower.abort();
-}
-
-/// Erases a typed resource to what a dynamic client needs.
-pub(crate) fn erased<K>() -> ApiResource
-where
-    K: kube::Resource,
-    K::DynamicType: Default,
-{
-    ApiResource::erase::<K>(&K::DynamicType::default())
 }
 
 #[cfg(test)]

@@ -15,10 +15,11 @@ use tracing::{info, warn};
 use super::attempts::{Aim, Attempts, NotDue};
 use crate::{
     FIELD_MANAGER,
+    desired::Desired,
     place::Action,
     read::SetState,
     scenario::Problem,
-    standin::{Desired, Mould, is_of, set, set_name},
+    standin::{PodSettings, is_of, set, set_name},
     world::World,
 };
 
@@ -180,7 +181,7 @@ pub async fn actions(
     wanted: &[Desired],
     sets: &Sets,
     test: &TestRef,
-    mould: &Mould,
+    settings: &PodSettings,
 ) -> BTreeMap<usize, Problem> {
     let mut troubles = BTreeMap::new();
     for action in actions {
@@ -189,9 +190,9 @@ pub async fn actions(
                 let stand_in = &wanted[desired];
                 let made = match &sets[&stand_in.namespace] {
                     Ok(uid) => {
-                        let pod = stand_in.pod(test, uid, mould, incarnation);
+                        let pod = settings.pod(stand_in, test, uid, incarnation);
                         let making = create(performer.client, &pod);
-                        performer.make(&Aim::StandIn(stand_in.hash(test, mould)), making).await
+                        performer.make(&Aim::StandIn(settings.hash(stand_in, test)), making).await
                     }
                     Err(problem) => Some(Err(problem.clone())),
                 };

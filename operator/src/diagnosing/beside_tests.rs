@@ -62,7 +62,7 @@ fn they_are_predicted_apart_from_the_flows_of_the_test() {
 fn a_wrong_outcome_is_an_observation_once_it_is_confirmed() {
     let patience = Patience { confirm: 2, ..AT_ONCE };
     let scenario = scenario(&["web", "was", "db"], &[], 100);
-    let now = crate::uptime();
+    let now = crate::clock::uptime();
     let flow = crate::predict::naming(&scenario, &super::super::testing::stand_ins(&scenario));
     let mut beside = Beside::new(patience);
     beside.take_on(&telling(), &scenario);

@@ -16,11 +16,11 @@ use netproof_crds::{NamedPort, StartUp};
 use serde_json::json;
 
 use crate::{
+    desired::Desired,
     fixtures,
     predict::StandIn,
     read::{NamespaceState, PodState, Progress, policy},
     scenario::Scenario,
-    standin::Desired,
     world::{Read, World},
 };
 

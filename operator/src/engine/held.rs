@@ -45,7 +45,7 @@ impl Held {
         identity: &str,
         timeout: Duration,
     ) -> Result<Self, String> {
-        let op = Op::Hold { target, timeout_ms: millis(timeout), nonce: crate::nonce() };
+        let op = Op::Hold { target, timeout_ms: millis(timeout), nonce: crate::clock::nonce() };
         let reply = sender.request(op, Instant::now() + timeout + SLACK).await;
         match reply.map_err(|error| error.to_string())? {
             Reply::Held {
@@ -106,7 +106,11 @@ impl Held {
     }
 
     async fn touch(&self, timeout: Duration) -> Result<wire::Fate, String> {
-        let op = Op::Touch { held: self.name, nonce: crate::nonce(), timeout_ms: millis(timeout) };
+        let op = Op::Touch {
+            held: self.name,
+            nonce: crate::clock::nonce(),
+            timeout_ms: millis(timeout),
+        };
         let reply = self.sender.request(op, Instant::now() + timeout + SLACK).await;
         match reply.map_err(|error| error.to_string())? {
             Reply::Touched { fate, .. } => Ok(fate),

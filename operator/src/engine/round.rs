@@ -238,7 +238,7 @@ pub(super) struct Timed {
 
 /// One attempt, by a probe that speaks.
 pub(super) async fn timed(flow: &Asked, session: &Session, timeout: Duration) -> Timed {
-    let nonce = crate::nonce();
+    let nonce = crate::clock::nonce();
     let proof = match flow.receiver {
         Receiver::Probe { .. } => Proof::Identity { nonce: nonce.clone() },
         Receiver::External => Proof::Answer,

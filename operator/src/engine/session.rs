@@ -195,7 +195,7 @@ impl Drop for AbortOnDrop {
 }
 
 async fn greet(requests: &Requests, identity: &str) -> Result<Greeting, SessionError> {
-    let nonce = crate::nonce();
+    let nonce = crate::clock::nonce();
     let hello = Op::Hello { nonce: nonce.clone() };
     let reply = requests.send(hello, Instant::now() + GREETING).await;
     match reply.map_err(|error| match error {
@@ -228,7 +228,7 @@ impl Requests {
     fn new() -> (Self, mpsc::Receiver<String>) {
         let (lines, written) = mpsc::channel(QUEUE);
         // Half of the range is left for counting up.
-        let next = Arc::new(AtomicU64::new(crate::random() >> 1));
+        let next = Arc::new(AtomicU64::new(crate::clock::random() >> 1));
         (Self { lines, pending: Arc::default(), next }, written)
     }
 
@@ -364,7 +364,7 @@ async fn read(reader: Box<dyn AsyncRead + Send + Unpin>, pending: &Pending) -> S
 async fn heartbeat(requests: &Requests) -> SessionError {
     loop {
         tokio::time::sleep(HEARTBEAT).await;
-        let ping = Op::Ping { nonce: crate::nonce() };
+        let ping = Op::Ping { nonce: crate::clock::nonce() };
         if requests.send(ping, Instant::now() + HEARTBEAT).await.is_err() {
             return SessionError::Silent;
         }

@@ -17,7 +17,7 @@ async fn a_real_agent_greets_and_attempts() {
         target: ([127, 0, 0, 1], port).into(),
         protocol: Protocol::Tcp,
         timeout_ms: 2000,
-        proof: Proof::Identity { nonce: crate::nonce() },
+        proof: Proof::Identity { nonce: crate::clock::nonce() },
     };
     match session.request(attempt, soon()).await {
         Ok(Reply::Attempted { outcome, .. }) => {

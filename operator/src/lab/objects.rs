@@ -11,11 +11,11 @@ use serde_json::{Value, json};
 
 use super::stored::as_stored;
 use crate::{
+    kind::Kind,
     offline::{
         input,
-        world::{Notes, accept},
+        notes::{Notes, accept},
     },
-    world::Kind,
 };
 
 /// What `Cluster::skipped` calls a test.

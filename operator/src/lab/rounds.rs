@@ -25,13 +25,13 @@ use super::{
     stage::{Stage, Stages},
 };
 use crate::{
+    clock::uptime,
     covering::{Covering, Moment},
     diagnosing::observations,
     engine::round::{self, Asked, Breadth, Reached},
     judging::{companions, details, judged, sight},
     predict::{Prediction, asked, naming, predict, snapshot},
     status::Detail,
-    uptime,
 };
 
 /// Between two passes over flows that are settling.

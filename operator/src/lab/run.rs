@@ -27,15 +27,12 @@ use super::{
     rounds::Rounds,
     scene::{LabPod, Pace, Scene, Setup},
     stage::Stage,
-    verdict::{LabVerdict, OfFamily},
+    verdict::{Conclusion, LabVerdict, OfFamily},
     watch::Watched,
 };
 use crate::{
     args::lab::{LabArgs, LabFormat},
-    offline::{
-        outcome::Outcome,
-        world::{Notes, tell},
-    },
+    offline::notes::{Notes, tell},
 };
 
 /// How long flows may take to be judged.
@@ -47,28 +44,29 @@ const INTERVAL: Duration = Duration::from_secs(1);
 /// The namespace of objects that name none.
 const DEFAULT_NAMESPACE: &str = "default";
 
-/// Does what the arguments say.
-pub fn run(args: &LabArgs) -> anyhow::Result<Outcome> {
+/// Does what the arguments say. Nothing is concluded where only the faults are listed.
+pub fn run(args: &LabArgs) -> anyhow::Result<Option<Conclusion>> {
     if args.list_faults {
-        return list_faults();
+        list_faults()?;
+        return Ok(None);
     }
     if args.watch && args.files.contains(&PathBuf::from("-")) {
         bail!("standard input cannot be watched: name files or directories by -f");
     }
     enter()?;
-    carry_out(args)
+    carry_out(args).map(Some)
 }
 
-fn list_faults() -> anyhow::Result<Outcome> {
+fn list_faults() -> io::Result<()> {
     let mut out = io::stdout().lock();
     for fault in Fault::ALL {
         writeln!(out, "{:30}{}", fault.to_string(), fault.claim())?;
     }
-    Ok(Outcome::Fine)
+    Ok(())
 }
 
 #[tokio::main(worker_threads = 2)]
-async fn carry_out(args: &LabArgs) -> anyhow::Result<Outcome> {
+async fn carry_out(args: &LabArgs) -> anyhow::Result<Conclusion> {
     let began = Instant::now();
     let scene = scene(args, Notes::unless(args.quiet), Vec::new())?;
     let program = std::env::current_exe().context("finding this program's own file")?;
@@ -96,7 +94,7 @@ async fn carry_out(args: &LabArgs) -> anyhow::Result<Outcome> {
         verdict.existing(&fate);
     }
     print(args, &verdict)?;
-    Ok(verdict.outcome())
+    Ok(verdict.conclusion())
 }
 
 /// Reads the files and sets them up, beside the pods that are there already.
@@ -155,15 +153,15 @@ async fn watch(
     lab: &mut LabCluster,
     rounds: &mut [Rounds],
     told: LabVerdict,
-) -> anyhow::Result<Outcome> {
+) -> anyhow::Result<Conclusion> {
     let interruption = "waiting for an interruption";
     let mut interrupted = signal(SignalKind::interrupt()).context(interruption)?;
-    let mut outcome = told.outcome();
+    let mut conclusion = told.conclusion();
     tokio::select! {
         _ = interrupted.recv() => {}
-        failed = follow_files(args, lab, rounds, told, &mut outcome) => failed?,
+        failed = follow_files(args, lab, rounds, told, &mut conclusion) => failed?,
     }
-    Ok(outcome)
+    Ok(conclusion)
 }
 
 /// Follows changes of the files, and tells each change of the verdict. Ends only with an error.
@@ -172,7 +170,7 @@ async fn follow_files(
     lab: &mut LabCluster,
     rounds: &mut [Rounds],
     mut told: LabVerdict,
-    outcome: &mut Outcome,
+    conclusion: &mut Conclusion,
 ) -> anyhow::Result<()> {
     let mut files = Watched::new(&args.files);
     let mut start_ups = Vec::new();
@@ -196,7 +194,7 @@ async fn follow_files(
         if !verdict.says_the_same(&told) {
             print(args, &verdict)?;
         }
-        *outcome = verdict.outcome();
+        *conclusion = verdict.conclusion();
         told = verdict;
     }
 }

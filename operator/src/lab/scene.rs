@@ -29,9 +29,10 @@ use self::{
 };
 use super::objects::{Objects, dynamic};
 use crate::{
+    kind::Kind,
     predict::StandIn,
     scenario::{MANY_FLOWS, Scenario, resolve},
-    world::{Kind, World},
+    world::World,
 };
 
 /// How the lab goes about it, whatever the test says of clusters.

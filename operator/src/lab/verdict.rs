@@ -25,10 +25,20 @@ use crate::{
         held::Fate,
         startup::{Found, Window},
     },
-    offline::outcome::Outcome,
     reports::matrix_text,
     status::{Detail, Phase, View},
 };
+
+/// What a run of the lab says of the network, in one word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Conclusion {
+    /// It does what the policies say, and that is proven.
+    Conforms,
+    /// It does something else.
+    Violates,
+    /// There is not enough evidence for either.
+    CannotTell,
+}
 
 /// What came of it.
 pub struct LabVerdict {
@@ -102,13 +112,13 @@ impl OfFamily {
     }
 
     /// What the Conformant condition says.
-    fn outcome(&self) -> Outcome {
+    fn conclusion(&self) -> Conclusion {
         let conditions = self.view.conditions();
         let found = conditions.iter().find(|(type_, ..)| *type_ == ConditionType::Conformant);
         match found.map(|(_, status, ..)| *status) {
-            Some(ConditionStatus::True) => Outcome::Fine,
-            Some(ConditionStatus::False) => Outcome::No,
-            Some(ConditionStatus::Unknown) | None => Outcome::CannotTell,
+            Some(ConditionStatus::True) => Conclusion::Conforms,
+            Some(ConditionStatus::False) => Conclusion::Violates,
+            Some(ConditionStatus::Unknown) | None => Conclusion::CannotTell,
         }
     }
 
@@ -141,15 +151,15 @@ impl OfFamily {
 }
 
 impl LabVerdict {
-    /// As an exit code: what is wrong for certain is wrong, whatever else cannot be told.
-    pub fn outcome(&self) -> Outcome {
-        let has = |outcome| self.families.iter().any(|family| family.outcome() == outcome);
-        if has(Outcome::No) {
-            Outcome::No
-        } else if has(Outcome::CannotTell) || self.families.is_empty() {
-            Outcome::CannotTell
+    /// What is wrong for certain is wrong, whatever else cannot be told.
+    pub fn conclusion(&self) -> Conclusion {
+        let has = |one| self.families.iter().any(|family| family.conclusion() == one);
+        if has(Conclusion::Violates) {
+            Conclusion::Violates
+        } else if has(Conclusion::CannotTell) || self.families.is_empty() {
+            Conclusion::CannotTell
         } else {
-            Outcome::Fine
+            Conclusion::Conforms
         }
     }
 
@@ -226,10 +236,10 @@ impl LabVerdict {
         };
         let start_ups: Vec<Value> = self.start_ups.iter().filter_map(start_up_leak).collect();
         let findings: Vec<&Value> = flows.iter().filter(is_finding).chain(&start_ups).collect();
-        let verdict = match self.outcome() {
-            Outcome::Fine => "conforms",
-            Outcome::No => "violates",
-            Outcome::CannotTell => "cannotTell",
+        let verdict = match self.conclusion() {
+            Conclusion::Conforms => "conforms",
+            Conclusion::Violates => "violates",
+            Conclusion::CannotTell => "cannotTell",
         };
         let coverage: Vec<Value> = self.families.iter().map(OfFamily::coverage).collect();
         json!({

@@ -12,9 +12,10 @@ use std::{
 use anyhow::{bail, ensure};
 
 use super::{
+    notes::Notes,
     outcome::Outcome,
     port::PortSpec,
-    world::{Notes, World, load_files},
+    world::{World, load_files},
 };
 use crate::args::{DiffArgs, offline::DiffFormat};
 use changes::Changes;

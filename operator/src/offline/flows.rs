@@ -17,9 +17,10 @@ use netproof_conformance::flow::{End, Flow, PodId};
 use super::{
     answers::{Answer, Counts},
     by::By,
+    notes::Notes,
     progress::Progress,
     render::json,
-    world::{Notes, World},
+    world::World,
 };
 use line::{Line, Wrong};
 use lines::{Lines, Next};

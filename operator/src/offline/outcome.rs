@@ -3,6 +3,8 @@
 use std::process::ExitCode;
 
 use super::answers::Answer;
+#[cfg(feature = "lab")]
+use crate::lab::verdict::Conclusion;
 
 /// How a command ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -22,6 +24,17 @@ impl Outcome {
             Answer::Allow => Self::Fine,
             Answer::Deny => Self::No,
             Answer::Unspecified(_) => Self::CannotTell,
+        }
+    }
+}
+
+#[cfg(feature = "lab")]
+impl From<Conclusion> for Outcome {
+    fn from(conclusion: Conclusion) -> Self {
+        match conclusion {
+            Conclusion::Conforms => Self::Fine,
+            Conclusion::Violates => Self::No,
+            Conclusion::CannotTell => Self::CannotTell,
         }
     }
 }

@@ -12,12 +12,13 @@ use super::{
     answers::Counts,
     flows::{self, Detail},
     groups::Groups,
+    notes::Notes,
     outcome::Outcome,
     pairs::Question,
     progress::Progress,
     render::{dot, html, json, table},
     summary::Summary,
-    world::{Notes, World},
+    world::World,
 };
 use crate::args::{PredictArgs, offline::PredictFormat};
 

@@ -7,12 +7,12 @@ use tokio::time::{Instant, sleep_until};
 
 use super::{Assignment, Tester, rounds::Scope};
 use crate::{
+    clock::uptime,
     diagnosing::{Question, observations, unasked},
     engine::round::Reached,
     judging::companions,
     predict::{StandIn, naming, predict},
     scenario::Scenario,
-    uptime,
     world::World,
 };
 

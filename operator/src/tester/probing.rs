@@ -14,10 +14,10 @@ use netproof_conformance::{
 
 use super::{Assignment, Tester, scout::Lines};
 use crate::{
+    clock::uptime,
     engine::round::Sessions,
     predict::{StandIn, asked, not_running},
     probes::{PodId, Probe},
-    uptime,
 };
 
 impl Tester {

@@ -17,11 +17,11 @@ use tracing::{debug, info, warn};
 use super::{Assignment, Tester};
 use crate::{
     certify::Certificate,
+    clock::uptime,
     engine::round::{self, Asked, Reached},
     judging::{Sighted, companions, sight},
     predict::{Prediction, StandIn, asked, predict},
     scenario::Scenario,
-    uptime,
     world::World,
 };
 

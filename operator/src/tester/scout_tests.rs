@@ -13,11 +13,12 @@ use super::*;
 use crate::{
     engine::testing::{agent_on, free_port},
     fixtures::desired,
+    kind::Kind,
     metrics::Metrics,
     probes::Conversation,
     read::{NamespaceState, PodState, Progress, policy},
     reports::Reports,
-    world::{Kind, Read},
+    world::Read,
 };
 
 const SETTLE: Duration = Duration::from_millis(300);

@@ -16,12 +16,12 @@ use tokio::time::Instant;
 
 use super::{Assignment, Tester};
 use crate::{
+    clock::uptime,
     covering::Moment,
     judging,
     predict::{StandIn, not_running},
     scenario::Problem,
     status::{Detail, Phase, View},
-    uptime,
 };
 
 impl Tester {

@@ -7,13 +7,10 @@ use std::{
 };
 
 use anyhow::{Context, ensure};
-use netproof::{
-    lab::{
-        cluster::{LabCluster, Network},
-        rounds::Rounds,
-        verdict::{LabVerdict, OfFamily},
-    },
-    offline::outcome::Outcome,
+use netproof::lab::{
+    cluster::{LabCluster, Network},
+    rounds::Rounds,
+    verdict::{Conclusion, LabVerdict, OfFamily},
 };
 use netproof_conformance::{
     diagnosis::Diagnosis,
@@ -35,7 +32,7 @@ pub struct Case {
     beneath: &'static str,
     /// How often everything is judged.
     rounds: usize,
-    outcome: Outcome,
+    conclusion: Conclusion,
     says: &'static str,
     /// Whether the denied flows are leaks by turns in the end.
     by_turns: bool,
@@ -67,7 +64,7 @@ pub const CASES: &[Case] = &[
         allowed: Some(81),
         beneath: FIRST_PASSES,
         rounds: 1,
-        outcome: Outcome::No,
+        conclusion: Conclusion::Violates,
         says: "Conformant=False (Leaks)",
         by_turns: true,
     },
@@ -76,7 +73,7 @@ pub const CASES: &[Case] = &[
         allowed: Some(81),
         beneath: FIRST_PASSES,
         rounds: 5,
-        outcome: Outcome::No,
+        conclusion: Conclusion::Violates,
         says: "Conformant=False (Leaks)",
         by_turns: true,
     },
@@ -85,7 +82,7 @@ pub const CASES: &[Case] = &[
         allowed: None,
         beneath: DOWN,
         rounds: 2,
-        outcome: Outcome::CannotTell,
+        conclusion: Conclusion::CannotTell,
         says: "Conformant=Unknown (NothingProved)",
         by_turns: false,
     },
@@ -141,7 +138,7 @@ pub async fn check(case: &Case) -> anyhow::Result<()> {
         took: Duration::ZERO,
     };
     let text = verdict.text();
-    ensure!(verdict.outcome() == case.outcome, "{:?}: {text}", verdict.outcome());
+    ensure!(verdict.conclusion() == case.conclusion, "{:?}: {text}", verdict.conclusion());
     ensure!(text.contains(case.says), "{text}");
     let [details, _] = rounds.details();
     for (cell, detail) in details.iter() {

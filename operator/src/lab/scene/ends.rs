@@ -17,9 +17,9 @@ use netproof_crds::{NamedPort, StartUp};
 
 use super::{Pace, pods::Home};
 use crate::{
+    desired::Desired,
     lab::objects::Objects,
     scenario::{Scenario, to_crd},
-    standin::Desired,
 };
 
 /// More ports than these a pod is not told to listen on beyond its own.

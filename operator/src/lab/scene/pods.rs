@@ -18,11 +18,11 @@ use super::{
     ends::is_attemptable,
 };
 use crate::{
+    desired::Desired,
     lab::objects::BEGINNING,
     predict::StandIn,
     read::{PodState, Progress},
     scenario::to_flow,
-    standin::Desired,
 };
 
 /// Where a pod has to be, and which addresses it has to have.

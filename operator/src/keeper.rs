@@ -1,0 +1,102 @@
+//! Keeps the picture of the cluster up to date: follows every kind, where it is to be had.
+
+use std::sync::Arc;
+
+use k8s_openapi::api::{
+    apps::v1::{DaemonSet, Deployment, StatefulSet},
+    core::v1::{Namespace, Node, Pod},
+    networking::v1::NetworkPolicy,
+};
+use kube::{Api, Client, api::ApiResource};
+use netproof_conformance::{policy::cluster::ClusterPolicyKind, snapshot::Revision};
+use netproof_crds::{ConnectivityTest, StandInSet};
+use tokio::sync::{mpsc, watch};
+
+use crate::{
+    arrivals,
+    change::Change,
+    desired,
+    kind::Kind,
+    watch::{self as watches, Which},
+    world::World,
+};
+
+/// Where the objects of a kind are to be had.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Source {
+    /// At every API server: all of a resource, or what of it concerns us.
+    Everywhere(ApiResource, Which),
+    /// Where the cluster has this kind.
+    WhereDefined(ClusterPolicyKind),
+}
+
+/// Where the objects of a kind are to be had.
+pub fn source(kind: Kind) -> Source {
+    let all = |resource| Source::Everywhere(resource, Which::All);
+    match kind {
+        Kind::NetworkPolicies => all(erased::<NetworkPolicy>()),
+        Kind::ClusterPolicies(kind) => Source::WhereDefined(kind),
+        Kind::Namespaces => all(erased::<Namespace>()),
+        Kind::Nodes => all(erased::<Node>()),
+        Kind::Tests => all(erased::<ConnectivityTest>()),
+        Kind::StandInSets => all(erased::<StandInSet>()),
+        Kind::StandIns => {
+            Source::Everywhere(erased::<Pod>(), Which::Labelled(desired::TEST_UID_LABEL))
+        }
+        Kind::Deployments => all(erased::<Deployment>()),
+        Kind::StatefulSets => all(erased::<StatefulSet>()),
+        Kind::DaemonSets => all(erased::<DaemonSet>()),
+    }
+}
+
+/// Keeps a picture of the cluster up to date for as long as somebody looks at it.
+pub async fn keep(client: Client, pictures: watch::Sender<Arc<World>>) {
+    let (changes, mut all) = mpsc::channel::<(Kind, Change)>(256);
+    for kind in Kind::ALL {
+        tokio::spawn(follow(client.clone(), kind, changes.clone()));
+    }
+    drop(changes);
+    let mut world = World::default();
+    while let Some((kind, change)) = all.recv().await {
+        let mut news = world.take(kind, change);
+        while let Ok((kind, change)) = all.try_recv() {
+            news |= world.take(kind, change);
+        }
+        // Versions that mean the same are published with the next news: the certification of a
+        // verdict compares meanings' versions with the newest picture.
+        world.revision = Revision(world.revision.0 + 1);
+        let published = pictures.send_if_modified(|picture| {
+            *picture = Arc::new(world.clone());
+            news
+        });
+        if !published && pictures.is_closed() {
+            return;
+        }
+    }
+}
+
+async fn follow(client: Client, kind: Kind, changes: mpsc::Sender<(Kind, Change)>) {
+    let (of_kind, mut received) = mpsc::channel(64);
+    let follower = match source(kind) {
+        Source::Everywhere(resource, which) => {
+            let api = Api::all_with(client, &resource);
+            tokio::spawn(watches::follow(api, which, of_kind))
+        }
+        Source::WhereDefined(kind) => tokio::spawn(arrivals::follow(client, kind, of_kind)),
+    };
+    while let Some(change) = received.recv().await {
+        if changes.send((kind, change)).await.is_err() {
+            break;
+        }
+    }
+    follower.abort();
+}
+
+/// Erases a typed resource to what a dynamic client needs.
+pub(crate) fn erased<K>() -> ApiResource
+where
+    K: kube::Resource,
+    K::DynamicType: Default,
+{
+    ApiResource::erase::<K>(&K::DynamicType::default())
+}
