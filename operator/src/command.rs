@@ -61,7 +61,12 @@ fn perform(command: Command) -> anyhow::Result<Outcome> {
         Command::Diff(args) => diff::run(&args),
         Command::Lint(args) => lint::run(&args),
         #[cfg(feature = "lab")]
-        Command::Lab(args) => Ok(lab::run(&args)?.map_or(Outcome::Fine, Outcome::from)),
+        Command::Lab(args) if args.list_faults => {
+            lab::run::list_faults()?;
+            Ok(Outcome::Fine)
+        }
+        #[cfg(feature = "lab")]
+        Command::Lab(args) => Ok(lab::run::run(&args.into())?.into()),
         #[cfg(feature = "lab")]
         Command::LabProbe { arguments } => {
             lab::process::probe(arguments)?;
@@ -111,7 +116,7 @@ async fn operator(args: OperatorArgs) -> anyhow::Result<Outcome> {
         .with_target(false)
         .with_ansi(io::stdout().is_terminal())
         .init();
-    run::operator(args).await?;
+    run::operator(args.into()).await?;
     Ok(Outcome::Fine)
 }
 

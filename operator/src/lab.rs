@@ -14,6 +14,7 @@ pub mod newcomer;
 pub mod objects;
 pub mod process;
 pub mod rounds;
+pub mod run;
 pub mod scene;
 pub mod stage;
 pub mod verdict;
@@ -23,13 +24,10 @@ mod fabric;
 mod followed;
 mod netns;
 mod node;
-mod run;
 mod stored;
 mod watch;
 
 use std::time::Duration;
-
-pub use run::run;
 
 /// The time that ledgers count in.
 pub fn now() -> Duration {

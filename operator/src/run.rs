@@ -1,6 +1,7 @@
 //! Joins the operator's parts, and ends them in order.
 
 use std::{
+    net::SocketAddr,
     sync::{Arc, OnceLock},
     time::{Duration, Instant},
 };
@@ -24,7 +25,6 @@ use tracing::{info, warn};
 
 use crate::{
     admin::{self, Site},
-    args::OperatorArgs,
     clock::nonce,
     controller::{self, Context},
     health::{self, Pulse},
@@ -53,8 +53,33 @@ const STREAM: Duration = Duration::from_secs(100);
 /// The time that the end may take; less than the pod's grace period.
 const FAREWELL: Duration = Duration::from_secs(20);
 
+/// How the operator runs.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The image of the probe.
+    pub probe_image: String,
+    /// The priority class of stand-ins; the cluster's default if there is none.
+    pub priority_class: Option<String>,
+    /// The kubelet ends a stand-in after this long, even if the operator is gone.
+    pub stand_in_lifetime: Duration,
+    /// Where metrics are served.
+    pub listen: SocketAddr,
+    /// Where it is answered whether the operator lives and is ready.
+    pub health_listen: SocketAddr,
+    /// A test that names more flows is not accepted.
+    pub flows_per_test: usize,
+    /// The namespace of the operator itself.
+    pub namespace: String,
+    /// The operator's own pod, as which it holds the Lease; a name of chance if there is none.
+    pub pod: Option<String>,
+    /// Where the Lease is by which one operator of the cluster acts and all others wait.
+    pub lease_namespace: String,
+    /// The operator's own Deployment: when it is gone, the operator takes its stand-ins with it.
+    pub deployment: String,
+}
+
 /// Runs the operator until it is told to end.
-pub async fn operator(args: OperatorArgs) -> anyhow::Result<()> {
+pub async fn operator(settings: Settings) -> anyhow::Result<()> {
     let mut told = Told::listen()?;
     let config = Config::infer().await.context("no way to a cluster")?;
     let (standings, standing) =
@@ -68,9 +93,9 @@ pub async fn operator(args: OperatorArgs) -> anyhow::Result<()> {
         .build();
     let streaming = client_for_streams(&config, &pacing)?;
 
-    let public = TcpListener::bind(args.listen)
+    let public = TcpListener::bind(settings.listen)
         .await
-        .with_context(|| format!("cannot listen on {}", args.listen))?;
+        .with_context(|| format!("cannot listen on {}", settings.listen))?;
     let reports = TcpListener::bind(admin::REPORTS)
         .await
         .with_context(|| format!("cannot listen on {}", admin::REPORTS))?;
@@ -86,19 +111,19 @@ pub async fn operator(args: OperatorArgs) -> anyhow::Result<()> {
         installation: OnceLock::new(),
     });
     let asked = Arc::clone(&shared);
-    health::begin(args.health_listen, Pulse::begin(), move |now| readiness(&asked, now))?;
+    health::begin(settings.health_listen, Pulse::begin(), move |now| readiness(&asked, now))?;
     let mut keeper = tokio::spawn(keeper::keep(streaming, pictures));
     let servers = [(public, Site::Public), (reports, Site::Reports)]
         .map(|(listener, site)| tokio::spawn(admin::serve(listener, site, Arc::clone(&shared))));
     info!(version = env!("CARGO_PKG_VERSION"), "Operator started");
 
     let turn = tokio::select! {
-        lease = take_turn(&args, plain, standings, &shared) => Some(lease),
+        lease = take_turn(&settings, plain, standings, &shared) => Some(lease),
         () = told.ending() => None,
         ended = &mut keeper => anyhow::bail!("the keeper of the picture ended: {ended:?}"),
     };
     if let Some(lease) = turn {
-        act(args, lease, shared, told, keeper).await?;
+        act(settings, lease, shared, told, keeper).await?;
     }
     for server in servers {
         server.abort();
@@ -108,41 +133,45 @@ pub async fn operator(args: OperatorArgs) -> anyhow::Result<()> {
 
 /// Waits until this operator is the one that acts.
 async fn take_turn(
-    args: &OperatorArgs,
+    settings: &Settings,
     client: Client,
     standings: watch::Sender<Standing>,
     shared: &Arc<Shared>,
 ) -> Keeper {
-    let installation = installation::find(&client, &args.namespace).await;
+    let installation = installation::find(&client, &settings.namespace).await;
     let installation = shared.installation.get_or_init(|| installation).clone();
     let world = shared.world.clone();
     tokio::spawn(installation::census(Arc::clone(shared), installation.clone(), world));
-    let pod = args.pod.clone().unwrap_or_else(|| format!("operator-{}", nonce()));
-    let identity = format!("{}/{pod}", args.namespace);
+    let pod = settings.pod.clone().unwrap_or_else(|| format!("operator-{}", nonce()));
+    let identity = format!("{}/{pod}", settings.namespace);
     let me = Holder { identity, installation: Some(installation) };
-    let lease = Keeper::begin(client, &args.lease_namespace, me, standings);
+    let lease = Keeper::begin(client, &settings.lease_namespace, me, standings);
     lease.acts().await;
     lease
 }
 
 /// Carries tests out until told to end.
 async fn act(
-    args: OperatorArgs,
+    settings: Settings,
     lease: Keeper,
     shared: Arc<Shared>,
     mut told: Told,
     keeper: JoinHandle<()>,
 ) -> anyhow::Result<()> {
     let world = shared.world.clone();
-    let itself = Itself { namespace: args.namespace, deployment: args.deployment };
+    let itself = Itself { namespace: settings.namespace, deployment: settings.deployment };
     let pod_settings = PodSettings {
-        image: args.probe_image,
-        priority_class: args.priority_class,
-        lifetime: args.stand_in_lifetime,
+        image: settings.probe_image,
+        priority_class: settings.priority_class,
+        lifetime: settings.stand_in_lifetime,
         installation: shared.installation.get().cloned().unwrap_or_default(),
     };
-    let context =
-        Arc::new(Context::new(shared, pod_settings, itself.namespace.clone(), args.flows_per_test));
+    let context = Arc::new(Context::new(
+        shared,
+        pod_settings,
+        itself.namespace.clone(),
+        settings.flows_per_test,
+    ));
     let sweeper = tokio::spawn(janitor::run(Arc::clone(&context), world.clone()));
     let (stop, mut stopped) = watch::channel(());
     let shutdown = async move { stopped.changed().await.unwrap_or_default() };

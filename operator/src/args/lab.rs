@@ -7,7 +7,14 @@ use netproof_crds::DurationString;
 use netproof_policy_agent::setting::Setting;
 use netproof_probe::wire::MAX_TIMEOUT_MS;
 
-use crate::lab::{cluster::Network, scene::IpFamilies};
+use crate::{
+    lab::{
+        cluster::Network,
+        run::{Output, Settings},
+        scene::{IpFamilies, Pace},
+    },
+    offline::notes::Notes,
+};
 
 /// What is put into the lab, and how it is to behave.
 #[derive(Clone, Debug, Args)]
@@ -68,6 +75,28 @@ pub struct LabArgs {
     pub quiet: bool,
 }
 
+impl From<LabArgs> for Settings {
+    fn from(args: LabArgs) -> Self {
+        Self {
+            files: args.files,
+            test: args.test,
+            network: args.network,
+            watch: args.watch,
+            nodes: args.nodes.into(),
+            families: args.ip.into(),
+            pace: Pace {
+                timeout: args.timeout.into(),
+                settle: args.settle.into(),
+                confirm: args.confirm.into(),
+                leak_retention: args.leak_retention.into(),
+            },
+            no_start_up: args.no_start_up,
+            output: args.output.into(),
+            notes: Notes::unless(args.quiet),
+        }
+    }
+}
+
 /// Families of addresses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Ip {
@@ -98,6 +127,15 @@ pub enum LabFormat {
     Text,
     /// One object with the matrix, the findings and the diagnosis.
     Json,
+}
+
+impl From<LabFormat> for Output {
+    fn from(format: LabFormat) -> Self {
+        match format {
+            LabFormat::Text => Self::Text,
+            LabFormat::Json => Self::Json,
+        }
+    }
 }
 
 fn timeout(text: &str) -> Result<DurationString, String> {

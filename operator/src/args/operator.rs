@@ -5,6 +5,8 @@ use std::{net::SocketAddr, time::Duration};
 use clap::Args;
 use netproof_crds::DurationString;
 
+use crate::run::Settings;
+
 /// Which test to report on.
 #[derive(Debug, Args)]
 pub struct ReportArgs {
@@ -51,6 +53,35 @@ pub struct OperatorArgs {
     /// The operator's own Deployment: when it is gone, the operator takes its stand-ins with it.
     #[arg(long, default_value = "netproof-operator")]
     pub deployment: String,
+}
+
+impl From<OperatorArgs> for Settings {
+    fn from(args: OperatorArgs) -> Self {
+        let OperatorArgs {
+            probe_image,
+            priority_class,
+            stand_in_lifetime,
+            listen,
+            health_listen,
+            flows_per_test,
+            namespace,
+            pod,
+            lease_namespace,
+            deployment,
+        } = args;
+        Self {
+            probe_image,
+            priority_class,
+            stand_in_lifetime,
+            listen,
+            health_listen,
+            flows_per_test,
+            namespace,
+            pod,
+            lease_namespace,
+            deployment,
+        }
+    }
 }
 
 fn lifetime(text: &str) -> Result<Duration, String> {

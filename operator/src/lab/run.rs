@@ -18,22 +18,19 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::{
     aim::Aim,
     beside::{existing, how_they_started, start_up},
-    cluster::LabCluster,
+    cluster::{LabCluster, Network},
     diagnose::{explain, manner, ruled_out_by},
     enter::enter,
     following::follow,
     newcomer::{Attempting, PACE, StartUp},
     objects::Objects,
     rounds::Rounds,
-    scene::{LabPod, Pace, Scene, Setup},
+    scene::{IpFamilies, LabPod, Pace, Scene, Setup},
     stage::Stage,
     verdict::{Conclusion, LabVerdict, OfFamily},
     watch::Watched,
 };
-use crate::{
-    args::lab::{LabArgs, LabFormat},
-    offline::notes::{Notes, tell},
-};
+use crate::offline::notes::{Notes, tell};
 
 /// How long flows may take to be judged.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -44,20 +41,51 @@ const INTERVAL: Duration = Duration::from_secs(1);
 /// The namespace of objects that name none.
 const DEFAULT_NAMESPACE: &str = "default";
 
-/// Does what the arguments say. Nothing is concluded where only the faults are listed.
-pub fn run(args: &LabArgs) -> anyhow::Result<Option<Conclusion>> {
-    if args.list_faults {
-        list_faults()?;
-        return Ok(None);
-    }
-    if args.watch && args.files.contains(&PathBuf::from("-")) {
+/// What is put into the lab, and how it is to behave.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Files, directories, or - for standard input.
+    pub files: Vec<PathBuf>,
+    /// The `ConnectivityTest` to carry out, where there are several.
+    pub test: Option<String>,
+    /// Who enforces.
+    pub network: Network,
+    /// Whether the files are looked at again and again, and each change of the verdict is told.
+    pub watch: bool,
+    /// How many nodes there are, where the objects name none.
+    pub nodes: usize,
+    /// Which addresses pods get, where the objects give them none.
+    pub families: IpFamilies,
+    /// How the lab goes about it.
+    pub pace: Pace,
+    /// Whether no new pod is tried to see whether it is isolated from its first instant.
+    pub no_start_up: bool,
+    /// How the verdict is told.
+    pub output: Output,
+    /// Whether notes about how the objects were read are told.
+    pub notes: Notes,
+}
+
+/// How the verdict is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Output {
+    /// The matrix and a sentence for each finding.
+    Text,
+    /// One object with the matrix, the findings and the diagnosis.
+    Json,
+}
+
+/// Puts the objects of files onto a network, and judges it.
+pub fn run(settings: &Settings) -> anyhow::Result<Conclusion> {
+    if settings.watch && settings.files.contains(&PathBuf::from("-")) {
         bail!("standard input cannot be watched: name files or directories by -f");
     }
     enter()?;
-    carry_out(args).map(Some)
+    carry_out(settings)
 }
 
-fn list_faults() -> io::Result<()> {
+/// Lists the faults, and what each is like, on standard output.
+pub fn list_faults() -> io::Result<()> {
     let mut out = io::stdout().lock();
     for fault in Fault::ALL {
         writeln!(out, "{:30}{}", fault.to_string(), fault.claim())?;
@@ -66,54 +94,49 @@ fn list_faults() -> io::Result<()> {
 }
 
 #[tokio::main(worker_threads = 2)]
-async fn carry_out(args: &LabArgs) -> anyhow::Result<Conclusion> {
+async fn carry_out(settings: &Settings) -> anyhow::Result<Conclusion> {
     let began = Instant::now();
-    let scene = scene(args, Notes::unless(args.quiet), Vec::new())?;
+    let scene = scene(settings, settings.notes, Vec::new())?;
     let program = std::env::current_exe().context("finding this program's own file")?;
     for pod in &scene.left_out {
         tell(format_args!("note: left out, as it has no network of its own: pod {pod}"));
     }
-    let aim = Aim { scene: &scene, watches: args.watch };
-    aim.check(&args.network)?;
-    for note in aim.notes(&args.network) {
+    let aim = Aim { scene: &scene, watches: settings.watch };
+    aim.check(&settings.network)?;
+    for note in aim.notes(&settings.network) {
         tell(format_args!("note: {note}"));
     }
     let families = families(&scene);
-    let mut lab = LabCluster::start(scene, program, &args.network).await?;
+    let mut lab = LabCluster::start(scene, program, &settings.network).await?;
     let mut rounds: Vec<Rounds> =
         families.iter().map(|family| Rounds::new(lab.stages(), *family)).collect();
     let mut verdict = judge(&mut rounds, began).await;
-    if args.watch {
-        print(args, &verdict)?;
-        return watch(args, &mut lab, &mut rounds, verdict).await;
+    if settings.watch {
+        print(settings, &verdict)?;
+        return watch(settings, &mut lab, &mut rounds, verdict).await;
     }
-    if !args.no_start_up {
+    if !settings.no_start_up {
         verdict.start(start_up(&mut lab, &rounds).await?);
     }
     if let Some(fate) = existing(&mut lab, &rounds).await? {
         verdict.existing(&fate);
     }
-    print(args, &verdict)?;
+    print(settings, &verdict)?;
     Ok(verdict.conclusion())
 }
 
 /// Reads the files and sets them up, beside the pods that are there already.
-fn scene(args: &LabArgs, notes: Notes, before: Vec<LabPod>) -> anyhow::Result<Scene> {
-    let objects = Objects::read(&args.files, DEFAULT_NAMESPACE, notes)?;
+fn scene(settings: &Settings, notes: Notes, before: Vec<LabPod>) -> anyhow::Result<Scene> {
+    let objects = Objects::read(&settings.files, DEFAULT_NAMESPACE, notes)?;
     let setup = Setup {
-        pace: Pace {
-            timeout: args.timeout.into(),
-            settle: args.settle.into(),
-            confirm: usize::from(args.confirm),
-            leak_retention: args.leak_retention.into(),
-        },
-        nodes: usize::from(args.nodes),
-        families: args.ip.into(),
+        pace: settings.pace,
+        nodes: settings.nodes,
+        families: settings.families,
         ports: Vec::new(),
         outside: Vec::new(),
         before,
     };
-    Scene::of(&objects, args.test.as_deref(), setup)
+    Scene::of(&objects, settings.test.as_deref(), setup)
 }
 
 /// The families that are attempted: those that any two pods share.
@@ -137,10 +160,10 @@ async fn judge(rounds: &mut [Rounds], began: Instant) -> LabVerdict {
     LabVerdict { families, diagnosis, manner, start_ups: Vec::new(), took }
 }
 
-fn print(args: &LabArgs, verdict: &LabVerdict) -> anyhow::Result<()> {
-    let text = match args.output {
-        LabFormat::Text => verdict.text(),
-        LabFormat::Json => format!("{}\n", verdict.json(&args.network.to_string())),
+fn print(settings: &Settings, verdict: &LabVerdict) -> anyhow::Result<()> {
+    let text = match settings.output {
+        Output::Text => verdict.text(),
+        Output::Json => format!("{}\n", verdict.json(&settings.network.to_string())),
     };
     let mut out = io::stdout().lock();
     out.write_all(text.as_bytes())?;
@@ -149,7 +172,7 @@ fn print(args: &LabArgs, verdict: &LabVerdict) -> anyhow::Result<()> {
 
 /// Goes on until it is interrupted, whatever it is at.
 async fn watch(
-    args: &LabArgs,
+    settings: &Settings,
     lab: &mut LabCluster,
     rounds: &mut [Rounds],
     told: LabVerdict,
@@ -159,30 +182,30 @@ async fn watch(
     let mut conclusion = told.conclusion();
     tokio::select! {
         _ = interrupted.recv() => {}
-        failed = follow_files(args, lab, rounds, told, &mut conclusion) => failed?,
+        failed = follow_files(settings, lab, rounds, told, &mut conclusion) => failed?,
     }
     Ok(conclusion)
 }
 
 /// Follows changes of the files, and tells each change of the verdict. Ends only with an error.
 async fn follow_files(
-    args: &LabArgs,
+    settings: &Settings,
     lab: &mut LabCluster,
     rounds: &mut [Rounds],
     mut told: LabVerdict,
     conclusion: &mut Conclusion,
 ) -> anyhow::Result<()> {
-    let mut files = Watched::new(&args.files);
+    let mut files = Watched::new(&settings.files);
     let mut start_ups = Vec::new();
     loop {
         tokio::select! {
             () = tokio::time::sleep(INTERVAL) => {}
             () = files.changed() => {
                 let before = lab.stages().borrow().scene.pods.clone();
-                match scene(args, Notes::Hidden, before) {
+                match scene(settings, Notes::Hidden, before) {
                     Ok(scene) => {
                         tell(format_args!("The files have changed"));
-                        start_ups = change(args, lab, scene, start_ups).await?;
+                        start_ups = change(settings, lab, scene, start_ups).await?;
                     }
                     // What was wrong was told; what was there before stays there.
                     Err(error) => tell(format_args!("error: {error:#}; the lab stays as it was")),
@@ -192,7 +215,7 @@ async fn follow_files(
         let mut verdict = judge(rounds, Instant::now()).await;
         verdict.start(start_ups.clone());
         if !verdict.says_the_same(&told) {
-            print(args, &verdict)?;
+            print(settings, &verdict)?;
         }
         *conclusion = verdict.conclusion();
         told = verdict;
@@ -202,14 +225,14 @@ async fn follow_files(
 /// Changes what is there, and tells how fast the network followed. Returns how new pods started:
 /// those that came now, and those that came before and are still there.
 async fn change(
-    args: &LabArgs,
+    settings: &Settings,
     lab: &mut LabCluster,
     scene: Scene,
     mut start_ups: Vec<StartUp>,
 ) -> anyhow::Result<Vec<StartUp>> {
     let stages = lab.stages();
     let before = Arc::clone(&stages.borrow());
-    let may = |_: &Cell, _| !args.no_start_up;
+    let may = |_: &Cell, _| !settings.no_start_up;
     let newcomers = lab.change_greeting(scene, &Attempting { pace: PACE, may: &may }).await?;
     let now = Arc::clone(&stages.borrow());
     let within = now.scene.scenario.patience.settle;
