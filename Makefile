@@ -47,7 +47,7 @@ fuzz:
 bench:
 	cargo bench -p netproof-probe --bench attempts
 	cargo bench -p netproof-conformance --bench evaluation
-	cargo bench -p netproof --bench parsing
+	cargo bench -p netproof-manifests --bench parsing
 
 crds:
 	cargo run -q -p netproof-crds --example yaml -- deploy/crds

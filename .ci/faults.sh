@@ -11,15 +11,18 @@ apt cc gcc libc6-dev
 apt nft nftables
 apt unshare util-linux
 
+# The packages of `make test`, so that what both need is compiled once.
+of=(--locked -q --workspace --exclude netproof-e2e --features netproof/lab-tests,netproof-lab/lab-tests)
+
 # lab TEST [ARGUMENT...]
 lab() {
   local test=$1
   shift
-  cargo test --locked -q -p netproof --features lab-tests --test "$test" -- "$@"
+  cargo test "${of[@]}" --test "$test" -- "$@"
 }
 
 echo "== Compiling the lab and its tests (${SECONDS} s)"
-cargo test --locked -q -p netproof --features lab-tests --test lab --test lab_cli --test faults --test soak --no-run
+cargo test "${of[@]}" --test lab --test lab_cli --test faults --test soak --no-run
 echo "== Start-ups and latency (${SECONDS} s)"
 lab lab
 echo "== The lab's command line (${SECONDS} s)"

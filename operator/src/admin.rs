@@ -16,10 +16,10 @@ use tokio::{
 };
 
 use crate::{
-    reports::{flow_lines, matrix_text},
     server::{self, Answer, Limits, text},
     tester::Shared,
 };
+use netproof_rounds::reports::{flow_lines, matrix_text};
 
 /// Few: nobody but Prometheus and people ask, and an answer may be large.
 const LIMITS: Limits = Limits {

@@ -11,10 +11,10 @@ use tokio::sync::mpsc;
 use tracing::info;
 
 use crate::{
-    change::Change,
     presence::{Presence, Served, definition, presence},
     watch::{Following, Which},
 };
+use netproof_rounds::change::Change;
 
 /// Follows all objects of a kind that a cluster may lack, for as long as somebody listens. Where it
 /// is absent, that is all there is: nothing.

@@ -27,7 +27,7 @@ impl Backoff {
         self.failures = self.failures.saturating_add(1);
         let half = full / 2;
         let millis = u64::try_from(half.as_millis()).unwrap_or(u64::MAX - 1);
-        half + Duration::from_millis(crate::clock::random() % (millis + 1))
+        half + Duration::from_millis(netproof_rounds::clock::random() % (millis + 1))
     }
 
     /// It worked.

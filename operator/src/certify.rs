@@ -18,8 +18,8 @@ use tokio::time::Instant;
 use crate::{
     backoff::Backoff,
     presence::{Presence, definition, presence},
-    world::{Objects, World},
 };
+use netproof_rounds::world::{Objects, World};
 
 /// What the API server says of a picture.
 #[derive(Debug)]

@@ -5,10 +5,8 @@ use serde_json::{Value, json};
 use tokio::time::sleep;
 
 use super::*;
-use crate::{
-    api_server::{ApiServer, DEFINITIONS, Refusal},
-    world::Read,
-};
+use crate::api_server::{ApiServer, DEFINITIONS, Refusal};
+use netproof_rounds::world::Read;
 
 const NAMESPACES: &str = "/api/v1/namespaces";
 const POLICIES: &str = "/apis/networking.k8s.io/v1/namespaces/shop/networkpolicies";

@@ -32,14 +32,16 @@ use tokio::{
 use tracing::{Instrument, debug, info_span, warn};
 
 use crate::{
-    desired::Desired,
-    kind::Kind,
     place::{Pods, decide},
-    predict::StandIn,
     removal,
-    scenario::{Problem, Scenario, resolve},
     standin::PodSettings,
     tester::{Assignment, Shared, Tester},
+};
+use netproof_rounds::{
+    desired::Desired,
+    kind::Kind,
+    predict::StandIn,
+    scenario::{Problem, Scenario, resolve},
 };
 
 use attempts::Attempts;
@@ -346,7 +348,7 @@ async fn reconcile(
 
 fn stand_ins(
     wanted: Vec<Desired>,
-    found: Vec<Option<(ObjectRef, crate::read::PodState)>>,
+    found: Vec<Option<(ObjectRef, netproof_rounds::read::PodState)>>,
     troubles: &BTreeMap<usize, Problem>,
 ) -> Vec<StandIn> {
     wanted

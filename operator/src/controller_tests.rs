@@ -14,9 +14,8 @@ use crate::{
     janitor,
     metrics::Metrics,
     pacing::{self, Pacing},
-    reports::Reports,
-    world::World,
 };
+use netproof_rounds::{reports::Reports, world::World};
 
 const MINUTE: Duration = Duration::from_secs(60);
 const TESTS: &str = "/apis/netproof.dev/v1alpha1/connectivitytests";

@@ -15,10 +15,8 @@ use anyhow::Context as _;
 use hyper::{Method, Request, StatusCode};
 use tokio::{runtime, time::interval};
 
-use crate::{
-    clock::uptime,
-    server::{Answer, Limits, serve, text},
-};
+use crate::server::{Answer, Limits, serve, text};
+use netproof_rounds::clock::uptime;
 
 /// More connections than anybody but an attacker opens: the kubelet has its place beside several
 /// hundred that say nothing, and these go in a moment.

@@ -7,7 +7,7 @@ use std::{
 use super::*;
 use tokio::sync::watch;
 
-use crate::{kind::Kind, world::World};
+use netproof_rounds::{kind::Kind, world::World};
 
 fn known() -> World {
     World::of([])

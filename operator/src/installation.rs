@@ -8,9 +8,8 @@ use netproof_conformance::snapshot::ObjectRef;
 use tokio::sync::watch;
 use tracing::warn;
 
-use crate::{
-    backoff::Backoff, desired::INSTALLATION_LABEL, standin::is_of, tester::Shared, world::World,
-};
+use crate::{backoff::Backoff, standin::is_of, tester::Shared};
+use netproof_rounds::{desired::INSTALLATION_LABEL, world::World};
 
 /// Between two counts, whatever changes in between.
 const PAUSE: Duration = Duration::from_secs(5);
@@ -94,7 +93,7 @@ pub async fn census(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{fixtures::stand_in, world::Read};
+    use netproof_rounds::{fixtures::stand_in, world::Read};
 
     #[test]
     fn what_another_has_made_and_what_is_forged_is_told_from_ours() {

@@ -14,10 +14,9 @@ use tracing::warn;
 
 use crate::{
     controller::{Context, attempts::Aim, perform::Performer},
-    kind::Kind,
     standin::is_of,
-    world::World,
 };
+use netproof_rounds::{kind::Kind, world::World};
 
 /// Between two looks though nothing changes.
 const LOOK: Duration = Duration::from_secs(10);

@@ -14,12 +14,9 @@ use tokio::sync::{mpsc, watch};
 
 use crate::{
     arrivals,
-    change::Change,
-    desired,
-    kind::Kind,
     watch::{self as watches, Which},
-    world::World,
 };
+use netproof_rounds::{change::Change, desired, kind::Kind, world::World};
 
 /// Where the objects of a kind are to be had.
 #[derive(Clone, Debug, PartialEq)]

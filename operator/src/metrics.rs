@@ -11,7 +11,7 @@ use prometheus::{
     TextEncoder,
 };
 
-use crate::{kind::Kind, world::World};
+use netproof_rounds::{kind::Kind, world::World};
 
 use beside::Beside;
 use installed::Installed;

@@ -99,7 +99,7 @@ impl Pacing {
         let asked = Duration::from_secs(seconds.min(LONGEST));
         // Up to a tenth more, so that all who were told the same do not come back together.
         let millis = u64::try_from(asked.as_millis()).unwrap_or_default();
-        let more = Duration::from_millis(crate::clock::random() % (millis / 10 + 1));
+        let more = Duration::from_millis(netproof_rounds::clock::random() % (millis / 10 + 1));
         let now = Instant::now();
         let mut learned = self.0.lock().expect("no holder of this lock can panic");
         learned.rests.retain(|_, rest| now < rest.until);

@@ -9,12 +9,12 @@ use k8s_openapi::jiff::Timestamp;
 use netproof_conformance::snapshot::ObjectRef;
 use netproof_crds::{Reason, TestRef};
 
-use crate::{
+use crate::standin::PodSettings;
+use netproof_rounds::{
     desired::{Desired, HASH_LABEL, TEST_UID_LABEL},
     nodes::Uncovered,
     read::{PodState, Progress},
     scenario::Problem,
-    standin::PodSettings,
     world::Objects,
 };
 

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use super::*;
-use crate::{fixtures::desired, world::Read};
+use netproof_rounds::{fixtures::desired, world::Read};
 
 const NOW: i64 = 10_000;
 

@@ -11,8 +11,8 @@ use kube::{
 use netproof_conformance::policy::cluster::ClusterPolicyKind;
 use serde::Deserialize;
 
-use crate::{
-    keeper::erased,
+use crate::keeper::erased;
+use netproof_rounds::{
     kind::{GROUP, Kind, readable, resource},
     read::part,
 };

@@ -11,8 +11,8 @@ use tokio::{
 };
 use tracing::{Instrument, debug, info, info_span};
 
-use crate::{
-    backoff::Backoff,
+use crate::backoff::Backoff;
+use netproof_rounds::{
     desired::CONTAINER,
     engine::session::{Link, Session, SessionError},
 };

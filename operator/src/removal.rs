@@ -27,13 +27,15 @@ use crate::{
         Context,
         perform::{delete_pod, delete_set},
     },
-    desired::TEST_UID_LABEL,
     keeper::erased,
+    standin::is_of,
+    watch::{Which, list},
+};
+use netproof_rounds::{
+    desired::TEST_UID_LABEL,
     kind::Kind,
     read::{PodState, Progress, SetState},
     scenario::Problem,
-    standin::is_of,
-    watch::{Which, list},
     world::World,
 };
 
@@ -198,7 +200,7 @@ mod tests {
     use netproof_crds::TestRef;
 
     use super::*;
-    use crate::{fixtures::stand_in, world::Read};
+    use netproof_rounds::{fixtures::stand_in, world::Read};
 
     fn reference(name: &str) -> ObjectRef {
         ObjectRef { namespace: "shop".into(), name: name.into() }

@@ -25,7 +25,6 @@ use tracing::{info, warn};
 
 use crate::{
     admin::{self, Site},
-    clock::nonce,
     controller::{self, Context},
     health::{self, Pulse},
     installation, janitor, keeper,
@@ -37,11 +36,10 @@ use crate::{
     pacing::{self, Pacing},
     readiness::readiness,
     removal::{self, Itself},
-    reports::Reports,
     standin::PodSettings,
     tester::Shared,
-    world::World,
 };
+use netproof_rounds::{clock::nonce, reports::Reports, world::World};
 
 /// A request that ends is given up after this long without an answer.
 const UNARY: Duration = Duration::from_secs(15);

@@ -7,7 +7,9 @@ use k8s_openapi::api::core::v1::Pod;
 use netproof_crds::{StandInSet, StandInSetSpec, TestRef};
 use serde_json::{Value, json};
 
-use crate::desired::{CONTAINER, Desired, HASH_LABEL, INSTALLATION_LABEL, TEST_UID_LABEL};
+use netproof_rounds::desired::{
+    CONTAINER, Desired, HASH_LABEL, INSTALLATION_LABEL, TEST_UID_LABEL,
+};
 
 /// Annotation with the namespace and name of the test, for people.
 const TEST_ANNOTATION: &str = "netproof.dev/test";

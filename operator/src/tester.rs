@@ -29,13 +29,15 @@ use tracing::{Instrument, debug, warn};
 
 use crate::{
     certify::Certifier,
+    lease::Standing,
+    metrics::Metrics,
+    probes::{PodId, Probe},
+};
+use netproof_rounds::{
     clock::uptime,
     covering::{Covering, Moment, have_same_policies},
     diagnosing::{Beside, Diagnosed, Manners},
-    lease::Standing,
-    metrics::Metrics,
     predict::{Prediction, StandIn, Unreliable, predict},
-    probes::{PodId, Probe},
     reports::Reports,
     scenario::{Problem, Scenario},
     status::Phase,

@@ -6,15 +6,14 @@ use netproof_crds::NamedPort;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::{
-    api_server::ApiServer,
+use crate::{api_server::ApiServer, probes::Conversation};
+use netproof_rounds::{
     diagnosing::testing::{scenario, stand_ins},
     engine::{
         session::Session,
         testing::{InMemory, agent},
     },
     kind::Kind,
-    probes::Conversation,
     read::{NamespaceState, policy},
     status::View,
     world::Read,

@@ -13,10 +13,8 @@ use kube::{
 use tokio::{sync::mpsc, task::JoinHandle, time::Instant};
 use tracing::{debug, warn};
 
-use crate::{
-    backoff::{Backoff, LIVED},
-    change::Change,
-};
+use crate::backoff::{Backoff, LIVED};
+use netproof_rounds::change::Change;
 
 /// The API server is asked to end a watch after this long, below the idle limits of load balancers
 /// (kubernetes-facts: about 240 s); it sends a bookmark about every minute until then.

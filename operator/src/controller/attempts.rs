@@ -10,7 +10,8 @@ use std::{
 
 use tokio::time::Instant;
 
-use crate::{backoff::Backoff, scenario::Problem};
+use crate::backoff::Backoff;
+use netproof_rounds::scenario::Problem;
 
 /// After something was attempted it is not attempted again for about this long, so that the picture
 /// of the cluster has time to show what became of it.

@@ -15,13 +15,10 @@ use tracing::{info, warn};
 use super::attempts::{Aim, Attempts, NotDue};
 use crate::{
     FIELD_MANAGER,
-    desired::Desired,
     place::Action,
-    read::SetState,
-    scenario::Problem,
     standin::{PodSettings, is_of, set, set_name},
-    world::World,
 };
+use netproof_rounds::{desired::Desired, read::SetState, scenario::Problem, world::World};
 
 /// The UID of the owner in each namespace, or why there is none.
 pub type Sets = BTreeMap<String, Result<String, Problem>>;

@@ -19,7 +19,7 @@ use tokio::{
 use tracing::{info, warn};
 
 use super::{CALL, DURATION, Election, Event, Holder, POLL, Record, Standing, Step};
-use crate::desired::INSTALLATION_LABEL;
+use netproof_rounds::desired::INSTALLATION_LABEL;
 
 /// The name of the one Lease of a cluster.
 pub const NAME: &str = "netproof.dev-operator";

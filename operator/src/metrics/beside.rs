@@ -148,7 +148,8 @@ impl TestMetrics<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{metrics::Metrics, world::World};
+    use crate::metrics::Metrics;
+    use netproof_rounds::world::World;
 
     #[test]
     fn what_a_test_measured_goes_with_it() {

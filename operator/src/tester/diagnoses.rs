@@ -10,7 +10,7 @@ use tokio::{
 };
 use tracing::{debug, warn};
 
-use crate::diagnosing::{Answer, Diagnosed, Question};
+use netproof_rounds::diagnosing::{Answer, Diagnosed, Question};
 
 /// For how long a fault that was found is told while flows are wrong and the policies have changed,
 /// or the evidence has: so long may it take until all flows are seen again, when the network has had

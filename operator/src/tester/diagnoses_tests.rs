@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use netproof_conformance::{diagnosis::Observation, verdict::Outcome};
 
 use super::*;
-use crate::{
+use netproof_rounds::{
     diagnosing::testing::{cell, scenario, stand_ins, world},
     predict::{naming, snapshot},
 };

@@ -6,7 +6,7 @@ use netproof_conformance::{diagnosis::TimeFault, expected::Expected, matrix::Cel
 use tokio::time::{Instant, sleep_until};
 
 use super::{Assignment, Tester, rounds::Scope};
-use crate::{
+use netproof_rounds::{
     clock::uptime,
     diagnosing::{Question, observations, unasked},
     engine::round::Reached,

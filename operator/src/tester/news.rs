@@ -6,7 +6,7 @@ use netproof_conformance::{
 };
 use netproof_crds::ConnectivityTestStatus;
 
-use crate::status::View;
+use netproof_rounds::status::View;
 
 /// What to tell.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -78,7 +78,7 @@ mod tests {
     use netproof_conformance::diagnosis::{TimeFault, Unexplained};
 
     use super::*;
-    use crate::{
+    use netproof_rounds::{
         diagnosing::{Basis, Diagnosed},
         status::testing::view,
     };

@@ -13,11 +13,11 @@ use netproof_conformance::{
 };
 
 use super::{Assignment, Tester, scout::Lines};
-use crate::{
+use crate::probes::{PodId, Probe};
+use netproof_rounds::{
     clock::uptime,
     engine::round::Sessions,
     predict::{StandIn, asked, not_running},
-    probes::{PodId, Probe},
 };
 
 impl Tester {

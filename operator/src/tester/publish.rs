@@ -22,10 +22,8 @@ use super::{
     Shared,
     news::{News, Told},
 };
-use crate::{
-    FIELD_MANAGER,
-    backoff::Backoff,
-    metrics::TestMetrics,
+use crate::{FIELD_MANAGER, backoff::Backoff, metrics::TestMetrics};
+use netproof_rounds::{
     reports::verdict_line,
     status::{Phase, View},
 };

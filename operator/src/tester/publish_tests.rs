@@ -5,10 +5,8 @@ use super::*;
 use crate::{
     api_server::{ApiServer, Refusal},
     metrics::Metrics,
-    reports::Reports,
-    status::testing::view,
-    world::World,
 };
+use netproof_rounds::{reports::Reports, status::testing::view, world::World};
 
 const MINUTE: Duration = Duration::from_secs(60);
 const TEST: &str = "/apis/netproof.dev/v1alpha1/namespaces/shop/connectivitytests/t";
@@ -40,7 +38,9 @@ async fn writes(
     let mut generation = 0;
     while Instant::now() < end {
         generation += 1;
-        publisher.publish(crate::status::View { generation, ..view(vec![]) }, MINUTE).await;
+        publisher
+            .publish(netproof_rounds::status::View { generation, ..view(vec![]) }, MINUTE)
+            .await;
         sleep(Duration::from_secs(1) / a_second).await;
     }
     server.count(&Method::PATCH, "/status") - before

@@ -15,8 +15,8 @@ use tokio::time::Instant;
 use tracing::{debug, info, warn};
 
 use super::{Assignment, Tester};
-use crate::{
-    certify::Certificate,
+use crate::certify::Certificate;
+use netproof_rounds::{
     clock::uptime,
     engine::round::{self, Asked, Reached},
     judging::{Sighted, companions, sight},

@@ -28,10 +28,12 @@ use tokio::{
 
 use super::{Assignment, Shared, publish::start_ups};
 use crate::{
-    engine::{held, session::Session, startup::Found},
     metrics::{Startup, TestMetrics},
-    predict::{Prediction, StandIn, Unreliable, predict},
     probes::{Line, PodId},
+};
+use netproof_rounds::{
+    engine::{held, session::Session, startup::Found},
+    predict::{Prediction, StandIn, Unreliable, predict},
     scenario::Scenario,
     world::World,
 };

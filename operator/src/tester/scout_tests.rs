@@ -10,12 +10,11 @@ use netproof_crds::{FindingVerdict, StartUp};
 use serde_json::json;
 
 use super::*;
-use crate::{
+use crate::{metrics::Metrics, probes::Conversation};
+use netproof_rounds::{
     engine::testing::{agent_on, free_port},
     fixtures::desired,
     kind::Kind,
-    metrics::Metrics,
-    probes::Conversation,
     read::{NamespaceState, PodState, Progress, policy},
     reports::Reports,
     world::Read,

@@ -15,7 +15,7 @@ use netproof_crds::{Reason, StartUp};
 use tokio::time::Instant;
 
 use super::{Assignment, Tester};
-use crate::{
+use netproof_rounds::{
     clock::uptime,
     covering::Moment,
     judging,

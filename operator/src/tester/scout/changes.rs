@@ -11,14 +11,14 @@ use tokio::time::Instant;
 use tracing::debug;
 
 use super::{Done, Scout, stand_in};
-use crate::{
+use crate::tester::Assignment;
+use netproof_rounds::{
     engine::{
         follow::{self, Changed},
         round::Receiver,
     },
     predict::asked,
     scenario::Scenario,
-    tester::Assignment,
 };
 
 /// How many flows are attempted at that pace for each way in which a change goes: each of them is

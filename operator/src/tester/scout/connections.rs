@@ -12,14 +12,14 @@ use tokio::time::Instant;
 use tracing::{debug, info};
 
 use super::{Done, Scout, changes::spread, stand_in};
-use crate::{
+use crate::tester::Assignment;
+use netproof_rounds::{
     engine::{
         held::{Fate, Held},
         round::Receiver,
     },
     predict::asked,
     scenario::Scenario,
-    tester::Assignment,
 };
 
 /// How many connections a test holds.

@@ -14,16 +14,15 @@ use tokio::sync::watch;
 use tracing::{debug, info};
 
 use super::{Done, Scout, stand_in};
-use crate::{
+use crate::{metrics::Startup, tester::Assignment};
+use netproof_rounds::{
     engine::{
         session::Session,
         startup::{self, Found, Pace, Sender, search},
     },
-    metrics::Startup,
     predict::{StandIn, between, place},
     scenario::Scenario,
     status::startup_finding,
-    tester::Assignment,
 };
 
 /// How many new stand-ins of a test are attempted at a time: each of them is 200 attempts a second.
@@ -198,7 +197,7 @@ mod tests {
     };
 
     use super::*;
-    use crate::{fixtures::stand_in, read::Progress};
+    use netproof_rounds::{fixtures::stand_in, read::Progress};
 
     fn newcomer(node: &str) -> StandIn {
         let mut stand_in = stand_in("db", "10.0.0.9");

@@ -1,0 +1,193 @@
+//! Answers a file of flows, line by line.
+
+mod line;
+mod lines;
+
+use std::{
+    collections::HashMap,
+    fs::File,
+    io::{self, BufRead, BufReader, BufWriter, Write},
+    net::IpAddr,
+    path::Path,
+};
+
+use anyhow::Context as _;
+use netproof_conformance::flow::{End, Flow, PodId};
+
+use super::{
+    answers::{Answer, Counts},
+    by::By,
+    progress::Progress,
+    render::json,
+    world::World,
+};
+use line::{Line, Wrong};
+use lines::{Lines, Next};
+use netproof_manifests::notes::Notes;
+
+/// What is written of each answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Detail {
+    /// Nothing: they are counted.
+    Count,
+    /// The answer.
+    Answer,
+    /// The answer, and what decides it.
+    Explain,
+}
+
+/// What came of a file.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Answered {
+    /// How many answers of which kind there are.
+    pub counts: Counts,
+    /// How many lines could not be answered.
+    pub errors: u64,
+}
+
+/// Answers all flows of a file, or of standard input if it is called `-`: on standard output, in
+/// their order. What cannot be answered is an error on standard error with its line.
+pub fn answer(
+    file: &Path,
+    detail: Detail,
+    world: &World,
+    notes: Notes,
+) -> anyhow::Result<Answered> {
+    let cannot_read = || format!("{}: cannot be read", file.display());
+    let input: Box<dyn BufRead> = if file == Path::new("-") {
+        Box::new(io::stdin().lock())
+    } else {
+        Box::new(BufReader::with_capacity(1 << 16, File::open(file).with_context(cannot_read)?))
+    };
+    let mut out = BufWriter::with_capacity(1 << 16, io::stdout().lock());
+    let mut lines = Lines::new(input);
+    let answerer = Answerer { world, ends: Named::new(world), detail };
+    let mut answered = Answered::default();
+    let mut told = notes == Notes::Hidden;
+    let progress = Progress::start("Answering");
+    loop {
+        let number = lines.number() + 1;
+        progress.at(number);
+        let outcome = match lines.next().with_context(cannot_read)? {
+            Next::End => break,
+            Next::TooLong => Err(Wrong::TooLong),
+            Next::Line(text) => answerer.line(text, &mut out, &mut answered.counts)?,
+        };
+        match outcome {
+            Ok(Some(flow)) if !told => told = answerer.tell_addresses(&flow, number, notes),
+            Ok(Some(_) | None) => {}
+            Err(wrong) => {
+                answered.errors += 1;
+                let _ = writeln!(io::stderr(), "error: {}:{number}: {wrong}", name(file));
+            }
+        }
+    }
+    out.flush()?;
+    Ok(answered)
+}
+
+fn name(file: &Path) -> std::path::Display<'_> {
+    if file == Path::new("-") { Path::new("stdin").display() } else { file.display() }
+}
+
+struct Answerer<'a> {
+    world: &'a World,
+    ends: Named,
+    detail: Detail,
+}
+
+/// Who is meant by a name or an address.
+struct Named {
+    pods: HashMap<String, PodId>,
+    taken: HashMap<IpAddr, String>,
+}
+
+impl Named {
+    fn new(world: &World) -> Self {
+        let pods = world.pods().map(|(id, pod)| (pod.name.to_string(), id)).collect();
+        Self { pods, taken: world.addresses() }
+    }
+
+    fn end(&self, field: &'static str, text: &str) -> Result<End, Wrong> {
+        if let Some(pod) = self.pods.get(text) {
+            return Ok(End::Pod(*pod));
+        }
+        match text.parse() {
+            Ok(address) => Ok(End::Address(address)),
+            Err(_) if text.contains('/') => Err(Wrong::NoPod(field, text.to_owned())),
+            Err(_) => Err(Wrong::NoEnd(field, text.to_owned())),
+        }
+    }
+}
+
+impl Answerer<'_> {
+    /// Answers a line, unless it is blank.
+    fn line(
+        &self,
+        text: &[u8],
+        out: &mut impl Write,
+        counts: &mut Counts,
+    ) -> io::Result<Result<Option<Flow>, Wrong>> {
+        let text = text.trim_ascii();
+        if text.is_empty() {
+            return Ok(Ok(None));
+        }
+        let flow = match Line::parse(text).and_then(|line| self.flow(&line)) {
+            Ok(flow) => flow,
+            Err(wrong) => return Ok(Err(wrong)),
+        };
+        let compiled = &self.world.compiled;
+        let answer = match self.detail {
+            Detail::Count => compiled.answer(&flow),
+            Detail::Answer => {
+                let answer = compiled.answer(&flow);
+                begin(text, out)?;
+                json::answer(out, answer)?;
+                out.write_all(b"}\n")?;
+                answer
+            }
+            Detail::Explain => {
+                let expected = compiled.expect(&flow);
+                let answer = Answer::from(&expected);
+                begin(text, out)?;
+                json::answer(out, answer)?;
+                out.write_all(b",\"by\":")?;
+                serde_json::to_writer(&mut *out, &By::of(&flow, &expected, self.world.snapshot()))?;
+                out.write_all(b"}\n")?;
+                answer
+            }
+        };
+        counts.add(answer, 1);
+        Ok(Ok(Some(flow)))
+    }
+
+    fn flow(&self, line: &Line<'_>) -> Result<Flow, Wrong> {
+        Ok(Flow {
+            from: self.ends.end("from", &line.from)?,
+            to: self.ends.end("to", &line.to)?,
+            port: line.port()?,
+            family: line.family,
+        })
+    }
+
+    /// Says that an address is no pod, if it could be taken for one. Once is enough.
+    fn tell_addresses(&self, flow: &Flow, line: u64, notes: Notes) -> bool {
+        let taken = [flow.from, flow.to].into_iter().find_map(|end| match end {
+            End::Pod(_) => None,
+            End::Address(address) => Some((address, self.ends.taken.get(&address.to_canonical())?)),
+        });
+        if let Some((address, who)) = taken {
+            notes.tell(format_args!(
+                "line {line}: {address} is also an address of {who}; what is written as an address is one, and no selector matches it"
+            ));
+        }
+        taken.is_some()
+    }
+}
+
+/// The fields of a flow as they were written, open for more.
+fn begin(object: &[u8], out: &mut impl Write) -> io::Result<()> {
+    let fields = object.strip_suffix(b"}").unwrap_or(object);
+    out.write_all(fields.trim_ascii_end())?;
+    out.write_all(b",")
+}

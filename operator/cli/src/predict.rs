@@ -1,0 +1,122 @@
+//! `netproof predict`
+
+use std::{
+    io::{self, BufWriter, Write},
+    path::Path,
+    time::Instant,
+};
+
+use netproof_conformance::flow::{End, PodId};
+
+use super::{
+    answers::Counts,
+    flows::{self, Detail},
+    groups::Groups,
+    outcome::Outcome,
+    pairs::Question,
+    progress::Progress,
+    render::{dot, html, json, table},
+    summary::Summary,
+    world::World,
+};
+use crate::args::{PredictArgs, offline::PredictFormat};
+use netproof_manifests::notes::Notes;
+
+/// Answers what the arguments ask.
+pub fn run(args: &PredictArgs) -> anyhow::Result<Outcome> {
+    match &args.flows {
+        Some(file) => answer_flows(file, args),
+        None => answer_pairs(args),
+    }
+}
+
+fn answer_flows(file: &Path, args: &PredictArgs) -> anyhow::Result<Outcome> {
+    let stdin = Path::new("-");
+    if file == stdin && args.input.files.iter().any(|path| path == stdin) {
+        anyhow::bail!("standard input cannot be both the objects (-f -) and the flows (--flows -)");
+    }
+    if !matches!(args.output, None | Some(PredictFormat::Jsonl)) {
+        anyhow::bail!("answers to --flows are lines of JSON: leave -o out, or give -o jsonl");
+    }
+    let world = World::load(&args.input)?;
+    let start = Instant::now();
+    let detail = match (args.summary, args.explain) {
+        (true, _) => Detail::Count,
+        (false, true) => Detail::Explain,
+        (false, false) => Detail::Answer,
+    };
+    let answered = flows::answer(file, detail, &world, Notes::unless(args.input.quiet))?;
+    if args.summary {
+        Summary::new(&world, answered.counts, start.elapsed()).write(&mut io::stdout().lock())?;
+    }
+    io::stdout().flush()?;
+    Ok(if answered.errors == 0 { Outcome::Fine } else { Outcome::CannotTell })
+}
+
+fn answer_pairs(args: &PredictArgs) -> anyhow::Result<Outcome> {
+    let format = args.output.unwrap_or(PredictFormat::Table);
+    if args.explain && !matches!(format, PredictFormat::Json | PredictFormat::Jsonl) {
+        anyhow::bail!("--explain adds to each flow: give -o jsonl or -o json with it");
+    }
+    let world = World::load(&args.input)?;
+    let question = Question::new(args, &world)?;
+    let start = Instant::now();
+    let mut out = BufWriter::with_capacity(1 << 16, io::stdout().lock());
+    if args.summary {
+        let counts = count(&question, &world);
+        Summary::new(&world, counts, start.elapsed()).write(&mut out)?;
+    } else {
+        show(format, args.explain, &question, &world, &mut out)?;
+    }
+    out.flush()?;
+    if question.is_single {
+        let answers = question.flows().map(|flow| world.compiled.answer(&flow));
+        return Ok(answers.map(Outcome::of).max().unwrap_or(Outcome::CannotTell));
+    }
+    Ok(Outcome::Fine)
+}
+
+fn show(
+    format: PredictFormat,
+    explain: bool,
+    question: &Question,
+    world: &World,
+    out: &mut impl Write,
+) -> anyhow::Result<()> {
+    match format {
+        PredictFormat::Table => table::write(&Groups::new(question, world), world, out)?,
+        PredictFormat::Dot => dot::write(&Groups::new(question, world), world, out)?,
+        PredictFormat::Html => html::write(&Groups::new(question, world), world, out)?,
+        PredictFormat::Jsonl => json::lines(question, world, explain, out)?,
+        PredictFormat::Json => json::array(question, world, explain, out)?,
+        PredictFormat::Csv => json::csv(question, world, out)?,
+    }
+    Ok(())
+}
+
+/// How many flows have which answer.
+pub fn count(question: &Question, world: &World) -> Counts {
+    let ports = question.receivers.len() as u64;
+    let progress = Progress::towards("Predicting", ports);
+    let mut counts = Counts::default();
+    if !question.is_of_all {
+        for flow in question.flows() {
+            counts.add(world.compiled.answer(&flow), 1);
+        }
+        return counts;
+    }
+    for ((port, receivers), done) in question.receivers.iter().zip(1..) {
+        let receivers: Vec<PodId> = pods(receivers).collect();
+        counts += world.compiled.pairs(*port, &receivers).counts();
+        progress.at(done);
+    }
+    counts
+}
+
+/// Those among some ends that are pods.
+pub fn pods(ends: &[End]) -> impl Iterator<Item = PodId> {
+    ends.iter().filter_map(|end| match end {
+        End::Pod(id) => Some(*id),
+        End::Address(_) => None,
+    })
+}

@@ -1,0 +1,44 @@
+//! A graph for Graphviz: who may reach whom.
+
+use std::{
+    collections::BTreeMap,
+    io::{self, Write},
+};
+
+use crate::{
+    groups::{Answered, Cell, Groups},
+    world::World,
+};
+
+/// Writes the graph: an edge where a flow is allowed, labelled with the ports; dashed where it is
+/// left open or not the same for all.
+pub fn write(groups: &Groups, _: &World, out: &mut impl Write) -> io::Result<()> {
+    writeln!(out, "digraph netproof {{\n  rankdir=LR;\n  node [shape=box];")?;
+    let mut edges: BTreeMap<(&str, &str, bool), Vec<String>> = BTreeMap::new();
+    for (from, sender) in groups.senders.iter().enumerate() {
+        for (to, (receiver, port)) in groups.receivers.iter().enumerate() {
+            let is_certain = match groups.cell(from, to) {
+                Cell::All(Answered::Allow) => true,
+                Cell::All(Answered::Unspecified) | Cell::Mixed => false,
+                Cell::All(Answered::Deny) | Cell::Empty => continue,
+            };
+            let ends = (sender.name.as_str(), receiver.name.as_str(), is_certain);
+            edges.entry(ends).or_default().push(port.to_string());
+        }
+    }
+    for ((from, to, is_certain), ports) in edges {
+        let style = if is_certain { "" } else { ", style=dashed" };
+        writeln!(
+            out,
+            "  {} -> {} [label={}{style}];",
+            quoted(from),
+            quoted(to),
+            quoted(&ports.join(", "))
+        )?;
+    }
+    writeln!(out, "}}")
+}
+
+fn quoted(text: &str) -> String {
+    format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
+}

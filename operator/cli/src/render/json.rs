@@ -1,0 +1,125 @@
+//! Flows and their answers, one by one: JSON and CSV.
+
+use std::{
+    collections::HashMap,
+    io::{self, Write},
+};
+
+use netproof_conformance::flow::{End, Flow, Port};
+
+use crate::{
+    answers::{self, Answer},
+    by::By,
+    pairs::Question,
+    progress::Progress,
+    world::World,
+};
+
+/// The fields of an answer, inside of an object.
+pub fn answer(out: &mut impl Write, answer: Answer) -> io::Result<()> {
+    match answer {
+        Answer::Allow | Answer::Deny => {
+            write!(out, "\"expected\":\"{}\"", answers::word(answer))
+        }
+        Answer::Unspecified(why) => {
+            write!(out, "\"expected\":\"Unspecified\",\"reason\":\"{}\"", answers::reason(why))
+        }
+    }
+}
+
+/// One object a line, one line a flow.
+pub fn lines(
+    question: &Question,
+    world: &World,
+    explain: bool,
+    out: &mut impl Write,
+) -> io::Result<()> {
+    let mut writer = Flows::new(world, explain);
+    for flow in question.flows() {
+        writer.object(&flow, out)?;
+        out.write_all(b"\n")?;
+    }
+    Ok(())
+}
+
+/// One array of all flows, an element a line.
+pub fn array(
+    question: &Question,
+    world: &World,
+    explain: bool,
+    out: &mut impl Write,
+) -> io::Result<()> {
+    let mut writer = Flows::new(world, explain);
+    let mut before: &[u8] = b"[\n";
+    for flow in question.flows() {
+        out.write_all(before)?;
+        writer.object(&flow, out)?;
+        before = b",\n";
+    }
+    out.write_all(if before == b"[\n" { b"[]\n" } else { b"\n]\n" })
+}
+
+/// One line a flow, under a line of names.
+pub fn csv(question: &Question, world: &World, out: &mut impl Write) -> io::Result<()> {
+    let progress = Progress::start("Writing");
+    out.write_all(b"from,to,port,protocol,expected,reason\n")?;
+    let mut names = Names::default();
+    for (flow, number) in question.flows().zip(1..) {
+        progress.at(number);
+        let answer = world.compiled.answer(&flow);
+        let reason = match answer {
+            Answer::Allow | Answer::Deny => "",
+            Answer::Unspecified(why) => answers::reason(why),
+        };
+        // Names of pods and addresses have neither commas nor quotes.
+        let Port { number, protocol } = flow.port;
+        let from = names.of(flow.from, world).to_owned();
+        let to = names.of(flow.to, world);
+        writeln!(out, "{from},{to},{number},{protocol},{},{reason}", answers::word(answer))?;
+    }
+    Ok(())
+}
+
+/// What ends are called, found once each.
+#[derive(Default)]
+struct Names(HashMap<End, String>);
+
+impl Names {
+    fn of(&mut self, end: End, world: &World) -> &str {
+        self.0.entry(end).or_insert_with(|| world.name(end))
+    }
+}
+
+struct Flows<'a> {
+    world: &'a World,
+    explain: bool,
+    names: Names,
+    progress: Progress,
+    written: u64,
+}
+
+impl<'a> Flows<'a> {
+    fn new(world: &'a World, explain: bool) -> Self {
+        let progress = Progress::start("Writing");
+        Self { world, explain, names: Names::default(), progress, written: 0 }
+    }
+
+    fn object(&mut self, flow: &Flow, out: &mut impl Write) -> io::Result<()> {
+        self.written += 1;
+        self.progress.at(self.written);
+        // Names of pods and addresses need no escapes.
+        let Port { number, protocol } = flow.port;
+        write!(out, "{{\"from\":\"{}\"", self.names.of(flow.from, self.world))?;
+        write!(out, ",\"to\":\"{}\"", self.names.of(flow.to, self.world))?;
+        write!(out, ",\"port\":{number},\"protocol\":\"{protocol}\",")?;
+        if self.explain {
+            let expected = self.world.compiled.expect(flow);
+            answer(out, Answer::from(&expected))?;
+            out.write_all(b",\"by\":")?;
+            serde_json::to_writer(&mut *out, &By::of(flow, &expected, self.world.snapshot()))?;
+        } else {
+            answer(out, self.world.compiled.answer(flow))?;
+        }
+        out.write_all(b"}")
+    }
+}

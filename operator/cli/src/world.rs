@@ -1,0 +1,170 @@
+//! The objects that answers are given about, read and prepared; and what has to be said of them.
+
+use std::{
+    collections::HashMap,
+    net::IpAddr,
+    path::PathBuf,
+    time::{Duration, Instant},
+};
+
+use super::{answers::Compiled, progress::Progress};
+use crate::args::offline::InputArgs;
+use netproof_conformance::{
+    flow::{End, PodId},
+    manifest::{Cluster, Origin, Service, Source, WrittenPolicy},
+    snapshot::{ObjectRef, Pod, Snapshot},
+};
+use netproof_manifests::{
+    input::{self, Input, Namespaces, Scope},
+    notes::{Notes, accept},
+};
+
+/// The namespace of objects and ends that name none.
+const DEFAULT_NAMESPACE: &str = "default";
+
+/// What was read, prepared for answers.
+#[derive(Debug)]
+pub struct World {
+    /// Who answers.
+    pub compiled: Compiled,
+    /// What else there is to know of each pod.
+    pub origins: Vec<Origin>,
+    /// All Services, by name.
+    pub services: Vec<Service>,
+    /// The `NetworkPolicies` as they are written.
+    pub written: Vec<WrittenPolicy>,
+    /// Where they are, and the policies of the cluster.
+    pub sources: PolicySources,
+    /// The namespace of what is named without one.
+    pub default_namespace: String,
+    /// What reading took.
+    pub loading: Duration,
+    /// What preparing took.
+    pub preparing: Duration,
+}
+
+/// Where the policies of the snapshot are, by their places in it.
+#[derive(Debug)]
+pub struct PolicySources {
+    /// The `NetworkPolicies`.
+    pub policies: Vec<Source>,
+    /// The policies of the cluster.
+    pub cluster_policies: Vec<Source>,
+}
+
+impl World {
+    /// Reads what the arguments name, and prepares it.
+    pub fn load(args: &InputArgs) -> anyhow::Result<Self> {
+        let start = Instant::now();
+        let cluster = load(args)?;
+        let mut world = Self::of(cluster, &default_namespace(args));
+        world.loading = start.elapsed().saturating_sub(world.preparing);
+        Ok(world)
+    }
+
+    /// Prepares what was read.
+    pub fn of(cluster: Cluster, default_namespace: &str) -> Self {
+        let start = Instant::now();
+        let _progress = Progress::start("Comparing pods and policies");
+        Self {
+            compiled: Compiled::new(cluster.snapshot),
+            origins: cluster.pods,
+            services: cluster.services,
+            written: cluster.written,
+            sources: PolicySources {
+                policies: cluster.policies,
+                cluster_policies: cluster.cluster_policies,
+            },
+            default_namespace: default_namespace.to_owned(),
+            loading: Duration::ZERO,
+            preparing: start.elapsed(),
+        }
+    }
+
+    /// What decides.
+    pub fn snapshot(&self) -> &Snapshot {
+        self.compiled.snapshot()
+    }
+
+    /// All pods, by name.
+    pub fn pods(&self) -> impl Iterator<Item = (PodId, &Pod)> {
+        (0..).map(PodId).zip(&self.snapshot().pods)
+    }
+
+    /// The pod of this name.
+    pub fn find(&self, name: &ObjectRef) -> Option<PodId> {
+        let place = self.snapshot().pods.binary_search_by(|pod| pod.name.cmp(name)).ok()?;
+        u32::try_from(place).ok().map(PodId)
+    }
+
+    /// The Service of this name.
+    pub fn service(&self, name: &ObjectRef) -> Option<&Service> {
+        self.services.iter().find(|service| service.name == *name)
+    }
+
+    /// What else there is to know of a pod.
+    pub fn origin(&self, id: PodId) -> &Origin {
+        &self.origins[id.0 as usize]
+    }
+
+    /// What an end is called.
+    pub fn name(&self, end: End) -> String {
+        match end {
+            End::Pod(id) => self.snapshot().pod(id).name.to_string(),
+            End::Address(address) => address.to_string(),
+        }
+    }
+
+    /// Who has which address, of pods and Services: in a question an address is nobody's, which
+    /// whoever asks may not know.
+    pub fn addresses(&self) -> HashMap<IpAddr, String> {
+        let pods = self.pods().filter(|(id, _)| !self.origin(*id).assumed_address);
+        let pods = pods.flat_map(|(_, pod)| {
+            pod.addresses.iter().map(|address| (*address, format!("pod {}", pod.name)))
+        });
+        let services = self.services.iter().flat_map(|service| {
+            let addresses = service.addresses.iter();
+            addresses.map(|address| (*address, format!("Service {}", service.name)))
+        });
+        services.chain(pods).map(|(address, who)| (address.to_canonical(), who)).collect()
+    }
+}
+
+fn default_namespace(args: &InputArgs) -> String {
+    args.namespace.clone().unwrap_or_else(|| DEFAULT_NAMESPACE.to_owned())
+}
+
+/// Reads what the arguments name, and says what has to be said of it.
+pub fn load(args: &InputArgs) -> anyhow::Result<Cluster> {
+    let notes = Notes::unless(args.quiet);
+    if args.files.is_empty() {
+        let namespaces = match (&args.namespace, args.all_namespaces) {
+            (_, true) => Namespaces::All,
+            (Some(namespace), false) => Namespaces::One(namespace.clone()),
+            (None, false) => Namespaces::Current,
+        };
+        let _progress = Progress::start("Reading the cluster");
+        let input = from_cluster(&Scope { context: args.context.clone(), namespaces })?;
+        accept(input, notes)
+    } else {
+        load_files(&args.files, &default_namespace(args), notes)
+    }
+}
+
+/// Reads files, and says what has to be said of them.
+pub fn load_files(
+    files: &[PathBuf],
+    default_namespace: &str,
+    notes: Notes,
+) -> anyhow::Result<Cluster> {
+    let input = {
+        let _progress = Progress::start("Reading");
+        input::read(files, default_namespace)
+    };
+    accept(input, notes)
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn from_cluster(scope: &Scope) -> anyhow::Result<Input> {
+    Ok(input::read_cluster(scope).await?)
+}

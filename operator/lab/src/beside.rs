@@ -1,0 +1,71 @@
+//! What is tried once the flows are judged: how a new pod starts, and what becomes of a connection
+//! that exists when it is denied.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+use netproof_conformance::{
+    expected::Expected,
+    flow::{Family, Protocol},
+    matrix::{Actor, Cell},
+    verdict::Verdict,
+};
+
+use super::{
+    cluster::LabCluster,
+    existing,
+    newcomer::{Attempting, Newcomer, PACE, StartUp},
+    now,
+    rounds::Rounds,
+};
+use netproof_rounds::engine::held::Fate;
+
+/// Replaces the pod that is denied the most by another, and says how that started. Attempted is what
+/// the network was seen to deny: what leaks is no matter of a start.
+pub async fn start_up(lab: &mut LabCluster, rounds: &[Rounds]) -> anyhow::Result<Vec<StartUp>> {
+    let scene = Arc::clone(&lab.stages().borrow().scene);
+    let denied: BTreeSet<(Family, Cell)> = rounds.iter().flat_map(denied).collect();
+    let mut counts: BTreeMap<&Actor, usize> = BTreeMap::new();
+    for (_, cell) in &denied {
+        *counts.entry(&cell.to).or_default() += 1;
+    }
+    let mut by_count: Vec<(&Actor, usize)> = counts.into_iter().collect();
+    by_count.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+    let Some(other) = by_count.iter().find_map(|(actor, _)| scene.with_another(actor)) else {
+        return Ok(Vec::new());
+    };
+    let may = |cell: &Cell, family| denied.contains(&(family, cell.clone()));
+    let newcomers = lab.change_greeting(other, &Attempting { pace: PACE, may: &may }).await?;
+    how_they_started(newcomers).await
+}
+
+/// How new pods started.
+pub async fn how_they_started(newcomers: Vec<Newcomer>) -> anyhow::Result<Vec<StartUp>> {
+    let mut all = Vec::new();
+    for newcomer in newcomers {
+        all.extend(newcomer.start_ups().await?);
+    }
+    Ok(all)
+}
+
+/// What the network was seen to deny, as it should.
+fn denied(rounds: &Rounds) -> Vec<(Family, Cell)> {
+    let Some(family) = rounds.family() else { return Vec::new() };
+    let denied = rounds.ledger.records().filter(|(cell, record)| {
+        cell.port.protocol != Protocol::Sctp
+            && matches!(record.expected, Expected::Deny(_))
+            && rounds.ledger.verdict(cell, now()) == Some(Verdict::Conforms)
+    });
+    denied.map(|(cell, _)| (family, cell.clone())).collect()
+}
+
+/// What becomes of a connection that exists when policies begin to deny it; none where no flow is
+/// let through by which to find out. The policies of its receiver's namespace are others then.
+pub async fn existing(lab: &mut LabCluster, rounds: &[Rounds]) -> anyhow::Result<Option<Fate>> {
+    match rounds.iter().find_map(existing::candidate) {
+        Some(cell) => existing::fate(lab, &cell).await.map(Some),
+        None => Ok(None),
+    }
+}

@@ -1,0 +1,379 @@
+//! A scene put onto the lab's network: pods that run and speak, and nodes that enforce.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    net::IpAddr,
+    path::PathBuf,
+    sync::Arc,
+    time::Duration,
+};
+
+use anyhow::Context;
+use futures::future::try_join_all;
+use ipnet::IpNet;
+use k8s_openapi::jiff::Timestamp;
+use netproof_conformance::{flow::Port, matrix::Actor};
+use netproof_policy_agent::{setting::Setting, watch::Update, world::NodeView};
+use serde_json::json;
+use tokio::{sync::watch, time::Instant};
+
+use super::{
+    fabric::{Fabric, NodeId},
+    followed::Objects,
+    netns::Netns,
+    newcomer::{Attempting, Newcomer},
+    node::NodeAgent,
+    process::{Order, Process, Starter},
+    scene::{LabPod, Outsider, Scene, node_address, pod_range, pod_range_v6},
+    stage::{Stage, Stages},
+};
+use netproof_rounds::engine::{
+    round::Sessions,
+    session::{Link, Session},
+};
+
+/// So much sooner than a new pod starts, the first attempts of it do.
+const AHEAD: Duration = Duration::from_millis(20);
+
+/// What keeps the network.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Network {
+    /// Nobody: every policy is a wish.
+    Plain,
+    /// The policy agent on every node, which fails as this says.
+    Enforcing(Setting),
+}
+
+impl fmt::Display for Network {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Plain => f.write_str("plain"),
+            Self::Enforcing(setting) if setting.0.is_empty() => f.write_str("enforcing"),
+            Self::Enforcing(setting) => write!(f, "fault={setting}"),
+        }
+    }
+}
+
+/// A running lab. Everything in it ends with it.
+pub struct LabCluster {
+    program: PathBuf,
+    starter: Starter,
+    fabric: Fabric,
+    nodes: Vec<NodeId>,
+    agents: Vec<NodeAgent>,
+    setting: watch::Sender<Setting>,
+    /// By identity.
+    pods: BTreeMap<String, Running>,
+    _outsiders: Vec<Process>,
+    stage: watch::Sender<Arc<Stage>>,
+    told: Instant,
+}
+
+/// A pod that runs.
+struct Running {
+    process: Process,
+    netns: Netns,
+    /// Where its probe was told to answer.
+    listen: BTreeSet<Port>,
+}
+
+impl Running {
+    /// Whether its probe answers wherever this pod has to.
+    fn listens_like(&self, pod: &LabPod) -> bool {
+        pod.listen.iter().all(|port| self.listen.contains(port))
+    }
+}
+
+impl LabCluster {
+    /// Makes it, with every pod speaking and every rule in force.
+    pub async fn start(scene: Scene, program: PathBuf, network: &Network) -> anyhow::Result<Self> {
+        let mut fabric = Fabric::make().await?;
+        let mut nodes = Vec::new();
+        for number in 0..scene.nodes.len() {
+            nodes.push(fabric.add_node(node_address(number)).await?);
+        }
+        let outside = fabric.add_node(node_address(scene.nodes.len())).await?;
+        let starter = Starter::begin();
+        let mut outsiders = Vec::new();
+        for outsider in &scene.outsiders {
+            let netns = fabric.add_pod(outside, &[outsider.address]).await?;
+            outsiders.push(listen(&starter, &program, &netns, outsider).await?);
+        }
+        let (setting, settings) = watch::channel(match network {
+            Network::Plain => Setting::default(),
+            Network::Enforcing(setting) => setting.clone(),
+        });
+        let agents = match network {
+            Network::Plain => Vec::new(),
+            Network::Enforcing(_) => agents(&scene, &fabric, &nodes, &settings),
+        };
+        let nothing = Scene { pods: Vec::new(), objects: Vec::new(), ..scene.clone() };
+        let stage = Stage { scene: Arc::new(nothing), sessions: Sessions::new() };
+        let mut lab = Self {
+            program,
+            starter,
+            fabric,
+            nodes,
+            agents,
+            setting,
+            pods: BTreeMap::new(),
+            _outsiders: outsiders,
+            stage: watch::Sender::new(Arc::new(stage)),
+            told: Instant::now(),
+        };
+        for update in Objects::of(&scene)?.listed() {
+            lab.tell(&update)?;
+        }
+        let started = lab.start_pods(&scene.pods).await?;
+        let sessions = speaking(started).await?;
+        lab.stage.send_replace(Arc::new(Stage { scene: Arc::new(scene), sessions }));
+        lab.in_force().await?;
+        Ok(lab)
+    }
+
+    /// What is known of it, from now on.
+    pub fn stages(&self) -> Stages {
+        self.stage.subscribe()
+    }
+
+    /// Changes what is there: pods that are no more end, new ones start, and whoever follows the
+    /// objects is told of every change; the operator's part first. The probe of a pod that stays
+    /// listens where it did, and is started again only if a flow that is asked about goes elsewhere:
+    /// it says nothing while it starts. It is not waited until the network has followed. Nodes and
+    /// addresses outside stay what they were.
+    pub async fn change(&mut self, scene: Scene) -> anyhow::Result<()> {
+        self.carry_out(scene, None).await.map(drop)
+    }
+
+    /// The same, and new pods are attempted from before their addresses answer. Returns them while
+    /// they are.
+    pub async fn change_greeting(
+        &mut self,
+        scene: Scene,
+        attempting: &Attempting<'_>,
+    ) -> anyhow::Result<Vec<Newcomer>> {
+        self.carry_out(scene, Some(attempting)).await
+    }
+
+    async fn carry_out(
+        &mut self,
+        mut scene: Scene,
+        attempting: Option<&Attempting<'_>>,
+    ) -> anyhow::Result<Vec<Newcomer>> {
+        let before = Arc::clone(&self.stage.borrow());
+        for pod in &mut scene.pods {
+            let known = before.scene.pods.iter().find(|known| known.identity == pod.identity);
+            // A network tells another pod of the same name by when it was created.
+            let created = match known {
+                Some(known) => known.object["metadata"]["creationTimestamp"].clone(),
+                None => json!(Timestamp::now().to_string()),
+            };
+            pod.object["metadata"]["creationTimestamp"] = created;
+        }
+        self.keep_listening(&mut scene);
+        let changes = Objects::of(&before.scene)?.changes_to(Objects::of(&scene)?);
+        let is_there = |identity: &String| scene.pods.iter().any(|pod| pod.identity == *identity);
+        self.pods.retain(|identity, _| is_there(identity));
+        let new: Vec<LabPod> = scene
+            .pods
+            .iter()
+            .filter(|pod| !self.pods.contains_key(&pod.identity))
+            .cloned()
+            .collect();
+        let listens_elsewhere = |pod: &&LabPod| {
+            self.pods.get(&pod.identity).is_some_and(|running| !running.listens_like(pod))
+        };
+        let again: Vec<LabPod> = scene.pods.iter().filter(listens_elsewhere).cloned().collect();
+        let mut sessions = staying(&before, &scene);
+        let starting = || Err("its probe is being started".to_owned());
+        let silent = new.iter().chain(&again);
+        sessions.extend(silent.map(|pod| (pod.actor.clone(), starting())));
+        let scene = Arc::new(scene);
+        let stage = Arc::new(Stage { scene: Arc::clone(&scene), sessions: sessions.clone() });
+        self.stage.send_replace(Arc::clone(&stage));
+        let greet = |attempting| {
+            let greet = |pod: &LabPod| Newcomer::greet(&pod.actor, &before, &stage, attempting);
+            new.iter().flat_map(greet).collect()
+        };
+        let newcomers: Vec<Newcomer> = attempting.map(greet).unwrap_or_default();
+        // Nodes hold back whoever is new at an address of theirs that was nobody's. At any other, a
+        // pod starts once its node knows it, as where the plugin that gives it its network waits for
+        // the policies.
+        let had =
+            |address: &IpAddr| before.scene.pods.iter().any(|pod| pod.addresses.contains(address));
+        let is_held_back = |pod: &LabPod| pod.is_at_home() && !pod.addresses.iter().any(had);
+        let is_known_late = new.iter().all(is_held_back);
+        if !is_known_late {
+            self.tell_all(&changes)?;
+            self.in_force().await?;
+        }
+        if !newcomers.is_empty() {
+            tokio::time::sleep(AHEAD).await;
+        }
+        let mut started = self.start_pods(&new).await?;
+        started.extend(self.start_again(&again).await?);
+        if is_known_late {
+            self.tell_all(&changes)?;
+        }
+        if started.is_empty() {
+            return Ok(newcomers);
+        }
+        let speaking = speaking(started).await?;
+        for newcomer in &newcomers {
+            if let Some(Ok(session)) = speaking.get(newcomer.actor()) {
+                newcomer.arrived(session);
+            }
+        }
+        sessions.extend(speaking);
+        self.stage.send_replace(Arc::new(Stage { scene, sessions }));
+        Ok(newcomers)
+    }
+
+    /// Starts pods.
+    async fn start_pods(&mut self, pods: &[LabPod]) -> anyhow::Result<Vec<(LabPod, Link)>> {
+        let mut links = Vec::new();
+        for pod in pods {
+            let netns = self.fabric.add_pod(self.nodes[pod.node], &pod.addresses).await?;
+            let listen = pod.listen.iter().copied().collect();
+            links.push((pod.clone(), self.start_probe(pod, netns, listen).await?));
+        }
+        Ok(links)
+    }
+
+    /// Has pods that stay listen where they do, so that what was found there is attempted for as long
+    /// as the pod is there; and elsewhere too only if a flow that is asked about goes there.
+    fn keep_listening(&self, scene: &mut Scene) {
+        let mut asked: BTreeMap<&Actor, BTreeSet<Port>> = BTreeMap::new();
+        for (cell, _) in scene.scenario.flows.iter() {
+            asked.entry(&cell.to).or_default().insert(cell.port);
+        }
+        for pod in &mut scene.pods {
+            let Some(running) = self.pods.get(&pod.identity) else { continue };
+            let asked = asked.get(&pod.actor);
+            let is_asked = |port: &&Port| asked.is_some_and(|asked| asked.contains(port));
+            let listens =
+                pod.listen.iter().filter(is_asked).all(|port| running.listen.contains(port));
+            let wanted: &[Port] = if listens { &[] } else { &pod.listen };
+            let listen: BTreeSet<Port> = running.listen.iter().chain(wanted).copied().collect();
+            pod.listen = listen.into_iter().collect();
+        }
+    }
+
+    /// Starts the probes of pods that stay again, to listen where they have to now. To the network
+    /// the pod is the one that it was.
+    async fn start_again(&mut self, pods: &[LabPod]) -> anyhow::Result<Vec<(LabPod, Link)>> {
+        let mut links = Vec::new();
+        for pod in pods {
+            let Some(running) = self.pods.remove(&pod.identity) else { continue };
+            let Running { process, netns, .. } = running;
+            drop(process);
+            let listen = pod.listen.iter().copied().collect();
+            links.push((pod.clone(), self.start_probe(pod, netns, listen).await?));
+        }
+        Ok(links)
+    }
+
+    async fn start_probe(
+        &mut self,
+        pod: &LabPod,
+        netns: Netns,
+        listen: BTreeSet<Port>,
+    ) -> anyhow::Result<Link> {
+        let identity = pod.identity.clone();
+        let order = Order { identity: identity.clone(), listen: listen.iter().copied().collect() };
+        let (process, link) = self.starter.start(self.program.clone(), &netns, &order).await?;
+        self.pods.insert(identity, Running { process, netns, listen });
+        Ok(link)
+    }
+
+    /// When the nodes were told of the last change.
+    pub fn told(&self) -> Instant {
+        self.told
+    }
+
+    fn tell_all(&mut self, changes: &[Update]) -> anyhow::Result<()> {
+        changes.iter().try_for_each(|update| self.tell(update))?;
+        self.told = Instant::now();
+        Ok(())
+    }
+
+    fn tell(&mut self, update: &Update) -> anyhow::Result<()> {
+        self.agents.iter_mut().try_for_each(|agent| agent.tell(update.clone()))
+    }
+
+    /// Makes the network fail as this says, from now on.
+    pub async fn fail(&mut self, setting: Setting) -> anyhow::Result<()> {
+        self.setting.send_replace(setting);
+        self.in_force().await
+    }
+
+    /// Waits until every node has in force what it was told.
+    pub async fn in_force(&mut self) -> anyhow::Result<()> {
+        let setting = self.setting.borrow().clone();
+        let waiting = self.agents.iter_mut().map(|agent| agent.in_force(&setting));
+        try_join_all(waiting).await.map(drop)
+    }
+
+    /// The process of each pod's probe: by it others find the namespace that the pod is.
+    pub fn probe_ids(&self) -> impl Iterator<Item = u32> {
+        self.pods.values().map(|running| running.process.id())
+    }
+
+    /// What is in force on each node.
+    pub fn scripts(&self) -> Vec<Option<Arc<str>>> {
+        self.agents.iter().map(NodeAgent::script).collect()
+    }
+}
+
+/// The conversations with pods that are the ones that they were: they go on.
+fn staying(before: &Stage, scene: &Scene) -> Sessions {
+    let known: BTreeMap<&String, &Actor> =
+        before.scene.pods.iter().map(|pod| (&pod.identity, &pod.actor)).collect();
+    let session = |pod: &LabPod| {
+        let session = before.sessions.get(*known.get(&pod.identity)?)?;
+        Some((pod.actor.clone(), session.clone()))
+    };
+    scene.pods.iter().filter_map(session).collect()
+}
+
+/// Speaks to pods that have been started.
+async fn speaking(started: Vec<(LabPod, Link)>) -> anyhow::Result<Sessions> {
+    let opened = started.into_iter().map(|(pod, link)| async move {
+        let session = Session::open(link, &pod.identity).await;
+        let session = session.with_context(|| format!("the probe of {}", pod.actor))?;
+        anyhow::Ok((pod.actor, Ok(Arc::new(session))))
+    });
+    Ok(try_join_all(opened).await?.into_iter().collect())
+}
+
+fn agents(
+    scene: &Scene,
+    fabric: &Fabric,
+    nodes: &[NodeId],
+    settings: &watch::Receiver<Setting>,
+) -> Vec<NodeAgent> {
+    let named = scene.nodes.iter().zip(nodes).enumerate();
+    let started = named.map(|(number, (name, id))| {
+        let pod_ranges = vec![IpNet::V4(pod_range(number)), IpNet::V6(pod_range_v6(number))];
+        let view = NodeView { name: name.clone(), pod_ranges };
+        NodeAgent::start(fabric.node(*id).netns.clone(), view, settings.clone())
+    });
+    started.collect()
+}
+
+/// Starts what listens at an address outside. Nobody speaks to it; its pipes are left open.
+async fn listen(
+    starter: &Starter,
+    program: &std::path::Path,
+    netns: &Netns,
+    outsider: &Outsider,
+) -> anyhow::Result<Process> {
+    let identity = format!("outside-{}", outsider.address);
+    let order = Order { identity: identity.clone(), listen: outsider.listen.clone() };
+    let (process, link) = starter.start(program.to_owned(), netns, &order).await?;
+    // That it greets shows that it listens.
+    let session = Session::open(link, &identity).await;
+    session.with_context(|| format!("what listens at {}", outsider.address))?;
+    Ok(process)
+}

@@ -1,0 +1,79 @@
+//! Holds a connection that the policies allow, denies it, and sees what becomes of it.
+
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
+
+use netproof_conformance::{
+    expected::Expected,
+    flow::Protocol,
+    matrix::Cell,
+    verdict::{Control, Outcome, Verdict},
+};
+
+use super::{
+    cluster::LabCluster,
+    rounds::{Rounds, prediction},
+};
+use netproof_rounds::{
+    engine::{
+        held::{Fate, Held},
+        round::{self, Reached, Receiver},
+    },
+    predict::asked,
+};
+
+/// How long an answer may take: nothing is lost in the lab but what is dropped.
+const TIMEOUT: Duration = Duration::from_millis(150);
+
+/// A connection of the lab by which to find out: one that is seen to be let through.
+pub fn candidate(rounds: &Rounds) -> Option<Cell> {
+    let scene = &rounds.stage().scene;
+    let is_pod = |cell: &&Cell| scene.pods.iter().any(|pod| pod.actor == cell.to);
+    let is_open =
+        |cell: &&Cell| rounds.ledger.verdict(cell, super::now()) == Some(Verdict::Conforms);
+    let allowed = rounds.ledger.records().filter(|(cell, record)| {
+        cell.port.protocol == Protocol::Tcp && matches!(record.expected, Expected::Allow(_))
+    });
+    allowed.map(|(cell, _)| cell).filter(is_pod).find(is_open).cloned()
+}
+
+/// Holds this connection, lets its receiver's namespace deny everything, and says what became of it.
+/// The policies stay like that.
+pub async fn fate(lab: &mut LabCluster, cell: &Cell) -> anyhow::Result<Fate> {
+    let unknown = |why: &str| Ok(Fate::Unknown(why.to_owned()));
+    let stage = Arc::clone(&lab.stages().borrow());
+    let session = |actor| stage.sessions.get(actor).and_then(|session| session.as_ref().ok());
+    let (Some(sender), Some(receiver)) = (session(&cell.from), session(&cell.to)) else {
+        return unknown("an end of it has no probe");
+    };
+    let Ok(flow) = asked(cell, &stage.scene.scenario, &stage.scene.stand_ins) else {
+        return unknown("an end of it is not there");
+    };
+    let Receiver::Probe { identity } = &flow.receiver else {
+        return unknown("its receiver is outside");
+    };
+    let held = match Held::open(Arc::clone(sender), flow.target, identity, TIMEOUT).await {
+        Ok(held) => held,
+        Err(why) => return Ok(Fate::Unknown(why)),
+    };
+    let namespaces = stage.scene.stand_ins.iter().filter(|one| one.desired.actor == cell.to);
+    let namespaces: BTreeSet<_> = namespaces.map(|one| one.desired.namespace.as_str()).collect();
+    let scene = stage.scene.denying(&namespaces);
+    if !matches!(prediction(&scene).expected.get(cell), Some(Expected::Deny(_))) {
+        return unknown("the policies cannot deny it");
+    }
+    lab.change(scene).await?;
+    lab.in_force().await?;
+    // That it goes on says something only where a new one is denied.
+    let flows = [flow];
+    let mut reached = Reached::new();
+    let attempt = round::run(&flows, &stage.sessions, TIMEOUT, &mut reached);
+    let (fate, pass) = tokio::join!(held.fate(receiver, cell.port, TIMEOUT), attempt);
+    let is_denied = pass.seen.iter().all(|seen| {
+        let outcome = seen.outcome.as_ref();
+        seen.control == Control::Listening
+            && outcome.is_ok_and(|outcome| {
+                matches!(outcome, Outcome::TimedOut | Outcome::Refused | Outcome::Unreachable(_))
+            })
+    });
+    Ok(if is_denied { fate } else { Fate::Unknown("new connections are not denied".to_owned()) })
+}

@@ -1,0 +1,129 @@
+//! The objects that the lab is about, as an API server would have them.
+
+use std::{path::PathBuf, time::Duration};
+
+use anyhow::{Context, bail};
+use k8s_openapi::jiff::{SignedDuration, Timestamp};
+use kube::api::DynamicObject;
+use netproof_conformance::manifest::Cluster;
+use netproof_crds::ConnectivityTest;
+use serde_json::{Value, json};
+
+use super::stored::as_stored;
+use netproof_manifests::{
+    input,
+    notes::{Notes, accept},
+};
+use netproof_rounds::kind::Kind;
+
+/// What `Cluster::skipped` calls a test.
+const TEST_KIND: &str = "ConnectivityTest.netproof.dev";
+
+/// When the first of the objects was created, as the lab has it; the next is a second younger. A
+/// network that takes the newest policy only has to be able to tell.
+pub const BEGINNING: Timestamp = Timestamp::constant(1_577_836_800, 0);
+
+/// Objects that have been read and are good.
+#[derive(Debug)]
+pub struct Objects {
+    /// What they amount to.
+    pub cluster: Cluster,
+    /// The same as they are written, with namespace and time of creation.
+    pub written: Vec<Value>,
+}
+
+impl Objects {
+    /// Reads files. One that is wrong spoils all.
+    pub fn read(paths: &[PathBuf], default_namespace: &str, notes: Notes) -> anyhow::Result<Self> {
+        let (mut input, written) = input::read_written(paths, default_namespace);
+        input.cluster.skipped.retain(|kind, _| kind != TEST_KIND);
+        Ok(Self::of(accept(input, notes)?, written, default_namespace))
+    }
+
+    /// Takes objects that were never in a file. One that is wrong spoils all.
+    pub fn from_values(values: &[Value], default_namespace: &str) -> anyhow::Result<Self> {
+        let text: Vec<String> = values.iter().map(Value::to_string).collect();
+        let (input, written) = input::read_json("the objects", &text.join("\n"), default_namespace);
+        Ok(Self::of(accept(input, Notes::Hidden)?, written, default_namespace))
+    }
+
+    /// Completes objects that are good.
+    pub fn of(cluster: Cluster, mut written: Vec<Value>, default_namespace: &str) -> Self {
+        for (object, seconds) in written.iter_mut().zip(0..) {
+            complete(object, default_namespace, Duration::from_secs(seconds));
+        }
+        Self { cluster, written }
+    }
+
+    /// The objects of a kind, as they are written.
+    pub fn of_kind(&self, group: &str, kind: &str) -> impl Iterator<Item = &Value> {
+        let is_meant = move |object: &&Value| {
+            let version = object["apiVersion"].as_str().unwrap_or_default();
+            let of_group = version.split_once('/').map_or("", |(group, _)| group);
+            object["kind"] == kind && of_group == group
+        };
+        self.written.iter().filter(is_meant)
+    }
+
+    /// The one test among them, or the one of this name; none if there is none.
+    pub fn test(&self, name: Option<&str>) -> anyhow::Result<Option<ConnectivityTest>> {
+        let tests: Vec<&Value> = self
+            .of_kind("netproof.dev", "ConnectivityTest")
+            .filter(|test| name.is_none_or(|name| test["metadata"]["name"] == name))
+            .collect();
+        match (tests.as_slice(), name) {
+            ([], None) => Ok(None),
+            ([], Some(name)) => bail!("there is no ConnectivityTest {name} among the objects"),
+            ([test], _) => {
+                let name = test["metadata"]["name"].as_str().unwrap_or_default();
+                serde_json::from_value((*test).clone())
+                    .with_context(|| format!("ConnectivityTest {name}"))
+                    .map(Some)
+            }
+            (several, _) => {
+                let names: Vec<&str> =
+                    several.iter().filter_map(|test| test["metadata"]["name"].as_str()).collect();
+                bail!(
+                    "there are several ConnectivityTests: choose one by --test: {}",
+                    names.join(", ")
+                )
+            }
+        }
+    }
+
+    /// What an operator would know of them.
+    pub fn known(&self) -> impl Iterator<Item = (Kind, DynamicObject)> {
+        let kinds = [
+            ("networking.k8s.io", "NetworkPolicy", Kind::NetworkPolicies),
+            ("", "Namespace", Kind::Namespaces),
+            ("apps", "Deployment", Kind::Deployments),
+            ("apps", "StatefulSet", Kind::StatefulSets),
+            ("apps", "DaemonSet", Kind::DaemonSets),
+        ];
+        kinds.into_iter().flat_map(|(group, word, kind)| {
+            self.of_kind(group, word).map(move |object| (kind, dynamic(object.clone())))
+        })
+    }
+}
+
+/// An object as a dynamic client has it.
+pub fn dynamic(object: Value) -> DynamicObject {
+    serde_json::from_value(object).expect("an object with a kind and a name was read before")
+}
+
+fn complete(object: &mut Value, default_namespace: &str, age: Duration) {
+    let has_no_namespace = matches!(object["kind"].as_str(), Some("Namespace" | "Node"));
+    if object["kind"] == "NetworkPolicy" {
+        as_stored(object);
+    }
+    let Some(metadata) = object["metadata"].as_object_mut() else { return };
+    if !has_no_namespace {
+        let namespace = metadata.entry("namespace").or_insert(Value::Null);
+        if namespace.as_str().is_none_or(str::is_empty) {
+            *namespace = json!(default_namespace);
+        }
+    }
+    let created = BEGINNING + SignedDuration::try_from(age).expect("few objects");
+    metadata.entry("creationTimestamp").or_insert(json!(created.to_string()));
+    metadata.entry("resourceVersion").or_insert(json!("1"));
+}

@@ -1,0 +1,318 @@
+//! What is put onto the lab's network: which pods, where, and which flows are asked about.
+
+mod address;
+mod ends;
+mod given;
+mod pods;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::IpAddr,
+    time::Duration,
+};
+
+use anyhow::{anyhow, bail};
+use netproof_conformance::{
+    flow::{Family, Port},
+    ledger::Patience,
+    matrix::{Actor, Cell},
+    policy::Policy,
+};
+use serde_json::{Value, json};
+
+pub use self::address::{node_address, pod_range, pod_range_v6};
+use self::{
+    address::{MOST_NODES, free},
+    ends::{is_attemptable, mentioned, of_pods},
+    given::{namespaces, node_names, node_object},
+    pods::{Home, identity, place, pod_object, stand_in},
+};
+use super::objects::{Objects, dynamic};
+use netproof_rounds::{
+    kind::Kind,
+    predict::StandIn,
+    scenario::{MANY_FLOWS, Scenario, resolve},
+    world::World,
+};
+
+/// How the lab goes about it, whatever the test says of clusters.
+#[derive(Clone, Copy, Debug)]
+pub struct Pace {
+    /// One attempt.
+    pub timeout: Duration,
+    /// How long the network may take to follow a change.
+    pub settle: Duration,
+    /// How many attempts have to agree before a wrong outcome is reported.
+    pub confirm: usize,
+    /// For how long a leak stands after it was last proven.
+    pub leak_retention: Duration,
+}
+
+/// Which families of addresses pods get, where the objects give them none.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum IpFamilies {
+    /// IPv4 alone.
+    #[default]
+    V4,
+    /// IPv6 alone.
+    V6,
+    /// Both, IPv4 first.
+    Dual,
+}
+
+/// How a scene is set up.
+#[derive(Clone, Debug)]
+pub struct Setup {
+    /// How the lab goes about it.
+    pub pace: Pace,
+    /// How many nodes there are, where the objects name none.
+    pub nodes: usize,
+    /// Which families of addresses pods get, where the objects give them none.
+    pub families: IpFamilies,
+    /// What is asked about where there is no test, and no more: these ports of everyone, and these
+    /// addresses outside. Without any ports, the ones that each pod declares.
+    pub ports: Vec<Port>,
+    /// Addresses outside, where something listens on these ports.
+    pub outside: Vec<IpAddr>,
+    /// The pods that are there already: who stays keeps node and addresses, and nobody new gets an
+    /// address that one of them has.
+    pub before: Vec<LabPod>,
+}
+
+/// A pod that the lab makes.
+#[derive(Clone, Debug)]
+pub struct LabPod {
+    /// Who it is in the matrix.
+    pub actor: Actor,
+    /// Its place in the list of nodes.
+    pub node: usize,
+    /// What its probe says it is.
+    pub identity: String,
+    /// Its addresses.
+    pub addresses: Vec<IpAddr>,
+    /// Where its probe answers.
+    pub listen: Vec<Port>,
+    /// The object, as the API server would have it.
+    pub object: Value,
+}
+
+/// An address outside, where something listens.
+#[derive(Clone, Debug)]
+pub struct Outsider {
+    /// The address.
+    pub address: IpAddr,
+    /// Where it answers.
+    pub listen: Vec<Port>,
+}
+
+/// What is put onto the network.
+#[derive(Clone, Debug)]
+pub struct Scene {
+    /// What an operator would know.
+    pub world: World,
+    /// What is asked.
+    pub scenario: Scenario,
+    /// Its stand-ins; each has its pod.
+    pub stand_ins: Vec<StandIn>,
+    /// The pods, in the order of the stand-ins.
+    pub pods: Vec<LabPod>,
+    /// The addresses outside.
+    pub outsiders: Vec<Outsider>,
+    /// The nodes' names.
+    pub nodes: Vec<String>,
+    /// Namespaces and policies, as the policy agent reads them.
+    pub objects: Vec<Value>,
+    /// Pods of the input that the lab cannot have.
+    pub left_out: Vec<String>,
+}
+
+impl Scene {
+    /// Puts objects onto that many nodes, or the ones that they name.
+    pub fn of(objects: &Objects, test: Option<&str>, setup: Setup) -> anyhow::Result<Self> {
+        let Setup { pace, nodes, families, ports, outside, before } = setup;
+        let nodes = node_names(objects, nodes);
+        if nodes.len() > MOST_NODES {
+            bail!("the objects name {} nodes; the lab has at most {MOST_NODES}", nodes.len());
+        }
+        let namespaces = namespaces(objects);
+        let made = nodes.iter().enumerate().map(|(n, name)| node_object(n, name));
+        let known = objects
+            .known()
+            .filter(|(kind, _)| *kind != Kind::Namespaces)
+            .chain(namespaces.iter().map(|object| (Kind::Namespaces, dynamic(object.clone()))))
+            .chain(made.map(|object| (Kind::Nodes, dynamic(object))));
+        let world = World::of(known);
+        let mut left_out = Vec::new();
+        let (scenario, homes) = match objects.test(test)? {
+            Some(test) => {
+                let mut scenario =
+                    resolve(&test, &world, &BTreeSet::new(), MANY_FLOWS).map_err(|problem| {
+                        anyhow!("ConnectivityTest {}: {}", name_of(&test), problem.message)
+                    })?;
+                scenario.patience = pace.patience();
+                scenario.timeout = pace.timeout;
+                let homes = scenario.desired.iter().map(|_| Home::default()).collect();
+                (scenario, homes)
+            }
+            None => of_pods(objects, pace, (&ports, &outside), &mut left_out),
+        };
+        if scenario.desired.is_empty() {
+            bail!(
+                "there is nothing to connect: no ConnectivityTest, and no pod or workload among the objects"
+            );
+        }
+        let policies: Vec<&Policy> =
+            world.policies.values().filter_map(|read| read.meaning.as_ref().ok()).collect();
+        let mut extra = mentioned(&policies);
+        extra.extend(ports.iter().copied().filter(|port| is_attemptable(*port)));
+        let pods = place(&scenario.desired, &homes, &nodes, (families, &before), &extra)?;
+        let stand_ins = scenario
+            .desired
+            .iter()
+            .zip(&pods)
+            .map(|(desired, pod)| stand_in(desired, pod, &nodes))
+            .collect();
+        let outsiders = outsiders(&scenario);
+        let policies = objects.of_kind("networking.k8s.io", "NetworkPolicy").cloned();
+        let objects = namespaces.into_iter().chain(policies).collect();
+        Ok(Self { world, scenario, stand_ins, pods, outsiders, nodes, objects, left_out })
+    }
+}
+
+impl Scene {
+    /// Whether any two pods share a family of addresses.
+    pub fn is_shared(&self, family: Family) -> bool {
+        let has = |pod: &&LabPod| pod.addresses.iter().any(|one| Family::of(*one) == family);
+        self.pods.iter().filter(has).count() > 1
+    }
+
+    /// The same, as far as one family of addresses goes.
+    #[must_use]
+    pub fn of_family(&self, family: Family) -> Self {
+        let mut scene = self.clone();
+        for stand_in in &mut scene.stand_ins {
+            if let Some((_, pod)) = &mut stand_in.pod {
+                pod.addresses.retain(|address| Family::of(*address) == family);
+            }
+        }
+        scene.scenario.externals.retain(|_, address| Family::of(*address) == family);
+        let gone: BTreeSet<&String> = self
+            .scenario
+            .externals
+            .keys()
+            .filter(|name| !scene.scenario.externals.contains_key(*name))
+            .collect();
+        let has = |actor: &Actor| {
+            scene.stand_ins.iter().any(|stand_in| {
+                let addresses = stand_in.pod.as_ref().map(|(_, pod)| pod.addresses.len());
+                stand_in.desired.actor == *actor && addresses.is_some_and(|count| count > 0)
+            })
+        };
+        let is_there = |cell: &Cell| {
+            has(&cell.from)
+                && !gone.contains(&cell.to.endpoint)
+                && (has(&cell.to) || scene.scenario.externals.contains_key(&cell.to.endpoint))
+        };
+        let flows = self.scenario.flows.iter().filter(|(cell, _)| is_there(cell));
+        scene.scenario.flows = flows.map(|(cell, of)| (cell.clone(), of.clone())).collect();
+        scene
+    }
+
+    /// The same with another pod for this actor: alike, on the same node, at other addresses. None
+    /// where the actor has no pod, or its node no address left.
+    pub fn with_another(&self, actor: &Actor) -> Option<Self> {
+        let mut scene = self.clone();
+        let place = scene.pods.iter().position(|pod| pod.actor == *actor)?;
+        let LabPod { node, addresses: former, .. } = &self.pods[place];
+        let used: BTreeSet<IpAddr> =
+            self.pods.iter().flat_map(|pod| &pod.addresses).copied().collect();
+        let both = free(*node, IpFamilies::Dual, &used)?;
+        let of_family = |address: &IpAddr| {
+            both.iter().find(|other| Family::of(**other) == Family::of(*address)).copied()
+        };
+        let addresses: Vec<IpAddr> = former.iter().filter_map(of_family).collect();
+        let desired = &self.stand_ins[place].desired;
+        let pod = &mut scene.pods[place];
+        pod.identity = identity(desired, &addresses);
+        pod.object = pod_object(desired, &pod.identity, &self.nodes[*node], &addresses);
+        pod.addresses = addresses;
+        scene.stand_ins[place] = stand_in(desired, pod, &self.nodes);
+        Some(scene)
+    }
+
+    /// The same with one policy in these namespaces, by which nobody there receives anything.
+    #[must_use]
+    pub fn denying(&self, namespaces: &BTreeSet<&str>) -> Self {
+        let mut scene = self.clone();
+        let is_replaced = |object: &Value| {
+            let namespace = object["metadata"]["namespace"].as_str();
+            object["kind"] == "NetworkPolicy"
+                && namespace.is_some_and(|name| namespaces.contains(name))
+        };
+        scene.objects.retain(|object| !is_replaced(object));
+        scene.objects.extend(namespaces.iter().map(|namespace| {
+            json!({
+                "apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy",
+                "metadata": {
+                    "name": "netproof-lab-deny-all", "namespace": namespace,
+                    "creationTimestamp": "2020-01-01T00:00:00Z", "resourceVersion": "1",
+                },
+                "spec": {"podSelector": {}, "policyTypes": ["Ingress"]},
+            })
+        }));
+        let policies = scene.objects.iter().filter(|object| object["kind"] == "NetworkPolicy");
+        let policies = policies.map(|object| (Kind::NetworkPolicies, dynamic(object.clone())));
+        scene.world.policies = World::of(policies).policies;
+        scene
+    }
+
+    /// Every flow that could be attempted: each pod to each, on the ports that it listens on, and to
+    /// the addresses outside.
+    pub fn attemptable(&self) -> BTreeSet<Cell> {
+        let pods = self.pods.iter().map(|pod| (pod.actor.clone(), &pod.listen));
+        let outside = self.outsiders.iter().flat_map(|outsider| {
+            let named = self.scenario.externals.iter().filter(|(_, at)| **at == outsider.address);
+            named.map(|(name, _)| (Actor::sole(name), &outsider.listen))
+        });
+        let receivers: Vec<_> = pods.chain(outside).collect();
+        let flows = self.pods.iter().flat_map(|sender| {
+            receivers.iter().filter(|(to, _)| *to != sender.actor).flat_map(|(to, ports)| {
+                ports.iter().map(|port| Cell {
+                    from: sender.actor.clone(),
+                    to: to.clone(),
+                    port: *port,
+                })
+            })
+        });
+        flows.collect()
+    }
+}
+
+impl Pace {
+    fn patience(self) -> Patience {
+        Patience {
+            settle: self.settle,
+            confirm: self.confirm.max(1),
+            stale_after: Duration::from_secs(600),
+            leak_retention: self.leak_retention,
+        }
+    }
+}
+
+fn name_of(test: &netproof_crds::ConnectivityTest) -> &str {
+    test.metadata.name.as_deref().unwrap_or_default()
+}
+
+fn outsiders(scenario: &Scenario) -> Vec<Outsider> {
+    let mut listen: BTreeMap<IpAddr, BTreeSet<Port>> = BTreeMap::new();
+    for (cell, _) in scenario.flows.iter() {
+        if let Some(address) = scenario.externals.get(&cell.to.endpoint) {
+            listen.entry(*address).or_default().insert(cell.port);
+        }
+    }
+    let outsiders = listen.into_iter().map(|(address, ports)| Outsider {
+        address,
+        listen: ports.into_iter().filter(|port| is_attemptable(*port)).collect(),
+    });
+    outsiders.collect()
+}

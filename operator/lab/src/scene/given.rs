@@ -1,0 +1,58 @@
+//! What is there whatever the pods: nodes and namespaces.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Value, json};
+
+use super::address::{node_address, pod_range};
+use crate::objects::Objects;
+
+/// Nodes that the objects name, by themselves or as the node of a pod; else that many of our own.
+pub(super) fn node_names(objects: &Objects, count: usize) -> Vec<String> {
+    let text = |value: &Value| value.as_str().map(str::to_owned);
+    let nodes = objects.of_kind("", "Node").filter_map(|node| text(&node["metadata"]["name"]));
+    let of_pods = objects.of_kind("", "Pod").filter_map(|pod| text(&pod["spec"]["nodeName"]));
+    let named: BTreeSet<String> = nodes.chain(of_pods).filter(|name| !name.is_empty()).collect();
+    if named.is_empty() {
+        (1..=count).map(|n| format!("node-{n}")).collect()
+    } else {
+        named.into_iter().collect()
+    }
+}
+
+pub(super) fn node_object(number: usize, name: &str) -> Value {
+    json!({
+        "apiVersion": "v1", "kind": "Node",
+        "metadata": {"name": name, "labels": {"kubernetes.io/hostname": name}},
+        "spec": {"podCIDRs": [pod_range(number).to_string()]},
+        "status": {"addresses": [{"type": "InternalIP", "address": node_address(number)}]},
+    })
+}
+
+/// The namespaces, the ones included that something is in and that are not among the objects. Each
+/// has the label that the API server sets.
+pub(super) fn namespaces(objects: &Objects) -> Vec<Value> {
+    let written = objects.of_kind("", "Namespace").cloned();
+    let assumed =
+        objects.cluster.assumed_namespaces.iter().map(
+            |name| json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}),
+        );
+    let mut all: BTreeMap<String, Value> = written
+        .chain(assumed)
+        .filter_map(|object| Some((object["metadata"]["name"].as_str()?.to_owned(), object)))
+        .collect();
+    // A test's own namespace has nothing in it but the test, perhaps.
+    for test in objects.of_kind("netproof.dev", "ConnectivityTest") {
+        if let Some(name) = test["metadata"]["namespace"].as_str() {
+            all.entry(name.to_owned()).or_insert_with(
+                || json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}),
+            );
+        }
+    }
+    all.into_iter()
+        .map(|(name, mut object)| {
+            object["metadata"]["labels"]["kubernetes.io/metadata.name"] = json!(name);
+            object
+        })
+        .collect()
+}

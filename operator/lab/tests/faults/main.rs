@@ -1,0 +1,33 @@
+//! Every fault on every case, in the lab: what must be detected is, nothing else is reported, and the
+//! diagnosis is right wherever the case can tell.
+//!
+//! `cargo test -p netproof-lab --features lab-tests --test faults -- [FAULT...] [PART OF A CASE'S NAME...]`
+//! narrows it; `random=COUNT [seed=NUMBER]` takes cases at random.
+
+mod case;
+mod cell;
+mod change;
+mod kept;
+#[path = "../../agent/tests/objects/mod.rs"]
+mod objects;
+mod random;
+mod table;
+#[path = "../soak/world.rs"]
+mod world;
+
+use std::{env, process::ExitCode};
+
+use netproof_lab::{enter::enter, process::probe_if_told};
+
+fn main() -> ExitCode {
+    if let Some(ended) = probe_if_told() {
+        return ended;
+    }
+    // Before there is a second thread.
+    if let Err(error) = enter() {
+        eprintln!("{error}");
+        return ExitCode::FAILURE;
+    }
+    let only: Vec<String> = env::args().skip(1).filter(|word| !word.starts_with('-')).collect();
+    table::run(&only)
+}

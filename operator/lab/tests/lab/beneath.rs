@@ -1,0 +1,155 @@
+//! What is said of a network that was altered beneath the lab, by rules of which nothing there knows.
+
+use std::{
+    io::Write,
+    process::{Command, Stdio},
+    time::Duration,
+};
+
+use anyhow::{Context, ensure};
+use netproof_conformance::{
+    diagnosis::Diagnosis,
+    flow::Family,
+    verdict::{Steadiness, Verdict, VerdictKind},
+};
+use netproof_lab::{
+    cluster::{LabCluster, Network},
+    process::this_program,
+    rounds::Rounds,
+    verdict::{Conclusion, LabVerdict, OfFamily},
+};
+use serde_json::{Value, json};
+
+use crate::objects::{pod, scene};
+
+/// How long flows may take to be judged.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+pub struct Case {
+    pub claim: &'static str,
+    /// By which the pods may be reached, if by any; they listen on 80 and 81.
+    allowed: Option<u16>,
+    /// What is done to the packets that reach a pod, as an nft table.
+    beneath: &'static str,
+    /// How often everything is judged.
+    rounds: usize,
+    conclusion: Conclusion,
+    says: &'static str,
+    /// Whether the denied flows are leaks by turns in the end.
+    by_turns: bool,
+}
+
+/// The first connection of each pair and port that is denied passes, and none after it.
+const FIRST_PASSES: &str = "
+table inet beneath {
+  set seen { typeof ip saddr . tcp dport; flags dynamic; size 4096; }
+  chain input {
+    type filter hook input priority 0;
+    iif lo accept
+    tcp dport != 80 accept
+    ct state established accept
+    ip saddr . tcp dport @seen drop
+    add @seen { ip saddr . tcp dport }
+  }
+}";
+
+/// Every link is down, but for the pod's own loopback.
+const DOWN: &str = "
+table inet beneath {
+  chain input { type filter hook input priority 0; policy drop; iif lo accept; }
+}";
+
+pub const CASES: &[Case] = &[
+    Case {
+        claim: "a network that passes the first connection of each denied pair and port leaks",
+        allowed: Some(81),
+        beneath: FIRST_PASSES,
+        rounds: 1,
+        conclusion: Conclusion::Violates,
+        says: "Conformant=False (Leaks)",
+        by_turns: true,
+    },
+    Case {
+        claim: "a leak by turns is not taken back by later rounds without one",
+        allowed: Some(81),
+        beneath: FIRST_PASSES,
+        rounds: 5,
+        conclusion: Conclusion::Violates,
+        says: "Conformant=False (Leaks)",
+        by_turns: true,
+    },
+    Case {
+        claim: "nothing is proved where everything is denied and every link is down",
+        allowed: None,
+        beneath: DOWN,
+        rounds: 2,
+        conclusion: Conclusion::CannotTell,
+        says: "Conformant=Unknown (NothingProved)",
+        by_turns: false,
+    },
+];
+
+fn objects(allowed: Option<u16>) -> Vec<Value> {
+    let listens = |name, node| {
+        let mut pod = pod(name, node, None);
+        pod["spec"]["containers"][0]["ports"] =
+            json!([{"containerPort": 80}, {"containerPort": 81}]);
+        pod
+    };
+    let admits = |port: u16| json!({"ports": [{"port": port}]});
+    let policy = json!({
+        "apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy",
+        "metadata": {"name": "closed", "namespace": "shop"},
+        "spec": {
+            "podSelector": {}, "policyTypes": ["Ingress"],
+            "ingress": allowed.map(admits).into_iter().collect::<Vec<_>>(),
+        },
+    });
+    vec![listens("near", "node-1"), listens("mid", "node-1"), listens("far", "node-2"), policy]
+}
+
+/// Gives the namespace of every pod these rules.
+fn alter(lab: &LabCluster, rules: &str) -> anyhow::Result<()> {
+    for id in lab.probe_ids() {
+        let mut nft = Command::new("nsenter")
+            .args([&format!("--net=/proc/{id}/ns/net"), "nft", "-f", "-"])
+            .stdin(Stdio::piped())
+            .spawn()
+            .context("nsenter, of util-linux")?;
+        nft.stdin.take().context("it is piped")?.write_all(rules.as_bytes())?;
+        ensure!(nft.wait()?.success(), "nft refuses {rules}");
+    }
+    Ok(())
+}
+
+pub async fn check(case: &Case) -> anyhow::Result<()> {
+    let scene = scene(&objects(case.allowed))?;
+    let program = this_program()?;
+    let lab = LabCluster::start(scene, program, &Network::Plain).await?;
+    alter(&lab, case.beneath)?;
+    let mut rounds = Rounds::new(lab.stages(), Some(Family::IPv4));
+    for _ in 0..case.rounds {
+        rounds.judge(PATIENCE).await;
+    }
+    let verdict = LabVerdict {
+        families: vec![OfFamily::of(&rounds)],
+        diagnosis: Diagnosis::NoEvidence,
+        manner: None,
+        start_ups: Vec::new(),
+        took: Duration::ZERO,
+    };
+    let text = verdict.text();
+    ensure!(verdict.conclusion() == case.conclusion, "{:?}: {text}", verdict.conclusion());
+    ensure!(text.contains(case.says), "{text}");
+    let [details, _] = rounds.details();
+    for (cell, detail) in details.iter() {
+        let verdict = &detail.line.verdict;
+        ensure!(verdict.kind() != VerdictKind::Blocked, "{cell}: {verdict:?}");
+        if case.by_turns && cell.port.number == 80 {
+            let is_so = matches!(verdict, Verdict::Leak(Steadiness::Flapping { bad: 1, .. }));
+            ensure!(is_so, "{cell}: {verdict:?}");
+            ensure!(detail.sentence.contains("connected in 1 of the last"), "{}", detail.sentence);
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,13 @@
+//! Asks probes and gathers what they saw. A probe is a pair of byte streams here: an attach stream,
+//! a pipe, or memory.
+
+pub mod session;
+
+pub mod round;
+
+pub mod follow;
+pub mod held;
+pub mod startup;
+
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;

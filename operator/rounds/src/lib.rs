@@ -1,0 +1,26 @@
+//! Carries a test out over any pair of byte streams: predicts, attempts, judges, explains, and says
+//! what came of it.
+
+pub mod clock;
+
+pub mod change;
+pub mod desired;
+pub mod kind;
+pub mod read;
+pub mod world;
+
+pub mod nodes;
+pub mod predict;
+pub mod scenario;
+
+pub mod engine;
+pub mod judging;
+
+pub mod covering;
+pub mod diagnosing;
+
+pub mod reports;
+pub mod status;
+
+#[cfg(any(test, feature = "testing"))]
+pub mod fixtures;

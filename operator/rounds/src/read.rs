@@ -1,0 +1,332 @@
+//! Turns the API's objects, once, into the little that netproof needs of them.
+
+use std::net::IpAddr;
+
+use k8s_openapi::{
+    api::core::v1::{
+        Container, ContainerStatus, NodeSpec, NodeStatus, Pod, PodSpec, PodStatus, PodTemplateSpec,
+        Taint,
+    },
+    apimachinery::pkg::apis::meta::v1::OwnerReference,
+    jiff::Timestamp,
+};
+use kube::{Resource, ResourceExt, api::DynamicObject};
+use netproof_conformance::{
+    policy::{
+        Policy, Rejected, admin_network_policy as admin, baseline_admin_network_policy as baseline,
+        cluster::{ClusterPolicy, ClusterPolicyKind},
+        cluster_network_policy as cluster,
+        network_policy::{self, Metadata},
+    },
+    snapshot::Labels,
+};
+use netproof_crds::{NamedPort, Protocol, StandInSet, StandInSetSpec, TestRef};
+use serde::de::DeserializeOwned;
+
+use crate::{desired, kind};
+
+/// A namespace.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NamespaceState {
+    /// Its labels.
+    pub labels: Labels,
+    /// Whether it is being deleted.
+    pub terminating: bool,
+}
+
+/// A node.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct NodeState {
+    /// Its labels.
+    pub labels: Labels,
+    /// What a pod has to tolerate to be placed there.
+    pub taints: Vec<Taint>,
+    /// Whether it is closed to new pods.
+    pub cordoned: bool,
+    /// Why it is not ready; none if it is.
+    pub not_ready: Option<String>,
+    /// Its own addresses.
+    pub addresses: Vec<IpAddr>,
+}
+
+/// What a stand-in takes over from a workload.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Template {
+    /// The labels of its pods.
+    pub labels: Labels,
+    /// The ports that its containers declare.
+    pub ports: Vec<NamedPort>,
+}
+
+/// The owner of stand-ins.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SetState {
+    /// Its own UID.
+    pub uid: String,
+    /// The test that it belongs to.
+    pub test: TestRef,
+    /// The installation that made it; none, if it is older than installations are told apart.
+    pub installation: Option<String>,
+    /// Whether it is being deleted.
+    pub terminating: bool,
+}
+
+/// A pod with the label of our own probe pods, which does not make it one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PodState {
+    /// Its UID.
+    pub uid: String,
+    /// Its labels.
+    pub labels: Labels,
+    /// The UID of the `StandInSet` that is its controller.
+    pub owner: Option<String>,
+    /// The image of its probe, if the image's own program is what runs.
+    pub image: Option<String>,
+    /// Its addresses, the first one its primary.
+    pub addresses: Vec<IpAddr>,
+    /// The node that it was placed on.
+    pub node: Option<String>,
+    /// When it was created.
+    pub created: Option<Timestamp>,
+    /// When its probe started.
+    pub started: Option<Timestamp>,
+    /// How far it has come.
+    pub progress: Progress,
+}
+
+/// How far a pod has come.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Progress {
+    /// Its probe runs.
+    Running,
+    /// Not there yet.
+    Starting,
+    /// No node takes it, and why.
+    Unschedulable(String),
+    /// Its image cannot be had, and why.
+    ImageUnavailable(String),
+    /// It has ended, and why.
+    Ended(String),
+    /// It is being deleted.
+    Terminating,
+}
+
+/// Reads a `NetworkPolicy`.
+pub fn policy(object: &DynamicObject) -> Result<Policy, String> {
+    let manifest =
+        network_policy::NetworkPolicy { metadata: metadata(object), spec: part(object, "spec")? };
+    network_policy::compile(&manifest).map_err(wrong)
+}
+
+/// A policy of this kind, if it is in the version that netproof reads.
+pub fn cluster_policy(
+    kind: ClusterPolicyKind,
+    object: &DynamicObject,
+) -> Result<ClusterPolicy, String> {
+    let readable = kind::readable(kind);
+    let written = object.types.as_ref().map_or("unknown", |types| types.api_version.as_str());
+    if written != kind::resource(kind, readable).api_version {
+        let version = written.rsplit('/').next().unwrap_or_default();
+        return Err(format!(
+            "the cluster has this kind in version {version} only, which this netproof cannot read; it reads {readable}"
+        ));
+    }
+    let metadata = metadata(object);
+    match kind {
+        ClusterPolicyKind::ClusterNetworkPolicy => {
+            let spec = part(object, "spec")?;
+            cluster::compile(&cluster::ClusterNetworkPolicy { metadata, spec })
+        }
+        ClusterPolicyKind::AdminNetworkPolicy => {
+            let spec = part(object, "spec")?;
+            admin::compile(&admin::AdminNetworkPolicy { metadata, spec })
+        }
+        ClusterPolicyKind::BaselineAdminNetworkPolicy => {
+            let spec = part(object, "spec")?;
+            baseline::compile(&baseline::BaselineAdminNetworkPolicy { metadata, spec })
+        }
+    }
+    .map_err(wrong)
+}
+
+fn metadata(object: &DynamicObject) -> Metadata {
+    // To the second, as the API server writes it, so that texts are in the order of the times.
+    let created = object.creation_timestamp();
+    Metadata {
+        namespace: object.namespace().unwrap_or_default(),
+        name: object.name_any(),
+        creation_timestamp: created.map(|time| time.0.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()),
+    }
+}
+
+/// What is wrong with an object that whoever is told of it knows already.
+#[expect(clippy::needless_pass_by_value, reason = "an error on its way")]
+fn wrong(rejected: Rejected) -> String {
+    format!("{}: {}", rejected.field, rejected.problem)
+}
+
+/// Reads a Namespace.
+#[expect(clippy::unnecessary_wraps, reason = "read like the others")]
+pub fn namespace(object: &DynamicObject) -> Result<NamespaceState, String> {
+    Ok(NamespaceState { labels: object.labels().clone(), terminating: terminating(object) })
+}
+
+/// Reads a Node.
+pub fn node(object: &DynamicObject) -> Result<NodeState, String> {
+    let spec: NodeSpec = part(object, "spec")?;
+    let status: NodeStatus = part(object, "status")?;
+    // Among them are host names, which are no addresses.
+    let addresses = status.addresses.iter().flatten().filter_map(|a| a.address.parse().ok());
+    Ok(NodeState {
+        labels: object.labels().clone(),
+        taints: spec.taints.unwrap_or_default(),
+        cordoned: spec.unschedulable.unwrap_or_default(),
+        not_ready: not_ready(&status),
+        addresses: addresses.collect(),
+    })
+}
+
+/// Why a node is not ready. Whether a node that has not said so yet is, nobody knows.
+fn not_ready(status: &NodeStatus) -> Option<String> {
+    let mut conditions = status.conditions.iter().flatten();
+    match conditions.find(|condition| condition.type_ == "Ready") {
+        Some(ready) if ready.status == "True" => None,
+        Some(ready) => Some(ready.reason.clone().unwrap_or_else(|| ready.status.clone())),
+        None => Some("it has not said so yet".into()),
+    }
+}
+
+/// Reads the UID of an object, of which nothing else is of interest.
+#[expect(clippy::unnecessary_wraps, reason = "read like the others")]
+pub fn uid(object: &DynamicObject) -> Result<String, String> {
+    Ok(object.uid().unwrap_or_default())
+}
+
+/// Reads the owner of stand-ins.
+pub fn stand_in_set(object: &DynamicObject) -> Result<SetState, String> {
+    let spec: StandInSetSpec = part(object, "spec")?;
+    Ok(SetState {
+        uid: object.uid().unwrap_or_default(),
+        test: spec.test,
+        installation: object.labels().get(desired::INSTALLATION_LABEL).cloned(),
+        terminating: terminating(object),
+    })
+}
+
+/// Reads the pod template of a workload.
+pub fn template(object: &DynamicObject) -> Result<Template, String> {
+    let template = object.data.pointer("/spec/template").cloned().unwrap_or_default();
+    let template: PodTemplateSpec =
+        serde_json::from_value(template).map_err(|error| format!("spec.template: {error}"))?;
+    let labels = template.metadata.and_then(|metadata| metadata.labels).unwrap_or_default();
+    let containers = template.spec.map(|spec| spec.containers).unwrap_or_default();
+    Ok(Template { labels, ports: containers.iter().flat_map(declared).collect() })
+}
+
+/// Reads a pod.
+pub fn pod(object: &DynamicObject) -> Result<PodState, String> {
+    let pod: Pod = object.clone().try_parse().map_err(|error| error.to_string())?;
+    let status = pod.status.clone().unwrap_or_default();
+    let addresses: Vec<IpAddr> = status
+        .pod_ips
+        .iter()
+        .flatten()
+        .map(|address| address.ip.parse().map_err(|_| format!("podIPs: {:?}", address.ip)))
+        .collect::<Result<_, _>>()?;
+    Ok(PodState {
+        uid: pod.uid().unwrap_or_default(),
+        labels: pod.labels().clone(),
+        owner: owner(&pod),
+        image: image(&pod),
+        node: pod.spec.as_ref().and_then(|spec: &PodSpec| spec.node_name.clone()),
+        created: pod.creation_timestamp().map(|time| time.0),
+        started: container(&status)
+            .and_then(|container| container.state.as_ref()?.running.as_ref()?.started_at.as_ref())
+            .map(|time| time.0),
+        progress: progress(&pod, &addresses),
+        addresses,
+    })
+}
+
+/// The UID of the `StandInSet` that controls a pod.
+fn owner(pod: &Pod) -> Option<String> {
+    let (group, kind) = (StandInSet::group(&()), StandInSet::kind(&()));
+    let is_set = |owner: &&OwnerReference| {
+        owner.controller == Some(true)
+            && owner.kind == kind
+            && owner.api_version.split('/').next() == Some(&*group)
+    };
+    pod.owner_references().iter().find(is_set).map(|owner| owner.uid.clone())
+}
+
+fn image(pod: &Pod) -> Option<String> {
+    let containers = &pod.spec.as_ref()?.containers;
+    let probe = containers.iter().find(|container| container.name == desired::CONTAINER)?;
+    probe.image.clone().filter(|_| probe.command.is_none())
+}
+
+fn progress(pod: &Pod, addresses: &[IpAddr]) -> Progress {
+    if pod.metadata.deletion_timestamp.is_some() {
+        return Progress::Terminating;
+    }
+    let status = pod.status.clone().unwrap_or_default();
+    let said = || {
+        let words = [status.reason.clone(), status.message.clone()];
+        let words: Vec<_> = words.into_iter().flatten().collect();
+        if words.is_empty() { "its probe ended".to_owned() } else { words.join(": ") }
+    };
+    if let Some("Failed" | "Succeeded") = status.phase.as_deref() {
+        return Progress::Ended(said());
+    }
+    let state =
+        container(&status).and_then(|container| container.state.clone()).unwrap_or_default();
+    if state.running.is_some() && !addresses.is_empty() {
+        return Progress::Running;
+    }
+    if let Some(waiting) = state.waiting {
+        let reason = waiting.reason.unwrap_or_default();
+        let message = format!("{reason}: {}", waiting.message.unwrap_or_default());
+        if ["ErrImagePull", "ImagePullBackOff", "ErrImageNeverPull", "InvalidImageName"]
+            .contains(&reason.as_str())
+        {
+            return Progress::ImageUnavailable(message);
+        }
+    }
+    let unscheduled = status.conditions.iter().flatten().find(|condition| {
+        condition.type_ == "PodScheduled" && condition.reason.as_deref() == Some("Unschedulable")
+    });
+    match unscheduled {
+        Some(condition) => Progress::Unschedulable(condition.message.clone().unwrap_or_default()),
+        None => Progress::Starting,
+    }
+}
+
+fn container(status: &PodStatus) -> Option<&ContainerStatus> {
+    status.container_statuses.iter().flatten().find(|c| c.name == desired::CONTAINER)
+}
+
+fn declared(container: &Container) -> Vec<NamedPort> {
+    let ports = container.ports.iter().flatten();
+    ports
+        .filter_map(|port| {
+            let protocol = match port.protocol.as_deref() {
+                None | Some("" | "TCP") => Protocol::Tcp,
+                Some("UDP") => Protocol::Udp,
+                Some("SCTP") => Protocol::Sctp,
+                Some(_) => return None,
+            };
+            let number = u16::try_from(port.container_port).ok()?;
+            Some(NamedPort { name: port.name.clone(), port: number, protocol })
+        })
+        .collect()
+}
+
+fn terminating(object: &DynamicObject) -> bool {
+    object.metadata.deletion_timestamp.is_some()
+}
+
+/// Reads one of the fields at the top of an object; one that is missing is an empty object.
+pub fn part<T: DeserializeOwned>(object: &DynamicObject, field: &str) -> Result<T, String> {
+    let value = object.data.get(field).cloned().unwrap_or(serde_json::json!({}));
+    serde_json::from_value(value).map_err(|error| format!("{field}: {error}"))
+}
