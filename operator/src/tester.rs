@@ -17,12 +17,7 @@ use std::{
 
 use k8s_openapi::jiff::Timestamp;
 use kube::Client;
-use netproof_conformance::{
-    diagnosis::history::History,
-    ledger::{Ledger, Patience},
-    matrix::{Actor, Cell, Matrix},
-    snapshot::Snapshot,
-};
+use netproof_conformance::{ledger::Patience, matrix::Actor};
 use netproof_crds::{ConnectivityTestStatus, LastRound, TestRef};
 use tokio::{sync::watch, task::JoinSet, time::Instant};
 use tracing::{Instrument, debug, warn};
@@ -34,10 +29,11 @@ use crate::{
     probes::{PodId, Probe},
 };
 use netproof_rounds::{
+    book::{Book, Looked},
     clock::uptime,
-    covering::{Covering, Moment, have_same_policies},
-    diagnosing::{Beside, Diagnosed, Manners},
-    predict::{Prediction, StandIn, Unreliable, predict},
+    diagnosing::Diagnosed,
+    flow_budget::Moment,
+    predict::{StandIn, Unreliable},
     reports::Reports,
     scenario::{Problem, Scenario},
     status::Phase,
@@ -51,23 +47,9 @@ use rounds::Scope;
 use publish::Publisher;
 use scout::{Facts, Lines, Scout, Sources};
 
-/// Between two looks at flows that are settling: how soon a verdict follows the network. How fast the
-/// network follows a change is measured elsewhere, and finer.
-const EAGER: Duration = Duration::from_millis(200);
-
-/// Between two looks at a few of the flows that are wrong, so that a recovery is not noticed only
-/// after a whole interval.
-const CANARY: Duration = Duration::from_secs(1);
-
 /// Between two looks while nothing can be attempted. What ends that wakes the test; only that
 /// evidence ages does not.
 const IDLE: Duration = Duration::from_secs(1);
-
-/// How many flows that are wrong are looked at in between.
-const CANARIES: usize = 8;
-
-/// For how long what happened to a flow counts, for faults of time.
-const MEMORY: Duration = Duration::from_secs(300);
 
 /// What the controller has arranged for a test.
 #[derive(Clone, Debug, PartialEq)]
@@ -109,24 +91,9 @@ pub struct Tester {
     assignment: watch::Receiver<Arc<Assignment>>,
     turned: watch::Sender<()>,
     probes: BTreeMap<PodId, Probe>,
-    /// Which pod each actor was last seen as.
-    known: BTreeMap<Actor, PodId>,
     /// Whose probes spoke when last asked.
     speaking: BTreeSet<Actor>,
-    ledger: Ledger,
-    covering: Covering,
-    /// Since when each actor is the pod that it is.
-    births: BTreeMap<Actor, Duration>,
-    /// How the flows came to be as they are, and what was.
-    history: History,
-    /// What the predictions that the flows are judged by were made from.
-    snapshot: Snapshot,
-    /// When the policies, or what they select by, were last seen to change.
-    changed: Duration,
-    /// In which manner denied flows were answered.
-    manners: Manners,
-    /// Flows that nobody asked for.
-    beside: Beside,
+    book: Book,
     diagnoses: Diagnoses,
     /// Has the picture confirmed before somebody is accused.
     certifier: Certifier,
@@ -187,16 +154,8 @@ impl Tester {
             assignment,
             turned,
             probes: BTreeMap::new(),
-            known: BTreeMap::new(),
             speaking: BTreeSet::new(),
-            ledger: Ledger::new(patience),
-            covering: Covering::default(),
-            births: BTreeMap::new(),
-            history: History::forgiving(MEMORY),
-            snapshot: Snapshot::default(),
-            changed: Duration::ZERO,
-            manners: Manners::default(),
-            beside: Beside::new(patience),
+            book: Book::forgiving(patience),
             diagnoses: Diagnoses::default(),
             certifier: Certifier::default(),
             said: None,
@@ -247,19 +206,16 @@ impl Tester {
         };
         let stand_ins = &assignment.stand_ins;
         let moment = Moment { scenario, stand_ins, world: &world, now: uptime() };
-        let scenario = self.covering.within_budget(moment);
+        let scenario = self.book.within_budget(moment);
         let scenario = scenario.as_ref();
-        self.ledger.set_patience(scenario.patience);
-        self.beside.set_patience(scenario.patience);
         self.keep_probes(stand_ins);
-        let prediction = predict(scenario, stand_ins, &world);
-        let changed = self.expect(&prediction);
         // What is known of each flow takes memory, and a round predicts anew.
-        let Prediction { unreliable, .. } = prediction;
-        self.predict_beside(scenario, stand_ins, &world);
+        let Looked { prediction, changed, .. } = self.look(&assignment, scenario);
+        let unreliable = prediction.unreliable.clone();
+        drop(prediction);
         if !changed.is_empty() {
             debug!(flows = changed.len(), "Predictions changed");
-            if self.ledger.wrong().is_empty() {
+            if !self.book.is_wrong() {
                 self.said = self.said.take().filter(|said| !names_a_fault(&said.diagnosis));
             }
             // What was known is not known any more, and is not claimed for another round.
@@ -281,11 +237,8 @@ impl Tester {
                 self.next_round = now + scenario.interval;
                 self.round(&assignment, scenario, Scope::All, BTreeSet::new()).await;
             } else {
-                let mut due = self.ledger.due(uptime());
-                due.extend(self.ledger.eager(uptime()));
-                due.extend(self.ledger.unconfirmed());
+                let mut due = self.book.due(uptime());
                 due.extend(changed);
-                due.extend(self.ledger.wrong().into_iter().take(CANARIES));
                 self.round(&assignment, scenario, Scope::Some, due).await;
             }
         } else {
@@ -306,58 +259,36 @@ impl Tester {
     /// Nothing is attempted; says so.
     async fn rest(&mut self, assignment: &Assignment, phase: Phase) -> Instant {
         self.probes.clear();
-        self.known.clear();
         self.speaking.clear();
-        self.covering.forget();
-        self.births.clear();
-        self.history = History::forgiving(MEMORY);
-        self.manners = Manners::default();
-        self.beside.forget();
+        self.book.forget();
         self.diagnoses.forget();
         (self.said, self.ask_again) = (None, None);
-        self.ledger.expect(&Matrix::default(), uptime());
         self.last_round = None;
         self.next_round = Instant::now();
         let retry = self.publish(assignment, phase).await;
         retry.unwrap_or_else(|| Instant::now() + Duration::from_secs(60))
     }
 
-    /// Takes over what the policies say. Returns the flows of which they say something else.
-    fn expect(&mut self, prediction: &Prediction) -> BTreeSet<Cell> {
-        let now = uptime();
-        if !have_same_policies(&self.snapshot, &prediction.snapshot) {
-            self.changed = now;
-            if !self.ledger.wrong().is_empty() {
-                // What is wrong is explained by what was seen since: all is to be seen again, when
-                // the network has had its time.
-                let settled = Instant::now() + self.ledger.patience().settle;
-                self.next_round = self.next_round.min(settled);
-            }
+    /// Takes over what the policies say now.
+    fn look(&mut self, assignment: &Assignment, scenario: &Scenario) -> Looked {
+        let world = Arc::clone(&self.world.borrow());
+        let stand_ins = &assignment.stand_ins;
+        let moment = Moment { scenario, stand_ins, world: &world, now: uptime() };
+        let looked = self.book.look(moment, stand_ins);
+        if looked.policies_changed && self.book.is_wrong() {
+            // What is wrong is explained by what was seen since: all is to be seen again, when the
+            // network has had its time.
+            self.next_round = self.next_round.min(Instant::now() + scenario.patience.settle);
         }
-        if prediction.unreliable == Unreliable::default() {
-            self.history.snapshot(&prediction.snapshot);
-        }
-        self.snapshot = prediction.snapshot.clone();
-        self.ledger.expect(&prediction.expected, now)
+        looked
     }
 
     /// When to look again though nothing changes.
     fn wake(&self, scenario: &Scenario) -> Instant {
         let now = Instant::now();
         let mut wake = self.next_round.min(now + scenario.interval);
-        let up = uptime();
-        if !self.ledger.eager(up).is_empty() {
-            wake = wake.min(now + EAGER);
-        }
-        if !self.ledger.wrong().is_empty() {
-            wake = wake.min(now + CANARY);
-        }
-        if !self.beside.due(up).is_empty() {
-            wake = wake.min(now + EAGER);
-        }
-        let due = [self.ledger.next_due(up), self.beside.next_due(up)];
-        if let Some(due) = due.into_iter().flatten().min() {
-            wake = wake.min(now + due.saturating_sub(up));
+        if let Some(soon) = self.book.next_look(uptime()) {
+            wake = wake.min(now + soon);
         }
         wake.min(self.ask_again.unwrap_or(wake))
     }

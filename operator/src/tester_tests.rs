@@ -5,6 +5,8 @@ use netproof_conformance::{flow::Port, policy::Policy, snapshot::ObjectRef};
 use netproof_crds::NamedPort;
 use serde_json::{Value, json};
 
+use netproof_conformance::matrix::Cell;
+
 use super::*;
 use crate::{api_server::ApiServer, probes::Conversation};
 use netproof_rounds::{

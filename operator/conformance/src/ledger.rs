@@ -129,6 +129,17 @@ impl Ledger {
         changed
     }
 
+    /// What the policies said of these flows may have changed and changed back: they have to settle
+    /// anew. What was seen of them, and what is said of them, stands.
+    pub fn doubt(&mut self, is_meant: impl Fn(&Cell) -> bool, now: Duration) -> BTreeSet<Cell> {
+        let mut doubted = BTreeSet::new();
+        for (cell, record) in self.records.iter_mut().filter(|(cell, _)| is_meant(cell)) {
+            record.settle_anew(now);
+            doubted.insert(cell.clone());
+        }
+        doubted
+    }
+
     /// A stand-in is there since `birth`. If that is another than before, what was seen of its
     /// predecessor says nothing of it, but for the proof of a leak, which stands for its time.
     pub fn born(&mut self, actor: &Actor, birth: Duration, now: Duration) {

@@ -53,10 +53,10 @@ pub async fn how_they_started(newcomers: Vec<Newcomer>) -> anyhow::Result<Vec<St
 /// What the network was seen to deny, as it should.
 fn denied(rounds: &Rounds) -> Vec<(Family, Cell)> {
     let Some(family) = rounds.family() else { return Vec::new() };
-    let denied = rounds.ledger.records().filter(|(cell, record)| {
+    let denied = rounds.book.ledger().records().filter(|(cell, record)| {
         cell.port.protocol != Protocol::Sctp
             && matches!(record.expected, Expected::Deny(_))
-            && rounds.ledger.verdict(cell, now()) == Some(Verdict::Conforms)
+            && rounds.book.ledger().verdict(cell, now()) == Some(Verdict::Conforms)
     });
     denied.map(|(cell, _)| (family, cell.clone())).collect()
 }

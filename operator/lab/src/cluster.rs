@@ -28,9 +28,12 @@ use super::{
     scene::{LabPod, Outsider, Scene, node_address, pod_range, pod_range_v6},
     stage::{Stage, Stages},
 };
-use netproof_rounds::engine::{
-    round::Sessions,
-    session::{Link, Session},
+use netproof_rounds::{
+    engine::{
+        round::Sessions,
+        session::{Link, Session},
+    },
+    journal::Touched,
 };
 
 /// So much sooner than a new pod starts, the first attempts of it do.
@@ -189,6 +192,9 @@ impl LabCluster {
         let starting = || Err("its probe is being started".to_owned());
         let silent = new.iter().chain(&again);
         sessions.extend(silent.map(|pod| (pod.actor.clone(), starting())));
+        // Whoever looks seldom sees the scenes of two changes, and none in between.
+        scene.world.journal = Arc::clone(&before.scene.world.journal);
+        Arc::make_mut(&mut scene.world.journal).note(Touched::Everything);
         let scene = Arc::new(scene);
         let stage = Arc::new(Stage { scene: Arc::clone(&scene), sessions: sessions.clone() });
         self.stage.send_replace(Arc::clone(&stage));

@@ -6,13 +6,13 @@ use std::{
 };
 
 use netproof_conformance::{
-    diagnosis::{Diagnosis, Evidence, Manner, diagnose, manner},
+    diagnosis::{Diagnosis, Evidence, Manner, diagnose},
     flow::{Family, Flow},
     matrix::Cell,
 };
 
 use super::rounds::{Rounds, prediction};
-use netproof_rounds::{diagnosing::sentence, predict::naming};
+use netproof_rounds::{clock::uptime, diagnosing::sentence, predict::naming};
 
 /// How often flows that would tell candidates apart are attempted, and asked again.
 const TIMES: usize = 3;
@@ -34,7 +34,7 @@ pub async fn explain(rounds: &mut [Rounds]) -> Diagnosis {
             let cells = cells.into_iter().filter(|(flow, _)| telling.contains(flow));
             let cells: BTreeSet<Cell> = cells.map(|(_, cell)| cell).collect();
             if !cells.is_empty() {
-                rounds.judge_beside(cells, PATIENCE).await;
+                rounds.judge_extra(&cells, PATIENCE).await;
             }
         }
         diagnosis = once(rounds);
@@ -43,7 +43,13 @@ pub async fn explain(rounds: &mut [Rounds]) -> Diagnosis {
 }
 
 fn once(rounds: &[Rounds]) -> Diagnosis {
-    with_evidence(rounds, diagnose).unwrap_or(Diagnosis::NoEvidence)
+    let Some(first) = rounds.first() else { return Diagnosis::NoEvidence };
+    let snapshot = prediction(&first.whole()).snapshot;
+    let observations = rounds.iter().flat_map(|rounds| rounds.observed().into_values()).collect();
+    let unprobed = rounds.iter().flat_map(|rounds| unprobed(rounds).into_keys()).collect();
+    let pasts = rounds.iter().flat_map(|rounds| rounds.book.pasts()).collect();
+    let time = rounds.iter().find_map(|rounds| rounds.book.time_fault());
+    diagnose(&Evidence { snapshot: &snapshot, observations, unprobed, pasts, time })
 }
 
 /// Why nothing fits, a sentence for each of a few flows.
@@ -59,17 +65,8 @@ pub fn ruled_out_by(diagnosis: &Diagnosis, rounds: &[Rounds]) -> Vec<String> {
 
 /// In which manner denied flows were answered.
 pub fn manner(rounds: &[Rounds]) -> Option<Manner> {
-    with_evidence(rounds, manner::manner).flatten()
-}
-
-/// Asks something of all that these rounds saw.
-fn with_evidence<T>(rounds: &[Rounds], ask: impl Fn(&Evidence<'_>) -> T) -> Option<T> {
-    let snapshot = prediction(&rounds.first()?.whole()).snapshot;
-    let observations = rounds.iter().flat_map(|rounds| rounds.observed().into_values()).collect();
-    let unprobed = rounds.iter().flat_map(|rounds| unprobed(rounds).into_keys()).collect();
-    let pasts = rounds.iter().flat_map(|rounds| rounds.history.pasts()).collect();
-    let time = rounds.iter().find_map(|rounds| rounds.history.time_fault());
-    Some(ask(&Evidence { snapshot: &snapshot, observations, unprobed, pasts, time }))
+    let now = uptime();
+    rounds.iter().filter_map(|rounds| rounds.book.manner(now)).reduce(Manner::and)
 }
 
 /// Flows that could be attempted and are not judged.

@@ -29,8 +29,8 @@ pub fn candidate(rounds: &Rounds) -> Option<Cell> {
     let scene = &rounds.stage().scene;
     let is_pod = |cell: &&Cell| scene.pods.iter().any(|pod| pod.actor == cell.to);
     let is_open =
-        |cell: &&Cell| rounds.ledger.verdict(cell, super::now()) == Some(Verdict::Conforms);
-    let allowed = rounds.ledger.records().filter(|(cell, record)| {
+        |cell: &&Cell| rounds.book.ledger().verdict(cell, super::now()) == Some(Verdict::Conforms);
+    let allowed = rounds.book.ledger().records().filter(|(cell, record)| {
         cell.port.protocol == Protocol::Tcp && matches!(record.expected, Expected::Allow(_))
     });
     allowed.map(|(cell, _)| cell).filter(is_pod).find(is_open).cloned()

@@ -153,7 +153,7 @@ async fn judge(rounds: &mut [Rounds], began: Instant) -> LabVerdict {
     }
     let diagnosis = explain(rounds).await;
     let manner = manner(rounds);
-    let mut families: Vec<OfFamily> = rounds.iter().map(OfFamily::of).collect();
+    let mut families: Vec<OfFamily> = rounds.iter_mut().map(OfFamily::of).collect();
     if let Some(last) = families.last_mut() {
         last.tell(diagnosis.clone(), ruled_out_by(&diagnosis, rounds), manner);
     }

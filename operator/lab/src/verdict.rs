@@ -66,7 +66,7 @@ pub struct OfFamily {
 
 impl OfFamily {
     /// What is known.
-    pub fn of(rounds: &Rounds) -> Self {
+    pub fn of(rounds: &mut Rounds) -> Self {
         let stand_ins = rounds.whole().stand_ins.len();
         let [details, beside] = rounds.details();
         let view = View {

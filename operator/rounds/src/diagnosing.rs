@@ -2,9 +2,9 @@
 
 mod question;
 
-mod beside;
+mod extra_flows;
 
-mod manners;
+mod denial_style;
 
 mod unasked;
 
@@ -21,10 +21,8 @@ use netproof_conformance::{
     verdict::{Steadiness, Verdict},
 };
 
-use crate::clock::uptime;
-
-pub use beside::Beside;
-pub use manners::Manners;
+pub use denial_style::DenialStyles;
+pub use extra_flows::ExtraFlows;
 pub use question::{Answer, Basis, Diagnosed, Question, sentence};
 pub use unasked::unasked;
 
@@ -35,8 +33,8 @@ pub fn observations(
     flapped: impl Fn(&Cell) -> bool,
     flow: &impl Fn(&Cell) -> Option<Flow>,
     since: Duration,
+    now: Duration,
 ) -> BTreeMap<Cell, Observation> {
-    let now = uptime();
     let judged = ledger.records().filter_map(|(cell, record)| {
         let flaps = match ledger.verdict(cell, now)? {
             Verdict::Conforms

@@ -5,6 +5,7 @@ pub mod clock;
 
 pub mod change;
 pub mod desired;
+pub mod journal;
 pub mod kind;
 pub mod read;
 pub mod world;
@@ -14,10 +15,12 @@ pub mod predict;
 pub mod scenario;
 
 pub mod engine;
-pub mod judging;
+pub mod pass;
 
-pub mod covering;
+pub mod book;
+
 pub mod diagnosing;
+pub mod flow_budget;
 
 pub mod reports;
 pub mod status;

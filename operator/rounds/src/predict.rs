@@ -43,6 +43,7 @@ impl StandIn {
 }
 
 /// What is known of a test's flows at one moment.
+#[derive(Clone, Debug)]
 pub struct Prediction {
     /// What the policies say of each flow.
     pub expected: Matrix<Expected>,

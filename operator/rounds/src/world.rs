@@ -18,6 +18,7 @@ use tracing::warn;
 
 use crate::{
     change::Change,
+    journal::{Journal, Touched},
     kind::Kind,
     read::{self, NamespaceState, NodeState, PodState, Template},
 };
@@ -43,6 +44,8 @@ pub type Objects<T> = BTreeMap<ObjectRef, Read<T>>;
 pub struct World {
     /// Grows with each change.
     pub revision: Revision,
+    /// What changed of what policies mean, one change after the other.
+    pub journal: Arc<Journal>,
     /// `NetworkPolicies`.
     pub policies: Arc<Objects<Policy>>,
     /// The policies of the cluster as a whole, by kind.
@@ -147,6 +150,21 @@ impl World {
             }
             Change::Applied(_) | Change::Deleted(_) | Change::Alive => self.revive(kind),
         }
+        let touched = touched(kind, &change);
+        let is_list = matches!(change, Change::Reset(_));
+        let news = self.store(kind, change);
+        if news && let Some(touched) = touched {
+            let journal = Arc::make_mut(&mut self.journal);
+            if is_list {
+                journal.note_gap();
+            } else {
+                journal.note(touched);
+            }
+        }
+        news
+    }
+
+    fn store(&mut self, kind: Kind, change: Change) -> bool {
         match kind {
             Kind::NetworkPolicies => store(&mut self.policies, change, read::policy),
             Kind::ClusterPolicies(kind) => {
@@ -167,6 +185,32 @@ impl World {
     fn revive(&mut self, kind: Kind) {
         self.blind.remove(&kind);
         self.alive.insert(kind, Instant::now());
+    }
+}
+
+/// Whose flows a change may concern; none if it is of a kind by which nothing is decided, or tells
+/// of no object. Nodes decide by their addresses alone, which they keep.
+fn touched(kind: Kind, change: &Change) -> Option<Touched> {
+    let named = match change {
+        Change::Reset(_) => None,
+        Change::Applied(object) | Change::Deleted(object) => Some(name_of(object)),
+        Change::Alive | Change::Blind(_) => return None,
+    };
+    match kind {
+        Kind::NetworkPolicies => {
+            Some(named.map_or(Touched::Everything, |name| Touched::Namespace(name.namespace)))
+        }
+        Kind::Namespaces => {
+            Some(named.map_or(Touched::Everything, |name| Touched::Namespace(name.name)))
+        }
+        Kind::ClusterPolicies(_) => Some(Touched::Everything),
+        Kind::Nodes
+        | Kind::Tests
+        | Kind::StandInSets
+        | Kind::StandIns
+        | Kind::Deployments
+        | Kind::StatefulSets
+        | Kind::DaemonSets => None,
     }
 }
 

@@ -7,10 +7,7 @@ use std::{
 };
 
 use k8s_openapi::jiff::Timestamp;
-use netproof_conformance::{
-    matrix::{Actor, Cell},
-    verdict::{Sighting, Why},
-};
+use netproof_conformance::matrix::{Actor, Cell};
 
 use super::{Assignment, Tester, scout::Lines};
 use crate::probes::{PodId, Probe};
@@ -51,15 +48,10 @@ impl Tester {
                 let probe = Probe::keep(streaming, id.clone(), self.turned.clone());
                 self.probes.insert(id.clone(), probe);
             }
-            if self.known.get(&actor) != Some(&id) {
-                let age = started.map_or(0, |at| Timestamp::now().as_second() - at.as_second());
-                let age = Duration::from_secs(u64::try_from(age).unwrap_or(0));
-                let (birth, now) = (uptime().saturating_sub(age), uptime());
-                self.ledger.born(&actor, birth, now);
-                self.beside.born(&actor, birth, now);
-                self.births.insert(actor.clone(), birth);
-                self.known.insert(actor, id);
-            }
+            let age = started.map_or(0, |at| Timestamp::now().as_second() - at.as_second());
+            let age = Duration::from_secs(u64::try_from(age).unwrap_or(0));
+            let now = uptime();
+            self.book.meet(&actor, &id.uid, now.saturating_sub(age), now);
         }
         let lines = self.probes.iter().map(|(id, probe)| (id.clone(), probe.line())).collect();
         self.lines.send_if_modified(|known: &mut Arc<Lines>| {
@@ -96,17 +88,13 @@ impl Tester {
     pub(super) fn note_missing(&mut self, assignment: &Assignment) {
         let Ok(scenario) = &assignment.scenario else { return };
         let sessions = self.sessions(&assignment.stand_ins);
-        let cells: Vec<Cell> = self.ledger.records().map(|(cell, _)| cell.clone()).collect();
-        for cell in cells {
-            let why = asked(&cell, scenario, &assignment.stand_ins).err().or_else(|| {
+        let why = |cell: &Cell| {
+            asked(cell, scenario, &assignment.stand_ins).err().or_else(|| {
                 [&cell.from, &cell.to]
                     .into_iter()
                     .find_map(|actor| sessions.get(actor)?.as_ref().err().cloned())
-            });
-            if let Some(why) = why {
-                let sighting = Sighting::Inconclusive(Why::NoProbe(why));
-                self.ledger.observe(&cell, sighting, None, uptime());
-            }
-        }
+            })
+        };
+        self.book.note_missing(why, uptime());
     }
 }

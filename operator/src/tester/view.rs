@@ -1,24 +1,15 @@
 //! Gathers what is known of a test for those who read it.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use netproof_conformance::{
-    coverage::Coverage,
-    expected::Expected,
-    matrix::{Actor, Matrix},
-};
+use netproof_conformance::{coverage::Coverage, matrix::Matrix};
 use netproof_crds::{Reason, StartUp};
 use tokio::time::Instant;
 
 use super::{Assignment, Tester};
 use netproof_rounds::{
     clock::uptime,
-    covering::Moment,
-    judging,
+    flow_budget::Moment,
     predict::{StandIn, not_running},
     scenario::Problem,
     status::{Detail, Phase, View},
@@ -52,9 +43,8 @@ impl Tester {
         let world = Arc::clone(&self.world.borrow());
         let stand_ins = &assignment.stand_ins;
         let moment = Moment { scenario, stand_ins, world: &world, now: uptime() };
-        let judged = judging::judged(&self.ledger);
         let attempted = view.details.iter().map(|(cell, _)| cell.clone()).collect();
-        Some(self.covering.coverage(moment, &judged, attempted))
+        Some(self.book.coverage(moment, attempted))
     }
 
     pub(super) fn view(&self, assignment: &Assignment, phase: Phase) -> View {
@@ -97,32 +87,21 @@ impl Tester {
             start_ups: if active { facts.leaks_of(assignment.generation) } else { vec![] },
             strict: start_up == Some(StartUp::Strict),
             starts: start_up.filter(|start_up| *start_up != StartUp::Off).map(|_| {
-                let denied = self.denied_receivers();
+                let denied = self.book.denied_receivers();
                 facts.counts(stand_ins.iter().filter(|one| denied.contains(&one.desired.actor)))
             }),
             existing: facts.existing,
             diagnosis: if active { self.said.clone() } else { None },
-            manner: if active { self.manners.manner(uptime()) } else { None },
+            manner: if active { self.book.manner(uptime()) } else { None },
             undecided: self.is_undecided(),
             // Its attempts are so far apart that a flow that does so is one that leaks, all the time.
             by_turns: 0,
         }
     }
 
-    /// Whom the policies close to somebody: whose start shows whether they are kept from the first.
-    fn denied_receivers(&self) -> BTreeSet<&Actor> {
-        let records = self.ledger.records();
-        let denied = records.filter(|(_, one)| matches!(one.expected, Expected::Deny(_)));
-        denied.map(|(cell, _)| &cell.to).collect()
-    }
-
     /// Whether attempts are to be made that may change the diagnosis.
     fn is_undecided(&self) -> bool {
-        let now = uptime();
-        self.is_behind
-            || self.ask_again.is_some()
-            || !self.beside.due(now).is_empty()
-            || self.beside.next_due(now).is_some()
+        self.is_behind || self.ask_again.is_some() || self.book.awaits_extra(uptime())
     }
 
     pub(super) fn stale(&self, assignment: &Assignment) -> Option<Problem> {
@@ -148,7 +127,8 @@ impl Tester {
 
     pub(super) fn details(&self, assignment: &Assignment) -> Matrix<Detail> {
         let Ok(scenario) = &assignment.scenario else { return Matrix::default() };
-        judging::details(&self.ledger, scenario, &assignment.stand_ins, &self.world.borrow())
+        let (stand_ins, world) = (&assignment.stand_ins, Arc::clone(&self.world.borrow()));
+        self.book.details(Moment { scenario, stand_ins, world: &world, now: uptime() })
     }
 }
 

@@ -161,6 +161,20 @@ impl Record {
         true
     }
 
+    /// Has the flow settle from now on, as after a change that the network has followed.
+    pub(super) fn settle_anew(&mut self, now: Duration) {
+        let change = match self.expected {
+            Expected::Allow(_) => Change::Loosening,
+            Expected::Deny(_) => Change::Tightening,
+            Expected::Unspecified(_) => return,
+        };
+        let cause = match self.unsettled {
+            Some((_, cause)) if self.verdict == Verdict::Settling => cause,
+            Some(_) | None => Cause::Changed { change, followed: true },
+        };
+        self.unsettled = Some((now, cause));
+    }
+
     pub(super) fn observe(
         &mut self,
         sighting: Sighting,

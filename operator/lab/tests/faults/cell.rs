@@ -183,7 +183,7 @@ pub async fn compare(
     let (mut findings, mut wrong) = (0, Vec::new());
     for rounds in rounds {
         rounds.judge(PATIENCE).await;
-        let verdicts = rounds.ledger.verdicts(netproof_lab::now());
+        let verdicts = rounds.book.ledger().verdicts(netproof_lab::now());
         let observed = rounds.observed();
         for (cell, flow) in flows_of(scene, rounds.family()) {
             let verdict = verdicts.get(&cell).context("every flow has a verdict")?;

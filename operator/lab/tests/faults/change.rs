@@ -189,7 +189,7 @@ async fn over_time(rounds: &mut [Rounds], fault: Fault) -> anyhow::Result<Came> 
         let (mut open, mut wrong) = (0, 0);
         for rounds in rounds.iter_mut() {
             rounds.judge(LOOK).await;
-            for (_, verdict) in rounds.ledger.verdicts(netproof_lab::now()).iter() {
+            for (_, verdict) in rounds.book.ledger().verdicts(netproof_lab::now()).iter() {
                 match verdict {
                     Verdict::Leak(_) | Verdict::Blocked(_) => wrong += 1,
                     Verdict::Settling => open += 1,

@@ -132,7 +132,7 @@ pub async fn check(case: &Case) -> anyhow::Result<()> {
         rounds.judge(PATIENCE).await;
     }
     let verdict = LabVerdict {
-        families: vec![OfFamily::of(&rounds)],
+        families: vec![OfFamily::of(&mut rounds)],
         diagnosis: Diagnosis::NoEvidence,
         manner: None,
         start_ups: Vec::new(),

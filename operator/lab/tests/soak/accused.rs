@@ -16,11 +16,11 @@ pub struct Accused {
 impl Accused {
     /// Takes down whoever is accused anew.
     pub fn note(&mut self, rounds: &Rounds) {
-        let wrong = rounds.ledger.wrong();
+        let wrong = rounds.book.ledger().wrong();
         for cell in wrong.difference(&self.now) {
             let [details, _] = rounds.details();
             let sentence = details.get(cell).map(|detail| detail.sentence.clone());
-            let record = rounds.ledger.records().find(|(one, _)| *one == cell);
+            let record = rounds.book.ledger().records().find(|(one, _)| *one == cell);
             self.said.push(format!("{:?} {sentence:?} {record:?}", rounds.family()));
         }
         self.now = wrong;

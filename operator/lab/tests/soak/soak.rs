@@ -14,9 +14,10 @@ use netproof_conformance::flow::Family;
 use netproof_lab::{
     cluster::{LabCluster, Network},
     process::this_program,
-    rounds::{Rounds, Tally},
+    rounds::Rounds,
 };
 use netproof_policy_agent::setting::Setting;
+use netproof_rounds::book::Tally;
 use tokio::sync::watch;
 
 use crate::{accused::Accused, world::World};
@@ -140,7 +141,7 @@ async fn attempt(mut rounds: Rounds, wanted: u64, progress: Arc<Progress>) -> (R
     while progress.observations.load(Ordering::Relaxed) < wanted {
         rounds.attempt_all().await;
         accused.note(&rounds);
-        let now = rounds.tally;
+        let now = rounds.book.tally();
         for (counter, more) in [
             (&progress.observations, now.observations - before.observations),
             (&progress.conforming, now.conforming - before.conforming),
@@ -165,13 +166,13 @@ async fn is_found_out(
     lab.in_force().await?;
     for rounds in &mut rounds {
         rounds.judge(Duration::from_secs(20)).await;
-        ensure!(rounds.ledger.wrong().is_empty(), "what denies everything is no leak");
+        ensure!(rounds.book.ledger().wrong().is_empty(), "what denies everything is no leak");
     }
     lab.fail("ignores-all".parse()?).await?;
     let mut found = 0;
     for rounds in &mut rounds {
         rounds.judge(Duration::from_secs(20)).await;
-        found += rounds.ledger.wrong().len();
+        found += rounds.book.ledger().wrong().len();
     }
     Ok(found)
 }

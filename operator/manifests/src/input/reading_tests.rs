@@ -206,7 +206,7 @@ fn what_nests_too_deep_is_refused() {
 
 #[test]
 fn the_example_is_read() {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/three-tier");
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/three-tier");
     let input = read(&[path.into()], "default");
     assert_eq!(input.names(), ["shop/db", "shop/was", "shop/web"]);
     assert_eq!(input.cluster.snapshot.policies.len(), 5);

@@ -15,7 +15,7 @@ use netproof_conformance::{
     snapshot::Snapshot,
 };
 
-use crate::covering::is_same_picture;
+use crate::flow_budget::is_same_picture;
 
 /// All that a diagnosis is made from.
 #[derive(Clone, Debug)]

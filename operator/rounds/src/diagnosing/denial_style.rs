@@ -10,9 +10,9 @@ const MEMORY: Duration = Duration::from_secs(300);
 
 /// In which manners, and when each was seen last.
 #[derive(Clone, Debug, Default)]
-pub struct Manners(Vec<(Manner, Duration)>);
+pub struct DenialStyles(Vec<(Manner, Duration)>);
 
-impl Manners {
+impl DenialStyles {
     /// A denied attempt over TCP ended so.
     pub fn saw(&mut self, outcome: &Outcome, now: Duration) {
         let Some(manner) = Manner::of(outcome) else { return };
@@ -34,7 +34,7 @@ mod tests {
     #[test]
     fn an_error_and_silence_are_mixed_until_the_one_is_long_ago() {
         let second = Duration::from_secs(1);
-        let mut manners = Manners::default();
+        let mut manners = DenialStyles::default();
         assert_eq!(manners.manner(second), None);
         manners.saw(&Outcome::Unreachable("EHOSTUNREACH".into()), second);
         assert_eq!(manners.manner(second), Some(Manner::Icmp));

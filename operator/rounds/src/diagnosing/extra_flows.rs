@@ -1,6 +1,7 @@
 //! Flows that no test asks for, attempted because they would tell two diagnoses apart.
 
 use std::{
+    borrow::Cow,
     collections::{BTreeMap, BTreeSet},
     time::Duration,
 };
@@ -24,12 +25,12 @@ const ROOM: usize = 3 * TELLING;
 ///
 /// They are judged like the test's own, by a ledger that nobody else gets hold of: what comes out
 /// are observations for a diagnosis, and no verdict that could be counted, listed or told.
-pub struct Beside {
+pub struct ExtraFlows {
     cells: BTreeSet<Cell>,
     ledger: Ledger,
 }
 
-impl Beside {
+impl ExtraFlows {
     /// None yet.
     pub fn new(patience: Patience) -> Self {
         Self { cells: BTreeSet::new(), ledger: Ledger::new(patience) }
@@ -78,9 +79,24 @@ impl Beside {
         self.ledger.expect(&Matrix::default(), Duration::ZERO);
     }
 
-    /// The scenario with these flows alone, to be predicted and attempted.
-    pub fn scenario(&self, scenario: &Scenario) -> Scenario {
-        scenario.with(self.cells.iter().map(|cell| (cell.clone(), BTreeSet::new())).collect())
+    /// The scenario with these flows beside its own, to be predicted and attempted.
+    pub fn beside<'a>(&self, scenario: &'a Scenario) -> Cow<'a, Scenario> {
+        if self.cells.is_empty() {
+            return Cow::Borrowed(scenario);
+        }
+        let own = scenario.flows.iter().map(|(cell, intents)| (cell.clone(), intents.clone()));
+        let extra = self.cells.iter().map(|cell| (cell.clone(), BTreeSet::new()));
+        Cow::Owned(scenario.with(extra.chain(own).collect()))
+    }
+
+    /// Whether a flow is one of them.
+    pub fn contains(&self, cell: &Cell) -> bool {
+        self.cells.contains(cell)
+    }
+
+    /// What is known of each.
+    pub fn ledger(&self) -> &Ledger {
+        &self.ledger
     }
 
     /// All of them.
@@ -100,9 +116,14 @@ impl Beside {
         self.ledger.next_due(now)
     }
 
-    /// Takes over what the policies say of them.
-    pub fn expect(&mut self, expected: &Matrix<Expected>, now: Duration) {
-        self.ledger.expect(expected, now);
+    /// Takes over what the policies say of them. Returns those of which that is something else.
+    pub fn expect(&mut self, expected: &Matrix<Expected>, now: Duration) -> BTreeSet<Cell> {
+        self.ledger.expect(expected, now)
+    }
+
+    /// Has those settle anew of which the policies may have said something else for a while.
+    pub fn doubt(&mut self, is_meant: impl Fn(&Cell) -> bool, now: Duration) -> BTreeSet<Cell> {
+        self.ledger.doubt(is_meant, now)
     }
 
     /// Whether a wrong outcome would count now, and does not yet.
@@ -127,11 +148,12 @@ impl Beside {
         &self,
         flow: &impl Fn(&Cell) -> Option<Flow>,
         since: Duration,
+        now: Duration,
     ) -> BTreeMap<Cell, Observation> {
-        observations(&self.ledger, |_| false, flow, since)
+        observations(&self.ledger, |_| false, flow, since, now)
     }
 }
 
 #[cfg(test)]
-#[path = "beside_tests.rs"]
+#[path = "extra_flows_tests.rs"]
 mod tests;

@@ -76,7 +76,7 @@ fn with_policy(spec: &Value) -> World {
 
 const START: Duration = Duration::from_secs(100);
 
-fn attempted(covering: &mut Covering, scenario: &Scenario, world: &World) -> BTreeSet<Cell> {
+fn attempted(covering: &mut FlowBudget, scenario: &Scenario, world: &World) -> BTreeSet<Cell> {
     let stand_ins = stand_ins();
     let moment = Moment { scenario, stand_ins: &stand_ins, world, now: START };
     let within = covering.within_budget(moment);
@@ -88,13 +88,13 @@ fn within_the_budget_everything_is_attempted() {
     let scenario = scenario(60);
     let (stand_ins, world) = (stand_ins(), world(1));
     let moment = Moment { scenario: &scenario, stand_ins: &stand_ins, world: &world, now: START };
-    assert!(matches!(Covering::default().within_budget(moment), Cow::Borrowed(_)));
+    assert!(matches!(FlowBudget::default().within_budget(moment), Cow::Borrowed(_)));
 }
 
 #[test]
 fn over_the_budget_what_is_wanted_and_what_shows_the_rules_is_attempted() {
     for port in [1, 7] {
-        let cells = attempted(&mut Covering::default(), &scenario(8), &world(port));
+        let cells = attempted(&mut FlowBudget::default(), &scenario(8), &world(port));
         assert_eq!(cells.len(), 8);
         assert!(cells.contains(&cell("db", "web", 5)), "{cells:?}");
         assert!(cells.contains(&cell("was", "db", port)), "{cells:?}");
@@ -103,7 +103,7 @@ fn over_the_budget_what_is_wanted_and_what_shows_the_rules_is_attempted() {
 
 #[test]
 fn what_is_known_of_flows_is_kept_when_policies_change() {
-    let mut covering = Covering::default();
+    let mut covering = FlowBudget::default();
     let before = attempted(&mut covering, &scenario(20), &world(1));
     assert_eq!(attempted(&mut covering, &scenario(20), &world(1)), before);
     let after = attempted(&mut covering, &scenario(20), &world(7));
@@ -114,7 +114,7 @@ fn what_is_known_of_flows_is_kept_when_policies_change() {
 
 #[test]
 fn another_budget_or_wish_is_another_choice() {
-    let mut covering = Covering::default();
+    let mut covering = FlowBudget::default();
     assert_eq!(attempted(&mut covering, &scenario(20), &world(1)).len(), 20);
     assert_eq!(attempted(&mut covering, &scenario(10), &world(1)).len(), 10);
     let mut wish = scenario(10);
@@ -126,7 +126,7 @@ fn another_budget_or_wish_is_another_choice() {
 
 #[test]
 fn only_what_was_seen_since_the_policies_changed_is_evidence_of_them() {
-    let (scenario, stand_ins, mut covering) = (scenario(60), stand_ins(), Covering::default());
+    let (scenario, stand_ins, mut covering) = (scenario(60), stand_ins(), FlowBudget::default());
     let needs = cell("was", "db", 1);
     let misses = cell("web", "db", 1);
     let all: BTreeSet<Cell> = scenario.flows.iter().map(|(cell, _)| cell.clone()).collect();
@@ -155,7 +155,7 @@ fn what_the_user_wants_and_the_budget_does_not_admit_is_a_gap() {
     let (scenario, stand_ins, world) = (scenario(1), stand_ins(), world(1));
     let moment = Moment { scenario: &scenario, stand_ins: &stand_ins, world: &world, now: START };
     let said = |attempted: BTreeSet<Cell>| {
-        Covering::default().coverage(moment, &BTreeMap::new(), attempted).gaps[0].to_string()
+        FlowBudget::default().coverage(moment, &BTreeMap::new(), attempted).gaps[0].to_string()
     };
     let left_out = "1 flow that a check asks for is left out";
     assert!(said(BTreeSet::new()).starts_with(left_out));

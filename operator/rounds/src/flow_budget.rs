@@ -39,7 +39,7 @@ pub struct Moment<'a> {
 
 /// What the flows of one test show of the policies.
 #[derive(Default)]
-pub struct Covering {
+pub struct FlowBudget {
     survey: Option<Survey>,
     /// Networks that are wrong in one thing each: a flow has to tell each of them.
     mutants: Vec<Mutant<'static>>,
@@ -66,7 +66,7 @@ struct Said {
     coverage: Arc<Coverage>,
 }
 
-impl Covering {
+impl FlowBudget {
     /// The scenario with as many flows as its budget admits: those of which the user wants
     /// something, those that show the most, and then those that were there before, so that what is
     /// known of them is kept, and others.
@@ -201,5 +201,5 @@ pub fn have_same_policies(one: &Snapshot, other: &Snapshot) -> bool {
 }
 
 #[cfg(test)]
-#[path = "covering_tests.rs"]
+#[path = "flow_budget_tests.rs"]
 mod tests;

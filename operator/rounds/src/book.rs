@@ -1,0 +1,469 @@
+//! What is known of the flows of a test, and what follows from it: pure, whoever carries the test
+//! out.
+//!
+//! The operator and the lab do the same with it, in this order. They [`look`](Book::look) at what
+//! the policies say now; ask what is [`due`](Book::due); [`begin`](Book::begin) a pass and attempt
+//! what it asks, looking again whenever something changes meanwhile; [`take`](Book::take) what was
+//! seen; and read the [`view`](Book::details) or ask the [`question`](Book::question) what goes
+//! wrong. Only waiting and writing is theirs.
+//!
+//! It has no clock: times are [`Duration`]s since any fixed moment, passed in as `now`.
+
+mod view;
+
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
+
+use netproof_conformance::{
+    diagnosis::{
+        Manner, Observation, TimeFault,
+        history::{Attempt, History},
+        mutation::Past,
+    },
+    expected::Expected,
+    flow::{Flow, Protocol},
+    ledger::{Followed, Ledger, Patience},
+    matrix::{Actor, Cell},
+    snapshot::Snapshot,
+    verdict::{Outcome, Sighting, Verdict, Why},
+};
+
+use crate::{
+    diagnosing::{DenialStyles, ExtraFlows, Question, observations, unasked},
+    engine::round::Asked,
+    flow_budget::{FlowBudget, Moment, have_same_policies},
+    journal::Unseen,
+    pass::{Pass, Sighted},
+    predict::{Prediction, StandIn, Unreliable, naming, predict, snapshot},
+    scenario::Scenario,
+};
+
+/// Between two looks at flows that are settling: how soon a verdict follows the network. How fast the
+/// network follows a change is measured elsewhere, and finer.
+const EAGER: Duration = Duration::from_millis(200);
+
+/// Between two looks at a few of the flows that are wrong, so that a recovery is not noticed only
+/// after a whole interval.
+const CANARY: Duration = Duration::from_secs(1);
+
+/// How many flows that are wrong are looked at in between.
+const CANARIES: usize = 8;
+
+/// For how long what happened to a flow counts, for faults of time.
+const MEMORY: Duration = Duration::from_secs(300);
+
+/// How many flows that could be attempted a diagnosis looks at: beyond some thousands they tell
+/// nothing new, and each is asked about for every fault that fits.
+const UNPROBED: usize = 4096;
+
+/// What is known of the flows of a test.
+pub struct Book {
+    ledger: Ledger,
+    history: History,
+    /// A history of nothing, to begin anew with.
+    blank: History,
+    extra: ExtraFlows,
+    budget: FlowBudget,
+    denials: DenialStyles,
+    /// The pod that each actor was last seen as, by its UID, and since when it is there.
+    births: BTreeMap<Actor, (String, Duration)>,
+    /// What the predictions that the flows are judged by were made from.
+    snapshot: Snapshot,
+    /// When the policies, or what they select by, were last seen to change.
+    changed: Duration,
+    /// The place of the last picture in the cluster's journal.
+    place: u64,
+    tally: Tally,
+}
+
+/// What a look at the cluster brought.
+#[derive(Clone, Debug)]
+pub struct Looked {
+    /// What the policies say now of the test's flows, and of the extra ones.
+    pub prediction: Arc<Prediction>,
+    /// The flows of which they say something else than before.
+    pub changed: BTreeSet<Cell>,
+    /// These, and those of which they may have said something else in between.
+    pub moved: BTreeSet<Cell>,
+    /// Whether the policies, or the namespaces that they select by, are others.
+    pub policies_changed: bool,
+}
+
+/// How many attempts were judged, and how.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// All of them.
+    pub observations: u64,
+    /// Those that conformed.
+    pub conforming: u64,
+    /// Those that did not, after the network had its time: the first in a row accuses nobody yet.
+    pub doubtful: u64,
+}
+
+impl Book {
+    /// Knows nothing yet.
+    pub fn new(patience: Patience) -> Self {
+        Self {
+            ledger: Ledger::new(patience),
+            history: History::new(MEMORY),
+            blank: History::new(MEMORY),
+            extra: ExtraFlows::new(patience),
+            budget: FlowBudget::default(),
+            denials: DenialStyles::default(),
+            births: BTreeMap::new(),
+            snapshot: Snapshot::default(),
+            changed: Duration::ZERO,
+            place: 0,
+            tally: Tally::default(),
+        }
+    }
+
+    /// The same, where attempts are so far apart that a network which broke and recovered once in
+    /// the time that is remembered is not said to flap.
+    pub fn forgiving(patience: Patience) -> Self {
+        let blank = History::forgiving(MEMORY);
+        Self { history: blank.clone(), blank, ..Self::new(patience) }
+    }
+
+    /// Forgets everything: nothing is attempted.
+    pub fn forget(&mut self) {
+        let (blank, patience) = (self.blank.clone(), *self.ledger.patience());
+        *self = Self { history: blank.clone(), blank, ..Self::new(patience) };
+    }
+
+    /// Takes note of the pod that an actor is now, and since when. Returns whether it is another than
+    /// before, which has to settle.
+    pub fn meet(&mut self, actor: &Actor, uid: &str, birth: Duration, now: Duration) -> bool {
+        if self.births.get(actor).is_some_and(|(known, _)| known == uid) {
+            return false;
+        }
+        self.ledger.born(actor, birth, now);
+        self.extra.born(actor, birth, now);
+        self.births.insert(actor.clone(), (uid.to_owned(), birth));
+        true
+    }
+
+    /// The scenario with as many flows as its budget admits.
+    pub fn within_budget<'a>(&mut self, moment: Moment<'a>) -> Cow<'a, Scenario> {
+        self.budget.within_budget(moment)
+    }
+
+    /// Takes over what the policies say now. `everyone` are the test's stand-ins with all of their
+    /// addresses, where the moment is about some: what is gone had all of them at once.
+    pub fn look(&mut self, moment: Moment<'_>, everyone: &[StandIn]) -> Looked {
+        let Moment { scenario, stand_ins, world, now } = moment;
+        self.ledger.set_patience(scenario.patience);
+        self.extra.set_patience(scenario.patience);
+        self.extra.keep(scenario);
+        let prediction = predict(&self.extra.beside(scenario), stand_ins, world);
+        let policies_changed = !have_same_policies(&self.snapshot, &prediction.snapshot);
+        if policies_changed {
+            self.changed = now;
+        }
+        if prediction.unreliable == Unreliable::default() {
+            self.history.snapshot(&snapshot(everyone, world));
+        }
+        self.snapshot = prediction.snapshot.clone();
+        let unseen = world.journal.unseen_since(self.place);
+        self.place = world.journal.place();
+        let (extra, own): (Vec<_>, Vec<_>) = prediction
+            .expected
+            .iter()
+            .map(|(cell, expected)| (cell.clone(), expected.clone()))
+            .partition(|(cell, _)| self.extra.contains(cell));
+        let mut changed = self.ledger.expect(&own.into_iter().collect(), now);
+        changed.extend(self.extra.expect(&extra.into_iter().collect(), now));
+        // Those just changed settle from now on as it is.
+        let mut moved = self.doubt(&unseen, stand_ins, &changed, now);
+        moved.extend(changed.iter().cloned());
+        Looked { prediction: Arc::new(prediction), changed, moved, policies_changed }
+    }
+
+    /// Has flows settle anew of which the policies may have said something else for a while.
+    fn doubt(
+        &mut self,
+        unseen: &Unseen,
+        stand_ins: &[StandIn],
+        changed: &BTreeSet<Cell>,
+        now: Duration,
+    ) -> BTreeSet<Cell> {
+        let namespaces = match unseen {
+            Unseen::Nothing => return BTreeSet::new(),
+            Unseen::Namespaces(namespaces) => Some(namespaces),
+            Unseen::Everything => None,
+        };
+        let touched: BTreeSet<&Actor> = stand_ins
+            .iter()
+            .filter(|one| namespaces.is_none_or(|all| all.contains(&one.desired.namespace)))
+            .map(|one| &one.desired.actor)
+            .collect();
+        let is_meant = |cell: &Cell| {
+            !changed.contains(cell) && (touched.contains(&cell.from) || touched.contains(&cell.to))
+        };
+        let mut doubted = self.ledger.doubt(is_meant, now);
+        doubted.extend(self.extra.doubt(is_meant, now));
+        doubted
+    }
+
+    /// The flows to be attempted now: they have settled, or an early attempt says something of them,
+    /// or they want repetition; and a few of those that are wrong.
+    pub fn due(&self, now: Duration) -> BTreeSet<Cell> {
+        let mut due = self.ledger.due(now);
+        due.extend(self.ledger.eager(now));
+        due.extend(self.ledger.unconfirmed());
+        due.extend(self.ledger.wrong().into_iter().take(CANARIES));
+        due
+    }
+
+    /// The extra flows to be attempted now.
+    pub fn extra_due(&self, now: Duration) -> BTreeSet<Cell> {
+        self.extra.due(now)
+    }
+
+    /// How soon to look again though nothing changes; none if there is no reason.
+    pub fn next_look(&self, now: Duration) -> Option<Duration> {
+        let is_eager = !self.ledger.eager(now).is_empty() || !self.extra.due(now).is_empty();
+        let eager = is_eager.then_some(EAGER);
+        let canary = (!self.ledger.wrong().is_empty()).then_some(CANARY);
+        let due = [self.ledger.next_due(now), self.extra.next_due(now)];
+        let due = due.into_iter().flatten().map(|due| due.saturating_sub(now));
+        due.chain(eager).chain(canary).min()
+    }
+
+    /// Begins a pass over these flows, and says what is to be attempted: with them those without
+    /// which nothing can be said of them. Flows to an address outside prove nothing by silence unless
+    /// somebody reaches it in the same round: those who may are asked as well.
+    pub fn begin(
+        &self,
+        cells: &BTreeSet<Cell>,
+        looked: &Looked,
+        scenario: &Scenario,
+        stand_ins: &[StandIn],
+    ) -> (Pass, Vec<Asked>) {
+        let outside: BTreeSet<_> = cells
+            .iter()
+            .filter(|cell| scenario.externals.contains_key(&cell.to.endpoint))
+            .map(|cell| (&cell.to, cell.port))
+            .collect();
+        let companions = self.ledger.records().filter(|(cell, record)| {
+            outside.contains(&(&cell.to, cell.port))
+                && matches!(record.expected, Expected::Allow(_))
+        });
+        let companions = companions.map(|(cell, _)| cell.clone());
+        let all = companions.chain(cells.iter().cloned()).collect();
+        Pass::begin(&all, looked, scenario, stand_ins)
+    }
+
+    /// Whether a wrong outcome would count now, and does not yet.
+    pub fn would_accuse(&self, cell: &Cell, sighting: &Sighting, now: Duration) -> bool {
+        if self.extra.contains(cell) {
+            self.extra.would_accuse(cell, sighting, now)
+        } else {
+            self.ledger.would_accuse(cell, sighting, now)
+        }
+    }
+
+    /// Takes what was seen. Returns where that is the first sign that the network has followed a
+    /// change.
+    pub fn take(&mut self, sighted: Vec<Sighted>, now: Duration) -> Vec<(Cell, Followed)> {
+        let followed = sighted.into_iter().filter_map(|(cell, sighting, outcome)| {
+            let followed = self.observe(&cell, sighting, outcome, now)?;
+            Some((cell, followed))
+        });
+        followed.collect()
+    }
+
+    fn observe(
+        &mut self,
+        cell: &Cell,
+        sighting: Sighting,
+        outcome: Option<Outcome>,
+        now: Duration,
+    ) -> Option<Followed> {
+        if self.extra.contains(cell) {
+            self.extra.observe(cell, sighting, outcome, now);
+            return None;
+        }
+        let settle = self.ledger.patience().settle;
+        let births = [&cell.from, &cell.to].into_iter().filter_map(|end| self.births.get(end));
+        let age = births.map(|(_, birth)| *birth).max().map(|birth| now.saturating_sub(birth));
+        // What leaks when it has had its time to settle does not do so for being new.
+        let age = age.filter(|age| *age < settle);
+        self.history.attempted(&Attempt { cell, sighting: &sighting, age }, now);
+        self.tally.observations += 1;
+        self.tally.conforming += u64::from(sighting == Sighting::Conforms);
+        self.tally.doubtful += u64::from(self.ledger.would_accuse(cell, &sighting, now));
+        if let (Some(outcome), Sighting::Conforms, Protocol::Tcp) =
+            (&outcome, &sighting, cell.port.protocol)
+            && self.is_denied(cell)
+        {
+            self.denials.saw(outcome, now);
+        }
+        let followed = self.ledger.observe(cell, sighting, outcome, now)?;
+        self.history.followed(cell, followed, settle, now);
+        Some(followed)
+    }
+
+    fn is_denied(&self, cell: &Cell) -> bool {
+        let expected = self.ledger.record(cell).map(|record| &record.expected);
+        matches!(expected, Some(Expected::Deny(_)))
+    }
+
+    /// Takes note that flows cannot be attempted, whether or not a pass is made, and why.
+    pub fn note_missing(&mut self, why: impl Fn(&Cell) -> Option<String>, now: Duration) {
+        let cells = self.ledger.records().filter_map(|(cell, _)| Some((cell.clone(), why(cell)?)));
+        for (cell, why) in cells.collect::<Vec<_>>() {
+            let sighting = Sighting::Inconclusive(Why::NoProbe(why));
+            self.ledger.observe(&cell, sighting, None, now);
+        }
+    }
+
+    /// Takes the verdicts of now into what is remembered, for faults of time. Extra flows are of use
+    /// only while flows of the test are wrong.
+    pub fn remember(&mut self, now: Duration) {
+        let verdicts = self.ledger.verdicts(now);
+        self.history.judged(verdicts.iter(), now);
+    }
+
+    /// Lets go of the extra flows.
+    pub fn forget_extra(&mut self) {
+        self.extra.forget();
+    }
+
+    /// Takes on extra flows, as many as there is room for. They are looked at with the next look.
+    pub fn take_on(&mut self, telling: &BTreeSet<Cell>, scenario: &Scenario) {
+        self.extra.take_on(telling, scenario);
+    }
+
+    /// All extra flows.
+    pub fn extra(&self) -> &BTreeSet<Cell> {
+        self.extra.cells()
+    }
+
+    /// What is known of each flow of the test.
+    pub fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
+    /// How many attempts were judged, and how.
+    pub fn tally(&self) -> Tally {
+        self.tally
+    }
+
+    /// The flows, extra ones included, whose verdict is one of these.
+    pub fn cells_where(
+        &self,
+        now: Duration,
+        is_meant: impl Fn(&Verdict) -> bool,
+    ) -> BTreeSet<Cell> {
+        let ledgers = [&self.ledger, self.extra.ledger()].into_iter();
+        let verdicts = ledgers.flat_map(|ledger| {
+            ledger.records().filter_map(|(cell, _)| Some((cell, ledger.verdict(cell, now)?)))
+        });
+        let meant = verdicts.filter(|(_, verdict)| is_meant(verdict));
+        meant.map(|(cell, _)| cell.clone()).collect()
+    }
+
+    /// Whether a wrong outcome, or a recovery, waits for its repetition.
+    pub fn has_unconfirmed(&self) -> bool {
+        let ledgers = [&self.ledger, self.extra.ledger()];
+        ledgers.iter().any(|ledger| !ledger.unconfirmed().is_empty())
+    }
+
+    /// Whether flows of the test are reported as wrong.
+    pub fn is_wrong(&self) -> bool {
+        !self.ledger.wrong().is_empty()
+    }
+
+    /// In which manner the network denies; none where nothing was denied lately.
+    pub fn manner(&self, now: Duration) -> Option<Manner> {
+        self.denials.manner(now)
+    }
+
+    /// Whether attempts of extra flows are to be made.
+    pub fn awaits_extra(&self, now: Duration) -> bool {
+        !self.extra.due(now).is_empty() || self.extra.next_due(now).is_some()
+    }
+
+    /// Whom the policies close to somebody: whose start shows whether they are kept from the first.
+    pub fn denied_receivers(&self) -> BTreeSet<&Actor> {
+        let records = self.ledger.records();
+        let denied = records.filter(|(_, one)| matches!(one.expected, Expected::Deny(_)));
+        denied.map(|(cell, _)| &cell.to).collect()
+    }
+
+    /// What was otherwise, for faults of memory.
+    pub fn pasts(&self) -> Vec<Past> {
+        self.history.pasts()
+    }
+
+    /// The fault of time that explains all that went wrong lately, if one does.
+    pub fn time_fault(&self) -> Option<TimeFault> {
+        self.history.time_fault()
+    }
+
+    /// What was seen since a moment, confirmed and recent: of the test's flows, and of the extra
+    /// ones.
+    pub fn observations(
+        &self,
+        flow: &impl Fn(&Cell) -> Option<Flow>,
+        since: Duration,
+        now: Duration,
+    ) -> [BTreeMap<Cell, Observation>; 2] {
+        let flapped = |cell: &Cell| self.history.flaps(cell);
+        let own = observations(&self.ledger, flapped, flow, since, now);
+        [own, self.extra.observations(flow, since, now)]
+    }
+
+    /// All that is known, as a diagnosis is asked about it. `speaks` says whose probe can attempt
+    /// something, and `late` what was seen closer of new stand-ins that were isolated late.
+    pub fn question(
+        &self,
+        moment: Moment<'_>,
+        speaks: impl Fn(&Actor) -> bool,
+        late: Option<TimeFault>,
+    ) -> Question {
+        let Moment { scenario, stand_ins, now, .. } = moment;
+        let flow = naming(scenario, stand_ins);
+        let is_wrong = self.is_wrong();
+        // What was seen before the policies changed says nothing of them, even where they say the
+        // same of it; but where all is well, it is.
+        let since = if is_wrong { self.changed } else { Duration::ZERO };
+        let [observed, beside] = self.observations(&flow, since, now);
+        let outdated = if since > Duration::ZERO {
+            let all: usize =
+                self.observations(&flow, Duration::ZERO, now).iter().map(BTreeMap::len).sum();
+            all - observed.len() - beside.len()
+        } else {
+            0
+        };
+        let left = scenario.budget.saturating_sub(scenario.flows.len());
+        let unprobed =
+            if is_wrong { unasked(scenario, speaks, left.min(UNPROBED)) } else { Vec::new() };
+        let is_decided = |expected: &Expected| !matches!(expected, Expected::Unspecified(_));
+        let time = match (self.history.time_fault(), late) {
+            // New stand-ins were looked at closer.
+            (None | Some(TimeFault::LateIsolation { .. }), Some(late)) => Some(late),
+            (fault, _) => fault,
+        };
+        Question {
+            snapshot: self.snapshot.clone(),
+            observed,
+            beside,
+            unprobed: unprobed.into_iter().filter_map(|cell| Some((flow(&cell)?, cell))).collect(),
+            pasts: self.history.pasts(),
+            time,
+            decided: self.ledger.records().filter(|(_, one)| is_decided(&one.expected)).count(),
+            is_wrong,
+            outdated,
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "book_tests.rs"]
+mod tests;

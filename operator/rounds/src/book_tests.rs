@@ -1,0 +1,179 @@
+use netproof_conformance::verdict::Control;
+
+use super::*;
+use crate::{
+    diagnosing::testing::{AT_ONCE, cell, scenario, stand_ins, world},
+    engine::round::Seen,
+    journal::{Journal, Touched},
+    world::World,
+};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// A test of some flows, at some moment.
+struct Test {
+    scenario: Scenario,
+    stand_ins: Vec<StandIn>,
+    book: Book,
+    now: Duration,
+}
+
+impl Test {
+    fn new(asked: &[(&str, &str)]) -> Self {
+        let scenario = scenario(&["web", "was", "db"], asked, 100);
+        let stand_ins = stand_ins(&scenario);
+        Self { scenario, stand_ins, book: Book::new(AT_ONCE), now: SECOND }
+    }
+
+    fn look(&mut self, world: &World) -> Looked {
+        self.now += SECOND;
+        let (scenario, stand_ins, now) = (&self.scenario, &self.stand_ins, self.now);
+        self.book.look(Moment { scenario, stand_ins, world, now }, stand_ins)
+    }
+
+    fn begin(&self, looked: &Looked) -> Pass {
+        let cells = self.scenario.flows.iter().map(|(cell, _)| cell.clone()).collect();
+        self.book.begin(&cells, looked, &self.scenario, &self.stand_ins).0
+    }
+
+    /// What a pass says of the flow from web to db, which connected.
+    fn judged(&self, pass: Pass, after: &Looked) -> Sighting {
+        let seen = seen(cell("web", "db"), Outcome::Connected);
+        let judged = pass.judge(vec![seen], after, &self.stand_ins);
+        judged.into_iter().next().expect("it was judged").1
+    }
+}
+
+fn seen(cell: Cell, outcome: Outcome) -> Seen {
+    Seen { cell, outcome: Ok(outcome), control: Control::Listening }
+}
+
+#[test]
+fn what_the_policies_said_all_the_while_is_judged() {
+    let mut test = Test::new(&[("web", "db")]);
+    let (before, denied) = (world(&["db"]), test.look(&world(&["db"])));
+    let mut pass = test.begin(&denied);
+    let after = test.look(&before);
+    pass.look(&after);
+    pass.meet(&test.stand_ins);
+    assert_eq!(test.judged(pass, &after), Sighting::Leak);
+}
+
+#[test]
+fn what_changed_and_changed_back_within_a_pass_is_judged_by_nobody() {
+    let mut test = Test::new(&[("web", "db")]);
+    let denied = test.look(&world(&["db"]));
+    let mut pass = test.begin(&denied);
+    pass.look(&test.look(&world(&[])));
+    let after = test.look(&world(&["db"]));
+    pass.look(&after);
+    assert_eq!(test.judged(pass, &after), Sighting::Moved);
+}
+
+/// The same world, of which two changes in this namespace were not seen.
+fn later(world: &World, namespace: &str) -> World {
+    let mut journal = Journal::clone(&world.journal);
+    journal.note(Touched::Namespace(namespace.into()));
+    journal.note(Touched::Namespace(namespace.into()));
+    World { journal: Arc::new(journal), ..world.clone() }
+}
+
+#[test]
+fn what_changed_and_changed_back_between_two_looks_is_judged_by_nobody() {
+    for (namespace, wanted) in [("shop", Sighting::Moved), ("elsewhere", Sighting::Leak)] {
+        let mut test = Test::new(&[("web", "db")]);
+        let world = world(&["db"]);
+        let denied = test.look(&world);
+        let mut pass = test.begin(&denied);
+        let after = test.look(&later(&world, namespace));
+        assert_eq!(after.changed, BTreeSet::new());
+        pass.look(&after);
+        assert_eq!(test.judged(pass, &after), wanted, "{namespace}");
+    }
+}
+
+#[test]
+fn what_changed_and_changed_back_settles_anew() {
+    let mut test = Test::new(&[("web", "db")]);
+    test.scenario.patience.settle = 10 * SECOND;
+    let world = world(&["db"]);
+    test.look(&world);
+    test.now += 20 * SECOND;
+    let leaks = || vec![(cell("web", "db"), Sighting::Leak, Some(Outcome::Connected))];
+    assert!(test.book.would_accuse(&cell("web", "db"), &Sighting::Leak, test.now));
+    test.look(&later(&world, "shop"));
+    assert!(!test.book.would_accuse(&cell("web", "db"), &Sighting::Leak, test.now));
+    test.book.take(leaks(), test.now);
+    assert!(!test.book.is_wrong(), "the network may be on its way");
+    test.now += 11 * SECOND;
+    test.book.take(leaks(), test.now);
+    assert!(test.book.is_wrong());
+}
+
+#[test]
+fn a_pod_that_was_replaced_within_a_pass_is_judged_by_nobody() {
+    let mut test = Test::new(&[("web", "db")]);
+    let denied = test.look(&world(&["db"]));
+    let mut pass = test.begin(&denied);
+    let mut others = test.stand_ins.clone();
+    for stand_in in &mut others {
+        if let (true, Some((_, pod))) = (stand_in.desired.actor.endpoint == "db", &mut stand_in.pod)
+        {
+            pod.uid = "another".into();
+        }
+    }
+    pass.meet(&others);
+    pass.meet(&test.stand_ins);
+    let after = test.look(&world(&["db"]));
+    pass.look(&after);
+    assert_eq!(test.judged(pass, &after), Sighting::Moved);
+}
+
+#[test]
+fn nothing_of_a_test_that_is_another_by_now_is_judged() {
+    let mut test = Test::new(&[("web", "db")]);
+    let denied = test.look(&world(&["db"]));
+    let mut pass = test.begin(&denied);
+    pass.move_all();
+    assert_eq!(test.judged(pass, &denied), Sighting::Moved);
+}
+
+#[test]
+fn extra_flows_are_evidence_and_count_nowhere() {
+    let mut test = Test::new(&[("web", "db")]);
+    test.look(&world(&["db"]));
+    let leaks = |cell| vec![(cell, Sighting::Leak, Some(Outcome::Connected))];
+    test.book.take(leaks(cell("web", "db")), test.now);
+    test.book.take_on(&[cell("was", "db")].into(), &test.scenario);
+    let looked = test.look(&world(&["db"]));
+    assert_eq!(looked.changed, [cell("was", "db")].into(), "it is predicted with the others");
+    assert_eq!(test.book.extra_due(test.now), [cell("was", "db")].into());
+    assert!(test.book.would_accuse(&cell("was", "db"), &Sighting::Leak, test.now));
+    test.book.take(leaks(cell("was", "db")), test.now);
+    let counted: Vec<&Cell> = test.book.ledger().records().map(|(cell, _)| cell).collect();
+    assert_eq!(counted, [&cell("web", "db")]);
+    assert_eq!(test.book.tally().observations, 1);
+    let flow = naming(&test.scenario, &test.stand_ins);
+    let [own, extra] = test.book.observations(&flow, Duration::ZERO, test.now);
+    assert_eq!((own.len(), extra.len()), (1, 1));
+}
+
+#[test]
+fn the_manner_of_denying_is_that_of_denied_flows_alone() {
+    let mut test = Test::new(&[("web", "db"), ("web", "was")]);
+    test.look(&world(&["db"]));
+    let conforms = |to, outcome| (cell("web", to), Sighting::Conforms, Some(outcome));
+    test.book.take(vec![conforms("was", Outcome::Connected)], test.now);
+    assert_eq!(test.book.manner(test.now), None);
+    test.book.take(vec![conforms("db", Outcome::Refused)], test.now);
+    assert_eq!(test.book.manner(test.now), Some(Manner::Reset));
+}
+
+#[test]
+fn a_pod_settles_once() {
+    let mut test = Test::new(&[("web", "db")]);
+    let actor = Actor::sole("db");
+    assert!(test.book.meet(&actor, "one", SECOND, SECOND));
+    assert!(!test.book.meet(&actor, "one", 2 * SECOND, 2 * SECOND));
+    assert!(test.book.meet(&actor, "two", 2 * SECOND, 2 * SECOND));
+}

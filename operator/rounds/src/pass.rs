@@ -1,0 +1,148 @@
+//! One pass over some flows: what is asked, and what may be said of it by what was known all the
+//! while.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+use netproof_conformance::{
+    matrix::{Actor, Cell},
+    verdict::{Outcome, Sighting, Why, judge},
+};
+
+use crate::{
+    book::Looked,
+    engine::round::{self, Asked},
+    predict::{Prediction, StandIn, asked},
+    scenario::Scenario,
+};
+
+/// What was seen of a flow, and what that says.
+pub type Sighted = (Cell, Sighting, Option<Outcome>);
+
+/// A pass that is under way. A flow of which anything was other than it was, at any moment from the
+/// beginning of the pass to its end, is judged by nobody: what changed and changed back leaves no
+/// trace in what is known before and after.
+#[derive(Debug)]
+pub struct Pass {
+    before: Arc<Prediction>,
+    /// The pod of each stand-in, as the pass began.
+    pods: BTreeMap<Actor, String>,
+    /// Flows that cannot be attempted.
+    absent: Vec<Sighted>,
+    moved: Moved,
+}
+
+/// Of which flows anything moved.
+#[derive(Debug)]
+enum Moved {
+    All,
+    These(BTreeSet<Cell>),
+}
+
+impl Pass {
+    /// Begins one over these flows of a scenario, and says what is to be attempted.
+    pub fn begin(
+        cells: &BTreeSet<Cell>,
+        looked: &Looked,
+        scenario: &Scenario,
+        stand_ins: &[StandIn],
+    ) -> (Self, Vec<Asked>) {
+        let (mut flows, mut absent) = (Vec::new(), Vec::new());
+        for cell in cells {
+            match asked(cell, scenario, stand_ins) {
+                Ok(flow) => flows.push(flow),
+                Err(why) => {
+                    let sighting = Sighting::Inconclusive(Why::NoProbe(why));
+                    absent.push((cell.clone(), sighting, None));
+                }
+            }
+        }
+        let (before, moved) = (Arc::clone(&looked.prediction), Moved::These(BTreeSet::new()));
+        (Self { before, pods: pods(stand_ins), absent, moved }, flows)
+    }
+
+    /// Whether an end of some flow is not there.
+    pub fn lacks_some(&self) -> bool {
+        !self.absent.is_empty()
+    }
+
+    /// Takes note of what the policies say otherwise, while the pass is under way and when it has
+    /// ended.
+    pub fn look(&mut self, looked: &Looked) {
+        if let Moved::These(moved) = &mut self.moved {
+            moved.extend(looked.moved.iter().cloned());
+        }
+    }
+
+    /// Takes note of which pods the stand-ins are now.
+    pub fn meet(&mut self, stand_ins: &[StandIn]) {
+        let Moved::These(moved) = &mut self.moved else { return };
+        let pods = pods(stand_ins);
+        if pods != self.pods {
+            let is_other = |actor: &Actor| pods.get(actor) != self.pods.get(actor);
+            let cells = self.before.expected.iter().map(|(cell, _)| cell);
+            moved.extend(cells.filter(|c| is_other(&c.from) || is_other(&c.to)).cloned());
+        }
+    }
+
+    /// Takes note that the test itself is another.
+    pub fn move_all(&mut self) {
+        self.moved = Moved::All;
+    }
+
+    /// Judges what was seen, by the predictions on both sides of it.
+    pub fn judge(
+        self,
+        seen: Vec<round::Seen>,
+        after: &Looked,
+        stand_ins: &[StandIn],
+    ) -> Vec<Sighted> {
+        let Self { before, absent, moved, .. } = self;
+        let has_moved = |cell: &Cell| match &moved {
+            Moved::All => true,
+            Moved::These(moved) => moved.contains(cell),
+        };
+        let judged = seen.into_iter().map(|seen| {
+            let (cell, sighting, outcome) = sight(seen, &before, &after.prediction, stand_ins);
+            let sighting = if has_moved(&cell) { Sighting::Moved } else { sighting };
+            (cell, sighting, outcome)
+        });
+        absent.into_iter().chain(judged).collect()
+    }
+}
+
+/// The pod of each stand-in, by its UID.
+fn pods(stand_ins: &[StandIn]) -> BTreeMap<Actor, String> {
+    let known = stand_ins.iter().filter_map(|stand_in| {
+        let (_, pod) = stand_in.pod.as_ref()?;
+        Some((stand_in.desired.actor.clone(), pod.uid.clone()))
+    });
+    known.collect()
+}
+
+/// Judges what was seen of one flow, with the predictions on both sides of it.
+fn sight(
+    seen: round::Seen,
+    before: &Prediction,
+    after: &Prediction,
+    stand_ins: &[StandIn],
+) -> Sighted {
+    let round::Seen { cell, outcome, control } = seen;
+    let outcome = match outcome {
+        Ok(outcome) => outcome,
+        Err(why) => return (cell, Sighting::Inconclusive(Why::NoProbe(why)), None),
+    };
+    let homes = [&cell.from, &cell.to].map(|actor| {
+        let stand_in = stand_ins.iter().find(|s| s.desired.actor == *actor);
+        stand_in.map(|stand_in| stand_in.desired.namespace.as_str())
+    });
+    let unreliable = after.unreliable.between(homes.into_iter().flatten());
+    let sighting = match (unreliable, before.expected.get(&cell), after.expected.get(&cell)) {
+        (Some(why), _, _) => Sighting::Inconclusive(Why::NoPrediction(why.to_owned())),
+        (None, Some(before), Some(after)) => judge(before, after, &outcome, &control),
+        (None, _, _) => Sighting::Moved,
+    };
+    (cell, sighting, Some(outcome))
+}
