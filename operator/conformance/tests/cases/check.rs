@@ -2,16 +2,14 @@
 
 use std::fmt::Display;
 
+use netproof_cases::{
+    By, Case, CaseFile, Reasons, Refusal,
+    drawing::{Cell, Mark},
+};
 use netproof_conformance::{
     evaluate::expect,
     expected::{Because, Decision, Expected, Ruling},
     policy::Rejected,
-    snapshot::Snapshot,
-};
-
-use crate::{
-    case::{By, Case, File, Reasons, Refusal},
-    drawing::{Cell, Mark, cells},
 };
 
 /// What came of a file.
@@ -22,45 +20,37 @@ pub struct Report {
 }
 
 /// Checks every cell and every refusal of every case.
-pub fn check(name: &str, file: &File) -> Report {
+pub fn check(file: &CaseFile) -> Report {
     let mut report = Report::default();
     for case in &file.cases {
-        let (count, failures) = match check_case(case, file) {
-            Ok(found) => found,
-            Err(failure) => (0, vec![failure]),
-        };
-        report.cells += count;
-        report.failures.extend(failures.iter().map(|why| format!("{name}: {}: {why}", case.claim)));
+        report.cells += case.cells.len();
+        let failures = check_case(case).into_iter();
+        report.failures.extend(failures.map(|why| format!("{}: {}: {why}", file.name, case.claim)));
     }
     report
 }
 
-fn check_case(case: &Case, file: &File) -> Result<(usize, Vec<String>), String> {
-    let (snapshot, rejected) = case.snapshot(file)?;
-    let mut asked = vec![];
-    for (heading, drawing) in &case.expect {
-        asked.extend(cells(heading, drawing, &snapshot)?);
+fn check_case(case: &Case) -> Vec<String> {
+    if case.cells.is_empty() && case.refusals.is_empty() {
+        return vec!["asks nothing".to_owned()];
     }
-    if asked.is_empty() && case.rejected.is_empty() {
-        return Err("asks nothing".to_owned());
-    }
-    let mut failures = refusals(&case.rejected, &rejected);
-    for cell in &asked {
-        failures.extend(check_cell(case, cell, &snapshot).map(|why| format!("{cell}: {why}")));
+    let mut failures = refusals(&case.refusals, &case.refused);
+    for cell in &case.cells {
+        failures.extend(check_cell(case, cell).map(|why| format!("{cell}: {why}")));
     }
     let mut named: Vec<_> = case.by.keys().collect();
     if let Some(Reasons::Each(reasons)) = &case.reason {
         named.extend(reasons.keys());
     }
-    let unasked =
-        named.into_iter().filter(|name| asked.iter().all(|cell| cell.to_string() != **name));
+    let is_asked = |name: &str| case.cells.iter().any(|cell| cell.to_string() == name);
+    let unasked = named.into_iter().filter(|name| !is_asked(name));
     failures.extend(unasked.map(|name| format!("{name} is explained, but not asked")));
-    Ok((asked.len(), failures))
+    failures
 }
 
-fn check_cell(case: &Case, cell: &Cell, snapshot: &Snapshot) -> Option<String> {
+fn check_cell(case: &Case, cell: &Cell) -> Option<String> {
     let by = case.by.get(&cell.to_string());
-    match (expect(snapshot, &cell.flow), cell.expected) {
+    match (expect(&case.snapshot, &cell.flow), cell.expected) {
         (Expected::Allow(because), Mark::Allow) | (Expected::Deny(because), Mark::Deny) => {
             by.and_then(|by| differs(by, &because))
         }

@@ -6,6 +6,7 @@ use std::{
     net::IpAddr,
 };
 
+use netproof_cases::{Case, CaseFile};
 use netproof_conformance::{
     compiled::{Answer, Compiled},
     diagnosis::{
@@ -18,11 +19,6 @@ use netproof_conformance::{
     verdict::Outcome,
 };
 
-use crate::{
-    case::{Case, File},
-    drawing::cells,
-};
-
 /// In how many cases of a cluster a fault shows, and in how many it is named.
 #[derive(Clone, Copy, Default)]
 pub struct Tally {
@@ -33,25 +29,20 @@ pub struct Tally {
 }
 
 /// The small clusters of a file, each with the flows that are seen.
-pub fn worlds(file: &File) -> Vec<(String, Snapshot, Vec<Flow>)> {
+pub fn worlds(file: &CaseFile) -> Vec<(String, Snapshot, Vec<Flow>)> {
     let world = |case: &Case| {
-        let (snapshot, _) = case.snapshot(file).ok()?;
-        let flows = flows(case, &snapshot);
+        let snapshot = &case.snapshot;
         let is_ours = snapshot.cluster_policies.is_empty() && !snapshot.policies.is_empty();
-        is_ours.then(|| (case.claim.clone(), snapshot, flows))
+        is_ours.then(|| (case.claim.clone(), snapshot.clone(), flows(case)))
     };
     file.cases.iter().filter_map(world).collect()
 }
 
 /// All between pods on the ports that a case asks about and on those beside them, and what it asks
 /// of addresses that pods send to.
-fn flows(case: &Case, snapshot: &Snapshot) -> Vec<Flow> {
-    let drawn: Vec<Flow> = case
-        .expect
-        .iter()
-        .flat_map(|(heading, drawing)| cells(heading, drawing, snapshot).expect("drawn well"))
-        .map(|cell| cell.flow)
-        .collect();
+fn flows(case: &Case) -> Vec<Flow> {
+    let snapshot = &case.snapshot;
+    let drawn: Vec<Flow> = case.cells.iter().map(|cell| cell.flow).collect();
     let asked: BTreeSet<Port> = drawn.iter().map(|flow| flow.port).collect();
     let ports: BTreeSet<Port> = asked.into_iter().flat_map(neighbours).collect();
     let is_dual = snapshot.pods.iter().flat_map(|pod| &pod.addresses).any(IpAddr::is_ipv6);

@@ -38,7 +38,7 @@ type Results = [bool; 2];
 
 const PASSES: Results = [false, true];
 
-/// One bit for each open question of the law, in its order.
+/// One bit for each open question of the law (`operator/cases/LAW.md`), in its order.
 struct Reading<'a> {
     world: &'a World,
     bits: u8,

@@ -7,6 +7,7 @@ use std::{
 };
 
 use anyhow::Context;
+use netproof_cases::NetworkCase;
 use netproof_conformance::{
     diagnosis::{
         mutation::{Mutation, Past},
@@ -26,10 +27,7 @@ use netproof_lab::{
 use netproof_policy_agent::{fault::Fault, setting::Setting};
 use serde_json::{Value, json};
 
-use crate::{
-    case::Case,
-    cell::{Came, compare, named},
-};
+use crate::cell::{Came, compare, named};
 
 /// How long a fault of time lasts here: long enough to be noticed with certainty, and no longer.
 pub const LASTING: Duration = Duration::from_secs(1);
@@ -42,7 +40,7 @@ const LOOK: Duration = Duration::from_millis(60);
 
 /// What was before a case, so that the change to it shows this fault if anything does; none if the
 /// fault is not about changes.
-pub fn before(fault: Fault, case: &Case) -> Option<Vec<Value>> {
+pub fn before(fault: Fault, case: &NetworkCase) -> Option<Vec<Value>> {
     let all = || case.objects();
     match fault.name() {
         "keeps-deleted-policies" | "flapping" => Some(all()),
@@ -56,7 +54,7 @@ pub fn before(fault: Fault, case: &Case) -> Option<Vec<Value>> {
 }
 
 /// What the case is about, in the end.
-fn after(fault: Fault, case: &Case) -> Vec<Value> {
+fn after(fault: Fault, case: &NetworkCase) -> Vec<Value> {
     if fault.name() == "keeps-deleted-policies" { case.cluster.clone() } else { case.objects() }
 }
 
@@ -127,7 +125,7 @@ fn past(before: &Snapshot, after: &Snapshot) -> Past {
 /// Begins with what was before, with the fault in force; then changes to the case.
 pub async fn check(
     cluster: &mut LabCluster,
-    case: &Case,
+    case: &NetworkCase,
     setup: &Setup,
     families: &[Family],
     fault: Fault,

@@ -4,7 +4,6 @@
 //! `cargo test -p netproof-lab --features lab-tests --test faults -- [FAULT...] [PART OF A CASE'S NAME...]`
 //! narrows it; `random=COUNT [seed=NUMBER]` takes cases at random.
 
-mod case;
 mod cell;
 mod change;
 mod kept;

@@ -1,8 +1,9 @@
 //! Cases at random, the same for the same seed: what nobody thought of.
 
+use netproof_cases::NetworkCase;
 use netproof_conformance::flow::{Port, Protocol};
 
-use crate::{case::Case, world::World};
+use crate::world::World;
 
 /// What every pod is asked about.
 const PORTS: [(u16, Protocol); 7] = [
@@ -16,11 +17,11 @@ const PORTS: [(u16, Protocol); 7] = [
 ];
 
 /// So many cases from this seed on.
-pub fn cases(count: u64, seed: u64) -> Vec<Case> {
+pub fn cases(count: u64, seed: u64) -> Vec<NetworkCase> {
     (seed..seed + count).map(of_seed).collect()
 }
 
-fn of_seed(seed: u64) -> Case {
+fn of_seed(seed: u64) -> NetworkCase {
     let mut world = World::new(seed);
     // Every number of policies is wanted.
     (0..seed % 7).for_each(|_| drop(world.change()));
@@ -29,7 +30,7 @@ fn of_seed(seed: u64) -> Case {
         // The lab gives each an age of its own.
         policy["metadata"].as_object_mut().expect("metadata").remove("creationTimestamp");
     }
-    Case {
+    NetworkCase {
         name: format!("random {seed}"),
         cluster: world.cluster(),
         policies,

@@ -9,6 +9,7 @@ use std::{
 
 use anyhow::Context;
 use futures::{StreamExt, stream};
+use netproof_cases::{NetworkCase, network_cases};
 use netproof_conformance::flow::Family;
 use netproof_lab::{
     cluster::{LabCluster, Network},
@@ -19,7 +20,6 @@ use netproof_lab::{
 use netproof_policy_agent::{fault::Fault, setting::Setting};
 
 use crate::{
-    case::{Case, cases},
     cell::{Came, Named, Place, Row, check},
     change::{self, before},
     random,
@@ -61,8 +61,11 @@ pub async fn run(only: &[String]) -> ExitCode {
         only.iter().copied().partition(|word| rows().any(|row| row.name() == **word));
     let is_asked = |row: &Row| names.is_empty() || names.iter().any(|name| **name == row.name());
     let rows: Vec<Row> = rows().filter(is_asked).collect();
-    let all = random.map_or_else(cases, |count| random::cases(count, seed));
-    let cases: Vec<Case> = all
+    let all = match random {
+        Some(count) => random::cases(count, seed),
+        None => network_cases().unwrap_or_else(|error| panic!("{error}")),
+    };
+    let cases: Vec<NetworkCase> = all
         .into_iter()
         .filter(|case| words.iter().all(|word| case.name.contains(word.as_str())))
         .collect();
@@ -95,7 +98,7 @@ fn rows() -> impl Iterator<Item = Row> {
     everywhere.chain(OF_ONE_NODE.into_iter().map(at(Place::OneNode)))
 }
 
-async fn of_case(case: &Case, rows: &[Row], results: &Mutex<Results>) -> anyhow::Result<()> {
+async fn of_case(case: &NetworkCase, rows: &[Row], results: &Mutex<Results>) -> anyhow::Result<()> {
     let objects = Objects::from_values(&case.objects(), DEFAULT_NAMESPACE)?;
     let setup = Setup {
         pace: PACE,
@@ -142,7 +145,7 @@ async fn of_case(case: &Case, rows: &[Row], results: &Mutex<Results>) -> anyhow:
 
 /// Says that a cell is looked at a second time: on a busy machine, a fault that lasts a second may be
 /// over before anybody has looked. What is wrong twice is wrong.
-fn again(row: Row, case: &Case, why: &[String]) {
+fn again(row: Row, case: &NetworkCase, why: &[String]) {
     let why = why.first().map_or("", String::as_str);
     println!("a second look at {} on {}: {why}", row.name(), case.name);
 }

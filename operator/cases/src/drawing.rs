@@ -7,22 +7,29 @@ use netproof_conformance::{
     snapshot::Snapshot,
 };
 
-use crate::case::port_of;
+use crate::{error::Problem, port::port};
 
 /// One cell of a drawn matrix that asks for something.
+#[derive(Clone, Debug)]
 pub struct Cell {
+    /// The sender, as it is drawn.
     pub from: String,
+    /// The receiver, as it is drawn.
     pub to: String,
-    pub port: Port,
+    /// What is asked for.
     pub flow: Flow,
+    /// What it expects.
     pub expected: Mark,
 }
 
 /// What a cell expects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mark {
+    /// The policies admit it.
     Allow,
+    /// They do not.
     Deny,
+    /// The API leaves it open.
     Unspecified,
 }
 
@@ -38,12 +45,16 @@ impl fmt::Display for Mark {
 
 impl fmt::Display for Cell {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} > {} {}", self.from, self.to, self.port)
+        write!(f, "{} > {} {}", self.from, self.to, self.flow.port)
     }
 }
 
 /// All cells of a matrix, once for each port that its heading names.
-pub fn cells(heading: &str, drawing: &str, snapshot: &Snapshot) -> Result<Vec<Cell>, String> {
+pub(crate) fn cells(
+    heading: &str,
+    drawing: &str,
+    snapshot: &Snapshot,
+) -> Result<Vec<Cell>, Problem> {
     let (ports, family) = heading_of(heading)?;
     let mut lines = drawing.lines().filter(|line| !line.trim().is_empty());
     let columns = columns(lines.next().unwrap_or_default())?;
@@ -53,7 +64,8 @@ pub fn cells(heading: &str, drawing: &str, snapshot: &Snapshot) -> Result<Vec<Ce
         let from = words.next().expect("lines without words are filtered out");
         let marks: Vec<&str> = words.collect();
         if marks.len() != columns.len() {
-            return Err(format!("row {from} has {} cells of {}", marks.len(), columns.len()));
+            let (sender, found, wanted) = (from.to_owned(), marks.len(), columns.len());
+            return Err(Problem::Row { sender, found, wanted });
         }
         for (&to, mark) in columns.iter().zip(marks) {
             let Some(expected) = mark_of(mark)? else { continue };
@@ -61,7 +73,6 @@ pub fn cells(heading: &str, drawing: &str, snapshot: &Snapshot) -> Result<Vec<Ce
             cells.extend(ports.iter().map(|&port| Cell {
                 from: from.to_owned(),
                 to: to.to_owned(),
-                port,
                 flow: Flow { from: sender, to: receiver, port, family },
                 expected,
             }));
@@ -70,37 +81,37 @@ pub fn cells(heading: &str, drawing: &str, snapshot: &Snapshot) -> Result<Vec<Ce
     Ok(cells)
 }
 
-fn columns(line: &str) -> Result<Vec<&str>, String> {
+fn columns(line: &str) -> Result<Vec<&str>, Problem> {
     let mut words = line.split_whitespace();
     match words.next() {
         Some(">") => Ok(words.collect()),
-        _ => Err("a matrix begins with > and its receivers".to_owned()),
+        _ => Err(Problem::NoReceivers),
     }
 }
 
-fn heading_of(heading: &str) -> Result<(Vec<Port>, Option<Family>), String> {
+fn heading_of(heading: &str) -> Result<(Vec<Port>, Option<Family>), Problem> {
     let (mut ports, mut family) = (vec![], None);
     for word in heading.split_whitespace() {
         match word {
             "IPv4" => family = Some(Family::IPv4),
             "IPv6" => family = Some(Family::IPv6),
-            port => ports.push(port_of(port)?),
+            text => ports.push(port(text)?),
         }
     }
-    if ports.is_empty() { Err(format!("{heading} names no port")) } else { Ok((ports, family)) }
+    if ports.is_empty() { Err(Problem::NoPort(heading.to_owned())) } else { Ok((ports, family)) }
 }
 
-fn mark_of(text: &str) -> Result<Option<Mark>, String> {
+fn mark_of(text: &str) -> Result<Option<Mark>, Problem> {
     match text {
         "." => Ok(Some(Mark::Allow)),
         "X" => Ok(Some(Mark::Deny)),
         "?" => Ok(Some(Mark::Unspecified)),
         "-" => Ok(None),
-        other => Err(format!("{other} is no cell")),
+        other => Err(Problem::Mark(other.to_owned())),
     }
 }
 
-fn end_of(name: &str, snapshot: &Snapshot) -> Result<End, String> {
+fn end_of(name: &str, snapshot: &Snapshot) -> Result<End, Problem> {
     if let Ok(address) = name.parse() {
         return Ok(End::Address(address));
     }
@@ -108,7 +119,7 @@ fn end_of(name: &str, snapshot: &Snapshot) -> Result<End, String> {
     let named = numbered.filter(|(_, pod)| pod.name.name == name || pod.name.to_string() == name);
     match named.map(|(index, _)| PodId(index)).collect::<Vec<_>>()[..] {
         [id] => Ok(End::Pod(id)),
-        [] => Err(format!("the cluster has no pod {name}")),
-        _ => Err(format!("{name} is more than one pod")),
+        [] => Err(Problem::UnknownPod(name.to_owned())),
+        _ => Err(Problem::AmbiguousPod(name.to_owned())),
     }
 }

@@ -1,0 +1,235 @@
+//! A file of cases, each with the cluster that it is about.
+
+use std::{collections::BTreeMap, fs, path::Path};
+
+use netproof_conformance::{
+    policy::{
+        Policy, Rejected, admin_network_policy, baseline_admin_network_policy,
+        cluster::ClusterPolicy, cluster_network_policy, network_policy,
+    },
+    snapshot::{Revision, Snapshot},
+};
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::{
+    drawing::{Cell, cells},
+    error::{Error, Problem},
+    text::{CaseText, FileText, Object},
+};
+
+/// The cases of one file.
+#[derive(Debug)]
+pub struct CaseFile {
+    /// What the file is called, without its ending.
+    pub name: String,
+    /// In their order.
+    pub cases: Vec<Case>,
+}
+
+/// Some policies, and what they say.
+#[derive(Debug)]
+pub struct Case {
+    /// What holds.
+    pub claim: String,
+    /// The lines of the law that it shows.
+    pub law: Vec<u32>,
+    /// Which of Kubernetes' own cases it is.
+    pub upstream: Vec<String>,
+    /// The cluster with its policies, without those that were refused.
+    pub snapshot: Snapshot,
+    /// Its `NetworkPolicies` as they are written.
+    pub policies: Vec<Value>,
+    /// The policies that were refused.
+    pub refused: Vec<Rejected>,
+    /// The policies that have to be.
+    pub refusals: Vec<Refusal>,
+    /// The flows that it asks for.
+    pub cells: Vec<Cell>,
+    /// Why cells are unspecified.
+    pub reason: Option<Reasons>,
+    /// What decides cells, by the names of these.
+    pub by: BTreeMap<String, By>,
+}
+
+/// A policy that must be refused.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Refusal {
+    /// The policy.
+    pub object: String,
+    /// What is wrong with it.
+    pub field: String,
+    /// A part of the sentence that refuses it.
+    pub message: String,
+}
+
+/// Why cells are unspecified.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+pub enum Reasons {
+    /// All of them.
+    All(String),
+    /// Each by its name.
+    Each(BTreeMap<String, String>),
+}
+
+/// What decides a cell; only what is written is compared.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct By {
+    /// On the sender's side.
+    pub egress: Option<String>,
+    /// On the receiver's.
+    pub ingress: Option<String>,
+}
+
+impl CaseFile {
+    pub(crate) fn read(path: &Path) -> Result<Self, Error> {
+        let text = fs::read_to_string(path)
+            .map_err(|source| Error::Read { path: path.to_owned(), source })?;
+        Self::parse(path, &text)
+    }
+
+    fn parse(path: &Path, text: &str) -> Result<Self, Error> {
+        let text: FileText = serde_saphyr::from_str(text)
+            .map_err(|source| Error::Parse { path: path.to_owned(), source: Box::new(source) })?;
+        let FileText { namespaces, pods, nodes, cases } = text;
+        let cluster = FileText { namespaces, pods, nodes, cases: vec![] };
+        let case = |text: CaseText| {
+            let claim = text.claim.clone();
+            Case::read(&cluster, text).map_err(|source| {
+                let path = path.to_owned();
+                Error::Case { path, claim, source }
+            })
+        };
+        Ok(Self {
+            name: path.file_stem().unwrap_or_default().to_string_lossy().into_owned(),
+            cases: cases.into_iter().map(case).collect::<Result<_, _>>()?,
+        })
+    }
+}
+
+impl Case {
+    /// The cluster with what this case changes in it.
+    fn read(cluster: &FileText, text: CaseText) -> Result<Self, Problem> {
+        let mut refused = vec![];
+        let snapshot = Snapshot {
+            revision: Revision::default(),
+            namespaces: merged(&cluster.namespaces, &text.namespaces),
+            pods: merged(&cluster.pods, &text.pods)
+                .iter()
+                .zip(1u8..)
+                .map(|((name, pod), place)| pod.read(name, place))
+                .collect::<Result<_, _>>()?,
+            policies: policies(&text, &mut refused),
+            cluster_policies: cluster_policies(&text, &mut refused),
+            nodes: cluster.nodes.clone(),
+        };
+        let strays = snapshot.policies.iter().map(|policy| &policy.name);
+        let strays = strays.filter(|name| !snapshot.namespaces.contains_key(&name.namespace));
+        let strays: Vec<String> = strays.map(ToString::to_string).collect();
+        if !strays.is_empty() {
+            return Err(Problem::UnknownNamespace(strays.join(", ")));
+        }
+        let mut asked = vec![];
+        for (heading, drawing) in &text.expect {
+            asked.extend(cells(heading, drawing, &snapshot)?);
+        }
+        Ok(Self {
+            claim: text.claim,
+            law: text.law,
+            upstream: text.upstream,
+            snapshot,
+            policies: text.policies.into_iter().map(|policy| policy.written).collect(),
+            refused,
+            refusals: text.rejected,
+            cells: asked,
+            reason: text.reason,
+            by: text.by,
+        })
+    }
+}
+
+fn policies(text: &CaseText, refused: &mut Vec<Rejected>) -> Vec<Policy> {
+    each(&text.policies, network_policy::compile, refused)
+}
+
+fn cluster_policies(text: &CaseText, refused: &mut Vec<Rejected>) -> Vec<ClusterPolicy> {
+    let cluster = each(&text.cluster_network_policies, cluster_network_policy::compile, refused);
+    let admin = each(&text.admin_network_policies, admin_network_policy::compile, refused);
+    let baseline = &text.baseline_admin_network_policies;
+    let baseline = each(baseline, baseline_admin_network_policy::compile, refused);
+    [cluster, admin, baseline].concat()
+}
+
+fn each<A, B>(
+    written: &[Object<A>],
+    compile: impl Fn(&A) -> Result<B, Rejected>,
+    refused: &mut Vec<Rejected>,
+) -> Vec<B> {
+    let compiled = written.iter().map(|object| compile(&object.typed));
+    compiled.filter_map(|one| one.map_err(|why| refused.push(why)).ok()).collect()
+}
+
+fn merged<T: Clone>(all: &BTreeMap<String, T>, ours: &BTreeMap<String, T>) -> BTreeMap<String, T> {
+    all.clone().into_iter().chain(ours.clone()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PATH: &str = "somewhere.yaml";
+
+    fn refusal(text: &str) -> String {
+        CaseFile::parse(Path::new(PATH), text).expect_err("it is wrong").to_string()
+    }
+
+    #[test]
+    fn an_unknown_field_is_refused_on_every_level() {
+        for (field, text) in [
+            ("node", "node: {}\ncases: []"),
+            ("expects", "cases: [{claim: c, expects: {}}]"),
+            ("label", "pods: {x/a: {label: {}}}\ncases: []"),
+            ("why", "cases: [{claim: c, rejected: [{object: a, field: b, message: c, why: d}]}]"),
+            ("egres", "cases: [{claim: c, by: {a > b 80/TCP: {egres: exempt}}}]"),
+        ] {
+            let error = refusal(text);
+            assert!(error.starts_with(PATH), "{error}");
+            assert!(error.contains(&format!("unknown field `{field}`")), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_policy_that_is_no_policy_is_refused() {
+        let error = refusal("cases: [{claim: c, policies: [{metadata: {name: n, namespace: 1}}]}]");
+        assert!(error.contains("expected a string"), "{error}");
+    }
+
+    #[test]
+    fn a_field_that_is_there_twice_is_refused() {
+        let error = refusal("cases: [{claim: c, policies: [{spec: {}, spec: {}}]}]");
+        assert!(error.contains("duplicate"), "{error}");
+    }
+
+    #[test]
+    fn what_a_cluster_cannot_mean_is_refused_with_the_claim() {
+        let pods = "namespaces: {x: {}}\npods: {x/a: {}, x/b: {}}";
+        for (problem, text) in [
+            ("the cluster has no pod c", "{claim: It holds, expect: {80/TCP: \"> c\\na .\"}}"),
+            ("row a has 2 cells of 1", "{claim: It holds, expect: {80/TCP: \"> b\\na . .\"}}"),
+            ("x is no cell", "{claim: It holds, expect: {80/TCP: \"> b\\na x\"}}"),
+            ("80 is no port", "{claim: It holds, expect: {80: \"> b\\na .\"}}"),
+            ("web is no named port", "{claim: It holds, pods: {x/a: {ports: [web]}}}"),
+            ("pod c needs a namespace", "{claim: It holds, pods: {c: {}}}"),
+            (
+                "the cluster has no such namespace: q/p",
+                "{claim: It holds, policies: [{metadata: {name: p, namespace: q}}]}",
+            ),
+        ] {
+            let error = refusal(&format!("{pods}\ncases: [{text}]"));
+            assert_eq!(error, format!("{PATH}: It holds: {problem}"));
+        }
+    }
+}

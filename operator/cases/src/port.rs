@@ -1,0 +1,29 @@
+//! Reads ports as cases write them.
+
+use netproof_conformance::{
+    flow::{Port, Protocol},
+    snapshot::{Container, NamedPort},
+};
+
+use crate::error::Problem;
+
+/// Reads `80/TCP`.
+pub(crate) fn port(text: &str) -> Result<Port, Problem> {
+    let wrong = || Problem::Port(text.to_owned());
+    let (number, protocol) = text.split_once('/').ok_or_else(wrong)?;
+    let protocol = match protocol {
+        "TCP" => Protocol::Tcp,
+        "UDP" => Protocol::Udp,
+        "SCTP" => Protocol::Sctp,
+        _ => return Err(wrong()),
+    };
+    Ok(Port { number: number.parse().map_err(|_| wrong())?, protocol })
+}
+
+/// Reads `http 80/TCP`, which a container declares.
+pub(crate) fn named_port(text: &str, container: Container) -> Result<NamedPort, Problem> {
+    let (name, declared) =
+        text.split_once(' ').ok_or_else(|| Problem::NamedPort(text.to_owned()))?;
+    let Port { number, protocol } = port(declared)?;
+    Ok(NamedPort { name: name.to_owned(), number, protocol, container })
+}

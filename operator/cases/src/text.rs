@@ -1,0 +1,113 @@
+//! A file of cases as it is written (`README.md`): a field that is not here is refused.
+
+use std::{collections::BTreeMap, net::IpAddr};
+
+use netproof_conformance::{
+    policy::{
+        admin_network_policy::AdminNetworkPolicy,
+        baseline_admin_network_policy::BaselineAdminNetworkPolicy,
+        cluster_network_policy::ClusterNetworkPolicy, network_policy::NetworkPolicy,
+    },
+    snapshot::{Container, Labels, Lifecycle, ObjectRef, Pod, PodNetwork},
+};
+use serde::{Deserialize, Deserializer, de};
+use serde_json::Value;
+
+use crate::{
+    error::Problem,
+    file::{By, Reasons, Refusal},
+    port::named_port,
+};
+
+/// A small cluster and its cases.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct FileText {
+    #[serde(default)]
+    pub namespaces: BTreeMap<String, Labels>,
+    #[serde(default)]
+    pub pods: BTreeMap<String, PodText>,
+    #[serde(default)]
+    pub nodes: BTreeMap<String, Vec<IpAddr>>,
+    pub cases: Vec<CaseText>,
+}
+
+/// Some policies, and what they say.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub(crate) struct CaseText {
+    pub claim: String,
+    #[serde(default)]
+    pub law: Vec<u32>,
+    #[serde(default)]
+    pub upstream: Vec<String>,
+    #[serde(default)]
+    pub namespaces: BTreeMap<String, Labels>,
+    #[serde(default)]
+    pub pods: BTreeMap<String, PodText>,
+    #[serde(default)]
+    pub policies: Vec<Object<NetworkPolicy>>,
+    #[serde(default)]
+    pub cluster_network_policies: Vec<Object<ClusterNetworkPolicy>>,
+    #[serde(default)]
+    pub admin_network_policies: Vec<Object<AdminNetworkPolicy>>,
+    #[serde(default)]
+    pub baseline_admin_network_policies: Vec<Object<BaselineAdminNetworkPolicy>>,
+    #[serde(default)]
+    pub rejected: Vec<Refusal>,
+    #[serde(default)]
+    pub expect: BTreeMap<String, String>,
+    pub reason: Option<Reasons>,
+    #[serde(default)]
+    pub by: BTreeMap<String, By>,
+}
+
+/// What a pod's name stands for.
+#[derive(Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default, rename_all = "camelCase")]
+pub(crate) struct PodText {
+    labels: Labels,
+    ips: Option<Vec<IpAddr>>,
+    node: Option<String>,
+    ports: Vec<String>,
+    init_ports: Vec<String>,
+    host: bool,
+    finished: bool,
+}
+
+/// A policy as JSON, as it would be applied, and as the predictor takes it from that JSON.
+pub(crate) struct Object<T> {
+    pub written: Value,
+    pub typed: T,
+}
+
+impl<'de, T: de::DeserializeOwned> Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let written = Value::deserialize(deserializer)?;
+        let typed = T::deserialize(&written).map_err(de::Error::custom)?;
+        Ok(Self { written, typed })
+    }
+}
+
+impl PodText {
+    /// The pod; its place among all is its address if it names none.
+    pub fn read(&self, name: &str, place: u8) -> Result<Pod, Problem> {
+        let (namespace, name) =
+            name.split_once('/').ok_or_else(|| Problem::NoNamespace(name.to_owned()))?;
+        let declared = |container| move |text: &String| named_port(text, container);
+        Ok(Pod {
+            name: ObjectRef { namespace: namespace.to_owned(), name: name.to_owned() },
+            labels: self.labels.clone(),
+            addresses: self.ips.clone().unwrap_or_else(|| vec![[10, 255, 0, place].into()]),
+            node: self.node.clone(),
+            network: if self.host { PodNetwork::Host } else { PodNetwork::Own },
+            lifecycle: if self.finished { Lifecycle::Finished } else { Lifecycle::Live },
+            named_ports: self
+                .ports
+                .iter()
+                .map(declared(Container::Regular))
+                .chain(self.init_ports.iter().map(declared(Container::Init)))
+                .collect::<Result<_, _>>()?,
+        })
+    }
+}
