@@ -1,4 +1,4 @@
-//! What policies have to mean: the law, and the cases that show it.
+//! What policies have to mean: the law, the cases that show it, and objects at random.
 //!
 //! The one reader of the files beside it (`README.md` says how they are written), for whoever tests
 //! a reading of the API: the predictor, the policy agent, a network in the lab. Nothing but tests
@@ -15,6 +15,8 @@ mod port;
 mod network;
 
 mod law;
+
+pub mod random;
 
 use std::{
     fs,

@@ -1,11 +1,10 @@
 //! Two readings of the API that share no code: what the predictor expects of a flow is what this
 //! agent would let through, on random clusters, from the objects as JSON.
 
-mod objects;
-
 use std::net::IpAddr;
 
 use k8s_openapi::api::{core::v1, networking::v1::NetworkPolicy};
+use netproof_cases::random::{Cluster, cluster};
 use netproof_conformance::{
     evaluate::expect,
     expected::Expected,
@@ -22,8 +21,6 @@ use netproof_policy_agent::{
 };
 use proptest::prelude::*;
 use serde_json::{Value, from_value};
-
-use objects::{Cluster, cluster};
 
 const NODE: &str = "node";
 

@@ -7,8 +7,6 @@
 mod cell;
 mod change;
 mod kept;
-#[path = "../../agent/tests/objects/mod.rs"]
-mod objects;
 mod random;
 mod table;
 #[path = "../soak/world.rs"]

@@ -4,8 +4,6 @@
 //! `cargo test -p netproof-lab --features lab-tests --test soak -- [OBSERVATIONS] [seed=NUMBER]`
 
 mod accused;
-#[path = "../../agent/tests/objects/mod.rs"]
-mod objects;
 mod soak;
 mod world;
 

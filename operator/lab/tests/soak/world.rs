@@ -3,6 +3,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
+use netproof_cases::random::{NAMESPACES, labels, numbered, pod, policy};
 use netproof_conformance::{
     flow::{Port, Protocol},
     ledger::LEAK_RETENTION,
@@ -16,8 +17,6 @@ use proptest::{
     test_runner::{Config, RngAlgorithm, TestRng, TestRunner},
 };
 use serde_json::{Value, json};
-
-use crate::objects::{NAMESPACES, labels, numbered, pod, policy};
 
 /// How many pods there are.
 const PODS: u8 = 9;

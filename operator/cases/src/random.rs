@@ -1,6 +1,5 @@
-//! Random objects as they would be applied: few names, labels, ports and addresses, so that they meet
-//! often.
-#![allow(dead_code, reason = "not every test uses all of it")]
+//! Random objects as they would be applied: few names, labels, ports and addresses, so that they
+//! meet often.
 
 use proptest::{
     collection::{btree_map, vec},
@@ -149,7 +148,8 @@ fn peer() -> impl Strategy<Value = Value> {
             let inside = |other: u8| low & mask | other & !mask;
             let narrower = except.filter(|(_, longer)| *longer > length);
             let except = narrower.map(|(other, longer)| json!([spelled(inside(other), longer)]));
-            json!({"ipBlock": fields([("cidr", Some(json!(spelled(low, length)))), ("except", except)])})
+            let block = [("cidr", Some(json!(spelled(low, length)))), ("except", except)];
+            json!({"ipBlock": fields(block)})
         },
     );
     prop_oneof![
