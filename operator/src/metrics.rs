@@ -16,8 +16,6 @@ use netproof_rounds::{kind::Kind, world::World};
 use beside::Beside;
 use installed::Installed;
 
-pub use beside::Startup;
-
 const TEST: [&str; 2] = ["namespace", "test"];
 
 /// All of them.

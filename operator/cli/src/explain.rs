@@ -4,6 +4,7 @@ use std::io::{self, Write};
 
 use anyhow::ensure;
 use netproof_conformance::{
+    compiled::Answer,
     explain::{Background, Explanation, ServicePort, Target, explain_with},
     flow::Flow,
     manifest::{self, Backends},
@@ -13,14 +14,7 @@ use netproof_conformance::{
 };
 use serde_json::{Value, json};
 
-use super::{
-    answers::{self, Answer},
-    by::By,
-    end,
-    outcome::Outcome,
-    pairs,
-    world::World,
-};
+use super::{by::By, end, outcome::Outcome, pairs, world::World};
 use crate::args::{ExplainArgs, offline::ExplainFormat};
 
 /// Explains what the arguments ask.
@@ -65,12 +59,12 @@ fn object(flow: &Flow, explained: &Explanation, world: &World) -> serde_json::Re
         "to": world.name(flow.to),
         "port": flow.port.number,
         "protocol": flow.port.protocol.to_string(),
-        "expected": answers::word(answer),
+        "expected": answer.word(),
         "by": serde_json::to_value(By::of(flow, &explained.expected, world.snapshot()))?,
         "sentences": explained.sentences(),
     });
     if let Answer::Unspecified(why) = answer {
-        object["reason"] = json!(answers::reason(why));
+        object["reason"] = json!(why.reason());
     }
     Ok(object)
 }

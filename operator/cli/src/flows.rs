@@ -12,15 +12,12 @@ use std::{
 };
 
 use anyhow::Context as _;
-use netproof_conformance::flow::{End, Flow, PodId};
-
-use super::{
-    answers::{Answer, Counts},
-    by::By,
-    progress::Progress,
-    render::json,
-    world::World,
+use netproof_conformance::{
+    compiled::{Answer, Counts},
+    flow::{End, Flow, PodId},
 };
+
+use super::{by::By, progress::Progress, render::json, world::World};
 use line::{Line, Wrong};
 use lines::{Lines, Next};
 use netproof_manifests::notes::Notes;

@@ -6,17 +6,12 @@ use std::{
 };
 
 use netproof_conformance::{
-    compiled::Signature,
+    compiled::{Answer, Counts, Signature},
     flow::{End, Flow, PodId, Port},
     snapshot::PodNetwork,
 };
 
-use super::{
-    answers::{Answer, Counts},
-    pairs::Question,
-    predict::pods,
-    world::World,
-};
+use super::{pairs::Question, predict::pods, world::World};
 
 /// Some ends that behave alike on all ports that are asked of.
 #[derive(Debug)]

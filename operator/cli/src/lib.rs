@@ -6,7 +6,6 @@ pub mod command;
 
 pub mod outcome;
 
-pub mod answers;
 pub mod end;
 pub mod port;
 pub mod world;

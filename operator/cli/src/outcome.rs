@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use super::answers::Answer;
+use netproof_conformance::compiled::Answer;
 #[cfg(feature = "lab")]
 use netproof_lab::verdict::Conclusion;
 

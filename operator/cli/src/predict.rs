@@ -6,10 +6,12 @@ use std::{
     time::Instant,
 };
 
-use netproof_conformance::flow::{End, PodId};
+use netproof_conformance::{
+    compiled::Counts,
+    flow::{End, PodId},
+};
 
 use super::{
-    answers::Counts,
     flows::{self, Detail},
     groups::Groups,
     outcome::Outcome,

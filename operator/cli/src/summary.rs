@@ -2,9 +2,10 @@
 
 use std::{fs, io::Write, time::Duration};
 
+use netproof_conformance::compiled::Counts;
 use serde::Serialize;
 
-use super::{answers::Counts, world::World};
+use super::world::World;
 
 /// The figures of one prediction.
 #[derive(Debug, Serialize)]

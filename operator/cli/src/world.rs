@@ -7,9 +7,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{answers::Compiled, progress::Progress};
+use super::progress::Progress;
 use crate::args::offline::InputArgs;
 use netproof_conformance::{
+    compiled::Compiled,
     flow::{End, PodId},
     manifest::{Cluster, Origin, Service, Source, WrittenPolicy},
     snapshot::{ObjectRef, Pod, Snapshot},

@@ -13,7 +13,7 @@ mod terms;
 mod tiers;
 mod view;
 
-use std::collections::HashMap;
+use std::{collections::HashMap, fmt};
 
 use crate::{
     evaluate::{self, Applying},
@@ -32,6 +32,24 @@ use tiers::{Matches, Outcomes};
 pub use pairs::{Alike, Counts, Matrix, Meeting, Pairs, Signature};
 
 /// A snapshot prepared for many questions.
+///
+/// ```
+/// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/shop.rs")); }
+/// # use example::*;
+/// use netproof_conformance::{
+///     compiled::{Answer, Compiled},
+///     policy::Isolation,
+/// };
+///
+/// let mut compiled = Compiled::new(shop());
+/// assert_eq!(compiled.answer(&flow("web", "db")), Answer::Allow);
+/// assert_eq!(compiled.answer(&flow("job", "db")), Answer::Deny);
+///
+/// let mut policy = shop().policies.remove(0);
+/// policy.ingress = Isolation::Open;
+/// compiled.replace(policy);
+/// assert_eq!(compiled.answer(&flow("job", "db")), Answer::Allow);
+/// ```
 #[derive(Clone, Debug)]
 pub struct Compiled {
     snapshot: Snapshot,
@@ -57,6 +75,23 @@ pub enum Answer {
     Deny,
     /// The API leaves it to the network.
     Unspecified(Unspecified),
+}
+
+impl Answer {
+    /// The stable word for reports: [`Expected::word`].
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Allow => "Allow",
+            Self::Deny => "Deny",
+            Self::Unspecified(_) => "Unspecified",
+        }
+    }
+}
+
+impl fmt::Display for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.word())
+    }
 }
 
 impl From<&Expected> for Answer {

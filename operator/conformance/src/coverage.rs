@@ -61,6 +61,33 @@ pub struct Chosen {
 }
 
 /// What each flow of a universe shows of the policies of one snapshot.
+///
+/// ```
+/// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/shop.rs")); }
+/// # use example::*;
+/// use std::collections::BTreeSet;
+///
+/// use netproof_conformance::{
+///     coverage::{Mutant, Survey},
+///     diagnosis::mutation::{Mutation, Past},
+///     matrix::{Actor, Cell},
+/// };
+///
+/// let cell = |from: &str, to: &str| {
+///     let port = flow(from, to).port;
+///     Cell { from: Actor::sole(from), to: Actor::sole(to), port }
+/// };
+/// let universe = [("web", "db"), ("job", "db"), ("db", "web")];
+/// let survey = Survey::new(shop(), universe.map(|(from, to)| (cell(from, to), flow(from, to))));
+///
+/// // One flow needs the rule, one just misses it, and together they tell of a network without policies.
+/// let ignores_all = Mutation::named("ignores-all").expect("a mutation");
+/// let mutant = Mutant::of("ignores-all", ignores_all.apply(&shop(), &Past::default()));
+/// let chosen = survey.choose(&BTreeSet::new(), 2, &[mutant]);
+/// assert_eq!(chosen.cells, [cell("web", "db"), cell("job", "db")].into());
+/// assert_eq!((chosen.coverage.rules, chosen.coverage.exercised), (1, 1));
+/// assert!(chosen.coverage.gaps.is_empty());
+/// ```
 #[derive(Clone, Debug)]
 pub struct Survey {
     compiled: Compiled,

@@ -15,7 +15,7 @@ mod trial;
 
 mod search;
 
-mod telling;
+mod next_probes;
 
 mod contradiction;
 
@@ -104,11 +104,11 @@ pub struct Explained {
     /// Others that differ from the chosen one in no flow that was probed or could be: here, they are
     /// the same; simplest first.
     pub equivalents: Vec<Candidate>,
-    /// Flows to probe next: they tell the chosen one from rivals. At most [`TELLING`], those first
+    /// Flows to probe next: they tell the chosen one from rivals. At most [`NEXT_PROBES`], those first
     /// that split all of them most evenly.
-    pub telling: Vec<Flow>,
+    pub next_probes: Vec<Flow>,
     /// How many such flows there are.
-    pub telling_count: usize,
+    pub next_probes_count: usize,
     /// Whether not all combinations of two were tried.
     pub capped: bool,
 }
@@ -144,7 +144,7 @@ const NONE: &str = "none";
 const UNEXPLAINED: &str = "unexplained";
 
 /// How many flows are named to be probed next.
-pub const TELLING: usize = 16;
+pub const NEXT_PROBES: usize = 16;
 
 impl Diagnosis {
     /// A stable word of a bounded set, for metrics and statuses.
@@ -176,9 +176,9 @@ impl Diagnosis {
     }
 
     /// The flows to probe next.
-    pub fn telling(&self) -> &[Flow] {
+    pub fn next_probes(&self) -> &[Flow] {
         match self {
-            Self::Explained(explained) => &explained.telling,
+            Self::Explained(explained) => &explained.next_probes,
             Self::NoEvidence | Self::Conforms { .. } | Self::OfTime(_) | Self::Unexplained(_) => {
                 &[]
             }
@@ -191,6 +191,34 @@ impl Diagnosis {
 /// # Panics
 ///
 /// If a flow is of another snapshot.
+///
+/// # Example
+///
+/// ```
+/// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/shop.rs")); }
+/// # use example::*;
+/// use netproof_conformance::{
+///     diagnosis::{Diagnosis, Evidence, Observation, diagnose},
+///     verdict::Outcome,
+/// };
+///
+/// // `job` should not reach `db`, and does.
+/// let shop = shop();
+/// let connected = |from| {
+///     Observation { flow: flow(from, "db"), outcome: Outcome::Connected, flaps: false }
+/// };
+/// let diagnosis = diagnose(&Evidence {
+///     snapshot: &shop,
+///     observations: vec![connected("web"), connected("job")],
+///     unprobed: vec![],
+///     pasts: vec![],
+///     time: None,
+/// });
+/// let Diagnosis::Explained(explained) = &diagnosis else { panic!("{diagnosis}") };
+/// assert_eq!((explained.explains, explained.findings), (1, 1));
+/// assert!(Diagnosis::names().any(|name| name == diagnosis.name()));
+/// println!("{diagnosis}");
+/// ```
 pub fn diagnose(evidence: &Evidence<'_>) -> Diagnosis {
     let trial = Trial::new(evidence);
     if trial.observed.is_empty() {

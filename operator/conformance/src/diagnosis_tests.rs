@@ -205,14 +205,14 @@ fn what_was_not_probed_is_named_where_it_would_tell() {
     let found = explained(seen_of(&[within], &[both, ingress]));
     assert_eq!(found.chosen.name(), "ignores-egress", "{found}");
     assert!(found.rivals.iter().any(|one| one.name() == "ignores-all"));
-    let telling: BTreeSet<Flow> = found.telling.iter().copied().collect();
-    assert_eq!((telling, found.telling_count), ([both, ingress].into(), 2));
+    let telling: BTreeSet<Flow> = found.next_probes.iter().copied().collect();
+    assert_eq!((telling, found.next_probes_count), ([both, ingress].into(), 2));
     let sentence = found.to_string();
     let tells = "; 2 flows that were not probed would tell it from one that ";
     assert!(sentence.contains(tells), "{sentence}");
 
     let found = explained(seen_of(&[within, both, ingress], &[]));
-    assert_eq!(found.telling, []);
+    assert_eq!(found.next_probes, []);
     assert!(found.rivals.is_empty());
     assert!(
         found.chosen.name() == "ignores-all"

@@ -7,8 +7,8 @@ mod ends;
 mod isolation;
 mod outcomes;
 mod reading;
+mod sensitivity;
 mod tier;
-mod turns;
 
 use crate::{
     expected::{Because, Decision, Direction, Expected, Unspecified},
@@ -24,7 +24,7 @@ pub(crate) use ends::{Applying, Ends, is_host};
 pub(crate) use isolation::{admits, isolating};
 pub(crate) use outcomes::Outcomes;
 pub(crate) use reading::Reading;
-pub(crate) use turns::turns;
+pub(crate) use sensitivity::sensitivities;
 
 /// What the policies of a snapshot say of a flow.
 ///
@@ -37,6 +37,23 @@ pub(crate) use turns::turns;
 /// # Panics
 ///
 /// If the flow is of another snapshot.
+///
+/// # Example
+///
+/// ```
+/// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/shop.rs")); }
+/// # use example::*;
+/// use netproof_conformance::{
+///     evaluate::expect,
+///     expected::{Expected, Unspecified},
+/// };
+///
+/// let shop = shop();
+/// assert_eq!(expect(&shop, &flow("web", "db")).word(), "Allow");
+/// assert_eq!(expect(&shop, &flow("job", "db")).word(), "Deny");
+/// // The API does not say whether policies apply to a pod's traffic to itself.
+/// assert_eq!(expect(&shop, &flow("db", "db")), Expected::Unspecified(Unspecified::ToItself));
+/// ```
 pub fn expect(snapshot: &Snapshot, flow: &Flow) -> Expected {
     expect_with(snapshot, flow, |id| Applying::to(snapshot.pod(id), snapshot))
 }

@@ -8,6 +8,20 @@ use crate::{
 };
 
 /// What the policies say of a flow.
+///
+/// ```
+/// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/shop.rs")); }
+/// # use example::*;
+/// use netproof_conformance::{evaluate::expect, expected::{Decision, Expected}};
+///
+/// let expected = expect(&shop(), &flow("web", "db"));
+/// assert_eq!(expected.to_string(), "Allow");
+/// let Expected::Allow(because) = expected else { unreachable!() };
+/// assert!(because.passes());
+/// assert_eq!(because.egress, Decision::NotIsolated);
+/// let Decision::AllowedBy(rules) = because.ingress else { unreachable!() };
+/// assert_eq!(rules[0].to_string(), "shop/db ingress[0].from[0].ports[0]");
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Expected {
     /// Both directions let it pass.
@@ -16,6 +30,25 @@ pub enum Expected {
     Deny(Because),
     /// The API leaves it to the network: the readings that it permits differ.
     Unspecified(Unspecified),
+}
+
+impl Expected {
+    /// The stable word for reports: `Allow`, `Deny` or `Unspecified`.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Allow(_) => "Allow",
+            Self::Deny(_) => "Deny",
+            Self::Unspecified(_) => "Unspecified",
+        }
+    }
+}
+
+/// The word alone; what decided is for [`report`](crate::report) and
+/// [`explain`](crate::explain) to tell.
+impl fmt::Display for Expected {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.word())
+    }
 }
 
 /// What decided, on each side.
@@ -205,6 +238,28 @@ pub enum Unspecified {
     DomainNamesPeer,
     /// A peer or a protocol of a kind that only a later version of the API has.
     UnknownField,
+}
+
+impl Unspecified {
+    /// The stable word for reports and metrics; the sentence is its `Display`.
+    pub fn reason(self) -> &'static str {
+        match self {
+            Self::NoAddress => "NoAddress",
+            Self::Finished => "Finished",
+            Self::NoCommonFamily => "NoCommonFamily",
+            Self::HostNetwork => "HostNetwork",
+            Self::ToItself => "ToItself",
+            Self::OwnNode => "OwnNode",
+            Self::NamedPortWithoutPod => "NamedPortWithoutPod",
+            Self::InitContainerPort => "InitContainerPort",
+            Self::EqualPriority => "EqualPriority",
+            Self::BaselineOrder => "BaselineOrder",
+            Self::NetworksPeer => "NetworksPeer",
+            Self::NodesPeer => "NodesPeer",
+            Self::DomainNamesPeer => "DomainNamesPeer",
+            Self::UnknownField => "UnknownField",
+        }
+    }
 }
 
 impl fmt::Display for Unspecified {

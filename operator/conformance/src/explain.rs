@@ -21,7 +21,7 @@ use crate::{
     snapshot::{ObjectRef, Snapshot},
 };
 
-pub use crate::near::NearLabel;
+pub use crate::near_miss::NearLabel;
 pub use actor::Actor;
 pub use misses::{BlockMiss, LabelMiss, NamespaceMiss, PeerMiss, PortMiss};
 pub use open::{OpenQuestion, Would};
@@ -133,6 +133,19 @@ pub enum Target {
 /// # Panics
 ///
 /// If the flow is of another snapshot.
+///
+/// # Example
+///
+/// ```
+/// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/shop.rs")); }
+/// # use example::*;
+/// use netproof_conformance::explain::explain;
+///
+/// let explained = explain(&shop(), &flow("job", "db"));
+/// assert_eq!(explained.expected.word(), "Deny");
+/// let sentences = explained.sentences().join("\n");
+/// assert!(sentences.contains("Rule 1 of shop/db (spec.ingress[0])"), "{sentences}");
+/// ```
 pub fn explain(snapshot: &Snapshot, flow: &Flow) -> Explanation {
     explain_with(snapshot, flow, Background::default())
 }
@@ -142,6 +155,25 @@ pub fn explain(snapshot: &Snapshot, flow: &Flow) -> Explanation {
 /// # Panics
 ///
 /// If the flow is of another snapshot.
+///
+/// # Example
+///
+/// ```
+/// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/shop.rs")); }
+/// # use example::*;
+/// use netproof_conformance::explain::{Background, ServicePort, Target, explain_with};
+///
+/// // People write a Service's port into a policy, where only the pod's port counts.
+/// let web = flow("web", "db");
+/// let service = ServicePort {
+///     service: shop().pods[1].name.clone(),
+///     pods: shop().policies[0].subjects.clone(),
+///     port: web.port,
+///     target: Target::Number(15432),
+/// };
+/// let background = Background { services: &[service], written: &[] };
+/// assert_eq!(explain_with(&shop(), &web, background).expected.word(), "Allow");
+/// ```
 pub fn explain_with(snapshot: &Snapshot, flow: &Flow, background: Background<'_>) -> Explanation {
     let expected = expect(snapshot, flow);
     let way = match Ends::resolve(snapshot, flow, |id| Applying::to(snapshot.pod(id), snapshot)) {

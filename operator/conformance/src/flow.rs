@@ -30,6 +30,12 @@ impl fmt::Display for Protocol {
 }
 
 /// A port of the receiver: the pod's own, never a Service's.
+///
+/// ```
+/// use netproof_conformance::flow::{Port, Protocol};
+///
+/// assert_eq!(Port { number: 53, protocol: Protocol::Udp }.to_string(), "53/UDP");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Port {
     /// 1 to 65535.
@@ -45,6 +51,15 @@ impl fmt::Display for Port {
 }
 
 /// An IP family.
+///
+/// ```
+/// use netproof_conformance::flow::Family;
+///
+/// assert_eq!(Family::of([10, 0, 0, 1].into()), Family::IPv4);
+/// assert_eq!(Family::of("::ffff:10.0.0.1".parse()?), Family::IPv4);
+/// assert_eq!(Family::IPv6.to_string(), "IPv6");
+/// # Ok::<(), std::net::AddrParseError>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Family {
     /// IPv4
@@ -58,6 +73,20 @@ impl Family {
     /// IPv4, as on the wire.
     pub fn of(address: IpAddr) -> Self {
         if address.to_canonical().is_ipv4() { Self::IPv4 } else { Self::IPv6 }
+    }
+
+    /// The stable word for reports: `IPv4` or `IPv6`, as in the API's `ipFamilies`.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::IPv4 => "IPv4",
+            Self::IPv6 => "IPv6",
+        }
+    }
+}
+
+impl fmt::Display for Family {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.word())
     }
 }
 
@@ -76,6 +105,18 @@ pub enum End {
 }
 
 /// One thing that can be attempted.
+///
+/// ```
+/// use netproof_conformance::flow::{End, Flow, PodId, Port, Protocol};
+///
+/// // From the first pod of a snapshot to a name server outside of the cluster.
+/// let flow = Flow {
+///     from: End::Pod(PodId(0)),
+///     to: End::Address([192, 0, 2, 53].into()),
+///     port: Port { number: 53, protocol: Protocol::Udp },
+///     family: None,
+/// };
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Flow {
     /// Who opens it.

@@ -84,6 +84,39 @@ pub struct Followed {
 }
 
 /// What is known of every flow of a test.
+///
+/// ```
+/// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/shop.rs")); }
+/// # use example::*;
+/// use std::time::Duration;
+///
+/// use netproof_conformance::{
+///     evaluate::expect,
+///     ledger::{LEAK_RETENTION, Ledger, Patience},
+///     matrix::{Actor, Cell},
+///     verdict::{Outcome, Sighting, Steadiness, Verdict, Why},
+/// };
+///
+/// let at = Duration::from_secs;
+/// let mut ledger = Ledger::new(Patience {
+///     settle: at(5),
+///     confirm: 2,
+///     stale_after: at(600),
+///     leak_retention: LEAK_RETENTION,
+/// });
+/// let flow = flow("job", "db");
+/// let cell = Cell { from: Actor::sole("job"), to: Actor::sole("db"), port: flow.port };
+/// let denied = expect(&shop(), &flow);
+/// ledger.expect(&[(cell.clone(), denied)].into_iter().collect(), at(0));
+/// assert_eq!(ledger.verdict(&cell, at(1)), Some(Verdict::Settling));
+///
+/// // Once is no accusation, and twice is.
+/// ledger.observe(&cell, Sighting::Leak, Some(Outcome::Connected), at(6));
+/// let unconfirmed = Verdict::Inconclusive(Why::Unconfirmed);
+/// assert_eq!(ledger.verdict(&cell, at(6)), Some(unconfirmed));
+/// ledger.observe(&cell, Sighting::Leak, Some(Outcome::Connected), at(7));
+/// assert_eq!(ledger.verdict(&cell, at(7)), Some(Verdict::Leak(Steadiness::Steady)));
+/// ```
 #[derive(Clone, Debug)]
 pub struct Ledger {
     patience: Patience,

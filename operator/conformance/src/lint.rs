@@ -109,6 +109,18 @@ const CHECKS: [fn(&Census<'_>) -> Vec<Finding>; 10] = [
 ];
 
 /// All findings, by object and field.
+///
+/// ```
+/// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/shop.rs")); }
+/// # use example::*;
+/// use netproof_conformance::lint::{Code, Known, lint};
+///
+/// let mut shop = shop();
+/// shop.pods[0].labels.insert("app".to_owned(), "wbe".to_owned());
+/// let findings = lint(&shop, Known::default());
+/// assert_eq!(findings[0].code, Code::AlmostPeer);
+/// assert_eq!(findings[0].field, "spec.ingress[0].from[0].podSelector");
+/// ```
 pub fn lint(snapshot: &Snapshot, known: Known<'_>) -> Vec<Finding> {
     let census = Census::take(snapshot, known);
     let mut findings: Vec<Finding> = CHECKS.iter().flat_map(|check| check(&census)).collect();

@@ -60,6 +60,26 @@ pub use source::Source;
 pub use written::WrittenPolicy;
 
 /// The objects that have been read so far, each once.
+///
+/// ```
+/// use netproof_conformance::manifest::{Header, Objects, Source};
+///
+/// let mut objects = Objects::new("shop");
+/// let mut add = |document, object: &str| {
+///     let header: Header = serde_json::from_str(object)?;
+///     let at = Source { input: "shop.json".into(), document, line: None };
+///     objects.add(at, &header, &mut serde_json::Deserializer::from_str(object))
+/// };
+/// add(1, r#"{"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "web"}}"#)?;
+/// add(2, r#"{"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "web"}}"#)?;
+/// add(3, r#"{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "No Name"}}"#)?;
+///
+/// let cluster = objects.finish();
+/// assert_eq!(cluster.snapshot.pods[0].name.to_string(), "shop/web");
+/// assert_eq!(cluster.skipped["ConfigMap"], 1);
+/// assert_eq!(cluster.rejected[0].field, "metadata.name");
+/// # Ok::<(), serde_json::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Objects {
     default_namespace: String,

@@ -48,6 +48,19 @@ impl fmt::Display for Cell {
 }
 
 /// A value for each flow that is asked about.
+///
+/// ```
+/// use netproof_conformance::{
+///     flow::{Port, Protocol},
+///     matrix::{Actor, Cell, Matrix},
+/// };
+///
+/// let port = Port { number: 5432, protocol: Protocol::Tcp };
+/// let cell = Cell { from: Actor::sole("web"), to: Actor::sole("db"), port };
+/// let seen: Matrix<bool> = [(cell.clone(), true)].into_iter().collect();
+/// assert_eq!(seen.get(&cell), Some(&true));
+/// assert_eq!(cell.to_string(), "web to db port 5432/TCP");
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Matrix<T> {
     cells: BTreeMap<Cell, T>,

@@ -57,6 +57,23 @@ pub struct Check {
 ///
 /// Without checks, everyone who can speak is asked about everyone who listens. Nobody is asked
 /// about itself: the API leaves that open.
+///
+/// ```
+/// use netproof_conformance::{
+///     flow::{Port, Protocol},
+///     plan::{Endpoint, Role, count, plan},
+/// };
+///
+/// let endpoint = |name: &str, ports: &[u16]| Endpoint {
+///     name: name.to_owned(),
+///     role: Role::StandIn([None].into()),
+///     ports: ports.iter().map(|&number| Port { number, protocol: Protocol::Tcp }).collect(),
+/// };
+/// let endpoints = [endpoint("web", &[]), endpoint("db", &[5432])];
+/// let flows: Vec<String> = plan(&endpoints, &[]).iter().map(|(cell, _)| cell.to_string()).collect();
+/// assert_eq!(flows, ["web to db port 5432/TCP"]);
+/// assert_eq!(count(&endpoints, &[]), Some(1));
+/// ```
 pub fn plan(endpoints: &[Endpoint], checks: &[Check]) -> Matrix<BTreeSet<Intent>> {
     let everyone: Vec<String> = endpoints.iter().map(|endpoint| endpoint.name.clone()).collect();
     let all = [Check { from: everyone.clone(), to: everyone, ports: vec![], intent: None }];

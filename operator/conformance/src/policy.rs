@@ -73,6 +73,17 @@ impl Policy {
 
 /// Whether a policy isolates its subjects in one direction. Policies only add up: a pod is isolated
 /// if one that selects it says so, and then the rules of all such policies let traffic pass.
+///
+/// ```
+/// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/shop.rs")); }
+/// # use example::*;
+/// use netproof_conformance::{expected::Direction, policy::Isolation};
+///
+/// let policy = &shop().policies[0];
+/// assert!(matches!(policy.isolation(Direction::Ingress), Isolation::Isolated(rules) if rules.len() == 1));
+/// // Without `policyTypes` and without egress rules, a policy says nothing of egress.
+/// assert_eq!(policy.egress, Isolation::Open);
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Isolation {
     /// It says nothing of this direction (`policyTypes` does not name it), and rules that the
@@ -124,6 +135,15 @@ pub enum Namespaces {
 }
 
 /// A range of addresses with holes in it. One family never matches the other.
+///
+/// ```
+/// use netproof_conformance::policy::IpBlock;
+///
+/// let block = IpBlock { cidr: "10.0.0.0/8".parse()?, except: vec!["10.9.0.0/16".parse()?] };
+/// assert!(block.contains([10, 8, 0, 1].into()));
+/// assert!(!block.contains([10, 9, 0, 1].into()));
+/// # Ok::<(), ipnet::AddrParseError>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct IpBlock {
     /// The range, without host bits.

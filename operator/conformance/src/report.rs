@@ -32,6 +32,27 @@ pub struct Place {
 }
 
 /// The matrix as three grids side by side: expected, observed, verdict.
+///
+/// ```
+/// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/shop.rs")); }
+/// # use example::*;
+/// use netproof_conformance::{
+///     evaluate::expect,
+///     matrix::{Actor, Cell, Matrix},
+///     report::{Line, grids},
+///     verdict::{Outcome, Verdict},
+/// };
+///
+/// let flow = flow("web", "db");
+/// let cell = Cell { from: Actor::sole("web"), to: Actor::sole("db"), port: flow.port };
+/// let line = Line {
+///     expected: expect(&shop(), &flow),
+///     outcome: Some(Outcome::Connected),
+///     verdict: Verdict::Conforms,
+/// };
+/// let text = grids(&Matrix::from_iter([(cell, line)]));
+/// assert!(text.contains("\nweb   .          .          .\n"), "{text}");
+/// ```
 pub fn grids(matrix: &Matrix<Line>) -> String {
     let rows: BTreeSet<&Actor> = matrix.iter().map(|(cell, _)| &cell.from).collect();
     let columns: BTreeSet<(&Actor, Port)> =
@@ -113,6 +134,31 @@ fn verdict(line: &Line) -> char {
 
 /// A finding as a sentence: both ends, where they are, the port, what was seen, and the policies
 /// and rules that say otherwise. `policies` are those of the snapshot.
+///
+/// ```
+/// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/shop.rs")); }
+/// # use example::*;
+/// use netproof_conformance::{
+///     evaluate::expect,
+///     matrix::{Actor, Cell},
+///     report::{Line, Place, sentence},
+///     verdict::{Outcome, Steadiness, Verdict},
+/// };
+///
+/// let (shop, flow) = (shop(), flow("job", "db"));
+/// let line = Line {
+///     expected: expect(&shop, &flow),
+///     outcome: Some(Outcome::Connected),
+///     verdict: Verdict::Leak(Steadiness::Steady),
+/// };
+/// let cell = Cell { from: Actor::sole("job"), to: Actor::sole("db"), port: flow.port };
+/// let [from, to] = ["shop/job", "shop/db"].map(|at| Place { at: at.to_owned(), node: None });
+/// assert_eq!(
+///     sentence(&cell, &line, [&from, &to], &[&shop.policies[0]]),
+///     "Leak: job (shop/job) to db (shop/db) port 5432/TCP: connected, but policy shop/db (isolates \
+///      ingress; its rule ingress[0] does not admit it) should have stopped it."
+/// );
+/// ```
 pub fn sentence(cell: &Cell, line: &Line, [from, to]: [&Place; 2], policies: &[&Policy]) -> String {
     let outcome = match (&line.verdict, &line.outcome) {
         // The last attempt alone may have gone as it should.
@@ -254,6 +300,15 @@ fn permission(because: &Because) -> String {
 }
 
 /// What decided, as a list of short references for a status.
+///
+/// ```
+/// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/shop.rs")); }
+/// # use example::*;
+/// use netproof_conformance::{evaluate::expect, report::references};
+///
+/// let rules = references(&expect(&shop(), &flow("web", "db")));
+/// assert_eq!(rules, ["shop/db ingress[0].from[0].ports[0]"]);
+/// ```
 pub fn references(expected: &Expected) -> Vec<String> {
     let because = match expected {
         Expected::Allow(because) | Expected::Deny(because) => because,

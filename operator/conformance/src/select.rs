@@ -18,6 +18,17 @@ pub const NAMESPACE_NAME: &str = "kubernetes.io/metadata.name";
 ///
 /// The absent selector of the API, which differs from the empty one, is no value of this type:
 /// where it may be absent, an enum says what that means.
+///
+/// ```
+/// use netproof_conformance::select::{Requirement, Selector};
+///
+/// let is_web = Requirement::In("app".to_owned(), ["web".to_owned()].into());
+/// let selector = Selector::from_iter([is_web, Requirement::DoesNotExist("debug".to_owned())]);
+/// let label = |key: &str, value: &str| (key.to_owned(), value.to_owned());
+/// assert!(selector.matches(&[label("app", "web")].into()));
+/// assert!(!selector.matches(&[label("app", "web"), label("debug", "")].into()));
+/// assert!(Selector::everything().matches(&[].into()));
+/// ```
 #[derive(Clone, Debug, Default)]
 pub struct Selector {
     requirements: BTreeMap<Requirement, Written>,

@@ -16,6 +16,14 @@ pub type Labels = BTreeMap<String, String>;
 pub struct Revision(pub u64);
 
 /// Names an object.
+///
+/// ```
+/// use netproof_conformance::snapshot::ObjectRef;
+///
+/// let web = ObjectRef { namespace: "shop".to_owned(), name: "web".to_owned() };
+/// assert_eq!(web.to_string(), "shop/web");
+/// assert_eq!(ObjectRef::of_cluster("node-1").to_string(), "node-1");
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ObjectRef {
     /// Its namespace; empty if it is in none.
@@ -101,6 +109,16 @@ pub enum Container {
 }
 
 /// An immutable picture of a cluster, as far as policies can tell.
+///
+/// ```
+/// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/shop.rs")); }
+/// # use example::*;
+/// use netproof_conformance::{flow::PodId, snapshot::Snapshot};
+///
+/// assert_eq!(shop().pod(PodId(1)).name.to_string(), "shop/db");
+/// // Only what is known need be said: no Node, and no label of a namespace but its name.
+/// assert!(shop().nodes.is_empty() && shop().namespaces.is_empty());
+/// ```
 #[derive(Clone, Debug, Default)]
 pub struct Snapshot {
     /// Which state of the cluster this is.

@@ -46,6 +46,17 @@ impl fmt::Display for Span {
 }
 
 /// Neighbours put together.
+///
+/// ```
+/// use netproof_conformance::{
+///     flow::{Port, Protocol},
+///     spans::{Span, joined},
+/// };
+///
+/// let one = |number| Span::one(Port { number, protocol: Protocol::Tcp });
+/// let spans = joined(vec![one(80), one(82), one(81)]);
+/// assert_eq!(spans[0].to_string(), "80-82/TCP");
+/// ```
 pub fn joined(mut spans: Vec<Span>) -> Vec<Span> {
     spans.sort_unstable();
     let mut all: Vec<Span> = Vec::new();
@@ -64,6 +75,18 @@ pub fn joined(mut spans: Vec<Span>) -> Vec<Span> {
 }
 
 /// All ports, in spans that nothing in these snapshots tells apart.
+///
+/// ```
+/// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/shop.rs")); }
+/// # use example::*;
+/// use netproof_conformance::spans::spans;
+///
+/// let spans: Vec<String> = spans(&[&shop()]).iter().map(ToString::to_string).collect();
+/// assert_eq!(
+///     spans,
+///     ["1-5431/TCP", "5432/TCP", "5433-65535/TCP", "all UDP ports", "all SCTP ports"]
+/// );
+/// ```
 pub fn spans(snapshots: &[&Snapshot]) -> Vec<Span> {
     let mut begins: BTreeMap<Protocol, BTreeSet<u16>> =
         [Protocol::Tcp, Protocol::Udp, Protocol::Sctp].map(|one| (one, [1].into())).into();

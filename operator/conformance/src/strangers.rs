@@ -69,6 +69,26 @@ pub enum Subjects {
 
 /// Compares what the policies of two snapshots say of strangers; on one port, if it is only about
 /// that. What flows between pods that are in both show is left to whoever compares those.
+///
+/// ```
+/// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/shop.rs")); }
+/// # use example::*;
+/// use netproof_conformance::{
+///     compiled::{Answer, Compiled},
+///     policy::Isolation,
+///     strangers::elsewhere,
+/// };
+///
+/// let old = Compiled::new(shop());
+/// let mut open = shop();
+/// open.policies[0].ingress = Isolation::Open;
+/// let new = Compiled::new(open);
+///
+/// // Not only `job`, which is there: nobody keeps the world out any more.
+/// let changes = elsewhere(&old, &new, None).changes;
+/// assert_eq!((changes[0].old, changes[0].new), (Answer::Deny, Answer::Allow));
+/// assert!(changes[0].others.iter().any(|other| other == "every address outside"));
+/// ```
 pub fn elsewhere(old: &Compiled, new: &Compiled, port: Option<Port>) -> Elsewhere {
     let (mut found, mut unproven) = (Vec::<Change>::new(), BTreeSet::new());
     for direction in Direction::BOTH {

@@ -214,6 +214,23 @@ impl fmt::Display for Why {
 
 /// Judges one observation: the expectation before and after it, what was seen, and whether the
 /// receiver was there.
+///
+/// ```
+/// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/shop.rs")); }
+/// # use example::*;
+/// use netproof_conformance::{
+///     evaluate::expect,
+///     verdict::{Control, Outcome, Sighting, judge},
+/// };
+///
+/// let denied = expect(&shop(), &flow("job", "db"));
+/// let judge = |outcome, control| judge(&denied, &denied, &outcome, &control);
+/// assert_eq!(judge(Outcome::Connected, Control::Listening), Sighting::Leak);
+/// assert_eq!(judge(Outcome::TimedOut, Control::Listening), Sighting::Conforms);
+/// // Silence is no evidence where nobody may have listened.
+/// let unproven = Control::Unproven("its probe does not answer".to_owned());
+/// assert!(matches!(judge(Outcome::TimedOut, unproven), Sighting::Inconclusive(_)));
+/// ```
 pub fn judge(
     before: &Expected,
     after: &Expected,

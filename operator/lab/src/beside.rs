@@ -16,15 +16,18 @@ use netproof_conformance::{
 use super::{
     cluster::LabCluster,
     existing,
-    newcomer::{Attempting, Newcomer, PACE, StartUp},
+    newcomer::{Attempting, NewPod, PACE},
     now,
     rounds::Rounds,
 };
-use netproof_rounds::engine::held::Fate;
+use netproof_rounds::measurements::{existing::Fate, start_up::ObservedStart};
 
 /// Replaces the pod that is denied the most by another, and says how that started. Attempted is what
 /// the network was seen to deny: what leaks is no matter of a start.
-pub async fn start_up(lab: &mut LabCluster, rounds: &[Rounds]) -> anyhow::Result<Vec<StartUp>> {
+pub async fn start_up(
+    lab: &mut LabCluster,
+    rounds: &[Rounds],
+) -> anyhow::Result<Vec<ObservedStart>> {
     let scene = Arc::clone(&lab.stages().borrow().scene);
     let denied: BTreeSet<(Family, Cell)> = rounds.iter().flat_map(denied).collect();
     let mut counts: BTreeMap<&Actor, usize> = BTreeMap::new();
@@ -42,7 +45,7 @@ pub async fn start_up(lab: &mut LabCluster, rounds: &[Rounds]) -> anyhow::Result
 }
 
 /// How new pods started.
-pub async fn how_they_started(newcomers: Vec<Newcomer>) -> anyhow::Result<Vec<StartUp>> {
+pub async fn how_they_started(newcomers: Vec<NewPod>) -> anyhow::Result<Vec<ObservedStart>> {
     let mut all = Vec::new();
     for newcomer in newcomers {
         all.extend(newcomer.start_ups().await?);

@@ -22,7 +22,7 @@ use super::{
     fabric::{Fabric, NodeId},
     followed::Objects,
     netns::Netns,
-    newcomer::{Attempting, Newcomer},
+    newcomer::{Attempting, NewPod},
     node::NodeAgent,
     process::{Order, Process, Starter},
     scene::{LabPod, Outsider, Scene, node_address, pod_range, pod_range_v6},
@@ -155,7 +155,7 @@ impl LabCluster {
         &mut self,
         scene: Scene,
         attempting: &Attempting<'_>,
-    ) -> anyhow::Result<Vec<Newcomer>> {
+    ) -> anyhow::Result<Vec<NewPod>> {
         self.carry_out(scene, Some(attempting)).await
     }
 
@@ -163,7 +163,7 @@ impl LabCluster {
         &mut self,
         mut scene: Scene,
         attempting: Option<&Attempting<'_>>,
-    ) -> anyhow::Result<Vec<Newcomer>> {
+    ) -> anyhow::Result<Vec<NewPod>> {
         let before = Arc::clone(&self.stage.borrow());
         for pod in &mut scene.pods {
             let known = before.scene.pods.iter().find(|known| known.identity == pod.identity);
@@ -199,10 +199,10 @@ impl LabCluster {
         let stage = Arc::new(Stage { scene: Arc::clone(&scene), sessions: sessions.clone() });
         self.stage.send_replace(Arc::clone(&stage));
         let greet = |attempting| {
-            let greet = |pod: &LabPod| Newcomer::greet(&pod.actor, &before, &stage, attempting);
+            let greet = |pod: &LabPod| NewPod::greet(&pod.actor, &before, &stage, attempting);
             new.iter().flat_map(greet).collect()
         };
-        let newcomers: Vec<Newcomer> = attempting.map(greet).unwrap_or_default();
+        let newcomers: Vec<NewPod> = attempting.map(greet).unwrap_or_default();
         // Nodes hold back whoever is new at an address of theirs that was nobody's. At any other, a
         // pod starts once its node knows it, as where the plugin that gives it its network waits for
         // the policies.

@@ -25,7 +25,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 pub async fn explain(rounds: &mut [Rounds]) -> Diagnosis {
     let mut diagnosis = once(rounds);
     for _ in 0..TIMES {
-        let telling: BTreeSet<Flow> = diagnosis.telling().iter().copied().collect();
+        let telling: BTreeSet<Flow> = diagnosis.next_probes().iter().copied().collect();
         if telling.is_empty() {
             break;
         }

@@ -4,7 +4,6 @@ use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use netproof_conformance::{
     expected::Expected,
-    flow::Protocol,
     matrix::Cell,
     verdict::{Control, Outcome, Verdict},
 };
@@ -14,10 +13,8 @@ use super::{
     rounds::{Rounds, prediction},
 };
 use netproof_rounds::{
-    engine::{
-        held::{Fate, Held},
-        round::{self, Reached, Receiver},
-    },
+    engine::round::{self, Reached, Receiver},
+    measurements::existing::{Fate, Held, is_holdable},
     predict::asked,
 };
 
@@ -30,9 +27,8 @@ pub fn candidate(rounds: &Rounds) -> Option<Cell> {
     let is_pod = |cell: &&Cell| scene.pods.iter().any(|pod| pod.actor == cell.to);
     let is_open =
         |cell: &&Cell| rounds.book.ledger().verdict(cell, super::now()) == Some(Verdict::Conforms);
-    let allowed = rounds.book.ledger().records().filter(|(cell, record)| {
-        cell.port.protocol == Protocol::Tcp && matches!(record.expected, Expected::Allow(_))
-    });
+    let allowed = rounds.book.ledger().records();
+    let allowed = allowed.filter(|(cell, record)| is_holdable(cell, &record.expected));
     allowed.map(|(cell, _)| cell).filter(is_pod).find(is_open).cloned()
 }
 

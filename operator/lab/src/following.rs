@@ -3,14 +3,14 @@
 use std::{sync::Arc, time::Duration};
 
 use futures::future::join_all;
-use netproof_conformance::{expected::Expected, ledger::Change, matrix::Cell};
+use netproof_conformance::{
+    ledger::Change,
+    matrix::{Actor, Cell},
+};
 use tokio::time::Instant;
 
-use super::{rounds::prediction, stage::Stage};
-use netproof_rounds::{
-    engine::follow::{self, Changed},
-    predict::asked,
-};
+use super::{rounds::prediction, scene::Scene, stage::Stage};
+use netproof_rounds::measurements::latency::{self, Changed, spread};
 
 /// How many flows are attempted for each way in which a change goes.
 const FLOWS: usize = 4;
@@ -30,10 +30,12 @@ pub struct Timed {
 /// long as it may take.
 pub async fn follow(before: &Stage, now: &Stage, at: Instant, within: Duration) -> Vec<Timed> {
     let timed = turned(before, now).into_iter().filter_map(|(cell, change)| {
-        let changed = changed(&cell, change, at, now)?;
-        let timeout = now.scene.scenario.timeout;
+        let Scene { scenario, stand_ins, .. } = &*now.scene;
+        let session = |actor: &_| Some(Arc::clone(now.sessions.get(actor)?.as_ref().ok()?));
+        let changed = Changed::of((&cell, change), at, (scenario, stand_ins), session)?;
+        let timeout = scenario.timeout;
         Some(async move {
-            let latency = follow::time(&changed, timeout, at + within).await;
+            let latency = latency::time(&changed, timeout, at + within).await;
             Timed { cell, change, latency }
         })
     });
@@ -42,29 +44,17 @@ pub async fn follow(before: &Stage, now: &Stage, at: Instant, within: Duration) 
 
 /// Some of the flows of which the policies say the opposite of what they said.
 fn turned(before: &Stage, now: &Stage) -> Vec<(Cell, Change)> {
-    let is_new = |cell: &Cell| {
-        [&cell.from, &cell.to].into_iter().any(|actor| {
-            let identity = |stage: &Stage| {
-                let pod = stage.scene.pods.iter().find(|pod| pod.actor == *actor);
-                pod.map(|pod| pod.identity.clone())
-            };
-            identity(before) != identity(now)
-        })
+    let is_new = |actor: &Actor| {
+        let identity = |stage: &Stage| {
+            let pod = stage.scene.pods.iter().find(|pod| pod.actor == *actor);
+            pod.map(|pod| pod.identity.clone())
+        };
+        identity(before) != identity(now)
     };
-    let was = prediction(&before.scene).expected;
-    let is = prediction(&now.scene).expected;
-    let turn = |cell: &Cell, is: &Expected| Change::between(was.get(cell)?, is);
-    let of_way = |way| {
-        let cells =
-            is.iter().filter(move |(cell, is)| turn(cell, is) == Some(way) && !is_new(cell));
-        cells.map(move |(cell, _)| (cell.clone(), way)).take(FLOWS)
-    };
-    [Change::Tightening, Change::Loosening].into_iter().flat_map(of_way).collect()
-}
-
-fn changed(cell: &Cell, change: Change, at: Instant, now: &Stage) -> Option<Changed> {
-    let flow = asked(cell, &now.scene.scenario, &now.scene.stand_ins).ok()?;
-    let session = |actor| Some(Arc::clone(now.sessions.get(actor)?.as_ref().ok()?));
-    let (sender, receiver) = (session(&cell.from)?, session(&cell.to));
-    Some(Changed { flow, change, at, sender, receiver })
+    let (was, is) = (prediction(&before.scene).expected, prediction(&now.scene).expected);
+    let all = latency::turned(&was, &is).into_iter();
+    let (tightened, loosened): (Vec<_>, Vec<_>) = all
+        .filter(|(cell, _)| !is_new(&cell.from) && !is_new(&cell.to))
+        .partition(|(_, change)| *change == Change::Tightening);
+    [tightened, loosened].into_iter().flat_map(|way| spread(way, FLOWS)).collect()
 }

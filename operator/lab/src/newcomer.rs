@@ -2,25 +2,19 @@
 
 use std::{sync::Arc, time::Duration};
 
-use k8s_openapi::jiff::Timestamp;
 use netproof_conformance::{
     expected::Expected,
     flow::Family,
     matrix::{Actor, Cell},
     policy::Policy,
-    report::{Place, startup_sentence},
 };
-use netproof_crds::Finding;
-use tokio::{sync::watch, task::JoinHandle};
+use tokio::task::JoinHandle;
 
-use super::{scene::Scene, stage::Stage, verdict::family_word};
+use super::{scene::Scene, stage::Stage};
 use netproof_rounds::{
-    engine::{
-        session::Session,
-        startup::{Found, Pace, Sender, Window, choose, search},
-    },
+    engine::session::Session,
+    measurements::start_up::{Found, Newcomer, ObservedStart, Pace, choose, search},
     predict::{between, place, predict},
-    status::startup_finding,
 };
 
 /// The lab has nothing that is slow: what is quiet for so long is isolated.
@@ -41,38 +35,20 @@ pub struct Attempting<'a> {
 }
 
 /// A new pod that is being attempted, in one family of addresses.
-pub struct Newcomer {
+pub struct NewPod {
     family: Family,
-    cells: Vec<Cell>,
     stage: Arc<Stage>,
-    arrival: watch::Sender<Option<Arc<Session>>>,
-    _denied: watch::Sender<bool>,
+    newcomer: Newcomer,
     search: JoinHandle<Vec<Found>>,
 }
 
-impl Drop for Newcomer {
+impl Drop for NewPod {
     fn drop(&mut self) {
         self.search.abort();
     }
 }
 
-/// How a new pod started, as one sender saw it.
-#[derive(Clone, Debug, PartialEq)]
-pub struct StartUp {
-    /// The flow.
-    pub cell: Cell,
-    /// The family of addresses.
-    pub family: Family,
-    /// Where its ends are.
-    pub places: [Place; 2],
-    /// What was found.
-    pub found: Found,
-    /// The same for people.
-    pub sentence: String,
-    expected: Expected,
-}
-
-impl Newcomer {
+impl NewPod {
     /// Begins to attempt a pod that is about to start, once for each family of its addresses. What
     /// the policies denied before it came, as they would have it, and deny now is attempted, by pods
     /// that were there before.
@@ -105,38 +81,31 @@ impl Newcomer {
             let speaks = matches!(now.sessions.get(&cell.from), Some(Ok(_)));
             speaks.then(|| node(&cell.from) == node(actor))
         });
-        let (tell, denied) = watch::channel(true);
         let state = |actor: &Actor| {
             let stand_in = scene.stand_ins.iter().find(|one| one.desired.actor == *actor);
             stand_in.and_then(|stand_in| Some(&stand_in.pod.as_ref()?.1))
         };
         let sender = |cell: &Cell| {
             let session = Arc::clone(now.sessions.get(&cell.from)?.as_ref().ok()?);
-            let flow = between(cell, state(&cell.from)?, state(&cell.to)?).ok()?;
-            Some(Sender { flow, session, denied: denied.clone() })
+            Some((between(cell, state(&cell.from)?, state(&cell.to)?).ok()?, session))
         };
-        let (cells, senders): (Vec<_>, Vec<_>) =
-            cells.into_iter().filter_map(|cell| Some((cell.clone(), sender(&cell)?))).unzip();
-        if cells.is_empty() {
-            return None;
-        }
-        let arrival = watch::Sender::new(None);
-        let search = tokio::spawn(search(senders, arrival.subscribe(), pace));
-        Some(Self { family, cells, stage: Arc::clone(now), arrival, _denied: tell, search })
+        let (newcomer, (senders, arriving)) = Newcomer::greet(cells, sender)?;
+        let search = tokio::spawn(search(senders, arriving, pace));
+        Some(Self { family, stage: Arc::clone(now), newcomer, search })
     }
 
     /// Who it is.
     pub fn actor(&self) -> &Actor {
-        &self.cells.first().expect("it is attempted by somebody").to
+        &self.newcomer.cells().next().expect("it is attempted by somebody").to
     }
 
     /// It speaks.
     pub fn arrived(&self, session: &Arc<Session>) {
-        self.arrival.send_replace(Some(Arc::clone(session)));
+        self.newcomer.arrived(Arc::clone(session));
     }
 
     /// How it started.
-    pub async fn start_ups(mut self) -> anyhow::Result<Vec<StartUp>> {
+    pub async fn start_ups(mut self) -> anyhow::Result<Vec<ObservedStart>> {
         let found = (&mut self.search).await?;
         let Scene { scenario, stand_ins, world, .. } = &self.stage.scene.of_family(self.family);
         let policies: Vec<&Policy> =
@@ -145,46 +114,10 @@ impl Newcomer {
         let start_up = |(cell, found): (&Cell, Found)| {
             let expected = expected.get(cell)?.clone();
             let places = [&cell.from, &cell.to].map(|actor| place(actor, scenario, stand_ins));
-            let [from, to] = &places;
-            let sentence = match &found {
-                Found::Leaked(window) => {
-                    let accepted = window.in_words();
-                    startup_sentence(cell, &expected, [from, to], &policies, &accepted)
-                }
-                Found::Isolated { attempts, resolution } => format!(
-                    "New pod {} ({}) was isolated from its first instant: {} was denied port {} over {} in {attempts} attempts (resolution {} ms).",
-                    cell.to,
-                    to.at,
-                    cell.from,
-                    cell.port,
-                    family_word(self.family),
-                    resolution.as_millis().max(1)
-                ),
-                Found::Inconclusive(why) => {
-                    format!("How new pod {} ({}) started cannot be told: {why}.", cell.to, to.at)
-                }
-            };
-            let family = self.family;
-            Some(StartUp { cell: cell.clone(), family, places, found, sentence, expected })
+            let family = Some(self.family);
+            Some(ObservedStart::new(cell, family, expected, places, found, &policies))
         };
-        Ok(self.cells.iter().zip(found).filter_map(start_up).collect())
-    }
-}
-
-impl StartUp {
-    /// When it accepted what the policies deny, if it did.
-    pub fn leak(&self) -> Option<&Window> {
-        match &self.found {
-            Found::Leaked(window) => Some(window),
-            Found::Isolated { .. } | Found::Inconclusive(_) => None,
-        }
-    }
-
-    /// The finding, if it is one.
-    pub fn finding(&self) -> Option<Finding> {
-        self.leak()?;
-        let (places, sentence) = (&self.places, self.sentence.clone());
-        Some(startup_finding(&self.cell, &self.expected, places, sentence, Timestamp::now()))
+        Ok(self.newcomer.cells().zip(found).filter_map(start_up).collect())
     }
 }
 

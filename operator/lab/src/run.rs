@@ -22,7 +22,7 @@ use super::{
     diagnose::{explain, manner, ruled_out_by},
     enter::enter,
     following::follow,
-    newcomer::{Attempting, PACE, StartUp},
+    newcomer::{Attempting, PACE},
     objects::Objects,
     process::this_program,
     rounds::Rounds,
@@ -32,6 +32,7 @@ use super::{
     watch::Watched,
 };
 use netproof_manifests::notes::{Notes, tell};
+use netproof_rounds::measurements::start_up::ObservedStart;
 
 /// How long flows may take to be judged.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -229,8 +230,8 @@ async fn change(
     settings: &Settings,
     lab: &mut LabCluster,
     scene: Scene,
-    mut start_ups: Vec<StartUp>,
-) -> anyhow::Result<Vec<StartUp>> {
+    mut start_ups: Vec<ObservedStart>,
+) -> anyhow::Result<Vec<ObservedStart>> {
     let stages = lab.stages();
     let before = Arc::clone(&stages.borrow());
     let may = |_: &Cell, _| !settings.no_start_up;

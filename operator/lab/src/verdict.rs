@@ -12,18 +12,15 @@ use netproof_conformance::{
     report::{Line, Place, references},
     verdict::{self, Steadiness, Verdict, VerdictKind},
 };
-use netproof_crds::{
-    ConditionStatus, ConditionType, ExistingConnections, LastRound, StartUp as StartUpPolicy,
-    StartUpCounts,
-};
+use netproof_crds::{ConditionStatus, ConditionType, LastRound, StartUp};
 use serde_json::{Value, json};
 
-use super::{newcomer::StartUp, rounds::Rounds};
+use super::rounds::Rounds;
 use netproof_rounds::{
     diagnosing::{Basis, Diagnosed},
-    engine::{
-        held::Fate,
-        startup::{Found, Window},
+    measurements::{
+        existing::{Fate, Fates},
+        start_up::{Found, ObservedStart, sign, tally},
     },
     reports::matrix_text,
     status::{Detail, Phase, View},
@@ -49,7 +46,7 @@ pub struct LabVerdict {
     /// In which manner it denies: a remark.
     pub manner: Option<Manner>,
     /// How new pods started, as far as that was tried.
-    pub start_ups: Vec<StartUp>,
+    pub start_ups: Vec<ObservedStart>,
     /// How long it took, from the start of the lab.
     pub took: Duration,
 }
@@ -91,7 +88,7 @@ impl OfFamily {
             by_turns: 0,
             manner: None,
         };
-        let is_strict = rounds.whole().scenario.start_up == StartUpPolicy::Strict;
+        let is_strict = rounds.whole().scenario.start_up == StartUp::Strict;
         Self { family: rounds.family(), view, is_strict, beside }
     }
 
@@ -123,7 +120,7 @@ impl OfFamily {
     }
 
     fn coverage(&self) -> Value {
-        let family = self.family.map(family_word);
+        let family = self.family.map(Family::word);
         match self.view.coverage.as_deref() {
             None => Value::Null,
             Some(Coverage { rules, exercised, half_exercised, gaps }) => {
@@ -164,16 +161,18 @@ impl LabVerdict {
     }
 
     /// Takes over how new pods started. Where nothing else is wrong, a start-up leak is what is.
-    pub fn start(&mut self, start_ups: Vec<StartUp>) {
+    pub fn start(&mut self, start_ups: Vec<ObservedStart>) {
         for OfFamily { family, view, is_strict, .. } in &mut self.families {
-            let of_family = start_ups.iter().filter(|one| family.is_none_or(|f| f == one.family));
-            let of_family: Vec<&StartUp> = of_family.collect();
-            view.start_ups = of_family.iter().filter_map(|one| one.finding()).collect();
-            view.starts = (*is_strict && !of_family.is_empty()).then(|| counts(&of_family));
+            let of_family =
+                start_ups.iter().filter(|one| family.is_none() || one.family == *family);
+            let of_family: Vec<&ObservedStart> = of_family.collect();
+            let now = Timestamp::now();
+            view.start_ups = of_family.iter().filter_map(|one| one.finding(now)).collect();
+            let starts = ObservedStart::by_stand_in(of_family).into_values().map(Some);
+            view.starts = (*is_strict && starts.len() > 0).then(|| tally(starts));
         }
-        let windows: Vec<&Window> = start_ups.iter().filter_map(StartUp::leak).collect();
         if let Diagnosis::Conforms { .. } = self.diagnosis
-            && let Some(fault) = sign(&windows)
+            && let Some(fault) = sign(start_ups.iter().filter_map(ObservedStart::leak))
         {
             self.diagnosis = Diagnosis::OfTime(fault);
             if let Some(family) = self.families.last_mut() {
@@ -185,14 +184,11 @@ impl LabVerdict {
 
     /// Takes over what became of a connection that existed when it was denied.
     pub fn existing(&mut self, fate: &Fate) {
-        let existing = match fate {
-            Fate::Survives => Some(ExistingConnections::Survive),
-            Fate::Cut(_) => Some(ExistingConnections::Cut),
-            Fate::Unknown(_) => None,
-        };
+        let mut fates = Fates::default();
+        fates.count(fate);
         // It is said once, whatever the families.
         if let Some(family) = self.families.last_mut() {
-            family.view.existing = existing;
+            family.view.existing = fates.fact();
         }
     }
 
@@ -211,7 +207,7 @@ impl LabVerdict {
         let mut text = String::new();
         for OfFamily { family, view, .. } in &self.families {
             if self.families.len() > 1 {
-                text.push_str(family.map_or("", family_word));
+                text.push_str(family.map_or("", Family::word));
                 text.push('\n');
             }
             text.push_str(&matrix_text(view));
@@ -219,7 +215,7 @@ impl LabVerdict {
         let beside = self.families.iter().flat_map(OfFamily::findings_beside);
         text.extend(beside.map(|sentence| format!("Beside the flows asked for: {sentence}\n")));
         // Leaks are among the findings.
-        let told = self.start_ups.iter().filter(|one| one.finding().is_none());
+        let told = self.start_ups.iter().filter(|one| one.leak().is_none());
         text.extend(told.map(|one| format!("{}\n", one.sentence)));
         text + &format!("The verdict took {} ms.\n", self.took.as_millis())
     }
@@ -273,63 +269,19 @@ fn gist(line: &Line) -> (Expected, Option<verdict::Outcome>, Verdict) {
     (line.expected.clone(), outcome, verdict)
 }
 
-/// How the new pods started that were tried, each by all that attempted it.
-fn counts(start_ups: &[&StartUp]) -> StartUpCounts {
-    let mut pods: BTreeMap<&Actor, Vec<&Found>> = BTreeMap::new();
-    for one in start_ups {
-        pods.entry(&one.cell.to).or_default().push(&one.found);
-    }
-    let mut counts = StartUpCounts::default();
-    for found in pods.values() {
-        let is_leak = |found: &&Found| matches!(found, Found::Leaked(_));
-        let is_isolated = |found: &&Found| matches!(found, Found::Isolated { .. });
-        if found.iter().any(is_leak) {
-            counts.leaked += 1;
-        } else if found.iter().all(is_isolated) {
-            counts.isolated += 1;
-        } else {
-            counts.not_established += 1;
-        }
-    }
-    counts
-}
-
-/// What start-up leaks are a sign of, where nothing else is wrong.
-fn sign(leaks: &[&Window]) -> Option<TimeFault> {
-    if leaks.iter().any(|window| window.by_turns) {
-        return Some(TimeFault::Flapping { flows: leaks.len() });
-    }
-    // One that went on to the end was not isolated late, as far as was seen.
-    let ended: Vec<Duration> = leaks.iter().filter_map(|window| window.isolated_after()).collect();
-    Some(TimeFault::LateIsolation { until: *ended.iter().max()?, flows: ended.len() })
-}
-
-/// A family of addresses, in a word.
-pub fn family_word(family: Family) -> &'static str {
-    match family {
-        Family::IPv4 => "IPv4",
-        Family::IPv6 => "IPv6",
-    }
-}
-
 fn end(actor: &Actor, place: &Place) -> Value {
     json!({"endpoint": actor.to_string(), "at": place.at, "node": place.node})
 }
 
 fn flow(cell: &Cell, detail: &Detail, family: Option<Family>) -> Value {
-    let expected = match detail.line.expected {
-        Expected::Allow(_) => "Allow",
-        Expected::Deny(_) => "Deny",
-        Expected::Unspecified(_) => "Unspecified",
-    };
     let [from, to] = &detail.places;
     json!({
         "from": end(&cell.from, from),
         "to": end(&cell.to, to),
         "port": cell.port.number,
         "protocol": cell.port.protocol,
-        "family": family.map(family_word),
-        "expected": expected,
+        "family": family.map(Family::word),
+        "expected": detail.line.expected.word(),
         "by": references(&detail.line.expected),
         "outcome": detail.line.outcome.as_ref().map(ToString::to_string),
         "verdict": detail.line.verdict.kind().word(),
@@ -338,15 +290,15 @@ fn flow(cell: &Cell, detail: &Detail, family: Option<Family>) -> Value {
 }
 
 /// As a finding, if it is one.
-fn start_up_leak(start_up: &StartUp) -> Option<Value> {
-    let finding = start_up.finding()?;
-    let StartUp { cell, family, places: [from, to], .. } = start_up;
+fn start_up_leak(start_up: &ObservedStart) -> Option<Value> {
+    let finding = start_up.finding(Timestamp::now())?;
+    let ObservedStart { cell, family, places: [from, to], .. } = start_up;
     Some(json!({
         "from": end(&cell.from, from),
         "to": end(&cell.to, to),
         "port": cell.port.number,
         "protocol": cell.port.protocol,
-        "family": family_word(*family),
+        "family": family.map(Family::word),
         "expected": "Deny",
         "by": finding.by,
         "outcome": verdict::Outcome::Connected.to_string(),
@@ -355,14 +307,14 @@ fn start_up_leak(start_up: &StartUp) -> Option<Value> {
     }))
 }
 
-fn start_up(start_up: &StartUp) -> Value {
-    let StartUp { cell, family, found, sentence, .. } = start_up;
+fn start_up(start_up: &ObservedStart) -> Value {
+    let ObservedStart { cell, family, found, sentence, .. } = start_up;
     let mut object = json!({
         "from": cell.from.to_string(),
         "to": cell.to.to_string(),
         "port": cell.port.number,
         "protocol": cell.port.protocol,
-        "family": family_word(*family),
+        "family": family.map(Family::word),
         "message": sentence,
     });
     let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
@@ -393,34 +345,7 @@ fn diagnosis(diagnosis: &Diagnosis) -> Value {
         object["findings"] = json!(explained.findings);
         object["rivals"] = json!(words(&explained.rivals));
         object["equivalents"] = json!(words(&explained.equivalents));
-        object["unprobedThatWouldTell"] = json!(explained.telling_count);
+        object["unprobedThatWouldTell"] = json!(explained.next_probes_count);
     }
     object
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_leak_is_a_sign_of_late_isolation_only_if_it_ended_for_good() {
-        let ms = Duration::from_millis;
-        let window = Window {
-            first_accepted: ms(10),
-            last_accepted: ms(205),
-            closed: Some(ms(210)),
-            by_turns: false,
-            attempts: 100,
-            at_least: ms(195),
-            at_most: Some(ms(210)),
-        };
-        let by_turns = Window { by_turns: true, ..window };
-        let to_the_end = Window { closed: None, at_most: None, ..window };
-        assert_eq!(
-            sign(&[&window, &to_the_end]),
-            Some(TimeFault::LateIsolation { until: ms(200), flows: 1 })
-        );
-        assert_eq!(sign(&[&window, &by_turns]), Some(TimeFault::Flapping { flows: 2 }));
-        assert_eq!([sign(&[&to_the_end]), sign(&[])], [None, None]);
-    }
 }

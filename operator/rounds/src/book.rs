@@ -420,12 +420,13 @@ impl Book {
     }
 
     /// All that is known, as a diagnosis is asked about it. `speaks` says whose probe can attempt
-    /// something, and `late` what was seen closer of new stand-ins that were isolated late.
+    /// something, and `starts` of what the
+    /// starts of new stand-ins are a sign.
     pub fn question(
         &self,
         moment: Moment<'_>,
         speaks: impl Fn(&Actor) -> bool,
-        late: Option<TimeFault>,
+        starts: Option<TimeFault>,
     ) -> Question {
         let Moment { scenario, stand_ins, now, .. } = moment;
         let flow = naming(scenario, stand_ins);
@@ -445,9 +446,9 @@ impl Book {
         let unprobed =
             if is_wrong { unasked(scenario, speaks, left.min(UNPROBED)) } else { Vec::new() };
         let is_decided = |expected: &Expected| !matches!(expected, Expected::Unspecified(_));
-        let time = match (self.history.time_fault(), late) {
+        let time = match (self.history.time_fault(), starts) {
             // New stand-ins were looked at closer.
-            (None | Some(TimeFault::LateIsolation { .. }), Some(late)) => Some(late),
+            (None | Some(TimeFault::LateIsolation { .. }), Some(sign)) => Some(sign),
             (fault, _) => fault,
         };
         Question {

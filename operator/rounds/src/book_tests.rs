@@ -177,3 +177,26 @@ fn a_pod_settles_once() {
     assert!(!test.book.meet(&actor, "one", 2 * SECOND, 2 * SECOND));
     assert!(test.book.meet(&actor, "two", 2 * SECOND, 2 * SECOND));
 }
+
+#[test]
+fn only_what_was_seen_since_the_policies_changed_exercises_their_rules() {
+    let mut test = Test::new(&[("web", "db")]);
+    let exercised = |test: &mut Test, world: &World| {
+        let (scenario, stand_ins, now) = (&test.scenario, &test.stand_ins, test.now);
+        let attempted = [cell("web", "db")].into();
+        let moment = Moment { scenario, stand_ins, world, now };
+        let coverage = test.book.coverage(moment, attempted);
+        coverage.exercised + coverage.half_exercised
+    };
+    let conforms = || vec![(cell("web", "db"), Sighting::Conforms, Some(Outcome::TimedOut))];
+    let before = world(&["db"]);
+    test.look(&before);
+    test.book.take(conforms(), test.now);
+    let shown = exercised(&mut test, &before);
+    test.look(&before);
+    assert_eq!(exercised(&mut test, &before), shown, "nothing has changed");
+    // The same is predicted, by one policy more.
+    let after = world(&["db", "web"]);
+    test.look(&after);
+    assert_eq!(exercised(&mut test, &after), 0);
+}

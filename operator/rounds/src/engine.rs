@@ -5,9 +5,5 @@ pub mod session;
 
 pub mod round;
 
-pub mod follow;
-pub mod held;
-pub mod startup;
-
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;

@@ -43,9 +43,6 @@ pub struct FlowBudget {
     survey: Option<Survey>,
     /// Networks that are wrong in one thing each: a flow has to tell each of them.
     mutants: Vec<Mutant<'static>>,
-    /// When the policies, or what they select by, were last seen to change. What was seen before
-    /// says nothing of them, even where the prediction is the same.
-    changed: Duration,
     chosen: Option<Choice>,
     said: Option<Said>,
 }
@@ -96,17 +93,19 @@ impl FlowBudget {
         Cow::Owned(scenario.with(flows))
     }
 
-    /// What those flows show that were judged and seen since the policies last changed. Of each
+    /// What those flows show that were judged and seen since the policies last changed, which is
+    /// `since`: what was seen before says nothing of them, even where the prediction is the same. Of each
     /// flow with a verdict, when it was last seen.
     pub fn coverage(
         &mut self,
         moment: Moment<'_>,
         judged: &BTreeMap<&Cell, Duration>,
         attempted: BTreeSet<Cell>,
+        since: Duration,
     ) -> Arc<Coverage> {
         self.renew(moment);
-        let since = judged.iter().filter(|(_, seen)| **seen >= self.changed);
-        let judged: BTreeSet<Cell> = since.map(|(cell, _)| (*cell).clone()).collect();
+        let recent = judged.iter().filter(|(_, seen)| **seen >= since);
+        let judged: BTreeSet<Cell> = recent.map(|(cell, _)| (*cell).clone()).collect();
         if let Some(said) = &self.said
             && said.judged == judged
             && said.attempted == attempted
@@ -147,7 +146,7 @@ impl FlowBudget {
 
     /// Looks at the universe again, if anything that decides has changed.
     fn renew(&mut self, moment: Moment<'_>) {
-        let Moment { scenario, stand_ins, world, now } = moment;
+        let Moment { scenario, stand_ins, world, .. } = moment;
         let snapshot = snapshot(stand_ins, world);
         let known = self.survey.as_ref();
         let is_same = known.is_some_and(|survey| {
@@ -156,9 +155,6 @@ impl FlowBudget {
         });
         if is_same {
             return;
-        }
-        if !known.is_some_and(|survey| have_same_policies(survey.snapshot(), &snapshot)) {
-            self.changed = now;
         }
         let universe = flows(scenario, stand_ins).map(|(cell, flow)| (cell.clone(), flow));
         self.mutants = mutants(&snapshot);

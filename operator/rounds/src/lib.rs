@@ -19,6 +19,8 @@ pub mod pass;
 
 pub mod book;
 
+pub mod measurements;
+
 pub mod diagnosing;
 pub mod flow_budget;
 

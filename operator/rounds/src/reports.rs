@@ -115,16 +115,11 @@ pub fn verdict_line(view: &View) -> String {
 
 /// One line a flow: `from to port/protocol expected verdict`, for scripts.
 pub fn flow_lines(view: &View) -> String {
-    use netproof_conformance::expected::Expected;
     let lines: Vec<String> = view
         .details
         .iter()
         .map(|(cell, detail)| {
-            let expected = match detail.line.expected {
-                Expected::Allow(_) => "Allow",
-                Expected::Deny(_) => "Deny",
-                Expected::Unspecified(_) => "Unspecified",
-            };
+            let expected = &detail.line.expected;
             let verdict = detail.line.verdict.kind().word();
             format!("{} {} {} {expected} {verdict}\n", cell.from, cell.to, cell.port)
         })

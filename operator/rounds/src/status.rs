@@ -475,7 +475,7 @@ fn told(diagnosed: &Diagnosed) -> Option<netproof_crds::Diagnosis> {
             explains: count(explained.explains),
             findings: count(explained.findings),
             rivals: explained.rivals.iter().take(MAX_REASONS).map(Candidate::to_string).collect(),
-            unprobed: count(explained.telling_count).filter(|flows| *flows > 0),
+            unprobed: count(explained.next_probes_count).filter(|flows| *flows > 0),
             ..some
         }),
         Diagnosis::Unexplained(unexplained) => Some(netproof_crds::Diagnosis {

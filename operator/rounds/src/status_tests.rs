@@ -364,8 +364,8 @@ fn ignores_egress() -> Diagnosis {
         findings: 14,
         rivals: vec![],
         equivalents: vec![],
-        telling: vec![],
-        telling_count: 0,
+        next_probes: vec![],
+        next_probes_count: 0,
         capped: false,
     })
 }
@@ -402,7 +402,7 @@ fn a_diagnosis_says_what_where_and_how_much_it_explains() {
 fn rivals_are_bounded_and_flows_that_would_tell_are_counted() {
     let Diagnosis::Explained(explained) = ignores_egress() else { panic!("it explains") };
     let rivals = vec![candidate("ignores-all", Scope::Cluster); MAX_REASONS + 3];
-    let explained = Explained { rivals, telling_count: 21, ..explained };
+    let explained = Explained { rivals, next_probes_count: 21, ..explained };
     let told = told_in(&diagnosed(Diagnosis::Explained(explained), WHOLE)).expect("there is one");
     assert_eq!(told.rivals, vec!["ignores all policies"; MAX_REASONS]);
     assert_eq!(told.unprobed, Some(21));

@@ -6,33 +6,10 @@ use netproof_conformance::ledger::{Change, Followed};
 use prometheus::{HistogramOpts, HistogramVec, IntCounterVec, IntGaugeVec, Opts, Registry};
 
 use super::{TEST, TestMetrics};
+use netproof_rounds::measurements::{existing::Fates, start_up::Started};
 
 /// What can become of a connection that exists when the policies begin to deny it.
 const FATES: [&str; 2] = ["survive", "cut"];
-
-/// What was seen of a new stand-in under a deny.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Startup {
-    /// It never accepted.
-    Isolated,
-    /// It accepted for a while.
-    Leaked,
-    /// No evidence.
-    Inconclusive,
-}
-
-impl Startup {
-    const ALL: [Self; 3] = [Self::Isolated, Self::Leaked, Self::Inconclusive];
-
-    /// The stable word.
-    fn word(self) -> &'static str {
-        match self {
-            Self::Isolated => "isolated",
-            Self::Leaked => "leaked",
-            Self::Inconclusive => "inconclusive",
-        }
-    }
-}
 
 /// All of them.
 pub(super) struct Beside {
@@ -104,7 +81,7 @@ impl Beside {
             let labels = [namespace, test, change.word()];
             drop(self.enforcement_latency.remove_label_values(&labels));
         }
-        for result in Startup::ALL {
+        for result in Started::ALL {
             drop(self.startups.remove_label_values(&[namespace, test, result.word()]));
         }
         for fate in FATES {
@@ -126,7 +103,7 @@ impl TestMetrics<'_> {
     }
 
     /// A new stand-in was attempted under a deny; how long it leaked, if it did.
-    pub fn startup(&self, result: Startup, leaked: Option<Duration>) {
+    pub fn startup(&self, result: Started, leaked: Option<Duration>) {
         let [namespace, test] = self.labels;
         let beside = &self.metrics.beside;
         beside.startups.with_label_values(&[namespace, test, result.word()]).inc();
@@ -136,10 +113,10 @@ impl TestMetrics<'_> {
     }
 
     /// How many connections that existed survived a new deny, and how many were cut.
-    pub fn existing_connections(&self, survived: u32, cut: u32) {
+    pub fn existing_connections(&self, fates: Fates) {
         let [namespace, test] = self.labels;
         let family = &self.metrics.beside.existing_connections;
-        for (fate, count) in FATES.into_iter().zip([survived, cut]) {
+        for (fate, count) in FATES.into_iter().zip([fates.survived, fates.cut]) {
             family.with_label_values(&[namespace, test, fate]).set(count.into());
         }
     }
@@ -155,9 +132,9 @@ mod tests {
     fn what_a_test_measured_goes_with_it() {
         let metrics = Metrics::new();
         let of = metrics.of("shop", "three-tier");
-        of.startup(Startup::Leaked, Some(Duration::from_millis(120)));
-        of.startup(Startup::Isolated, None);
-        of.existing_connections(1, 2);
+        of.startup(Started::Leaked, Some(Duration::from_millis(120)));
+        of.startup(Started::Isolated, None);
+        of.existing_connections(Fates { survived: 1, cut: 2 });
         let text = metrics.text(&World::default());
         for line in [
             r#"netproof_startups_total{namespace="shop",result="leaked",test="three-tier"} 1"#,

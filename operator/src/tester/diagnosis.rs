@@ -45,8 +45,8 @@ impl Tester {
     fn question(&self, assignment: &Assignment, scenario: &Scenario) -> Question {
         let (stand_ins, world) = (&assignment.stand_ins, Arc::clone(&self.world.borrow()));
         let moment = Moment { scenario, stand_ins, world: &world, now: uptime() };
-        let late = self.facts.borrow().late_isolation(assignment.generation);
-        self.book.question(moment, |actor| self.speaking.contains(actor), late)
+        let starts = self.facts.borrow().sign(assignment.generation);
+        self.book.question(moment, |actor| self.speaking.contains(actor), starts)
     }
 
     /// Attempts extra flows once: with a round over all flows all of them, and else those that are

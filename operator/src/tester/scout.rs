@@ -28,18 +28,23 @@ use tokio::{
 
 use super::{Assignment, Shared, publish::start_ups};
 use crate::{
-    metrics::{Startup, TestMetrics},
+    metrics::TestMetrics,
     probes::{Line, PodId},
 };
 use netproof_rounds::{
-    engine::{held, session::Session, startup::Found},
+    engine::session::Session,
+    measurements::{
+        existing,
+        latency::turned,
+        start_up::{Found, Started, Window, sign, tally},
+    },
     predict::{Prediction, StandIn, Unreliable, predict},
     scenario::Scenario,
     world::World,
 };
 
 use connections::Connections;
-use newcomers::Newcomer;
+use newcomers::Greeted;
 
 /// Between two looks though nothing changes.
 const LOOK: Duration = Duration::from_secs(5);
@@ -52,11 +57,11 @@ pub(super) type Lines = BTreeMap<PodId, Line>;
 pub(super) struct Facts {
     /// The generation of the spec under which the leaks were seen.
     generation: i64,
-    /// The start-up leaks that stand, and how long each was seen to last; none where that was seen
-    /// by an earlier operator, or did not end.
-    leaks: Vec<(Finding, Option<Duration>)>,
+    /// The start-up leaks that stand, and when each accepted; none where that was seen by an earlier
+    /// operator.
+    leaks: Vec<(Finding, Option<Window>)>,
     /// What the start of each stand-in showed, by its pod's UID.
-    starts: BTreeMap<String, Startup>,
+    starts: BTreeMap<String, Started>,
     /// What became of connections that existed when they were denied.
     pub(super) existing: Option<ExistingConnections>,
 }
@@ -77,30 +82,20 @@ impl Facts {
         self.standing(generation).map(|(finding, _)| finding.clone()).collect()
     }
 
-    /// What the leaks that came to an end are a sign of, if there are any.
-    pub(super) fn late_isolation(&self, generation: i64) -> Option<TimeFault> {
-        let lasted: Vec<Duration> =
-            self.standing(generation).filter_map(|(_, lasted)| *lasted).collect();
-        let until = *lasted.iter().max()?;
-        Some(TimeFault::LateIsolation { until, flows: lasted.len() })
+    /// What the leaks are a sign of, if there are any.
+    pub(super) fn sign(&self, generation: i64) -> Option<TimeFault> {
+        sign(self.standing(generation).filter_map(|(_, window)| window.as_ref()))
     }
 
     /// How these stand-ins started. One whose start was not looked at is not established.
     pub(super) fn counts<'a>(&self, stand_ins: impl Iterator<Item = &'a StandIn>) -> StartUpCounts {
-        let mut counts = StartUpCounts::default();
-        for stand_in in stand_ins {
-            let uid = stand_in.pod.as_ref().map(|(_, pod)| &pod.uid);
-            let count = match uid.and_then(|uid| self.starts.get(uid)) {
-                Some(Startup::Isolated) => &mut counts.isolated,
-                Some(Startup::Leaked) => &mut counts.leaked,
-                Some(Startup::Inconclusive) | None => &mut counts.not_established,
-            };
-            *count += 1;
-        }
-        counts
+        tally(stand_ins.map(|stand_in| {
+            let (_, pod) = stand_in.pod.as_ref()?;
+            self.starts.get(&pod.uid).copied()
+        }))
     }
 
-    fn standing(&self, generation: i64) -> impl Iterator<Item = &(Finding, Option<Duration>)> {
+    fn standing(&self, generation: i64) -> impl Iterator<Item = &(Finding, Option<Window>)> {
         self.leaks.iter().filter(move |_| self.generation == generation)
     }
 }
@@ -128,7 +123,7 @@ pub(super) struct Scout {
     speaking: BTreeMap<String, Instant>,
     /// The pods whose start has been looked at, or is too long ago.
     started: BTreeSet<String>,
-    newcomers: BTreeMap<String, Newcomer>,
+    newcomers: BTreeMap<String, Greeted>,
     following: BTreeMap<Cell, AbortHandle>,
     connections: Connections,
 }
@@ -137,9 +132,9 @@ pub(super) struct Scout {
 enum Done {
     Started { uid: String, found: Vec<Found> },
     Followed { cell: Cell, change: Change, latency: Option<Duration>, measured: bool },
-    Opened { cell: Cell, held: Result<held::Held, String> },
-    Refreshed { cell: Cell, held: Option<held::Held> },
-    Fated { cell: Cell, fate: held::Fate },
+    Opened { cell: Cell, held: Result<existing::Held, String> },
+    Refreshed { cell: Cell, held: Option<existing::Held> },
+    Fated { cell: Cell, fate: existing::Fate },
 }
 
 impl Scout {
@@ -203,7 +198,7 @@ impl Scout {
             if unreliable != Unreliable::default() {
                 return self.rest();
             }
-            let changed = changes::between(&self.expected, &expected);
+            let changed = turned(&self.expected, &expected);
             self.expected = expected;
             changed
         } else {

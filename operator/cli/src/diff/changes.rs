@@ -6,7 +6,7 @@ use std::{
 };
 
 use netproof_conformance::{
-    compiled::{Alike, Signature},
+    compiled::{Alike, Answer, Signature},
     expected::Direction,
     flow::{End, Flow, PodId, Port},
     snapshot::{ObjectRef, PodNetwork},
@@ -15,11 +15,7 @@ use netproof_conformance::{
 };
 
 use super::causes::{Causes, Touch};
-use crate::{
-    answers::{self, Answer},
-    progress::Progress,
-    world::World,
-};
+use crate::{progress::Progress, world::World};
 
 /// All that changes.
 #[derive(Debug)]
@@ -68,7 +64,7 @@ impl Elsewhere {
             Direction::Ingress => (others, subjects.collect()),
             Direction::Egress => (subjects.collect(), others),
         };
-        let (old, new) = (answers::word(old), answers::word(new));
+        let (old, new) = (old.word(), new.word());
         Self { from, to, ports, old, new, causes: causes.changed(&policies) }
     }
 
@@ -205,7 +201,7 @@ fn changed(
         let flow = |from, to| Flow { from: End::Pod(from), to: End::Pod(to), port, family: None };
         let was: Answer = old.compiled.answer(&flow(from.old, to.old));
         let is: Answer = new.compiled.answer(&flow(from.new, to.new));
-        (answers::word(was), answers::word(is))
+        (was.word(), is.word())
     };
     let mut keys = with_hosts(old, new, [&hosts, &others], touched, &answer);
     for from in &groups {

@@ -5,24 +5,21 @@ use std::{
     io::{self, Write},
 };
 
-use netproof_conformance::flow::{End, Flow, Port};
-
-use crate::{
-    answers::{self, Answer},
-    by::By,
-    pairs::Question,
-    progress::Progress,
-    world::World,
+use netproof_conformance::{
+    compiled::Answer,
+    flow::{End, Flow, Port},
 };
+
+use crate::{by::By, pairs::Question, progress::Progress, world::World};
 
 /// The fields of an answer, inside of an object.
 pub fn answer(out: &mut impl Write, answer: Answer) -> io::Result<()> {
     match answer {
         Answer::Allow | Answer::Deny => {
-            write!(out, "\"expected\":\"{}\"", answers::word(answer))
+            write!(out, "\"expected\":\"{answer}\"")
         }
         Answer::Unspecified(why) => {
-            write!(out, "\"expected\":\"Unspecified\",\"reason\":\"{}\"", answers::reason(why))
+            write!(out, "\"expected\":\"Unspecified\",\"reason\":\"{}\"", why.reason())
         }
     }
 }
@@ -69,13 +66,13 @@ pub fn csv(question: &Question, world: &World, out: &mut impl Write) -> io::Resu
         let answer = world.compiled.answer(&flow);
         let reason = match answer {
             Answer::Allow | Answer::Deny => "",
-            Answer::Unspecified(why) => answers::reason(why),
+            Answer::Unspecified(why) => why.reason(),
         };
         // Names of pods and addresses have neither commas nor quotes.
         let Port { number, protocol } = flow.port;
         let from = names.of(flow.from, world).to_owned();
         let to = names.of(flow.to, world);
-        writeln!(out, "{from},{to},{number},{protocol},{},{reason}", answers::word(answer))?;
+        writeln!(out, "{from},{to},{number},{protocol},{answer},{reason}")?;
     }
     Ok(())
 }

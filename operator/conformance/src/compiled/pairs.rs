@@ -58,6 +58,16 @@ impl AddAssign for Counts {
 /// How a pod behaves: pods of one signature have the same answers to the receivers and, if they are
 /// receivers themselves, from all pods. Left aside are the flows of a pod to itself, and all with
 /// pods of the host's network, where nodes make a difference.
+///
+/// ```
+/// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/shop.rs")); }
+/// # use example::*;
+/// use netproof_conformance::{compiled::Compiled, flow::PodId};
+///
+/// let compiled = Compiled::new(shop());
+/// let signatures = compiled.pairs(flow("web", "db").port, &[PodId(1)]).signatures();
+/// assert_ne!(signatures[0], signatures[2], "web may reach db, and job may not");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Signature(u128);
 
@@ -72,6 +82,25 @@ pub struct Pairs<'a> {
 }
 
 /// The flows of each pod to each of some receivers on one port, kept while policies change.
+///
+/// ```
+/// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/shop.rs")); }
+/// # use example::*;
+/// use netproof_conformance::{
+///     compiled::{Compiled, Matrix},
+///     flow::PodId,
+///     policy::Isolation,
+/// };
+///
+/// let db = vec![PodId(1)];
+/// let mut matrix = Matrix::new(Compiled::new(shop()), flow("web", "db").port, db);
+/// assert_eq!(matrix.pairs().counts().deny, 1);
+///
+/// let mut policy = shop().policies.remove(0);
+/// policy.ingress = Isolation::Open;
+/// matrix.replace(policy);
+/// assert_eq!(matrix.pairs().counts().deny, 0);
+/// ```
 pub struct Matrix {
     compiled: Compiled,
     port: Port,
@@ -160,6 +189,22 @@ impl Compiled {
     /// # Panics
     ///
     /// If a pod is of another snapshot.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/shop.rs")); }
+    /// # use example::*;
+    /// use netproof_conformance::{
+    ///     compiled::{Compiled, Counts},
+    ///     flow::PodId,
+    /// };
+    ///
+    /// let pods = [0, 1, 2].map(PodId);
+    /// let counts = Compiled::new(shop()).count(flow("web", "db").port, &pods, &pods);
+    /// // `job` to `db` is denied, and `db` to itself is left open.
+    /// assert_eq!(counts, Counts { allow: 7, deny: 1, unspecified: 1 });
+    /// ```
     pub fn count(&self, port: Port, from: &[PodId], to: &[PodId]) -> Counts {
         let [senders, receivers] = [from, to].map(|pods| {
             let mut groups: HashMap<Alike<'_>, Vec<PodId>> = HashMap::new();
@@ -209,6 +254,20 @@ impl Compiled {
     /// # Panics
     ///
     /// If the pod is of another snapshot.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/shop.rs")); }
+    /// # use example::*;
+    /// use netproof_conformance::{compiled::Compiled, flow::PodId};
+    ///
+    /// let compiled = Compiled::new(shop());
+    /// let [web, db, job] = [0, 1, 2].map(|place| compiled.alike(PodId(place)));
+    /// // Towards `db` it makes a difference which of the two sends, towards `web` it makes none.
+    /// assert_ne!(web.meeting(&db), job.meeting(&db));
+    /// assert_eq!(db.meeting(&web), db.meeting(&web));
+    /// ```
     pub fn alike(&self, pod: PodId) -> Alike<'_> {
         let place = self.shapes.places[pod.0 as usize];
         // Only pods of the host's network make a difference between nodes.

@@ -23,6 +23,24 @@ use objects::Objects;
 pub const KEPT: usize = 256;
 
 /// What is remembered of a test.
+///
+/// ```
+/// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/shop.rs")); }
+/// # use example::*;
+/// use std::time::Duration;
+///
+/// use netproof_conformance::diagnosis::history::History;
+///
+/// let mut history = History::new(Duration::from_secs(600));
+/// history.snapshot(&shop());
+/// let mut relabelled = shop();
+/// relabelled.pods[0].labels.insert("app".to_owned(), "api".to_owned());
+/// history.snapshot(&relabelled);
+///
+/// // What a network that keeps old labels would go by.
+/// let pasts = history.pasts();
+/// assert_eq!(pasts[0].pod_labels[&relabelled.pods[0].name]["app"], "web");
+/// ```
 #[derive(Clone, Debug)]
 pub struct History {
     /// For how long what happened to a flow counts.

@@ -68,6 +68,27 @@ impl fmt::Display for Manner {
 /// # Panics
 ///
 /// If a flow is of another snapshot.
+///
+/// # Example
+///
+/// ```
+/// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/shop.rs")); }
+/// # use example::*;
+/// use netproof_conformance::{
+///     diagnosis::{Evidence, Manner, Observation, manner::manner},
+///     verdict::Outcome,
+/// };
+///
+/// let refused = Observation { flow: flow("job", "db"), outcome: Outcome::Refused, flaps: false };
+/// let manner = manner(&Evidence {
+///     snapshot: &shop(),
+///     observations: vec![refused],
+///     unprobed: vec![],
+///     pasts: vec![],
+///     time: None,
+/// });
+/// assert_eq!(manner, Some(Manner::Reset));
+/// ```
 pub fn manner(evidence: &Evidence<'_>) -> Option<Manner> {
     let truth = Compiled::new(evidence.snapshot.clone());
     let denied = evidence.observations.iter().filter(|one| {

@@ -27,6 +27,20 @@ pub(super) use mark::mark;
 pub(super) use rewrite::and;
 
 /// A way to be wrong.
+///
+/// ```
+/// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/shop.rs")); }
+/// # use example::*;
+/// use netproof_conformance::{
+///     diagnosis::mutation::{Mutation, Past},
+///     evaluate::expect,
+/// };
+///
+/// let ignores_all = Mutation::named("ignores-all").expect("a mutation");
+/// let faulty = ignores_all.apply(&shop(), &Past::default());
+/// // What a network does that ignores policies is what the evaluator says without them.
+/// assert_eq!(expect(&faulty, &flow("job", "db")).word(), "Allow");
+/// ```
 pub struct Mutation {
     /// Its stable name.
     pub name: &'static str,

@@ -26,6 +26,16 @@ pub enum Scope {
 }
 
 /// A way that packets take between pods.
+///
+/// ```
+/// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/shop.rs")); }
+/// # use example::*;
+/// use netproof_conformance::diagnosis::scope::Path;
+///
+/// // All pods of the example run on one node.
+/// assert!(Path::SameNode.has(&flow("web", "db"), &shop()));
+/// assert!(!Path::CrossNode.has(&flow("web", "db"), &shop()));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Path {
     /// Within a node.

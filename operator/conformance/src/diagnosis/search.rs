@@ -7,8 +7,8 @@ use super::{
     candidate::Mutated,
     contradiction::contradiction,
     mutation::{MUTATIONS, Past},
+    next_probes::next_probes,
     scope::{Path, Scope, nodes},
-    telling::telling,
     trial::{Observed, Sides, Trial},
 };
 use crate::{
@@ -101,7 +101,7 @@ fn explained(trial: &Trial<'_>, mut fits: Vec<Fit>, capped: bool) -> Diagnosis {
     let mut fits = fits.into_iter();
     let chosen = fits.next().expect("something fits");
     let others: Vec<Fit> = fits.collect();
-    let telling = telling(trial, &chosen, &others);
+    let next_probes = next_probes(trial, &chosen, &others);
     let (rivals, equivalents): (Vec<_>, Vec<_>) =
         others.into_iter().partition(|other| differ(&chosen, other));
     let candidates = |fits: Vec<Fit>| fits.into_iter().map(|fit| fit.candidate).collect::<Vec<_>>();
@@ -111,8 +111,8 @@ fn explained(trial: &Trial<'_>, mut fits: Vec<Fit>, capped: bool) -> Diagnosis {
         findings: trial.findings().len(),
         rivals: candidates(rivals),
         equivalents: candidates(equivalents),
-        telling_count: telling.len(),
-        telling: telling.into_iter().take(super::TELLING).collect(),
+        next_probes_count: next_probes.len(),
+        next_probes: next_probes.into_iter().take(super::NEXT_PROBES).collect(),
         capped,
     })
 }

@@ -37,7 +37,7 @@ impl fmt::Display for Explained {
         }
         write!(f, "; explains {} of {} findings", self.explains, self.findings)?;
         if let [rival, others @ ..] = self.rivals.as_slice() {
-            let (flows, would) = (flows(self.telling_count), verb(self.telling_count));
+            let (flows, would) = (flows(self.next_probes_count), verb(self.next_probes_count));
             write!(f, "; {flows} that {would} not probed would tell it from one that {rival}")?;
             match others.len() {
                 0 => {}

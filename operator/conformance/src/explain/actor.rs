@@ -4,8 +4,8 @@ use std::{fmt, net::IpAddr};
 
 use crate::{
     flow::End,
+    phrases,
     snapshot::{Labels, ObjectRef, PodNetwork, Snapshot},
-    words,
 };
 
 /// One end of a flow, as far as policies can tell.
@@ -76,9 +76,9 @@ impl fmt::Display for Actor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Pod { name, labels, namespace, addresses, node, network } => {
-                write!(f, "{name} ({}", words::labels(labels))?;
+                write!(f, "{name} ({}", phrases::labels(labels))?;
                 if !namespace.is_empty() {
-                    write!(f, "; namespace {}", words::labels(namespace))?;
+                    write!(f, "; namespace {}", phrases::labels(namespace))?;
                 }
                 for address in addresses {
                     write!(f, "; {address}")?;

@@ -8,7 +8,7 @@ use ipnet::IpNet;
 use super::ServicePort;
 use crate::{
     evaluate::Side,
-    near::NearLabel,
+    near_miss::NearLabel,
     select::Requirement,
     snapshot::{NamedPort, ObjectRef},
 };

@@ -1,7 +1,7 @@
 //! What the API leaves open about a flow, and how each answer would turn it.
 
 use crate::{
-    evaluate::{Ends, Outcomes, turns},
+    evaluate::{Ends, Outcomes, sensitivities},
     expected::{Direction, Unspecified},
 };
 
@@ -41,15 +41,15 @@ impl Would {
 
 /// The questions whose answers make a difference; all of them if none does alone.
 pub(super) fn questions(ends: &Ends<'_>) -> Vec<OpenQuestion> {
-    let turns = turns(ends);
-    let none_matters = !turns.iter().any(|turn| turn.matters);
-    let mattering = turns.into_iter().filter(|turn| turn.matters || none_matters);
+    let all = sensitivities(ends);
+    let none_matters = !all.iter().any(|one| one.matters);
+    let mattering = all.into_iter().filter(|one| one.matters || none_matters);
     mattering
-        .map(|turn| OpenQuestion {
-            why: turn.why,
-            direction: turn.direction,
-            no: Would::of(turn.no),
-            yes: Would::of(turn.yes),
+        .map(|one| OpenQuestion {
+            why: one.why,
+            direction: one.direction,
+            no: Would::of(one.no),
+            yes: Would::of(one.yes),
         })
         .collect()
 }

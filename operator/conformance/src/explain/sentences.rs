@@ -11,9 +11,9 @@ use super::{
 };
 use crate::{
     expected::{ClusterRuleRef, Decision, Direction, Expected, RuleRef, Unspecified},
+    phrases,
     policy::cluster::{Action, ClusterPolicyKind, Priority},
     snapshot::ObjectRef,
-    words,
 };
 
 impl fmt::Display for Explanation {
@@ -40,9 +40,8 @@ impl Explanation {
 
     fn result(&self) -> String {
         let says = match &self.expected {
-            Expected::Allow(_) => "Allow".to_owned(),
-            Expected::Deny(_) => "Deny".to_owned(),
-            Expected::Unspecified(why) => format!("Unspecified, as {why}"),
+            Expected::Allow(_) | Expected::Deny(_) => self.expected.to_string(),
+            Expected::Unspecified(why) => format!("{}, as {why}", self.expected),
         };
         format!("{} to {} on {}: {says}.", self.from, self.to, self.port)
     }
@@ -90,7 +89,7 @@ impl Explanation {
 
     fn isolation(&self, head: &str, course: &Course, told: &[PolicyTold]) -> Vec<String> {
         let names: Vec<String> = told.iter().map(|one| one.policy.to_string()).collect();
-        let names = words::joined(&names, "and");
+        let names = phrases::joined(&names, "and");
         let verb = if told.len() == 1 { "isolates" } else { "isolate" };
         let first = match &course.decision {
             Decision::AllowedBy(_) => {
@@ -131,7 +130,7 @@ impl Explanation {
         index: usize,
         told: &RuleTold,
     ) -> String {
-        let says = words::rule(&told.says, &policy.namespace);
+        let says = phrases::rule(&told.says, &policy.namespace);
         let number = index + 1;
         match &told.does {
             Does::Admits(rule) => {
@@ -142,7 +141,7 @@ impl Explanation {
             }
             Does::Lacks(lacks) => format!(
                 "  Rule {number} of {policy} ({}) admits {says}; {}.",
-                words::rule_field(direction, index),
+                phrases::rule_field(direction, index),
                 self.lacks(lacks, direction)
             ),
         }
@@ -178,8 +177,8 @@ impl Explanation {
             "" => String::new(),
             name => format!(" \"{name}\""),
         };
-        let says = words::cluster_rule(&told.says);
-        let field = words::rule_field(direction, index);
+        let says = phrases::cluster_rule(&told.says);
+        let field = phrases::rule_field(direction, index);
         match &told.does {
             ClusterDoes::Matches(rule) => {
                 format!("  Rule {number}{called} ({}) matches: it {says}.", cluster_place(rule))
@@ -198,7 +197,7 @@ impl Explanation {
         let peer = self.peer(direction).name();
         let peers = lacks.peers();
         let peers = peers.iter().enumerate().map(|(index, miss)| {
-            numbered(peers.len(), words::peer_list(direction), index, &misses::peer(miss, &peer))
+            numbered(peers.len(), phrases::peer_list(direction), index, &misses::peer(miss, &peer))
         });
         let ports = lacks.ports();
         let ports = ports.iter().enumerate().map(|(index, miss)| {
@@ -246,8 +245,8 @@ fn capital(direction: Direction) -> &'static str {
 /// `spec.ingress[0].from[1] and ports[0]`
 fn place(rule: &RuleRef) -> String {
     let field = match rule.peer {
-        Some(peer) => words::peer_field(rule.direction, rule.rule, peer),
-        None => words::rule_field(rule.direction, rule.rule),
+        Some(peer) => phrases::peer_field(rule.direction, rule.rule, peer),
+        None => phrases::rule_field(rule.direction, rule.rule),
     };
     match rule.port {
         Some(port) => format!("{field}, ports[{port}]"),
@@ -256,7 +255,7 @@ fn place(rule: &RuleRef) -> String {
 }
 
 fn cluster_place(rule: &ClusterRuleRef) -> String {
-    let field = words::peer_field(rule.direction, rule.rule, rule.peer);
+    let field = phrases::peer_field(rule.direction, rule.rule, rule.peer);
     let list = match rule.policy.kind {
         ClusterPolicyKind::ClusterNetworkPolicy => "protocols",
         ClusterPolicyKind::AdminNetworkPolicy | ClusterPolicyKind::BaselineAdminNetworkPolicy => {

@@ -5,8 +5,8 @@ use ipnet::IpNet;
 use super::{Census, Code, Finding, Place, covers, rules_of};
 use crate::{
     expected::Direction,
+    phrases,
     policy::{IpBlock, Peer, Peers, Policy, Rule},
-    words,
 };
 
 pub(super) fn check(census: &Census<'_>) -> Vec<Finding> {
@@ -17,7 +17,7 @@ pub(super) fn check(census: &Census<'_>) -> Vec<Finding> {
             for (index, rule) in rules.iter().enumerate() {
                 let blocks = blocks(rule);
                 for (place, block) in &blocks {
-                    let field = words::peer_field(direction, index, *place) + ".ipBlock";
+                    let field = phrases::peer_field(direction, index, *place) + ".ipBlock";
                     findings.extend(pods(census, block).map(|found| found.at(policy, &field)));
                     let others: Vec<_> =
                         blocks.iter().filter(|(other, _)| other != place).collect();
@@ -100,7 +100,7 @@ fn exceptions(
                 fix: "Remove it.".to_owned(),
             });
         } else if let Some((other, by)) = others.iter().find(|(_, other)| admits(other, hole)) {
-            let place = words::peer_field(direction, rule, *other);
+            let place = phrases::peer_field(direction, rule, *other);
             told.push(Told {
                 code: Code::ExceptReadmitted,
                 field,
@@ -142,7 +142,7 @@ fn one_family(
     if admits_six {
         return None;
     }
-    let field = words::peer_field(direction, index, place) + ".ipBlock.cidr";
+    let field = phrases::peer_field(direction, index, place) + ".ipBlock.cidr";
     Some(Place::of(policy, field).find(
         Code::OneFamily,
         format!(

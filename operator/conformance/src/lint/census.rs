@@ -11,7 +11,7 @@ use std::{
 use super::{Known, Written};
 use crate::{
     flow::{Family, PodId, Port},
-    near::namespace_labels,
+    near_miss::namespace_labels,
     policy::{Namespaces, Peer, Policy},
     select::Selector,
     snapshot::{Labels, Lifecycle, NamedPort, Pod, PodNetwork, Snapshot},

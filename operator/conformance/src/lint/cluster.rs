@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{Census, Code, Finding, Object, Place, covers, peers};
 use crate::{
     expected::Direction,
+    phrases,
     policy::cluster::{
         Action, ClusterPeer, ClusterPolicy, ClusterPort, ClusterPorts, ClusterRule, Priority, Tier,
     },
-    words,
 };
 
 impl Place {
@@ -32,7 +32,7 @@ pub(super) fn check_selectors(census: &Census<'_>) -> Vec<Finding> {
                     let ClusterPeer::Pods(wanted) = peer else { continue };
                     let told = peers::nowhere(census, &wanted.namespaces, "")
                         .or_else(|| peers::no_pod(census, &wanted.namespaces, &wanted.pods, ""));
-                    let field = words::peer_field(direction, index, place);
+                    let field = phrases::peer_field(direction, index, place);
                     findings
                         .extend(told.map(|told| told.of(Place::of_cluster(policy, ""), &field)));
                 }
@@ -50,7 +50,7 @@ fn no_subject<'a>(census: &Census<'a>, policy: &'a ClusterPolicy) -> Option<Find
     }
     Some(Place::of_cluster(policy, "spec.subject").find(
         Code::NoSubject,
-        format!("There are no {}.", words::pods_of(wanted)),
+        format!("There are no {}.", phrases::pods_of(wanted)),
         "Correct the labels, or remove the policy.",
     ))
 }
@@ -76,15 +76,15 @@ pub(super) fn check_order(census: &Census<'_>) -> Vec<Finding> {
 fn in_list(policy: &ClusterPolicy, direction: Direction, rules: &[ClusterRule]) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (index, rule) in rules.iter().enumerate() {
-        let field = words::rule_field(direction, index);
+        let field = phrases::rule_field(direction, index);
         let earlier = rules[..index].iter().position(|earlier| covers::cluster_rule(earlier, rule));
         if let Some(earlier) = earlier {
             findings.push(Place::of_cluster(policy, &field).find(
                 Code::Unreached,
                 format!(
                     "{} matches all that it matches, and {} it first.",
-                    words::rule_field(direction, earlier),
-                    words::action(rules[earlier].action)
+                    phrases::rule_field(direction, earlier),
+                    phrases::action(rules[earlier].action)
                 ),
                 "Put it before the other one, or remove it.",
             ));
@@ -127,10 +127,10 @@ fn disagree(census: &Census<'_>, one: &ClusterPolicy, other: &ClusterPolicy) -> 
             "{} has the same priority and selects {} too, but {} there {} what {} here {}.",
             one.name,
             census.classes[common].example.1.name,
-            words::rule_field(direction, against),
-            words::action(one.rules(direction)[against].action),
-            words::rule_field(direction, index),
-            words::action(other.rules(direction)[index].action),
+            phrases::rule_field(direction, against),
+            phrases::action(one.rules(direction)[against].action),
+            phrases::rule_field(direction, index),
+            phrases::action(other.rules(direction)[index].action),
         ),
         "Give the one that is to win a lower number.",
     ))

@@ -2,10 +2,10 @@
 
 use super::{Census, Code, Finding, Place, rules_of};
 use crate::{
-    near::{NearLabel, near_selector},
+    near_miss::{NearLabel, near_selector},
+    phrases,
     policy::{Namespaces, Peer, Peers, Policy},
     select::{NAMESPACE_NAME, Requirement, Selector},
-    words,
 };
 
 pub(super) fn check(census: &Census<'_>) -> Vec<Finding> {
@@ -15,7 +15,7 @@ pub(super) fn check(census: &Census<'_>) -> Vec<Finding> {
             for (index, rule) in rules.iter().enumerate() {
                 let Peers::Only(peers) = &rule.peers else { continue };
                 for (place, peer) in peers.iter().enumerate() {
-                    let field = words::peer_field(direction, index, place);
+                    let field = phrases::peer_field(direction, index, place);
                     findings.extend(
                         or_meant_as_and(census, policy, peers, peer)
                             .or_else(|| nobody(census, policy, peer))
@@ -80,9 +80,9 @@ fn or_meant_as_and<'a>(
         field: ".podSelector",
         sentence: format!(
             "Alone, it means pods of namespace {own}, which has none with {}; {} has these labels, in a namespace with {}.",
-            words::selector(pods),
+            phrases::selector(pods),
             census.classes[class].example.1.name,
-            words::selector(namespaces),
+            phrases::selector(namespaces),
         ),
         fix: "Write the podSelector into the element of the namespaceSelector, without a dash of its own.".to_owned(),
     })
@@ -128,10 +128,10 @@ pub(super) fn nowhere(
             field,
             sentence: format!(
                 "No namespace has {}; {name} comes near ({}).",
-                words::selector(selector),
-                words::near(&near, key)
+                phrases::selector(selector),
+                phrases::near_label(&near, key)
             ),
-            fix: format!("Write {}.", words::instead(&near, key)),
+            fix: format!("Write {}.", phrases::instead(&near, key)),
         });
     }
     let is_by_name = |one: &Requirement| one.key() == NAMESPACE_NAME;
@@ -143,7 +143,7 @@ pub(super) fn nowhere(
     Some(Told {
         code: Code::NoNamespace,
         field,
-        sentence: format!("No namespace has {}.", words::selector(selector)),
+        sentence: format!("No namespace has {}.", phrases::selector(selector)),
         fix: "Label the namespaces that are meant, or correct the selector.".to_owned(),
     })
 }
@@ -178,7 +178,7 @@ fn no_pod_in(
         [one] => format!("of namespace {one}"),
         _ => "of these namespaces".to_owned(),
     };
-    let nobody = format!("No pod {place} has {}", words::selector(pods));
+    let nobody = format!("No pod {place} has {}", phrases::selector(pods));
     Some(match near.next() {
         Some((class, requirement, near)) => Told {
             code: Code::AlmostPeer,
@@ -186,9 +186,9 @@ fn no_pod_in(
             sentence: format!(
                 "{nobody}; {} comes near ({}).",
                 class.example.1.name,
-                words::near(&near, requirement.key())
+                phrases::near_label(&near, requirement.key())
             ),
-            fix: format!("Write {}.", words::instead(&near, requirement.key())),
+            fix: format!("Write {}.", phrases::instead(&near, requirement.key())),
         },
         None => Told {
             code: Code::NoPeer,

@@ -4,10 +4,10 @@ use super::{Census, Code, Finding, Place, census::Class, rules_of};
 use crate::{
     expected::Direction,
     flow::{Port, Protocol},
-    near::is_slip,
+    near_miss::is_slip,
+    phrases,
     policy::{Numbers, Peers, Policy, Ports, Rule},
     snapshot::NamedPort,
-    words,
 };
 
 pub(super) fn check(census: &Census<'_>) -> Vec<Finding> {
@@ -35,7 +35,7 @@ fn of_rule<'a>(
         let place = || {
             Place::of(
                 policy,
-                format!("{}.ports[{place}].port", words::rule_field(direction, index)),
+                format!("{}.ports[{place}].port", phrases::rule_field(direction, index)),
             )
         };
         match (&port.numbers, direction) {
@@ -106,7 +106,7 @@ fn named(
         format!(
             "{} declares no port {name}{others} (it declares {}).",
             example.name,
-            words::named_ports(&example.named_ports)
+            phrases::named_ports(&example.named_ports)
         ),
         fix,
     ))

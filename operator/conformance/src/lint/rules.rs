@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use super::{Census, Code, Finding, Place, covers, rules_of};
 use crate::{
     expected::Direction,
+    phrases,
     policy::{Peers, Policy, Ports, Rule},
     select::Selector,
-    words,
 };
 
 pub(super) fn check(census: &Census<'_>) -> Vec<Finding> {
@@ -25,7 +25,7 @@ fn in_list(policy: &Policy, direction: Direction, rules: &[Rule]) -> Vec<Finding
         .map(|index| everyone(policy, direction, rules, index))
         .collect();
     for (index, rule) in rules.iter().enumerate() {
-        let place = Place::of(policy, words::rule_field(direction, index));
+        let place = Place::of(policy, phrases::rule_field(direction, index));
         let same = rules[..index].iter().position(|other| other == rule);
         let wider = || {
             let mut others = rules.iter().enumerate();
@@ -39,14 +39,14 @@ fn in_list(policy: &Policy, direction: Direction, rules: &[Rule]) -> Vec<Finding
         findings.extend(match (same, wider()) {
             (Some(first), _) => Some(place.find(
                 Code::SameRule,
-                format!("It is the same as {}.", words::rule_field(direction, first)),
+                format!("It is the same as {}.", phrases::rule_field(direction, first)),
                 "Remove it, or change what was to be changed.",
             )),
             // That is told of the wider one.
             (None, Some((_, wider))) if is_for_everyone(wider) && !is_for_everyone(rule) => None,
             (None, Some((wider, _))) => Some(place.find(
                 Code::Redundant,
-                format!("{} admits all that it admits.", words::rule_field(direction, wider)),
+                format!("{} admits all that it admits.", phrases::rule_field(direction, wider)),
                 "Remove it, or narrow the wider one.",
             )),
             (None, None) => None,
@@ -74,8 +74,8 @@ fn everyone(policy: &Policy, direction: Direction, rules: &[Rule], index: usize)
     let narrow = rules
         .iter()
         .position(|other| !is_for_everyone(other) && covers::rule(rule, other, own))
-        .map_or_else(String::new, |narrow| words::rule_field(direction, narrow));
-    let place = Place::of(policy, words::rule_field(direction, index));
+        .map_or_else(String::new, |narrow| phrases::rule_field(direction, narrow));
+    let place = Place::of(policy, phrases::rule_field(direction, index));
     if rule.ports == Ports::All {
         place.find(
             Code::Anything,
@@ -83,12 +83,12 @@ fn everyone(policy: &Policy, direction: Direction, rules: &[Rule], index: usize)
             "Remove it, or write what it was to admit.",
         )
     } else {
-        let list = words::peer_list(direction);
+        let list = phrases::peer_list(direction);
         place.find(
             Code::Everyone,
             format!(
                 "Without {list}, it admits everyone on {}, so that {narrow} changes nothing.",
-                words::ports(&rule.ports)
+                phrases::ports(&rule.ports)
             ),
             format!("Give it a {list}, or remove the other one."),
         )

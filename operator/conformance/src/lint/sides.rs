@@ -7,9 +7,9 @@ use crate::{
     evaluate::expect,
     expected::{Decision, Direction, Expected, Ruling},
     flow::{End, Flow, PodId, Port},
+    phrases,
     policy::{Isolation, Numbers, Peers, Policy, PortMatch, Ports},
     snapshot::{Pod, Snapshot},
-    words,
 };
 
 /// How many different peers, and subjects, are asked. Where there are more, nothing is told.
@@ -48,7 +48,7 @@ fn of_policy<'a>(census: &Census<'a>, policy: &'a Policy) -> Vec<Finding> {
                 continue;
             };
             let (from, to) = (&from.example.1.name, &to.example.1.name);
-            let field = words::peer_field(Direction::Ingress, index, place);
+            let field = phrases::peer_field(Direction::Ingress, index, place);
             findings.push(Place::of(policy, field).find(
                 Code::OneSided,
                 format!("{from} may not send to {to}: {by} stops it."),

@@ -1,7 +1,7 @@
 //! Policies that apply to nobody, or to pods of which the API does not say whether they do.
 
 use super::{Census, Code, Finding, Place};
-use crate::{near::near_selector, policy::Policy, snapshot::PodNetwork, words};
+use crate::{near_miss::near_selector, phrases, policy::Policy, snapshot::PodNetwork};
 
 pub(super) fn check(census: &Census<'_>) -> Vec<Finding> {
     let policies = census.snapshot.policies.iter();
@@ -28,7 +28,7 @@ fn nobody(census: &Census<'_>, policy: &Policy) -> Option<Finding> {
     });
     let nobody = format!(
         "No pod of namespace {namespace} has the labels {}",
-        words::selector(&policy.subjects)
+        phrases::selector(&policy.subjects)
     );
     Some(match near {
         Some((class, (requirement, near))) => {
@@ -38,9 +38,9 @@ fn nobody(census: &Census<'_>, policy: &Policy) -> Option<Finding> {
                 format!(
                     "{nobody}; {} comes near ({}).",
                     class.example.1.name,
-                    words::near(&near, key)
+                    phrases::near_label(&near, key)
                 ),
-                format!("Write {}.", words::instead(&near, key)),
+                format!("Write {}.", phrases::instead(&near, key)),
             )
         }
         None => place.find(

@@ -41,6 +41,23 @@ pub struct Misfit<'a> {
 
 /// The fields that an object with this header cannot have, in their order. Kinds that are not read
 /// may have any. Values are for whoever reads the object to judge.
+///
+/// ```
+/// use netproof_conformance::manifest::{Header, Written, misfits};
+///
+/// let object = r#"{
+///     "apiVersion": "networking.k8s.io/v1",
+///     "kind": "NetworkPolicy",
+///     "metadata": {"name": "db"},
+///     "spec": {"podSelectors": {}}
+/// }"#;
+/// let header: Header = serde_json::from_str(object)?;
+/// let text = &mut serde_json::Deserializer::from_str(object);
+/// let found = misfits(&header, Written::ByHand, text)?;
+/// assert_eq!(found[0].field, "spec.podSelectors");
+/// assert!(found[0].problem.to_string().contains("did you mean podSelector?"));
+/// # Ok::<(), serde_json::Error>(())
+/// ```
 pub fn misfits<'a, D: Deserializer<'a>>(
     header: &Header,
     written: Written,
@@ -61,6 +78,15 @@ pub fn misfits<'a, D: Deserializer<'a>>(
 }
 
 /// The fields that a list of objects cannot have.
+///
+/// ```
+/// use netproof_conformance::manifest::misfits_of_list;
+///
+/// let list = r#"{"apiVersion": "v1", "kind": "List", "item": []}"#;
+/// let found = misfits_of_list(&mut serde_json::Deserializer::from_str(list))?;
+/// assert_eq!(found[0].field, "item");
+/// # Ok::<(), serde_json::Error>(())
+/// ```
 pub fn misfits_of_list<'a, D: Deserializer<'a>>(list: D) -> Result<Vec<Misfit<'a>>, D::Error> {
     misfits_of(&shapes::LIST, Written::ByHand, list)
 }

@@ -205,6 +205,11 @@ fn is_plural(word: &str, of: &str) -> bool {
 
 /// The API groups that have policies beside the one of `NetworkPolicy`, for whoever asks a cluster
 /// which of them it serves.
+///
+/// ```
+/// let mut groups = netproof_conformance::manifest::policy_groups();
+/// assert!(groups.any(|group| group == "policy.networking.k8s.io"));
+/// ```
 pub fn policy_groups() -> impl Iterator<Item = &'static str> {
     let read = ONLY_IN.iter().map(|(group, _, _)| *group).filter(|group| {
         // Asked for anyway, or long gone from all clusters.
@@ -216,6 +221,16 @@ pub fn policy_groups() -> impl Iterator<Item = &'static str> {
 }
 
 /// Whether objects of this kind are read, or their absence from what is read has to be told.
+///
+/// ```
+/// use netproof_conformance::manifest::{matters, reads};
+///
+/// assert!(reads("networking.k8s.io/v1", "NetworkPolicy"));
+/// // Not evaluated, and no answer is complete where there is one.
+/// assert!(matters("cilium.io/v2", "CiliumNetworkPolicy"));
+/// assert!(!reads("cilium.io/v2", "CiliumNetworkPolicy"));
+/// assert!(!matters("v1", "ConfigMap"));
+/// ```
 pub fn matters(api_version: &str, kind: &str) -> bool {
     Treatment::of(api_version, kind) != Treatment::Skipped
 }

@@ -142,6 +142,24 @@ const DIALECT: Dialect = Dialect {
 
 /// Compiles an object, or says what the API server would refuse about it, or what is stored and
 /// means nothing.
+///
+/// ```
+/// use netproof_conformance::policy::{admin_network_policy::compile, cluster::{Action, Tier}};
+///
+/// let policy = compile(&serde_json::from_str(
+///     r#"{
+///         "metadata": {"name": "monitoring"},
+///         "spec": {
+///             "priority": 10,
+///             "subject": {"namespaces": {}},
+///             "ingress": [{"action": "Allow", "from": [{"namespaces": {}}]}]
+///         }
+///     }"#,
+/// )?)?;
+/// // `ClusterNetworkPolicy` calls it Accept, and so does what both compile to.
+/// assert_eq!((policy.tier, policy.ingress[0].action), (Tier::Admin, Action::Accept));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn compile(object: &AdminNetworkPolicy) -> Result<ClusterPolicy, Rejected> {
     parts(object).map_err(|fault| fault.of(ObjectRef::of_cluster(&object.metadata.name)))
 }

@@ -56,6 +56,25 @@ const DIALECT: Dialect = Dialect {
 
 /// Compiles an object, or says what the API server would refuse about it, or what is stored and
 /// means nothing.
+///
+/// ```
+/// use netproof_conformance::policy::{
+///     baseline_admin_network_policy::compile,
+///     cluster::{Priority, Tier},
+/// };
+///
+/// let policy = compile(&serde_json::from_str(
+///     r#"{
+///         "metadata": {"name": "default"},
+///         "spec": {
+///             "subject": {"namespaces": {}},
+///             "ingress": [{"action": "Deny", "from": [{"namespaces": {}}]}]
+///         }
+///     }"#,
+/// )?)?;
+/// assert_eq!((policy.tier, policy.priority), (Tier::Baseline, Priority::Open));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn compile(object: &BaselineAdminNetworkPolicy) -> Result<ClusterPolicy, Rejected> {
     parts(object).map_err(|fault| fault.of(ObjectRef::of_cluster(&object.metadata.name)))
 }

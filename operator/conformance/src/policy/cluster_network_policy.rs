@@ -149,6 +149,24 @@ const DIALECT: Dialect = Dialect {
 
 /// Compiles an object, or says what the API server would refuse about it, or what is stored and
 /// means nothing.
+///
+/// ```
+/// use netproof_conformance::policy::{cluster::{Action, Tier}, cluster_network_policy::compile};
+///
+/// let policy = compile(&serde_json::from_str(
+///     r#"{
+///         "metadata": {"name": "lockdown"},
+///         "spec": {
+///             "tier": "Admin",
+///             "priority": 10,
+///             "subject": {"namespaces": {}},
+///             "ingress": [{"action": "Deny", "from": [{"namespaces": {}}]}]
+///         }
+///     }"#,
+/// )?)?;
+/// assert_eq!((policy.tier, policy.ingress[0].action), (Tier::Admin, Action::Deny));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn compile(object: &ClusterNetworkPolicy) -> Result<ClusterPolicy, Rejected> {
     parts(object).map_err(|fault| fault.of(ObjectRef::of_cluster(&object.metadata.name)))
 }

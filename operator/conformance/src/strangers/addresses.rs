@@ -94,22 +94,18 @@ pub(super) fn words(some: &[Range], all: &[Range]) -> Vec<String> {
     }
     let words = families.into_iter().filter_map(|family| {
         let (some, all) = (of(some, family), of(all, family));
-        let word = match family {
-            Family::IPv4 => "IPv4",
-            Family::IPv6 => "IPv6",
-        };
         if some.is_empty() {
             return None;
         }
         if some.len() == all.len() {
-            return Some(format!("every {word} address outside"));
+            return Some(format!("every {family} address outside"));
         }
         let rest: Vec<Range> = all.into_iter().filter(|range| !some.contains(range)).collect();
         let (inside, outside) = (blocks(&some), blocks(&rest));
         if inside.len() <= outside.len() || outside.len() > FEW {
             Some(format!("addresses in {}", few(&inside)))
         } else {
-            Some(format!("every {word} address outside of {}", few(&outside)))
+            Some(format!("every {family} address outside of {}", few(&outside)))
         }
     });
     words.collect()

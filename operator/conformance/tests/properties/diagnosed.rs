@@ -82,8 +82,8 @@ proptest! {
                 });
                 prop_assert!(is_named || !predicts, "{}: {found:?}", mutation.name);
                 prop_assert!(found.explains <= found.findings);
-                prop_assert_eq!(found.rivals.is_empty(), found.telling.is_empty());
-                prop_assert!(found.telling.iter().all(|flow| unprobed.contains(flow)));
+                prop_assert_eq!(found.rivals.is_empty(), found.next_probes.is_empty());
+                prop_assert!(found.next_probes.iter().all(|flow| unprobed.contains(flow)));
             }
             Diagnosis::Unexplained(found) => {
                 let predicts = probed.iter().any(|flow| {

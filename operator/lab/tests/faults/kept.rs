@@ -3,7 +3,7 @@
 
 use netproof_lab::{cluster::LabCluster, existing, rounds::Rounds, scene::Scene};
 use netproof_policy_agent::setting::Setting;
-use netproof_rounds::engine::held::Fate;
+use netproof_rounds::measurements::existing::Fate;
 
 use crate::cell::Named;
 

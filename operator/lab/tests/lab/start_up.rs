@@ -7,7 +7,7 @@ use netproof_lab::{
     beside::how_they_started,
     newcomer::{Attempting, PACE},
 };
-use netproof_rounds::engine::startup::Found;
+use netproof_rounds::measurements::start_up::Found;
 use serde_json::json;
 
 use crate::objects::{deny, lab, pod, scene_beside};

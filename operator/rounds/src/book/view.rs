@@ -32,7 +32,7 @@ impl Book {
     /// What the flows that are judged show of the policies, of those that were attempted.
     pub fn coverage(&mut self, moment: Moment<'_>, attempted: BTreeSet<Cell>) -> Arc<Coverage> {
         let judged = judged(&self.ledger, moment.now);
-        self.budget.coverage(moment, &judged, attempted)
+        self.budget.coverage(moment, &judged, attempted, self.changed)
     }
 }
 

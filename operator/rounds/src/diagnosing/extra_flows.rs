@@ -7,7 +7,7 @@ use std::{
 };
 
 use netproof_conformance::{
-    diagnosis::{Observation, TELLING},
+    diagnosis::{NEXT_PROBES, Observation},
     expected::Expected,
     flow::Flow,
     ledger::{Ledger, Patience},
@@ -19,7 +19,7 @@ use super::observations;
 use crate::scenario::Scenario;
 
 /// How many of them there are at most: as many as are told at a time, three times over.
-const ROOM: usize = 3 * TELLING;
+const ROOM: usize = 3 * NEXT_PROBES;
 
 /// What is known of flows that the test does not ask for.
 ///

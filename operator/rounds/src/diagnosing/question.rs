@@ -132,7 +132,7 @@ impl Question {
             pasts: self.pasts.clone(),
             time: self.time.clone(),
         });
-        let telling = diagnosis.telling().iter().filter_map(|flow| self.unprobed.get(flow));
+        let telling = diagnosis.next_probes().iter().filter_map(|flow| self.unprobed.get(flow));
         let telling = telling.cloned().collect();
         let ruled_out_by = match &diagnosis {
             Diagnosis::Unexplained(unexplained) => {

@@ -185,7 +185,7 @@ fn control(flow: &Asked, before: &Listeners, after: &Listeners, reached: &Reache
 }
 
 /// Why a listener cannot be taken to be there; none if it answered.
-pub(super) fn silence(
+pub(crate) fn silence(
     listeners: Option<&Result<Vec<Listener>, String>>,
     port: Port,
 ) -> Option<String> {
@@ -228,16 +228,16 @@ async fn attempt_all<'a>(
 }
 
 /// What came of one attempt.
-pub(super) struct Timed {
-    pub(super) outcome: Outcome,
+pub(crate) struct Timed {
+    pub(crate) outcome: Outcome,
     /// How long it took the probe; none if it did not say.
-    pub(super) took: Option<Duration>,
+    pub(crate) took: Option<Duration>,
     /// What was asked of another probe over UDP, if nothing came back.
     unanswered: Option<String>,
 }
 
 /// One attempt, by a probe that speaks.
-pub(super) async fn timed(flow: &Asked, session: &Session, timeout: Duration) -> Timed {
+pub(crate) async fn timed(flow: &Asked, session: &Session, timeout: Duration) -> Timed {
     let nonce = crate::clock::nonce();
     let proof = match flow.receiver {
         Receiver::Probe { .. } => Proof::Identity { nonce: nonce.clone() },

@@ -3,9 +3,8 @@
 use std::time::Duration;
 
 use netproof_conformance::{
-    expected::Expected,
     ledger::{Change, Followed},
-    matrix::{Cell, Matrix},
+    matrix::{Actor, Cell},
 };
 use tokio::time::Instant;
 use tracing::debug;
@@ -13,33 +12,13 @@ use tracing::debug;
 use super::{Done, Scout, stand_in};
 use crate::tester::Assignment;
 use netproof_rounds::{
-    engine::{
-        follow::{self, Changed},
-        round::Receiver,
-    },
-    predict::asked,
+    measurements::latency::{self, Changed, spread},
     scenario::Scenario,
 };
 
 /// How many flows are attempted at that pace for each way in which a change goes: each of them is
 /// 40 attempts a second.
 const FLOWS: usize = 8;
-
-/// The flows of which the policies say the opposite of what they said.
-pub(super) fn between(before: &Matrix<Expected>, after: &Matrix<Expected>) -> Vec<(Cell, Change)> {
-    after
-        .iter()
-        .filter_map(|(cell, after)| {
-            Some((cell.clone(), Change::between(before.get(cell)?, after)?))
-        })
-        .collect()
-}
-
-/// Picks so many out of them, from all over.
-pub(super) fn spread<T>(all: Vec<T>, limit: usize) -> Vec<T> {
-    let step = all.len().div_ceil(limit.max(1)).max(1);
-    all.into_iter().step_by(step).collect()
-}
 
 impl Scout {
     /// Times a few of the flows that changed, and each that a connection is held of.
@@ -76,7 +55,7 @@ impl Scout {
                 let timeout = scenario.timeout;
                 let of = cell.clone();
                 let task = self.jobs.spawn(async move {
-                    let latency = follow::time(&changed, timeout, end).await;
+                    let latency = latency::time(&changed, timeout, end).await;
                     Done::Followed { cell: of, change, latency, measured }
                 });
                 self.following.insert(cell, task);
@@ -92,13 +71,8 @@ impl Scout {
         scenario: &Scenario,
         assignment: &Assignment,
     ) -> Option<Changed> {
-        let flow = asked(cell, scenario, &assignment.stand_ins).ok()?;
-        let sender = self.session(stand_in(&cell.from, assignment)?)?;
-        let receiver = match flow.receiver {
-            Receiver::Probe { .. } => Some(self.session(stand_in(&cell.to, assignment)?)?),
-            Receiver::External => None,
-        };
-        Some(Changed { flow, change, at, sender, receiver })
+        let session = |actor: &Actor| self.session(stand_in(actor, assignment)?);
+        Changed::of((cell, change), at, (scenario, &assignment.stand_ins), session)
     }
 
     pub(super) fn note_followed(
@@ -118,48 +92,5 @@ impl Scout {
         if change == Change::Tightening {
             self.ask_fate(cell, latency.is_some());
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use netproof_conformance::{
-        expected::{Because, Decision, Unspecified},
-        flow::{Port, Protocol},
-        matrix::Actor,
-    };
-
-    use super::*;
-
-    fn cell(number: u16) -> Cell {
-        let port = Port { number, protocol: Protocol::Tcp };
-        Cell { from: Actor::sole("web"), to: Actor::sole("db"), port }
-    }
-
-    fn because() -> Because {
-        Because { egress: Decision::NotIsolated, ingress: Decision::NotIsolated }
-    }
-
-    #[test]
-    fn only_a_turn_from_allow_to_deny_or_back_is_a_change() {
-        let allow = || Expected::Allow(because());
-        let deny = || Expected::Deny(because());
-        let open = || Expected::Unspecified(Unspecified::ToItself);
-        let all = [allow(), deny(), open()];
-        let matrix = |pick: fn(usize) -> usize| -> Matrix<Expected> {
-            (0..9u16).map(|n| (cell(n + 1), all[pick(n.into())].clone())).collect()
-        };
-        let mut changed = between(&matrix(|n| n / 3), &matrix(|n| n % 3));
-        changed.sort_by_key(|(cell, _)| cell.port.number);
-        assert_eq!(changed, [(cell(2), Change::Tightening), (cell(4), Change::Loosening)]);
-        assert_eq!(between(&Matrix::default(), &matrix(|n| n % 3)), [], "what is new is no change");
-    }
-
-    #[test]
-    fn a_few_are_picked_from_all_over() {
-        assert_eq!(spread((0..100).collect(), 4), [0, 25, 50, 75]);
-        assert_eq!(spread(vec![1, 2], 8), [1, 2]);
-        assert_eq!(spread(Vec::<u8>::new(), 8), Vec::<u8>::new());
-        assert!((1..200).all(|n| spread((0..n).collect(), 8).len() <= 8));
     }
 }

@@ -2,21 +2,17 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use netproof_conformance::{
-    expected::Expected,
-    flow::Protocol,
-    matrix::{Cell, Matrix},
-};
-use netproof_crds::ExistingConnections;
+use netproof_conformance::{expected::Expected, matrix::Cell};
 use tokio::time::Instant;
 use tracing::{debug, info};
 
-use super::{Done, Scout, changes::spread, stand_in};
+use super::{Done, Scout, stand_in};
 use crate::tester::Assignment;
 use netproof_rounds::{
-    engine::{
-        held::{Fate, Held},
-        round::Receiver,
+    engine::round::Receiver,
+    measurements::{
+        existing::{Fate, Fates, Held, is_holdable},
+        latency::spread,
     },
     predict::asked,
     scenario::Scenario,
@@ -39,8 +35,7 @@ const TOUCH: Duration = Duration::from_secs(3);
 #[derive(Default)]
 pub(super) struct Connections {
     slots: BTreeMap<Cell, Slot>,
-    survived: u32,
-    cut: u32,
+    fates: Fates,
 }
 
 struct Slot {
@@ -85,35 +80,6 @@ impl Connections {
             None => drop(self.slots.remove(cell)),
         }
     }
-
-    fn count(&mut self, fate: &Fate) {
-        match fate {
-            Fate::Survives => self.survived += 1,
-            Fate::Cut(_) => self.cut += 1,
-            Fate::Unknown(_) => {}
-        }
-    }
-
-    /// What is known, if anything.
-    fn fact(&self) -> Option<ExistingConnections> {
-        match (self.survived, self.cut) {
-            (0, 0) => None,
-            (1.., 0) => Some(ExistingConnections::Survive),
-            (0, 1..) => Some(ExistingConnections::Cut),
-            (1.., 1..) => Some(ExistingConnections::Mixed),
-        }
-    }
-}
-
-/// The flows of which a connection can be held.
-fn holdable(expected: &Matrix<Expected>) -> Vec<Cell> {
-    expected
-        .iter()
-        .filter(|(cell, expected)| {
-            cell.port.protocol == Protocol::Tcp && matches!(expected, Expected::Allow(_))
-        })
-        .map(|(cell, _)| cell.clone())
-        .collect()
 }
 
 impl Scout {
@@ -136,7 +102,8 @@ impl Scout {
         if room == 0 {
             return;
         }
-        let free = holdable(&self.expected).into_iter().filter(|cell| {
+        let holdable = self.expected.iter().filter(|(cell, expected)| is_holdable(cell, expected));
+        let free = holdable.map(|(cell, _)| cell.clone()).filter(|cell| {
             !self.connections.slots.contains_key(cell)
                 && self.is_settled(cell, scenario, assignment)
         });
@@ -208,10 +175,11 @@ impl Scout {
 
     pub(super) fn note_fate(&mut self, cell: &Cell, fate: Fate) {
         info!(%cell, ?fate, "Connection under a new deny");
-        self.connections.count(&fate);
+        self.connections.fates.count(&fate);
         drop(fate);
-        let Some(existing) = self.connections.fact() else { return };
-        self.metrics().existing_connections(self.connections.survived, self.connections.cut);
+        let fates = self.connections.fates;
+        let Some(existing) = fates.fact() else { return };
+        self.metrics().existing_connections(fates);
         let mut facts = self.sources.facts.borrow().as_ref().clone();
         facts.existing = Some(existing);
         self.sources.facts.send_if_modified(|known| {
@@ -219,28 +187,5 @@ impl Scout {
             *known = Arc::new(facts);
             differs
         });
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn fact(fates: &[Fate]) -> Option<ExistingConnections> {
-        let mut connections = Connections::default();
-        for fate in fates {
-            connections.count(fate);
-        }
-        connections.fact()
-    }
-
-    #[test]
-    fn the_fact_is_what_became_of_those_that_are_known() {
-        let cut = || Fate::Cut("reset".into());
-        let unknown = || Fate::Unknown("lost".into());
-        assert_eq!(fact(&[unknown()]), None);
-        assert_eq!(fact(&[Fate::Survives, unknown()]), Some(ExistingConnections::Survive));
-        assert_eq!(fact(&[cut(), cut()]), Some(ExistingConnections::Cut));
-        assert_eq!(fact(&[cut(), Fate::Survives]), Some(ExistingConnections::Mixed));
     }
 }

@@ -7,22 +7,16 @@ use netproof_conformance::{
     expected::Expected,
     matrix::{Cell, Matrix},
     policy::Policy,
-    report::startup_sentence,
 };
 use netproof_crds::{Finding, StartUp};
-use tokio::sync::watch;
 use tracing::{debug, info};
 
 use super::{Done, Scout, stand_in};
-use crate::{metrics::Startup, tester::Assignment};
+use crate::tester::Assignment;
 use netproof_rounds::{
-    engine::{
-        session::Session,
-        startup::{self, Found, Pace, Sender, search},
-    },
+    measurements::start_up::{self, Found, Newcomer, ObservedStart, Pace, Started, Window, search},
     predict::{StandIn, between, place},
     scenario::Scenario,
-    status::startup_finding,
 };
 
 /// How many new stand-ins of a test are attempted at a time: each of them is 200 attempts a second.
@@ -34,12 +28,10 @@ const RECENT: i64 = 5;
 /// A newcomer is attempted at least so long.
 const SHORTEST: Duration = Duration::from_secs(5);
 
-/// A new stand-in that is being attempted.
-pub(super) struct Newcomer {
+/// A new stand-in of the test that is being attempted.
+pub(super) struct Greeted {
     stand_in: StandIn,
-    arrival: watch::Sender<Option<Arc<Session>>>,
-    /// Who attempts it, and whether the policies still deny that.
-    senders: Vec<(Cell, watch::Sender<bool>)>,
+    newcomer: Newcomer,
 }
 
 /// The flows by which to attempt a newcomer, given the node of each that has a probe.
@@ -52,22 +44,18 @@ pub(super) fn choose(
     let denied = expected.iter().filter(|(cell, expected)| {
         cell.to == newcomer.desired.actor && matches!(expected, Expected::Deny(_))
     });
-    startup::choose(denied.map(|(cell, _)| cell), |cell| Some(node(cell)? == home))
+    start_up::choose(denied.map(|(cell, _)| cell), |cell| Some(node(cell)? == home))
 }
 
 impl Scout {
     /// Starts to attempt stand-ins that have got an address and have not spoken yet.
     pub(super) fn greet_newcomers(&mut self, scenario: &Scenario, assignment: &Assignment) {
-        for newcomer in self.newcomers.values() {
-            for (cell, denied) in &newcomer.senders {
-                if !matches!(self.expected.get(cell), Some(Expected::Deny(_))) {
-                    denied.send_replace(false);
-                }
-            }
-            if newcomer.arrival.borrow().is_none()
-                && let Some(session) = self.session(&newcomer.stand_in)
+        for Greeted { stand_in, newcomer } in self.newcomers.values() {
+            newcomer.expect(|cell| matches!(self.expected.get(cell), Some(Expected::Deny(_))));
+            if !newcomer.has_arrived()
+                && let Some(session) = self.session(stand_in)
             {
-                newcomer.arrival.send_replace(Some(session));
+                newcomer.arrived(session);
             }
         }
         let there = |uid: &String| {
@@ -98,50 +86,32 @@ impl Scout {
             self.session(sender)?;
             Some(sender.pod.as_ref()?.1.node.clone())
         });
-        let mut senders = Vec::new();
-        let mut kept = Vec::new();
-        for cell in cells {
-            let Some(sender) = stand_in(&cell.from, assignment) else { continue };
-            let Some((_, from)) = &sender.pod else { continue };
-            let (Ok(flow), Some(session)) = (between(&cell, from, pod), self.session(sender))
-            else {
-                continue;
-            };
-            let (tell, denied) = watch::channel(true);
-            senders.push(Sender { flow, session, denied });
-            kept.push((cell, tell));
-        }
-        if senders.is_empty() {
-            return;
-        }
+        let sender = |cell: &Cell| {
+            let sender = stand_in(&cell.from, assignment)?;
+            let flow = between(cell, &sender.pod.as_ref()?.1, pod).ok()?;
+            Some((flow, self.session(sender)?))
+        };
+        let Some((greeted, (senders, arriving))) = Newcomer::greet(cells, sender) else { return };
         debug!(pod = %pod.uid, senders = senders.len(), "Attempting a new stand-in");
         self.started.insert(pod.uid.clone());
         let uid = pod.uid.clone();
-        let arrival = watch::Sender::new(None);
-        let arriving = arrival.subscribe();
         let pace = Pace::within(scenario.patience.settle.max(SHORTEST));
         self.jobs.spawn({
             let uid = uid.clone();
             async move { Done::Started { uid, found: search(senders, arriving, pace).await } }
         });
-        let newcomer = Newcomer { stand_in: newcomer.clone(), arrival, senders: kept };
-        self.newcomers.insert(uid, newcomer);
+        self.newcomers.insert(uid, Greeted { stand_in: newcomer.clone(), newcomer: greeted });
     }
 
     pub(super) fn note_start(&mut self, uid: &str, found: &[Found]) {
-        let Some(newcomer) = self.newcomers.remove(uid) else { return };
-        let actor = &newcomer.stand_in.desired.actor;
+        let Some(greeted) = self.newcomers.remove(uid) else { return };
+        let actor = &greeted.stand_in.desired.actor;
         let worst = found.iter().filter_map(|found| match found {
             Found::Leaked(window) => Some(window.accepted()),
             Found::Isolated { .. } | Found::Inconclusive(_) => None,
         });
         let worst = worst.max();
-        let isolated = found.iter().all(|found| matches!(found, Found::Isolated { .. }));
-        let result = match (worst, isolated) {
-            (Some(_), _) => Startup::Leaked,
-            (None, true) => Startup::Isolated,
-            (None, false) => Startup::Inconclusive,
-        };
+        let result = Started::of(found);
         info!(stand_in = %actor, ?result, ?found, "New stand-in was attempted");
         self.metrics().startup(result, worst);
         self.sources.facts.send_modify(|facts| {
@@ -149,10 +119,10 @@ impl Scout {
             facts.starts.retain(|uid, _| self.started.contains(uid));
             facts.starts.insert(uid.to_owned(), result);
         });
-        if result == Startup::Inconclusive {
+        if result == Started::Inconclusive {
             return;
         }
-        let leaks = self.leaks(&newcomer, found);
+        let leaks = self.leaks(&greeted, found);
         let generation = self.seen.as_ref().map_or(0, |(assignment, _)| assignment.generation);
         let mut facts = self.sources.facts.borrow().as_ref().clone();
         let mut stand: Vec<_> = facts.standing(generation).cloned().collect();
@@ -165,26 +135,21 @@ impl Scout {
         self.sources.facts.send_replace(Arc::new(facts));
     }
 
-    /// The leaks, and how long each lasted, if it ended.
-    fn leaks(&self, newcomer: &Newcomer, found: &[Found]) -> Vec<(Finding, Option<Duration>)> {
+    /// The leaks, and when each accepted.
+    fn leaks(&self, greeted: &Greeted, found: &[Found]) -> Vec<(Finding, Option<Window>)> {
         let Some((assignment, world)) = &self.seen else { return vec![] };
         let Ok(scenario) = &assignment.scenario else { return vec![] };
         let policies: Vec<&Policy> =
             world.policies.values().filter_map(|read| read.meaning.as_ref().ok()).collect();
         let finding = |(cell, found): (&Cell, &Found)| {
-            let Found::Leaked(window) = found else { return None };
-            let expected = self.expected.get(cell)?;
-            let of = |actor| place(actor, scenario, &assignment.stand_ins);
-            let there = place(&cell.to, scenario, std::slice::from_ref(&newcomer.stand_in));
-            let places = [of(&cell.from), there];
-            let [from, to] = &places;
-            let sentence =
-                startup_sentence(cell, expected, [from, to], &policies, &window.in_words());
-            let finding = startup_finding(cell, expected, &places, sentence, Timestamp::now());
-            Some((finding, window.isolated_after()))
+            let expected = self.expected.get(cell)?.clone();
+            let from = place(&cell.from, scenario, &assignment.stand_ins);
+            let to = place(&cell.to, scenario, std::slice::from_ref(&greeted.stand_in));
+            let start_up =
+                ObservedStart::new(cell, None, expected, [from, to], found.clone(), &policies);
+            Some((start_up.finding(Timestamp::now())?, start_up.leak().copied()))
         };
-        let cells = newcomer.senders.iter().map(|(cell, _)| cell);
-        cells.zip(found).filter_map(finding).collect()
+        greeted.newcomer.cells().zip(found).filter_map(finding).collect()
     }
 }
 

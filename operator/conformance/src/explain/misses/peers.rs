@@ -7,7 +7,7 @@ use ipnet::IpNet;
 use super::{BlockMiss, LabelMiss, NamespaceMiss, PeerMiss, Seen};
 use crate::{
     evaluate::is_host,
-    near::{namespace_labels, near_label},
+    near_miss::{namespace_labels, near_label},
     policy::{
         IpBlock, Namespaces, Peer,
         cluster::{ClusterPeer, PodsOf},

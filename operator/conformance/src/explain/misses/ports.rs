@@ -5,7 +5,7 @@ use crate::{
     evaluate::Element,
     explain::{ServicePort, Target},
     flow::{Port, Protocol},
-    near::is_slip,
+    near_miss::is_slip,
     policy::{Numbers, PortMatch, cluster::ClusterPort},
     snapshot::{Container, NamedPort, Pod},
 };

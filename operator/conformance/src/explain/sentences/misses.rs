@@ -3,7 +3,7 @@
 use crate::{
     explain::{BlockMiss, LabelMiss, NamespaceMiss, PeerMiss, PortMiss},
     flow::Port,
-    words,
+    phrases,
 };
 
 /// Why this peer is none that the element means.
@@ -41,7 +41,7 @@ fn namespace(miss: &NamespaceMiss, peer: &str) -> String {
 }
 
 fn labels(misses: &[LabelMiss]) -> String {
-    words::joined(&misses.iter().map(label).collect::<Vec<_>>(), "and")
+    phrases::joined(&misses.iter().map(label).collect::<Vec<_>>(), "and")
 }
 
 fn label(miss: &LabelMiss) -> String {
@@ -51,7 +51,7 @@ fn label(miss: &LabelMiss) -> String {
         None => format!("has no label {key}"),
     };
     match &miss.near {
-        Some(near) => format!("{has} ({})", words::near(near, key)),
+        Some(near) => format!("{has} ({})", phrases::near_label(near, key)),
         None => has,
     }
 }
@@ -92,12 +92,12 @@ pub(super) fn port(miss: &PortMiss, asked: Port, receiver: &str) -> String {
         }
         PortMiss::Undeclared { near: None, declared } => format!(
             "{receiver} declares no port of that name (it declares {})",
-            words::named_ports(declared)
+            phrases::named_ports(declared)
         ),
         PortMiss::DeclaredAs(declared) => {
             format!(
                 "{receiver} declares it as {}, which is not {asked}",
-                words::named_ports(declared)
+                phrases::named_ports(declared)
             )
         }
         PortMiss::OnInitContainer => {

@@ -17,6 +17,22 @@ use crate::{
 };
 
 /// Compiles an object, or says what the API server would refuse about it.
+///
+/// ```
+/// use netproof_conformance::policy::network_policy::compile;
+///
+/// let policy = |cidr: &str| {
+///     serde_json::from_value(serde_json::json!({
+///         "metadata": {"namespace": "shop", "name": "office"},
+///         "spec": {"podSelector": {}, "ingress": [{"from": [{"ipBlock": {"cidr": cidr}}]}]},
+///     }))
+/// };
+/// assert_eq!(compile(&policy("192.0.2.0/24")?)?.name.to_string(), "shop/office");
+///
+/// let rejected = compile(&policy("192.0.2.0")?).expect_err("no prefix length");
+/// assert_eq!(rejected.field, "spec.ingress[0].from[0].ipBlock.cidr");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn compile(object: &NetworkPolicy) -> Result<Policy, Rejected> {
     let name = ObjectRef {
         namespace: object.metadata.namespace.clone(),

@@ -4,11 +4,16 @@
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
-use netproof_conformance::flow::Port;
+use netproof_conformance::{
+    expected::Expected,
+    flow::{Port, Protocol},
+    matrix::Cell,
+};
+use netproof_crds::ExistingConnections;
 use netproof_probe::wire::{self, Op, Outcome, Reply};
 use tokio::time::Instant;
 
-use super::{
+use crate::engine::{
     round::silence,
     session::{Session, unexpected},
 };
@@ -35,6 +40,41 @@ pub enum Fate {
     Cut(String),
     /// No evidence either way, and why.
     Unknown(String),
+}
+
+/// What became of the connections whose fate is known.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Fates {
+    /// How many go on.
+    pub survived: u32,
+    /// How many were cut.
+    pub cut: u32,
+}
+
+impl Fates {
+    /// Counts one, if its fate is known.
+    pub fn count(&mut self, fate: &Fate) {
+        match fate {
+            Fate::Survives => self.survived += 1,
+            Fate::Cut(_) => self.cut += 1,
+            Fate::Unknown(_) => {}
+        }
+    }
+
+    /// What that says of the network, if anything.
+    pub fn fact(self) -> Option<ExistingConnections> {
+        match (self.survived, self.cut) {
+            (0, 0) => None,
+            (1.., 0) => Some(ExistingConnections::Survive),
+            (0, 1..) => Some(ExistingConnections::Cut),
+            (1.., 1..) => Some(ExistingConnections::Mixed),
+        }
+    }
+}
+
+/// Whether a connection of a flow can be held: TCP, and the policies allow it.
+pub fn is_holdable(cell: &Cell, expected: &Expected) -> bool {
+    cell.port.protocol == Protocol::Tcp && matches!(expected, Expected::Allow(_))
 }
 
 impl Held {
@@ -124,5 +164,5 @@ fn millis(timeout: Duration) -> u32 {
 }
 
 #[cfg(test)]
-#[path = "held_tests.rs"]
+#[path = "existing_tests.rs"]
 mod tests;

@@ -4,12 +4,22 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use futures::{StreamExt, stream::FuturesUnordered};
-use netproof_conformance::{flow::Port, ledger::Change, verdict::Outcome};
+use netproof_conformance::{
+    expected::Expected,
+    flow::Port,
+    ledger::Change,
+    matrix::{Actor, Cell, Matrix},
+    verdict::Outcome,
+};
 use tokio::time::{Instant, sleep_until};
 
-use super::{
-    round::{Asked, Receiver, Timed, silence, timed},
-    session::Session,
+use crate::{
+    engine::{
+        round::{Asked, Receiver, Timed, silence, timed},
+        session::Session,
+    },
+    predict::{StandIn, asked},
+    scenario::Scenario,
 };
 
 /// From the start of one attempt to the start of the next: this bounds how finely latency is
@@ -27,6 +37,20 @@ const IN_FLIGHT: usize = 12;
 /// How many attempts in a row have to go as the policies say: one silence may be a packet lost.
 const AGREEING: usize = 2;
 
+/// The flows of which the policies say the opposite of what they said.
+pub fn turned(before: &Matrix<Expected>, after: &Matrix<Expected>) -> Vec<(Cell, Change)> {
+    let turned = after.iter().filter_map(|(cell, after)| {
+        Some((cell.clone(), Change::between(before.get(cell)?, after)?))
+    });
+    turned.collect()
+}
+
+/// Picks so many out of them, from all over.
+pub fn spread<T>(all: Vec<T>, limit: usize) -> Vec<T> {
+    let step = all.len().div_ceil(limit.max(1)).max(1);
+    all.into_iter().step_by(step).collect()
+}
+
 /// A flow whose expectation changed.
 pub struct Changed {
     /// The flow.
@@ -39,6 +63,25 @@ pub struct Changed {
     pub sender: Arc<Session>,
     /// The receiver's; none where it is an address outside.
     pub receiver: Option<Arc<Session>>,
+}
+
+impl Changed {
+    /// A flow of a test that turned at this moment, if its ends can be asked. Of an address outside
+    /// there is no probe, and a silence is no evidence.
+    pub fn of(
+        (cell, change): (&Cell, Change),
+        at: Instant,
+        (scenario, stand_ins): (&Scenario, &[StandIn]),
+        session: impl Fn(&Actor) -> Option<Arc<Session>>,
+    ) -> Option<Self> {
+        let flow = asked(cell, scenario, stand_ins).ok()?;
+        let sender = session(&cell.from)?;
+        let receiver = match flow.receiver {
+            Receiver::Probe { .. } => Some(session(&cell.to)?),
+            Receiver::External => None,
+        };
+        Some(Self { flow, change, at, sender, receiver })
+    }
 }
 
 /// Attempts the flow until the network follows, and returns how long that took: from the change to
@@ -118,5 +161,5 @@ impl Changed {
 }
 
 #[cfg(test)]
-#[path = "follow_tests.rs"]
+#[path = "latency_tests.rs"]
 mod tests;

@@ -1,4 +1,5 @@
 use netproof_conformance::{
+    expected::{Because, Decision, Unspecified},
     flow::Protocol,
     matrix::{Actor, Cell},
 };
@@ -69,4 +70,36 @@ fn one_silence_among_connections_is_no_sign() {
     };
     assert_eq!(first(&seen(&[false, true, false])), None);
     assert_eq!(first(&seen(&[false, true, false, true, true])), Some(began + EVERY * 3));
+}
+
+fn numbered(number: u16) -> Cell {
+    let port = Port { number, protocol: Protocol::Tcp };
+    Cell { from: Actor::sole("web"), to: Actor::sole("db"), port }
+}
+
+fn because() -> Because {
+    Because { egress: Decision::NotIsolated, ingress: Decision::NotIsolated }
+}
+
+#[test]
+fn only_a_turn_from_allow_to_deny_or_back_is_a_change() {
+    let allow = || Expected::Allow(because());
+    let deny = || Expected::Deny(because());
+    let open = || Expected::Unspecified(Unspecified::ToItself);
+    let all = [allow(), deny(), open()];
+    let matrix = |pick: fn(usize) -> usize| -> Matrix<Expected> {
+        (0..9u16).map(|n| (numbered(n + 1), all[pick(n.into())].clone())).collect()
+    };
+    let mut changed = turned(&matrix(|n| n / 3), &matrix(|n| n % 3));
+    changed.sort_by_key(|(cell, _)| cell.port.number);
+    assert_eq!(changed, [(numbered(2), Change::Tightening), (numbered(4), Change::Loosening)]);
+    assert_eq!(turned(&Matrix::default(), &matrix(|n| n % 3)), [], "what is new is no change");
+}
+
+#[test]
+fn a_few_are_picked_from_all_over() {
+    assert_eq!(spread((0..100).collect(), 4), [0, 25, 50, 75]);
+    assert_eq!(spread(vec![1, 2], 8), [1, 2]);
+    assert_eq!(spread(Vec::<u8>::new(), 8), Vec::<u8>::new());
+    assert!((1..200).all(|n| spread((0..n).collect(), 8).len() <= 8));
 }

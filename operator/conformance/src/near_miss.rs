@@ -1,4 +1,4 @@
-//! What is almost right: a label or a name that differs by a slip of the hand from what was meant.
+//! Finds near misses: labels and names that differ by a slip of the hand from what was meant.
 
 use std::collections::BTreeSet;
 
@@ -140,5 +140,5 @@ pub(crate) fn is_slip(one: &str, other: &str) -> bool {
 }
 
 #[cfg(test)]
-#[path = "near_tests.rs"]
+#[path = "near_miss_tests.rs"]
 mod tests;

@@ -1,10 +1,10 @@
-//! What each open question would turn, were it answered.
+//! How far the result of a flow depends on each question that the API leaves open.
 
 use super::{Ends, Forced, Liberty, Outcomes, Questions, Reading, outcomes, side};
 use crate::expected::{Direction, Unspecified};
 
-/// One open question, and what may happen to the flow by each answer to it.
-pub(crate) struct Turn {
+/// An open question, and what may happen to the flow by each answer to it.
+pub(crate) struct Sensitivity {
     pub(crate) why: Unspecified,
     /// The side on which it comes up; none if it is of the flow as a whole.
     pub(crate) direction: Option<Direction>,
@@ -18,7 +18,7 @@ pub(crate) struct Turn {
 
 /// The open questions that the flow touches: first the liberties, each with all ways to answer the
 /// others, then what policies of the cluster leave open by the letter.
-pub(crate) fn turns(ends: &Ends<'_>) -> Vec<Turn> {
+pub(crate) fn sensitivities(ends: &Ends<'_>) -> Vec<Sensitivity> {
     let liberties: Vec<Liberty> = ends.liberties().collect();
     let of_liberties = liberties.iter().map(|liberty| {
         let [no, yes] = [false, true].map(|taken| {
@@ -27,7 +27,7 @@ pub(crate) fn turns(ends: &Ends<'_>) -> Vec<Turn> {
         });
         let matters = Reading::all(&liberties)
             .any(|one| outcomes(ends, one, None) != outcomes(ends, one.with(*liberty), None));
-        Turn { why: liberty.reason(), direction: None, no, yes, matters }
+        Sensitivity { why: liberty.reason(), direction: None, no, yes, matters }
     });
     let of_sides = Direction::BOTH.into_iter().flat_map(|direction| {
         let mut questions = Questions::new(None);
@@ -37,7 +37,7 @@ pub(crate) fn turns(ends: &Ends<'_>) -> Vec<Turn> {
                 let forced = Forced { direction, number, answer };
                 outcomes(ends, Reading::LITERAL, Some(forced))
             });
-            Turn { why, direction: Some(direction), no, yes, matters: no != yes }
+            Sensitivity { why, direction: Some(direction), no, yes, matters: no != yes }
         })
     });
     of_liberties.chain(of_sides).collect()

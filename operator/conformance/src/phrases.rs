@@ -1,8 +1,8 @@
-//! Puts selectors, peers, ports and rules into the words that explanations and findings use.
+//! The phrases for selectors, peers, ports and rules that explanations and findings share.
 
 use crate::{
     expected::Direction,
-    near::NearLabel,
+    near_miss::NearLabel,
     policy::{
         IpBlock, Namespaces, Numbers, Peer, Peers, PortMatch, Ports, Rule,
         cluster::{Action, ClusterPeer, ClusterPort, ClusterPorts, ClusterRule, PodsOf},
@@ -210,7 +210,7 @@ pub(crate) fn action(action: Action) -> &'static str {
 }
 
 /// How a label almost meets a condition on that key.
-pub(crate) fn near(near: &NearLabel, key: &str) -> String {
+pub(crate) fn near_label(near: &NearLabel, key: &str) -> String {
     match near {
         NearLabel::ValueCase { wanted, found } => {
             format!("{found} and {wanted} differ in upper and lower case")

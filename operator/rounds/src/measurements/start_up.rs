@@ -7,7 +7,9 @@
 //! the bounds of a window wider, never wrong.
 
 mod found;
+mod newcomer;
 mod senders;
+mod told;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -20,9 +22,11 @@ use tokio::{
 };
 
 pub use found::{Found, Why, Window};
+pub use newcomer::Newcomer;
 pub use senders::choose;
+pub use told::{ObservedStart, Started, sign, tally};
 
-use super::{
+use crate::engine::{
     round::{Asked, Timed, silence, timed},
     session::{Session, unexpected},
 };
@@ -335,5 +339,5 @@ impl Seen {
 }
 
 #[cfg(test)]
-#[path = "startup_tests.rs"]
+#[path = "start_up_tests.rs"]
 mod tests;

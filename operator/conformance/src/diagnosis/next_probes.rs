@@ -10,10 +10,10 @@ use crate::{compiled::Answer, flow::Flow};
 
 /// The flows that were not probed and tell the chosen one from another, those first that split all
 /// of them most evenly.
-pub(super) fn telling(trial: &Trial<'_>, chosen: &Fit, others: &[Fit]) -> Vec<Flow> {
+pub(super) fn next_probes(trial: &Trial<'_>, chosen: &Fit, others: &[Fit]) -> Vec<Flow> {
     let first = trial.observed.len();
     let unprobed = trial.unprobed.iter().zip(first..);
-    let mut telling: Vec<(usize, Flow)> = unprobed
+    let mut probes: Vec<(usize, Flow)> = unprobed
         .filter_map(|((flow, _), place)| {
             let all = || [chosen].into_iter().chain(others).map(|fit| fit.answers[place]);
             let is_telling = all().any(|answer| tells(chosen.answers[place], answer));
@@ -21,6 +21,6 @@ pub(super) fn telling(trial: &Trial<'_>, chosen: &Fit, others: &[Fit]) -> Vec<Fl
             is_telling.then(|| (count(Answer::Allow).min(count(Answer::Deny)), *flow))
         })
         .collect();
-    telling.sort_by_key(|(split, flow)| (Reverse(*split), *flow));
-    telling.into_iter().map(|(_, flow)| flow).collect()
+    probes.sort_by_key(|(split, flow)| (Reverse(*split), *flow));
+    probes.into_iter().map(|(_, flow)| flow).collect()
 }

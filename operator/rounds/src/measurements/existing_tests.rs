@@ -1,5 +1,3 @@
-use netproof_conformance::flow::Protocol;
-
 use super::*;
 use crate::engine::testing::{agent, gate, session};
 
@@ -61,4 +59,19 @@ async fn a_stranger_is_not_held() {
     let target = ([127, 0, 0, 1], port).into();
     let opened = Held::open(Arc::new(a), target, "c", Duration::from_secs(5)).await;
     assert_eq!(opened.err().as_deref(), Some("connected to b instead of c"));
+}
+
+#[test]
+fn the_fact_is_what_became_of_those_that_are_known() {
+    let fact = |fates: &[Fate]| {
+        let mut all = Fates::default();
+        fates.iter().for_each(|fate| all.count(fate));
+        all.fact()
+    };
+    let cut = || Fate::Cut("reset".into());
+    let unknown = || Fate::Unknown("lost".into());
+    assert_eq!(fact(&[unknown()]), None);
+    assert_eq!(fact(&[Fate::Survives, unknown()]), Some(ExistingConnections::Survive));
+    assert_eq!(fact(&[cut(), cut()]), Some(ExistingConnections::Cut));
+    assert_eq!(fact(&[cut(), Fate::Survives]), Some(ExistingConnections::Mixed));
 }

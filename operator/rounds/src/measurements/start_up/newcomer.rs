@@ -1,0 +1,66 @@
+//! A new stand-in that is being attempted.
+
+use std::sync::Arc;
+
+use netproof_conformance::matrix::Cell;
+use tokio::sync::watch;
+
+use super::Sender;
+use crate::engine::{round::Asked, session::Session};
+
+/// A new stand-in that is being attempted, for whoever brings news of it.
+pub struct Newcomer {
+    arrival: watch::Sender<Option<Arc<Session>>>,
+    /// The flows by which it is attempted, and whether the policies still deny each.
+    flows: Vec<(Cell, watch::Sender<bool>)>,
+}
+
+/// What a [`search`](super::search) takes: the senders, and by what the newcomer arrives.
+pub type Searching = (Vec<Sender>, watch::Receiver<Option<Arc<Session>>>);
+
+impl Newcomer {
+    /// A stand-in that is about to start, to be attempted by these flows as far as their senders
+    /// can. What the search finds is in the order of [`cells`](Self::cells). None where nobody can.
+    pub fn greet(
+        cells: Vec<Cell>,
+        sender: impl Fn(&Cell) -> Option<(Asked, Arc<Session>)>,
+    ) -> Option<(Self, Searching)> {
+        let (mut flows, mut senders) = (Vec::new(), Vec::new());
+        for cell in cells {
+            let Some((flow, session)) = sender(&cell) else { continue };
+            let (tell, denied) = watch::channel(true);
+            senders.push(Sender { flow, session, denied });
+            flows.push((cell, tell));
+        }
+        if flows.is_empty() {
+            return None;
+        }
+        let arrival = watch::Sender::new(None);
+        let arriving = arrival.subscribe();
+        Some((Self { arrival, flows }, (senders, arriving)))
+    }
+
+    /// The flows by which it is attempted.
+    pub fn cells(&self) -> impl ExactSizeIterator<Item = &Cell> {
+        self.flows.iter().map(|(cell, _)| cell)
+    }
+
+    /// Takes note of what the policies deny now: what they do not any more is no sign of anything.
+    pub fn expect(&self, is_denied: impl Fn(&Cell) -> bool) {
+        for (cell, denied) in &self.flows {
+            if !is_denied(cell) {
+                denied.send_replace(false);
+            }
+        }
+    }
+
+    /// Whether its own probe has spoken.
+    pub fn has_arrived(&self) -> bool {
+        self.arrival.borrow().is_some()
+    }
+
+    /// Its own probe speaks.
+    pub fn arrived(&self, session: Arc<Session>) {
+        self.arrival.send_replace(Some(session));
+    }
+}
