@@ -56,6 +56,10 @@ const CANARIES: usize = 8;
 /// For how long what happened to a flow counts, for faults of time.
 const MEMORY: Duration = Duration::from_secs(300);
 
+/// A stand-in is new for so long at least, or until it has settled: a network that isolates it
+/// within this time is late, and one that does so later was mended.
+const NEW: Duration = Duration::from_secs(10);
+
 /// How many flows that could be attempted a diagnosis looks at: beyond some thousands they tell
 /// nothing new, and each is asked about for every fault that fits.
 const UNPROBED: usize = 4096;
@@ -291,8 +295,8 @@ impl Book {
         let settle = self.ledger.patience().settle;
         let births = [&cell.from, &cell.to].into_iter().filter_map(|end| self.births.get(end));
         let age = births.map(|(_, birth)| *birth).max().map(|birth| now.saturating_sub(birth));
-        // What leaks when it has had its time to settle does not do so for being new.
-        let age = age.filter(|age| *age < settle);
+        // What leaks long after it came does not do so for being new.
+        let age = age.filter(|age| *age < settle.max(NEW));
         self.history.attempted(&Attempt { cell, sighting: &sighting, age }, now);
         self.tally.observations += 1;
         self.tally.conforming += u64::from(sighting == Sighting::Conforms);
