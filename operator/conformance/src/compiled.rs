@@ -56,7 +56,7 @@ pub struct Compiled {
     terms: Terms,
     shapes: Shapes,
     rules: Rules,
-    /// By direction.
+    /// By direction: [`side`] says which of the two.
     profiles: [Profiles; 2],
     /// What applies to each shape.
     subjects: Subjects,
@@ -69,7 +69,7 @@ pub struct Compiled {
 /// An [`Expected`] without what decided.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Answer {
-    /// Both directions let it pass.
+    /// Both directions let the flow pass.
     Allow,
     /// At least one direction stops it.
     Deny,
@@ -186,7 +186,7 @@ impl Compiled {
         }))
     }
 
-    /// What it was made from.
+    /// The snapshot as it is now, with the policies that were taken in since.
     pub fn snapshot(&self) -> &Snapshot {
         &self.snapshot
     }

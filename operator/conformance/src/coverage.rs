@@ -53,10 +53,11 @@ pub struct Coverage {
 
 /// Flows to attempt, and what they will show if all of them are judged.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Chosen {
-    /// The flows.
+    /// The flows of the universe to attempt; never more than the budget.
     pub cells: BTreeSet<Cell>,
-    /// What they show.
+    /// What these flows show once each of them has a verdict.
     pub coverage: Coverage,
 }
 
@@ -80,7 +81,7 @@ pub struct Chosen {
 /// let universe = [("web", "db"), ("job", "db"), ("db", "web")];
 /// let survey = Survey::new(shop(), universe.map(|(from, to)| (cell(from, to), flow(from, to))));
 ///
-/// // One flow needs the rule, one just misses it, and together they tell of a network without policies.
+/// // One flow needs the rule, one just misses it, and both tell of a network without policies.
 /// let ignores_all = Mutation::named("ignores-all").expect("a mutation");
 /// let mutant = Mutant::of("ignores-all", ignores_all.apply(&shop(), &Past::default()));
 /// let chosen = survey.choose(&BTreeSet::new(), 2, &[mutant]);
@@ -91,11 +92,11 @@ pub struct Chosen {
 #[derive(Clone, Debug)]
 pub struct Survey {
     compiled: Compiled,
-    /// By cell.
+    /// The universe, sorted by cell, each cell once.
     flows: Vec<(Cell, Flow)>,
     clauses: Clauses,
     tables: Tables,
-    /// Of each flow.
+    /// What the policies say of each flow, by its place in `flows`.
     seen: Vec<Seen>,
     goals: Goals,
     /// Why no flow meets a goal, of those that none does.
@@ -125,7 +126,7 @@ impl Survey {
         survey
     }
 
-    /// What it was made from.
+    /// The snapshot that the survey was made of.
     pub fn snapshot(&self) -> &Snapshot {
         self.compiled.snapshot()
     }

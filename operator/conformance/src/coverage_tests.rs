@@ -72,7 +72,8 @@ fn drawn(survey: &Survey, cells: &BTreeSet<Cell>) -> Vec<String> {
 #[test]
 fn a_rule_is_shown_from_both_sides() {
     let survey = db(
-        "[{from: [{namespaceSelector: {}, podSelector: {matchLabels: {app: was}}}], ports: [{port: 3306}]}]",
+        "[{from: [{namespaceSelector: {}, podSelector: {matchLabels: {app: was}}}], ports: [{port: \
+         3306}]}]",
     );
     let chosen = all(&survey);
     assert_eq!(
@@ -125,7 +126,8 @@ fn an_isolation_without_rules_wants_a_flow_that_it_denies() {
 fn each_gap_says_why_and_what_to_do() {
     let from = |app: &str, more: &str| {
         format!(
-            "{{from: [{{namespaceSelector: {{}}, podSelector: {{matchLabels: {{app: {app}}}}}}}]{more}}}"
+            "{{from: [{{namespaceSelector: {{}}, podSelector: {{matchLabels: {{app: \
+             {app}}}}}}}]{more}}}"
         )
     };
     let both = |rule: String| format!("data/db: {{podSelector: {{}}, ingress: [{rule}]}}");
@@ -133,53 +135,64 @@ fn each_gap_says_why_and_what_to_do() {
         (
             "data/x: {podSelector: {matchLabels: {app: none}}, ingress: [{}]}".to_owned(),
             vec![
-                "data/x ingress[0] lacks an allowed flow that needs it: no endpoint is a subject of the policy; add one with the labels that it selects",
-                "data/x ingress[0] lacks a denied flow that just misses it: no endpoint is a subject of the policy; add one with the labels that it selects",
+                "data/x ingress[0] lacks an allowed flow that needs it: no endpoint is a subject \
+                 of the policy; add one with the labels that it selects",
+                "data/x ingress[0] lacks a denied flow that just misses it: no endpoint is a \
+                 subject of the policy; add one with the labels that it selects",
             ],
         ),
         (
             "data/x: {podSelector: {matchLabels: {app: none}}}".to_owned(),
             vec![
-                "data/x ingress (no rules) lacks a flow that it denies: no endpoint is a subject of the policy; add one with the labels that it selects",
+                "data/x ingress (no rules) lacks a flow that it denies: no endpoint is a subject \
+                 of the policy; add one with the labels that it selects",
             ],
         ),
         (
             both(from("cron", "")),
             vec![
-                "data/db ingress[0] lacks an allowed flow that needs it: no endpoint at the other end matches its peers; add one that does",
+                "data/db ingress[0] lacks an allowed flow that needs it: no endpoint at the other \
+                 end matches its peers; add one that does",
             ],
         ),
         (
             both(from("was", ", ports: [{port: 9090}]")),
             vec![
-                "data/db ingress[0] lacks an allowed flow that needs it: nobody listens on a port of the rule; give an endpoint that port",
+                "data/db ingress[0] lacks an allowed flow that needs it: nobody listens on a port \
+                 of the rule; give an endpoint that port",
             ],
         ),
         (
             both("{}".to_owned()),
             vec![
-                "data/db ingress[0] lacks a denied flow that just misses it: it admits everyone on every port, so that nothing can miss it",
+                "data/db ingress[0] lacks a denied flow that just misses it: it admits everyone on \
+                 every port, so that nothing can miss it",
             ],
         ),
         (
             both("{from: [{namespaceSelector: {}}], ports: [{protocol: TCP}]}".to_owned()),
             vec![
-                "data/db ingress[0] lacks a denied flow that just misses it: no flow misses it in just one respect; add an endpoint that is none of its peers, or another port",
+                "data/db ingress[0] lacks a denied flow that just misses it: no flow misses it in \
+                 just one respect; add an endpoint that is none of its peers, or another port",
             ],
         ),
         (
             both(from("was", "")) + ", data/wide: {podSelector: {}, ingress: [{}]}",
             vec![
-                "data/db ingress[0] lacks an allowed flow that needs it: shadowed by data/wide ingress[0]; add an endpoint to which only this one applies, or remove it",
-                "data/db ingress[0] lacks a denied flow that just misses it: shadowed by data/wide ingress[0]; add an endpoint to which only this one applies, or remove it",
-                "data/wide ingress[0] lacks a denied flow that just misses it: it admits everyone on every port, so that nothing can miss it",
+                "data/db ingress[0] lacks an allowed flow that needs it: shadowed by data/wide \
+                 ingress[0]; add an endpoint to which only this one applies, or remove it",
+                "data/db ingress[0] lacks a denied flow that just misses it: shadowed by data/wide \
+                 ingress[0]; add an endpoint to which only this one applies, or remove it",
+                "data/wide ingress[0] lacks a denied flow that just misses it: it admits everyone \
+                 on every port, so that nothing can miss it",
             ],
         ),
         (
             both(from("was", ""))
                 + ", shop/out: {podSelector: {matchLabels: {app: was}}, policyTypes: [Egress]}",
             vec![
-                "data/db ingress[0] lacks an allowed flow that needs it: what would show it is denied on the other side by shop/out egress; add an endpoint that is not",
+                "data/db ingress[0] lacks an allowed flow that needs it: what would show it is \
+                 denied on the other side by shop/out egress; add an endpoint that is not",
             ],
         ),
     ];
@@ -191,7 +204,8 @@ fn each_gap_says_why_and_what_to_do() {
 #[test]
 fn peers_and_ports_that_do_not_meet_are_told() {
     let text = format!(
-        "{SHOP}policies: {{data/db: {{podSelector: {{}}, ingress: [{{from: [{{namespaceSelector: {{}}, podSelector: {{matchLabels: {{app: was}}}}}}], ports: [{{port: 3306}}]}}]}}}}"
+        "{SHOP}policies: {{data/db: {{podSelector: {{}}, ingress: [{{from: [{{namespaceSelector: \
+         {{}}, podSelector: {{matchLabels: {{app: was}}}}}}], ports: [{{port: 3306}}]}}]}}}}"
     );
     let whole = survey(&text, &[tcp(80), tcp(3306)], &[]);
     let parted = whole
@@ -202,9 +216,8 @@ fn peers_and_ports_that_do_not_meet_are_told() {
     let gaps = gaps(&survey);
     assert_eq!(
         gaps,
-        [
-            "data/db ingress[0] lacks an allowed flow that needs it: no flow has both a peer and a port of the rule; add a check, or a port to an endpoint, that joins them"
-        ]
+        ["data/db ingress[0] lacks an allowed flow that needs it: no flow has both a peer and a \
+             port of the rule; add a check, or a port to an endpoint, that joins them"]
     );
 }
 
@@ -224,8 +237,10 @@ policies: {shop/b: {podSelector: {}, ingress: [{from: [{podSelector: {matchLabel
 
 #[test]
 fn a_rule_of_the_cluster_is_shown_by_a_flow_that_it_decides() {
-    let deny = "cluster: {deny: {tier: Admin, priority: 1, subject: {namespaces: {matchLabels: {team: data}}}, \
-                ingress: [{action: Deny, from: [{namespaces: {}}]}, {action: Deny, from: [{namespaces: {}}]}]}}";
+    let deny = "cluster: {deny: {tier: Admin, priority: 1, subject: {namespaces: {matchLabels: \
+    {team: data}}}, \
+                ingress: [{action: Deny, from: [{namespaces: {}}]}, {action: Deny, from: \
+                [{namespaces: {}}]}]}}";
     let survey = survey(&format!("{SHOP}{deny}"), &[tcp(80)], &[]);
     let chosen = all(&survey);
     let Coverage { rules, exercised, gaps, .. } = chosen.coverage;
@@ -234,8 +249,11 @@ fn a_rule_of_the_cluster_is_shown_by_a_flow_that_it_decides() {
     assert_eq!(
         gaps,
         [
-            "ClusterNetworkPolicy deny ingress[0] lacks a flow that it decides: shadowed by ClusterNetworkPolicy deny ingress[0].from[0]; add an endpoint to which only this one applies, or remove it",
-            "ClusterNetworkPolicy deny ingress[1] lacks a flow that it decides: no flow comes to it; add an endpoint that it matches and no rule before it does",
+            "ClusterNetworkPolicy deny ingress[0] lacks a flow that it decides: shadowed by \
+             ClusterNetworkPolicy deny ingress[0].from[0]; add an endpoint to which only this one \
+             applies, or remove it",
+            "ClusterNetworkPolicy deny ingress[1] lacks a flow that it decides: no flow comes to \
+             it; add an endpoint that it matches and no rule before it does",
         ]
     );
 }
@@ -269,9 +287,8 @@ fn a_mutant_is_told_by_a_flow_or_named() {
     let gaps: Vec<String> = chosen.coverage.gaps.iter().map(ToString::to_string).collect();
     assert_eq!(
         gaps,
-        [
-            "Sound lacks a flow that tells it: no flow of the test behaves otherwise there; add endpoints or ports that do"
-        ]
+        ["Sound lacks a flow that tells it: no flow of the test behaves otherwise there; add \
+             endpoints or ports that do"]
     );
 }
 
@@ -289,7 +306,8 @@ fn a_mutant_by_which_no_rule_is_lost_has_a_flow_of_its_own() {
 #[test]
 fn the_budget_is_kept_and_what_it_cost_is_said() {
     let survey = db(
-        "[{from: [{namespaceSelector: {}, podSelector: {matchLabels: {app: was}}}], ports: [{port: 3306}]}]",
+        "[{from: [{namespaceSelector: {}, podSelector: {matchLabels: {app: was}}}], ports: [{port: \
+         3306}]}]",
     );
     let web: BTreeSet<Cell> = survey
         .flows
@@ -304,8 +322,10 @@ fn the_budget_is_kept_and_what_it_cost_is_said() {
     assert_eq!(
         gaps,
         [
-            "2 flows that checks ask for are left out: the budget of flows ended first; raise maxFlows",
-            "data/db ingress[0] lacks an allowed flow that needs it: the budget of flows ended first; raise maxFlows",
+            "2 flows that checks ask for are left out: the budget of flows ended first; raise \
+             maxFlows",
+            "data/db ingress[0] lacks an allowed flow that needs it: the budget of flows ended \
+             first; raise maxFlows",
         ]
     );
     let one = survey.choose(&BTreeSet::new(), 1, &[]);
@@ -315,7 +335,8 @@ fn the_budget_is_kept_and_what_it_cost_is_said() {
 #[test]
 fn only_what_was_judged_counts() {
     let survey = db(
-        "[{from: [{namespaceSelector: {}, podSelector: {matchLabels: {app: was}}}], ports: [{port: 3306}]}]",
+        "[{from: [{namespaceSelector: {}, podSelector: {matchLabels: {app: was}}}], ports: [{port: \
+         3306}]}]",
     );
     let Chosen { cells, .. } = all(&survey);
     let allowed: BTreeSet<Cell> = cells
@@ -329,7 +350,8 @@ fn only_what_was_judged_counts() {
     assert_eq!((half.exercised, half.half_exercised), (0, 1));
     assert_eq!(
         half.gaps[0].to_string(),
-        "data/db ingress[0] lacks a denied flow that just misses it: shop/was to data/db port 80/TCP would show it, and has no verdict"
+        "data/db ingress[0] lacks a denied flow that just misses it: shop/was to data/db port \
+         80/TCP would show it, and has no verdict"
     );
     assert_eq!(survey.coverage(&cells, &cells, &[]).exercised, 1);
 }

@@ -1,9 +1,9 @@
 //! Names what a network does wrong: the simplest rewriting of the snapshot under which all that was
 //! seen is as the policies say.
 //!
-//! The evaluator has no branch for a faulty network; a fault is a mutation of its input. A diagnosis
-//! is never surer than its evidence: what predicts the same on all that was seen is named beside it,
-//! and which flows would tell them apart.
+//! The evaluator has no branch for a faulty network; a fault is a mutation of its input. A
+//! diagnosis is never surer than its evidence: what predicts the same on all that was seen is named
+//! beside it, and which flows would tell them apart.
 
 pub mod mutation;
 
@@ -55,16 +55,16 @@ pub struct Evidence<'a> {
 /// What was seen of a flow.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Observation {
-    /// The flow.
+    /// The flow that was attempted, by the pods of the evidence's snapshot.
     pub flow: Flow,
     /// What came of it last. [`Outcome::Failed`] is never evidence, and left out.
     pub outcome: Outcome,
-    /// Whether it goes wrong and right by turns.
+    /// Whether the flow goes wrong and right by turns, so that both answers were seen.
     pub flaps: bool,
 }
 
 impl Observation {
-    /// Whether it connected.
+    /// Whether the last attempt connected; anything else is no connection.
     pub fn connected(&self) -> bool {
         self.outcome == Outcome::Connected
     }
@@ -98,14 +98,14 @@ pub struct Explained {
     pub explains: usize,
     /// How many findings there are.
     pub findings: usize,
-    /// Others that explain everything that was seen, and that flows which were not probed would tell
-    /// from the chosen one; simplest first.
+    /// Others that explain everything that was seen, and that flows which were not probed would
+    /// tell from the chosen one; simplest first.
     pub rivals: Vec<Candidate>,
-    /// Others that differ from the chosen one in no flow that was probed or could be: here, they are
-    /// the same; simplest first.
+    /// Others that differ from the chosen one in no flow that was probed or could be: here, they
+    /// are the same; simplest first.
     pub equivalents: Vec<Candidate>,
-    /// Flows to probe next: they tell the chosen one from rivals. At most [`NEXT_PROBES`], those first
-    /// that split all of them most evenly.
+    /// Flows to probe next: they tell the chosen one from rivals. At most [`NEXT_PROBES`], those
+    /// first that split all of them most evenly.
     pub next_probes: Vec<Flow>,
     /// How many such flows there are.
     pub next_probes_count: usize,
@@ -120,7 +120,8 @@ pub struct Unexplained {
     pub best: Option<Nearest>,
     /// How many findings there are.
     pub findings: usize,
-    /// A smallest set of observations that no single fault fits: without any one of them, one would.
+    /// A smallest set of observations that no single fault fits: without any one of them, one
+    /// would.
     pub ruled_out_by: Vec<Flow>,
     /// Whether not all combinations of two were tried.
     pub capped: bool,
@@ -129,7 +130,7 @@ pub struct Unexplained {
 /// What comes nearest to an explanation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Nearest {
-    /// The fault.
+    /// The fault that fewest observations contradict; among equals, the simplest.
     pub candidate: Candidate,
     /// How many findings it predicts.
     pub explains: usize,
@@ -158,8 +159,8 @@ impl Diagnosis {
         }
     }
 
-    /// Every name that something has that was seen: faults of meaning and of memory, faults of time,
-    /// two at once, one that is not known, and none.
+    /// Every name that something has that was seen: faults of meaning and of memory, faults of
+    /// time, two at once, one that is not known, and none.
     pub fn names() -> impl Iterator<Item = &'static str> {
         let faults = mutation::MUTATIONS.iter().map(|one| one.name).chain(TimeFault::NAMES);
         faults.chain([COMBINATION, UNEXPLAINED, NONE])

@@ -67,7 +67,8 @@ policies:
     ingress: [{from: [{podSelector: {matchLabels: {app: web}}}], ports: [{port: 80, endPort: 82}]}]
   data/db:
     podSelector: {}
-    ingress: [{from: [{namespaceSelector: {matchLabels: {team: shop}}, podSelector: {matchLabels: {app: was}}}]}]
+    ingress: [{from: [{namespaceSelector: {matchLabels: {team: shop}}, podSelector: {matchLabels: \
+    {app: was}}}]}]
 ";
 
 const PORTS: [&str; 4] = ["80/TCP", "81/TCP", "83/TCP", "80/UDP"];
@@ -122,7 +123,8 @@ fn a_fault_of_one_node_is_found_there() {
     assert_eq!(found.chosen.faults, [fault("ignores-egress", Scope::Node("n2".to_owned()))]);
     assert_eq!(
         found.to_string(),
-        "behaves as a network that ignores egress policies, on node n2 only; explains 4 of 4 findings"
+        "behaves as a network that ignores egress policies, on node n2 only; explains 4 of 4 \
+         findings"
     );
     // The node has one pod that egress policies select.
     let pod = world.snapshot.pods.iter().find(|pod| pod.name.name == "web-2").unwrap();
@@ -332,7 +334,9 @@ namespaces: {{x: {{}}, y: {{team: {team}}}, z: {{}}}}
 pods:
   {pods}
 policies:
-  x/a: {{podSelector: {{matchLabels: {{app: a}}}}, ingress: [{{from: [{{podSelector: {{matchLabels: {{app: b}}}}}}, {{namespaceSelector: {{matchLabels: {{team: y}}}}, podSelector: {{matchLabels: {{app: d}}}}}}]}}]}}
+  x/a: {{podSelector: {{matchLabels: {{app: a}}}}, ingress: [{{from: [{{podSelector: \
+  {{matchLabels: {{app: b}}}}}}, {{namespaceSelector: {{matchLabels: {{team: y}}}}, podSelector: \
+  {{matchLabels: {{app: d}}}}}}]}}]}}
   {more}"
         )
     };
@@ -369,7 +373,8 @@ pods:
   x/c: {{labels: {{app: b}}, ips: [10.0.0.3], node: n1}}
   x/d: {{labels: {{app: {a}}}, ips: [10.0.0.4], node: n2}}
 policies:
-  x/b: {{podSelector: {{matchLabels: {{app: b}}}}, ingress: [{{from: [{{podSelector: {{matchLabels: {{app: a}}}}}}, {{namespaceSelector: {{matchLabels: {{team: y}}}}}}]}}]}}
+  x/b: {{podSelector: {{matchLabels: {{app: b}}}}, ingress: [{{from: [{{podSelector: \
+  {{matchLabels: {{app: a}}}}}}, {{namespaceSelector: {{matchLabels: {{team: y}}}}}}]}}]}}
   {more}"
         )
     };

@@ -1,5 +1,9 @@
 //! Answers what the policies say of a flow: by the order of the tiers, on both sides of it.
 //!
+//! The tiers are those of KEP-2091: Admin, then `NetworkPolicies` where one isolates the pod, then
+//! Baseline. What each object means is the law of the comments of its API types, and where those
+//! say nothing, of the Network Policies page of the Kubernetes documentation.
+//!
 //! Nothing is prepared or remembered, so that this stays the measure for whatever answers faster.
 
 mod admits;
@@ -58,7 +62,7 @@ pub fn expect(snapshot: &Snapshot, flow: &Flow) -> Expected {
     expect_with(snapshot, flow, |id| Applying::to(snapshot.pod(id), snapshot))
 }
 
-/// The same, where it is known which policies apply to a pod.
+/// [`expect`], where it is known which policies apply to a pod.
 pub(crate) fn expect_with<'a>(
     snapshot: &'a Snapshot,
     flow: &Flow,

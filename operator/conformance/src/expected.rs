@@ -24,9 +24,9 @@ use crate::{
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Expected {
-    /// Both directions let it pass.
+    /// Both directions let the flow pass.
     Allow(Because),
-    /// At least one direction stops it.
+    /// At least one direction stops the flow.
     Deny(Because),
     /// The API leaves it to the network: the readings that it permits differ.
     Unspecified(Unspecified),
@@ -51,12 +51,12 @@ impl fmt::Display for Expected {
     }
 }
 
-/// What decided, on each side.
+/// What decided on each of the two sides that a flow has to pass.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Because {
-    /// The sender's side.
+    /// What decided on the sender's side, where it is the subject.
     pub egress: Decision,
-    /// The receiver's side.
+    /// What decided on the receiver's side, where it is the subject.
     pub ingress: Decision,
 }
 
@@ -67,7 +67,7 @@ impl Because {
     }
 }
 
-/// What one side decided.
+/// What decided on one side of a flow, and with it whether the flow passes that side.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Decision {
     /// No policy can apply to this end: it is no pod, or it stands outside of them (a node that
@@ -101,7 +101,7 @@ impl Decision {
 pub enum Ruling {
     /// The flow passes this side.
     Accept,
-    /// It does not.
+    /// The flow is stopped on this side.
     Deny,
 }
 
@@ -127,7 +127,7 @@ pub enum Direction {
 
 impl Direction {
     /// The sender's side, then the receiver's: as a flow passes them.
-    pub const BOTH: [Self; 2] = [Self::Egress, Self::Ingress];
+    pub(crate) const BOTH: [Self; 2] = [Self::Egress, Self::Ingress];
 }
 
 impl fmt::Display for Direction {
@@ -143,7 +143,7 @@ impl fmt::Display for Direction {
 /// from 0, as in `spec.ingress[0].from[1]`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RuleRef {
-    /// The policy.
+    /// The `NetworkPolicy` that the rule is of.
     pub policy: ObjectRef,
     /// Which of its two lists of rules.
     pub direction: Direction,
@@ -175,7 +175,7 @@ impl fmt::Display for RuleRef {
 /// Names one rule of a policy of the cluster, and the peer and the port of it that decided.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ClusterRuleRef {
-    /// The policy.
+    /// The policy of the cluster that the rule is of.
     pub policy: ClusterPolicyRef,
     /// Which of its two lists of rules.
     pub direction: Direction,
@@ -206,8 +206,12 @@ impl fmt::Display for ClusterRuleRef {
     }
 }
 
-/// Why the API gives no answer. Each is an open reading of it.
+/// Why the API gives no answer: each is a question that it leaves open.
+///
+/// *W* is the Network Policies page of the Kubernetes documentation, *T* the comments of the API's
+/// types (`k8s.io/api/networking/v1`), *P* those of `policy.networking.k8s.io` (KEP-2091).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
 pub enum Unspecified {
     /// An end has no address yet.
     NoAddress,
@@ -215,26 +219,32 @@ pub enum Unspecified {
     Finished,
     /// The ends share no IP family, or lack the one that was asked for.
     NoCommonFamily,
-    /// Whether a host-network pod counts as a pod or as its node.
+    /// Whether a host-network pod counts as a pod or as its node: W names both and calls it
+    /// undefined.
     HostNetwork,
-    /// Whether a pod's traffic to itself is exempt.
+    /// Whether a pod's traffic to itself is exempt: W says that a pod cannot block access to
+    /// itself, and T has no such exception.
     ToItself,
-    /// Whether egress to the pod's own node is exempt.
+    /// Whether egress to the pod's own node is exempt: it is by W, and by T only ingress from there
+    /// is.
     OwnNode,
-    /// Whether a named port matches towards something that is no pod.
+    /// Whether a named port matches towards something that is no pod, and so gives its ports no
+    /// names (kubernetes#99256).
     NamedPortWithoutPod,
-    /// Whether a port named on an init container resolves.
+    /// Whether a port named on an init container resolves, native sidecars (KEP-753) included.
     InitContainerPort,
-    /// Which of several cluster policies of one priority is applied.
+    /// Which of several cluster policies of one priority is applied: P leaves it to the network.
     EqualPriority,
     /// Whether a `BaselineAdminNetworkPolicy` comes before or after `ClusterNetworkPolicies` of the
     /// Baseline tier.
     BaselineOrder,
-    /// Whether the network has peers by ranges of addresses, in policies of the cluster.
+    /// Whether the network has peers by ranges of addresses in policies of the cluster: `networks`
+    /// is a feature of P's that a network may lack.
     NetworksPeer,
-    /// Whether an address is that of a node that a rule names by its labels.
+    /// Whether an address is that of a node that a rule names by its labels (`nodes`, experimental
+    /// in P).
     NodesPeer,
-    /// Which addresses a domain name resolves to.
+    /// Which addresses a domain name resolves to (`domainNames`, experimental in P).
     DomainNamesPeer,
     /// A peer or a protocol of a kind that only a later version of the API has.
     UnknownField,
@@ -283,16 +293,19 @@ impl fmt::Display for Unspecified {
                 "policies of equal priority disagree, and the API leaves open which one is applied"
             }
             Self::BaselineOrder => {
-                "the API leaves open whether a BaselineAdminNetworkPolicy comes before or after ClusterNetworkPolicies"
+                "the API leaves open whether a BaselineAdminNetworkPolicy comes before or after \
+                 ClusterNetworkPolicies"
             }
             Self::NetworksPeer => {
-                "a peer by networks is a feature that not every network has, and those without it fail closed"
+                "a peer by networks is a feature that not every network has, and those without it \
+                 fail closed"
             }
             Self::NodesPeer => "a peer by nodes is an experimental feature, and not known to match",
-            Self::DomainNamesPeer => {
-                "what a domain name resolves to is not known from the objects"
+            Self::DomainNamesPeer => "what a domain name resolves to is not known from the objects",
+            Self::UnknownField => {
+                "a peer or protocol of a kind that is not known here could \
+                 decide"
             }
-            Self::UnknownField => "a peer or protocol of a kind that is not known here could decide",
         })
     }
 }

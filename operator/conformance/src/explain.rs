@@ -28,18 +28,19 @@ pub use open::{OpenQuestion, Would};
 pub use rules::{Does, Lacks, PolicyTold, RuleTold};
 pub use tiers::{ClusterDoes, ClusterRuleTold, ClusterTold};
 
-/// The way of one flow.
+/// What the policies say of one flow, and how they come to it.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Explanation {
-    /// Who opens it.
+    /// The end that opens the flow: the subject of egress.
     pub from: Actor,
-    /// Who receives it.
+    /// The end that receives the flow: the subject of ingress.
     pub to: Actor,
-    /// The receiver's port.
+    /// The port of the receiver that the flow is to.
     pub port: Port,
     /// What the policies say of it: what [`expect`] says.
     pub expected: Expected,
-    /// How it comes to that.
+    /// How the policies come to that.
     pub way: Way,
 }
 
@@ -48,17 +49,18 @@ pub struct Explanation {
 pub enum Way {
     /// No policy was asked: the ends have no addresses that the flow could use.
     NotAsked(Unspecified),
-    /// Both sides were asked.
+    /// Both sides were asked, whatever the first of them said.
     Asked(Box<Courses>),
 }
 
 /// Both sides of a flow. Where the API leaves something open, they are told by the letter: no
 /// liberty is taken, and what is not known to match does not.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Courses {
-    /// The sender's side.
+    /// What was asked of the sender's policies, and what came of it.
     pub egress: Course,
-    /// The receiver's side.
+    /// What was asked of the receiver's policies, and what came of it.
     pub ingress: Course,
     /// What the API leaves open and the flow touches; only where the result is Unspecified.
     pub open: Vec<OpenQuestion>,
@@ -66,12 +68,13 @@ pub struct Courses {
 
 /// What was asked on one side of a flow, and what came of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Course {
-    /// Which side it is.
+    /// The side, as the subject sees it.
     pub direction: Direction,
     /// What decides, by the letter.
     pub decision: Decision,
-    /// What was asked before.
+    /// What was asked until something decided.
     pub asked: Asked,
 }
 
@@ -89,7 +92,7 @@ pub enum Asked {
         admin: Vec<ClusterTold>,
         /// The `NetworkPolicies` that isolate the pod, by name. Empty too if Admin decided.
         isolating: Vec<PolicyTold>,
-        /// As `admin`, for the Baseline tier; empty if something before it decided.
+        /// The policies of the Baseline tier, as in `admin`; empty if something before it decided.
         baseline: Vec<ClusterTold>,
         /// Policies that select the pod and have rules for this direction, which `policyTypes`
         /// makes inert. Only known from the policies as they are written.
@@ -109,20 +112,20 @@ pub struct Background<'a> {
 /// A port of a Service, and where it leads.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServicePort {
-    /// The Service.
+    /// The name and namespace of the Service.
     pub service: ObjectRef,
     /// The pods behind it, in its namespace.
     pub pods: Selector,
     /// The Service's own port.
     pub port: Port,
-    /// The pods' port.
+    /// Where it leads in each pod (`targetPort`); the protocol is that of `port`.
     pub target: Target,
 }
 
-/// A Service's `targetPort`.
+/// Where a port of a Service leads in the pods behind it (`targetPort`).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Target {
-    /// The same on each pod.
+    /// A number, the same on each pod.
     Number(u16),
     /// What each pod gives this name.
     Named(String),

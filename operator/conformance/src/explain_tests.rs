@@ -40,11 +40,14 @@ fn a_denied_flow_is_told_rule_by_rule() {
     let flow = world.flow("shop/web", "data/db", "3306/TCP");
     assert_eq!(
         explain(&world.snapshot, &flow).to_string(),
-        "shop/web (app=web; namespace team=shop; 10.255.0.3; node n1) to data/db (app=db; namespace team=data; 10.255.0.1) on 3306/TCP: Deny.
+        "shop/web (app=web; namespace team=shop; 10.255.0.3; node n1) to data/db (app=db; \
+         namespace team=data; 10.255.0.1) on 3306/TCP: Deny.
 Egress of shop/web: no NetworkPolicy isolates the pod, so that nothing is kept in.
 Ingress of data/db: data/db isolates the pod, and no rule lets it through.
   Rule 1 of data/db (spec.ingress[0]) admits everyone on 80/TCP; 3306/TCP is another port.
-  Rule 2 of data/db (spec.ingress[1]) admits pods with app=was in namespaces with team=shop on 3306/TCP; shop/web has app=web (namespaceSelector and podSelector are one element, so that both have to match; as two elements, either would do).
+  Rule 2 of data/db (spec.ingress[1]) admits pods with app=was in namespaces with team=shop on \
+  3306/TCP; shop/web has app=web (namespaceSelector and podSelector are one element, so that both \
+  have to match; as two elements, either would do).
 "
     );
 }
@@ -55,7 +58,8 @@ fn an_allowed_flow_names_the_rule_and_its_place() {
         db("[{from: [{podSelector: {}}, {namespaceSelector: {}}], ports: [{port: mysql}]}]");
     assert_eq!(
         last(&world, "3306/TCP"),
-        "  Rule 1 of data/db (spec.ingress[0].from[1], ports[0]) lets it through: it admits all pods \
+        "  Rule 1 of data/db (spec.ingress[0].from[1], ports[0]) lets it through: it admits all \
+         pods \
          in namespace data or all pods in all namespaces on the port named mysql (TCP)."
     );
 }
@@ -93,7 +97,8 @@ fn the_label_name_of_a_namespace_is_told_from_its_own() {
 fn a_pod_selector_alone_means_the_own_namespace() {
     assert_eq!(
         said("[{from: [{podSelector: {matchLabels: {app: web}}}]}]", "1/TCP"),
-        "shop/web is in namespace shop, and without a namespaceSelector only pods of data are meant."
+        "shop/web is in namespace shop, and without a namespaceSelector only pods of data are \
+         meant."
     );
 }
 
@@ -173,7 +178,8 @@ fn a_rule_on_the_other_side_only_is_pointed_out() {
     );
     assert_eq!(
         last(&world, "1/TCP"),
-        "Both sides have to let it through: ingress of data/db does, and egress of shop/web needs a \
+        "Both sides have to let it through: ingress of data/db does, and egress of shop/web needs \
+         a \
          rule for it too."
     );
 }
@@ -199,11 +205,14 @@ fn tiers_are_told_in_their_order() {
     let world = shop(
         "
 cluster:
-  late: {tier: Admin, priority: 20, subject: {namespaces: {}}, ingress: [{action: Deny, from: [{namespaces: {}}]}]}
+  late: {tier: Admin, priority: 20, subject: {namespaces: {}}, ingress: [{action: Deny, from: \
+  [{namespaces: {}}]}]}
   early: {tier: Admin, priority: 10, subject: {namespaces: {}}, ingress: [
-    {name: mysql, action: Accept, from: [{namespaces: {}}], protocols: [{tcp: {destinationPort: {number: 3306}}}]},
+    {name: mysql, action: Accept, from: [{namespaces: {}}], protocols: [{tcp: {destinationPort: \
+    {number: 3306}}}]},
     {action: Pass, from: [{namespaces: {matchLabels: {team: shop}}}]}]}
-  base: {tier: Baseline, priority: 1, subject: {namespaces: {}}, ingress: [{action: Deny, from: [{namespaces: {}}]}]}
+  base: {tier: Baseline, priority: 1, subject: {namespaces: {}}, ingress: [{action: Deny, from: \
+  [{namespaces: {}}]}]}
 ",
     );
     let flow = world.flow("shop/web", "data/db", "80/TCP");
@@ -211,12 +220,16 @@ cluster:
     assert_eq!(
         told[2..],
         [
-            "Ingress of data/db: ClusterNetworkPolicy early (Admin tier, priority 10) passes it on to the next tier.",
-            "  Rule 1 \"mysql\" (spec.ingress[0]) accepts all pods in all namespaces on 3306/TCP; 80/TCP is another port.",
-            "  Rule 2 (spec.ingress[1].from[0]) matches: it passes on all pods in namespaces with team=shop on every port.",
+            "Ingress of data/db: ClusterNetworkPolicy early (Admin tier, priority 10) passes it on \
+             to the next tier.",
+            "  Rule 1 \"mysql\" (spec.ingress[0]) accepts all pods in all namespaces on 3306/TCP; \
+             80/TCP is another port.",
+            "  Rule 2 (spec.ingress[1].from[0]) matches: it passes on all pods in namespaces with \
+             team=shop on every port.",
             "Ingress of data/db: no NetworkPolicy isolates the pod.",
             "Ingress of data/db: ClusterNetworkPolicy base (Baseline tier, priority 1) denies it.",
-            "  Rule 1 (spec.ingress[0].from[0]) matches: it denies all pods in all namespaces on every port.",
+            "  Rule 1 (spec.ingress[0].from[0]) matches: it denies all pods in all namespaces on \
+             every port.",
         ],
     );
 }
@@ -230,7 +243,8 @@ fn the_ends_that_no_policy_can_have_say_so() {
         told[1..],
         [
             "Egress of 172.18.0.2: it is no pod, so that no policy applies to it.",
-            "Ingress of shop/web: 172.18.0.2 is the node that the pod runs on, which is always let in."
+            "Ingress of shop/web: 172.18.0.2 is the node that the pod runs on, which is always let \
+             in."
         ]
     );
 }

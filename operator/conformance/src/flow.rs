@@ -13,7 +13,7 @@ pub enum Protocol {
     /// Transmission Control Protocol, the API's default.
     #[default]
     Tcp,
-    /// User Datagram Protocol.
+    /// User Datagram Protocol, where no answer is no proof that nobody listens.
     Udp,
     /// Stream Control Transmission Protocol.
     Sctp,
@@ -38,7 +38,7 @@ impl fmt::Display for Protocol {
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Port {
-    /// 1 to 65535.
+    /// From 1 to 65535, as the receiving pod sees it.
     pub number: u16,
     /// The protocol that the number belongs to.
     pub protocol: Protocol,
@@ -50,7 +50,7 @@ impl fmt::Display for Port {
     }
 }
 
-/// An IP family.
+/// The family of an IP address. A policy's block of one family never matches the other.
 ///
 /// ```
 /// use netproof_conformance::flow::Family;
@@ -62,9 +62,9 @@ impl fmt::Display for Port {
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Family {
-    /// IPv4
+    /// Internet Protocol, version 4.
     IPv4,
-    /// IPv6
+    /// Internet Protocol, version 6.
     IPv6,
 }
 
@@ -94,7 +94,7 @@ impl fmt::Display for Family {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PodId(pub u32);
 
-/// One end of a flow.
+/// An end of a flow: a pod, or an address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum End {
     /// A pod of the snapshot.
@@ -104,7 +104,7 @@ pub enum End {
     Address(IpAddr),
 }
 
-/// One thing that can be attempted.
+/// A connection, or a datagram, that can be attempted.
 ///
 /// ```
 /// use netproof_conformance::flow::{End, Flow, PodId, Port, Protocol};
@@ -119,11 +119,11 @@ pub enum End {
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Flow {
-    /// Who opens it.
+    /// The end that opens the connection, or sends first.
     pub from: End,
-    /// Who receives it.
+    /// The end that the connection is opened to.
     pub to: End,
-    /// The receiver's port.
+    /// The port that the receiver listens on.
     pub port: Port,
     /// Asked for explicitly, or none: the first of the receiver's addresses whose family the
     /// sender has.

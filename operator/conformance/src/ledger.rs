@@ -46,9 +46,9 @@ impl Patience {
 /// Which way an expectation changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Change {
-    /// To deny.
+    /// The flow was allowed, and is to be denied.
     Tightening,
-    /// To allow.
+    /// The flow was denied, and is to be allowed.
     Loosening,
 }
 
@@ -126,7 +126,7 @@ pub struct Ledger {
 }
 
 impl Ledger {
-    /// An empty one.
+    /// A ledger of no flows; [`Ledger::expect`] says which ones there are.
     pub fn new(patience: Patience) -> Self {
         Self { patience, records: BTreeMap::new(), born: BTreeMap::new() }
     }
@@ -259,7 +259,8 @@ impl Ledger {
         self.cells_where(|record| matches!(record.verdict, Verdict::Leak(_) | Verdict::Blocked(_)))
     }
 
-    /// Those of them whose last attempts all went wrong: the others may be mended already.
+    /// The flows that are reported as wrong and whose last attempts all went wrong: others may be
+    /// mended already.
     pub fn steadily_wrong(&self) -> BTreeSet<Cell> {
         let is_steady = |record: &Record| {
             matches!(

@@ -81,27 +81,27 @@
 //!   Kubernetes client. The same input gives the same output, in the same order. Times are
 //!   [`Duration`](std::time::Duration)s that the caller passes in.
 //! - **No panic** on any object that compiled, and none on any object that does not: that is a
-//!   [`Rejected`](policy::Rejected) with the field and what would be right. What panics says so, and
-//!   only where a [`PodId`](flow::PodId) is of another snapshot. A fuzzer holds it to that.
+//!   [`Rejected`](policy::Rejected) with the field and what would be right. What panics says so,
+//!   and only where a [`PodId`](flow::PodId) is of another snapshot. A fuzzer holds it to that.
 //! - **An answer or a refusal.** What the API leaves to the network is neither allowed nor denied:
 //!   all readings that it permits are tried, and where they differ the answer is
-//!   [`Unspecified`](expected::Unspecified), with the open question. A kind, a peer or a protocol of
-//!   a later version of the API is never taken for one that is known.
+//!   [`Unspecified`](expected::Unspecified), with the open question. A kind, a peer or a protocol
+//!   of a later version of the API is never taken for one that is known.
 //! - **One truth.** [`compiled`] and [`explain`] never answer otherwise than [`evaluate`], which
 //!   prepares nothing; property tests compare them, and an evaluator of the tests' own besides.
 //! - **Complexity.** [`evaluate::expect`] takes time in proportion to the policies of both ends'
 //!   namespaces and of the cluster, for each reading. [`compiled::Compiled::new`] takes time and
 //!   memory in proportion to the objects and to the product of different peers and different pods,
-//!   one bit each; [`compiled::Compiled::answer`] then takes less than a microsecond where both ends
-//!   are pods with networks of their own.
+//!   one bit each; [`compiled::Compiled::answer`] then takes less than a microsecond where both
+//!   ends are pods with networks of their own.
 //!
 //! The meaning of policies is that of `networking.k8s.io/v1` and, for policies of the cluster, of
 //! `policy.networking.k8s.io` (KEP-2091).
 //!
 //! # What is deliberately absent
 //!
-//! Services are no part of a flow: policies see the pod's port ([`manifest::Service`] says where one
-//! leads). Nothing here watches a cluster, attempts a connection or reads a file. Kinds of a
+//! Services are no part of a flow: policies see the pod's port ([`manifest::Service`] says where
+//! one leads). Nothing here watches a cluster, attempts a connection or reads a file. Kinds of a
 //! network's own, such as `CiliumNetworkPolicy`, are told apart from those that mean nothing, and
 //! not evaluated.
 //!
@@ -112,13 +112,13 @@
 //!
 //! - Stable: what [`evaluate::expect`] answers for a snapshot. A change of an answer is a fix of a
 //!   bug, and comes with the case that was wrong. So are the words of `word()`, `name()` and
-//!   `reason()`, which labels of metrics are made of, and the texts of [`lint::Code`], none of which
-//!   is ever given another meaning.
+//!   `reason()`, which labels of metrics are made of, and the texts of [`lint::Code`], none of
+//!   which is ever given another meaning.
 //! - Not stable: sentences for people, which is every other `Display`.
 //! - `#[non_exhaustive]` is on what only this crate makes and what will grow: refusals
 //!   ([`policy::Problem`], [`manifest::Problem`]), findings ([`lint::Code`]), open questions
-//!   ([`expected::Unspecified`]), explanations and what objects amount to. A `match` over these needs
-//!   an arm for what is not known yet.
+//!   ([`expected::Unspecified`]), explanations and what objects amount to. A `match` over these
+//!   needs an arm for what is not known yet.
 //! - It is *not* on what a caller has to decide about: [`flow::Protocol`], [`flow::Family`],
 //!   [`expected::Expected`], [`expected::Decision`], [`policy::cluster::ClusterPolicyKind`],
 //!   [`verdict::Outcome`], [`verdict::Verdict`]. A new protocol, or a new kind of policy, is a

@@ -25,14 +25,14 @@ use census::Census;
 
 pub use code::{Code, Severity};
 
-/// One finding.
+/// Something in an object that is legal and almost surely a mistake.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Finding {
-    /// Where it is.
+    /// The policy that the finding is about.
     pub object: Object,
     /// The way to the field, such as `spec.ingress[0].from[1]`.
     pub field: String,
-    /// What it is.
+    /// The check that found it; its texts say why that matters.
     pub code: Code,
     /// What is wrong, with the names and values of this object.
     pub sentence: String,
@@ -50,7 +50,7 @@ impl fmt::Display for Finding {
 /// An object that findings are about.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Object {
-    /// A `NetworkPolicy`.
+    /// A `NetworkPolicy`, by its namespace and name.
     NetworkPolicy(ObjectRef),
     /// A policy of the cluster.
     Cluster(ClusterPolicyRef),
@@ -83,18 +83,17 @@ pub struct Written<'a> {
 }
 
 impl<'a> Written<'a> {
-    /// As far as the object tells, for which an empty list is an absent one.
+    /// A policy as far as its object tells, for which an empty list is an absent one.
     pub fn new(policy: &'a NetworkPolicy) -> Self {
         Self { policy, has_empty_egress: false }
     }
 
-    /// For an object whose text says `egress: []`.
+    /// A policy whose text says `egress: []`, which its object has lost.
     pub fn with_empty_egress(policy: &'a NetworkPolicy) -> Self {
         Self { policy, has_empty_egress: true }
     }
 }
 
-/// All checks.
 const CHECKS: [fn(&Census<'_>) -> Vec<Finding>; 10] = [
     subjects::check,
     peers::check,

@@ -10,7 +10,8 @@ pods:
   shop/web: {labels: {app: web}, ips: [10.1.0.1]}
   shop/was: {labels: {app: was}, ips: [10.1.0.2], ports: [http 8080/TCP, dns 53/UDP]}
   data/db: {labels: {app: db}, ips: [10.2.0.1, 'fd00::1'], ports: [mysql 3306/TCP]}
-  kube-system/coredns: {labels: {k8s-app: kube-dns}, ips: [10.3.0.1], ports: [dns 53/UDP, dns-tcp 53/TCP]}
+  kube-system/coredns: {labels: {k8s-app: kube-dns}, ips: [10.3.0.1], ports: [dns 53/UDP, dns-tcp \
+  53/TCP]}
   kube-system/proxy: {labels: {app: proxy}, host: true, ips: [172.18.0.2]}
 ";
 
@@ -225,7 +226,8 @@ fn names_of_ports() {
 fn names_of_ports_of_peers() {
     let to = |name: &str, app: &str| {
         egress(&format!(
-            "[{TO_DNS}, {{to: [{{namespaceSelector: {{}}, podSelector: {{matchLabels: {{app: {app}}}}}}}], \
+            "[{TO_DNS}, {{to: [{{namespaceSelector: {{}}, podSelector: {{matchLabels: {{app: \
+             {app}}}}}}}], \
              ports: [{{port: {name}}}]}}]"
         ))
     };
@@ -328,9 +330,11 @@ fn an_or_that_was_meant_as_and() {
 fn peers_that_may_not_send() {
     let with = |port: u16| {
         codes(&cluster(&format!(
-            "policies: {{data/db: {{podSelector: {{}}, ingress: [{{from: [{{namespaceSelector: {{}}, \
+            "policies: {{data/db: {{podSelector: {{}}, ingress: [{{from: [{{namespaceSelector: \
+             {{}}, \
              podSelector: {{matchLabels: {{app: web}}}}}}], ports: [{{port: 3306}}]}}]}}, \
-             shop/web: {{podSelector: {{}}, policyTypes: [Egress], egress: [{TO_DNS}, {{ports: [{{port: {port}}}]}}]}}}}"
+             shop/web: {{podSelector: {{}}, policyTypes: [Egress], egress: [{TO_DNS}, {{ports: \
+             [{{port: {port}}}]}}]}}}}"
         )))
     };
     assert_eq!(with(80), of(Code::OneSided, "spec.ingress[0].from[0]"));
@@ -354,7 +358,8 @@ fn tier(tier: &str, priority: u16, rules: &str) -> Vec<(Code, String)> {
     codes(&cluster(&format!(
         "cluster: {{o: {{tier: {tier}, priority: 1, subject: {{namespaces: {{}}}}, \
          ingress: [{{action: Deny, from: [{{namespaces: {{matchLabels: {{team: shop}}}}}}]}}]}}, \
-         p: {{tier: {tier}, priority: {priority}, subject: {{namespaces: {{}}}}, ingress: {rules}}}}}"
+         p: {{tier: {tier}, priority: {priority}, subject: {{namespaces: {{}}}}, ingress: \
+         {rules}}}}}"
     )))
 }
 
@@ -390,7 +395,8 @@ fn pass_in_baseline() {
 fn subjects_and_peers_of_cluster_policies() {
     let with = |subject: &str, peer: &str| {
         codes(&cluster(&format!(
-            "cluster: {{p: {{tier: Admin, priority: 1, subject: {{namespaces: {{matchLabels: {subject}}}}}, \
+            "cluster: {{p: {{tier: Admin, priority: 1, subject: {{namespaces: {{matchLabels: \
+             {subject}}}}}, \
              ingress: [{{action: Deny, from: [{{namespaces: {{matchLabels: {peer}}}}}]}}]}}}}"
         )))
     };
@@ -411,16 +417,20 @@ fn recipes_are_no_mistakes() {
         "{podSelector: {}, egress: [{}], policyTypes: [Egress]}",
         "{podSelector: {}, ingress: [{from: [{podSelector: {}}]}]}",
         "{podSelector: {}, policyTypes: [Egress], egress: [{to: [{namespaceSelector: {matchLabels: \
-         {kubernetes.io/metadata.name: kube-system}}, podSelector: {matchLabels: {k8s-app: kube-dns}}}], \
+         {kubernetes.io/metadata.name: kube-system}}, podSelector: {matchLabels: {k8s-app: \
+         kube-dns}}}], \
          ports: [{port: 53, protocol: UDP}, {port: 53, protocol: TCP}]}]}",
         "{podSelector: {matchLabels: {app: db}}, policyTypes: [Ingress, Egress], \
          ingress: [{from: [{ipBlock: {cidr: 172.17.0.0/16, except: [172.17.1.0/24]}}, \
-         {namespaceSelector: {matchLabels: {team: shop}}}, {podSelector: {matchLabels: {app: db}}}], \
+         {namespaceSelector: {matchLabels: {team: shop}}}, {podSelector: {matchLabels: {app: \
+         db}}}], \
          ports: [{protocol: TCP, port: 6379}]}], \
          egress: [{to: [{ipBlock: {cidr: 192.168.0.0/24}}], ports: [{protocol: TCP, port: 5978}]}, \
          {ports: [{protocol: UDP, port: 53}, {port: 53}]}]}",
-        "{podSelector: {}, policyTypes: [Egress], egress: [{to: [{ipBlock: {cidr: 192.168.0.0/24}}], \
-         ports: [{protocol: TCP, port: 32000, endPort: 32768}]}, {ports: [{protocol: UDP, port: 53}, {port: 53}]}]}",
+        "{podSelector: {}, policyTypes: [Egress], egress: [{to: [{ipBlock: {cidr: \
+         192.168.0.0/24}}], \
+         ports: [{protocol: TCP, port: 32000, endPort: 32768}]}, {ports: [{protocol: UDP, port: \
+         53}, {port: 53}]}]}",
         "{podSelector: {}, ingress: [{ports: [{protocol: SCTP, port: 7777}]}]}",
         "{podSelector: {}, ingress: [{from: [{namespaceSelector: {matchExpressions: \
          [{key: team, operator: In, values: [shop, frontend]}]}}]}]}",

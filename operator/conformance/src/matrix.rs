@@ -8,7 +8,7 @@ use crate::flow::Port;
 /// nodes, the one on this node.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Actor {
-    /// The endpoint's name.
+    /// The name of the endpoint, unique in a test.
     pub endpoint: String,
     /// Tells the endpoint's stand-ins apart where it has one on every node.
     pub on: Option<String>,
@@ -33,11 +33,11 @@ impl fmt::Display for Actor {
 /// The place of one flow in a matrix.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Cell {
-    /// Who attempts.
+    /// The actor that attempts the flow: the row.
     pub from: Actor,
-    /// Who receives.
+    /// The actor that receives the flow: the column, with the port.
     pub to: Actor,
-    /// The receiver's port.
+    /// The port of the receiver that the flow is to.
     pub port: Port,
 }
 
@@ -88,12 +88,12 @@ impl<T> Matrix<T> {
         self.cells.len()
     }
 
-    /// Whether none is.
+    /// Whether no flow is asked about.
     pub fn is_empty(&self) -> bool {
         self.cells.is_empty()
     }
 
-    /// The same flows with other values.
+    /// The same flows, each with the value that the function makes of it.
     pub fn map<U>(&self, mut value: impl FnMut(&Cell, &T) -> U) -> Matrix<U> {
         self.iter().map(|(cell, old)| (cell.clone(), value(cell, old))).collect()
     }

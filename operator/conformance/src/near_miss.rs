@@ -9,6 +9,7 @@ use crate::{
 
 /// How the labels of an object almost meet a requirement.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum NearLabel {
     /// The value differs only in upper and lower case.
     ValueCase {
@@ -38,13 +39,13 @@ pub enum NearLabel {
     OtherKey {
         /// The key that the object has it under.
         found: String,
-        /// The value.
+        /// The value, which is the one that the selector asks for.
         value: String,
     },
     /// The value is the namespace's name, which is a label of it under
     /// `kubernetes.io/metadata.name` only.
     NamespaceName {
-        /// The value.
+        /// The value, which is the one that the selector asks for.
         value: String,
     },
 }

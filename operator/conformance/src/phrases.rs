@@ -38,7 +38,7 @@ pub(crate) fn joined(items: &[String], word: &str) -> String {
     }
 }
 
-/// `app=web, tier=front`
+/// Labels as people write them: `app=web, tier=front`.
 pub(crate) fn labels(labels: &Labels) -> String {
     if labels.is_empty() {
         return "no labels".to_owned();

@@ -13,9 +13,9 @@ use crate::{
 /// An endpoint of a test.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Endpoint {
-    /// Its name, unique in the test.
+    /// The name, unique in the test.
     pub name: String,
-    /// What it can do.
+    /// What the endpoint can do in a flow.
     pub role: Role,
     /// The ports that it listens on.
     pub ports: Vec<Port>,
@@ -24,27 +24,28 @@ pub struct Endpoint {
 /// What an endpoint can do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Role {
-    /// It attempts and receives, as one stand-in (`None`) or as one on each of these nodes.
+    /// The endpoint attempts and receives, as one stand-in (`None`) or as one on each of these
+    /// nodes.
     StandIn(Arc<[Option<String>]>),
-    /// It only receives: an address outside.
+    /// The endpoint only receives: it is an address outside of the cluster.
     External,
 }
 
 /// What a user wants of a flow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Intent {
-    /// It should be allowed.
+    /// The flow should be allowed.
     Allow,
-    /// It should be denied.
+    /// The flow should be denied.
     Deny,
 }
 
 /// Flows that a user asks about, all senders to all receivers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Check {
-    /// Names of endpoints.
+    /// The names of the endpoints that attempt; those that cannot are passed over.
     pub from: Vec<String>,
-    /// Names of endpoints.
+    /// The names of the endpoints that receive.
     pub to: Vec<String>,
     /// Only these ports; empty for all that the receivers listen on.
     pub ports: Vec<Port>,
@@ -70,7 +71,8 @@ pub struct Check {
 ///     ports: ports.iter().map(|&number| Port { number, protocol: Protocol::Tcp }).collect(),
 /// };
 /// let endpoints = [endpoint("web", &[]), endpoint("db", &[5432])];
-/// let flows: Vec<String> = plan(&endpoints, &[]).iter().map(|(cell, _)| cell.to_string()).collect();
+/// let plan = plan(&endpoints, &[]);
+/// let flows: Vec<String> = plan.iter().map(|(cell, _)| cell.to_string()).collect();
 /// assert_eq!(flows, ["web to db port 5432/TCP"]);
 /// assert_eq!(count(&endpoints, &[]), Some(1));
 /// ```
@@ -100,8 +102,8 @@ pub fn plan(endpoints: &[Endpoint], checks: &[Check]) -> Matrix<BTreeSet<Intent>
     flows.into_iter().collect()
 }
 
-/// How many flows [`plan`] would ask about; none if they are more than can be counted. Nothing is made
-/// for any of them: a small object can name more flows than there is memory for.
+/// How many flows [`plan`] would ask about; none if they are more than can be counted. Nothing is
+/// made for any of them: a small object can name more flows than there is memory for.
 pub fn count(endpoints: &[Endpoint], checks: &[Check]) -> Option<usize> {
     let of_name: BTreeMap<&str, usize> =
         endpoints.iter().enumerate().map(|(at, endpoint)| (endpoint.name.as_str(), at)).collect();

@@ -32,22 +32,23 @@ pub struct Policy {
     pub name: ObjectRef,
     /// The pods of its namespace that it applies to.
     pub subjects: Selector,
-    /// What it says of what the subjects receive.
+    /// What the policy says of what the subjects receive.
     pub ingress: Isolation,
-    /// What it says of what the subjects send.
+    /// What the policy says of what the subjects send.
     pub egress: Isolation,
     /// Whether its `policyTypes` are written; what they mean is in the two above.
     pub types: PolicyTypes,
-    /// When it was made, which decides nothing: policies have no order.
+    /// When the object was made, which decides nothing: policies have no order.
     pub created: Option<Created>,
 }
 
 /// Whether a policy says which directions it isolates, or leaves it to its rules.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PolicyTypes {
-    /// `policyTypes` names them.
+    /// The object's `policyTypes` name the directions that it isolates.
     Written,
-    /// It is absent or empty.
+    /// The object's `policyTypes` is absent or empty: Ingress, and Egress if there are egress
+    /// rules.
     Derived,
 }
 
@@ -57,12 +58,12 @@ pub enum PolicyTypes {
 pub struct Created(pub String);
 
 impl Policy {
-    /// Whether it has this pod as a subject.
+    /// Whether the policy has this pod as a subject.
     pub fn selects(&self, pod: &Pod) -> bool {
         self.name.namespace == pod.name.namespace && self.subjects.matches(&pod.labels)
     }
 
-    /// What it says of one direction.
+    /// What the policy says of one direction.
     pub fn isolation(&self, direction: Direction) -> &Isolation {
         match direction {
             Direction::Ingress => &self.ingress,
@@ -72,7 +73,8 @@ impl Policy {
 }
 
 /// Whether a policy isolates its subjects in one direction. Policies only add up: a pod is isolated
-/// if one that selects it says so, and then the rules of all such policies let traffic pass.
+/// if one that selects it says so, and then the rules of all such policies let traffic pass
+/// (`NetworkPolicySpec.policyTypes`, and the Network Policies page of the documentation).
 ///
 /// ```
 /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/shop.rs")); }
@@ -80,7 +82,8 @@ impl Policy {
 /// use netproof_conformance::{expected::Direction, policy::Isolation};
 ///
 /// let policy = &shop().policies[0];
-/// assert!(matches!(policy.isolation(Direction::Ingress), Isolation::Isolated(rules) if rules.len() == 1));
+/// let Isolation::Isolated(rules) = policy.isolation(Direction::Ingress) else { unreachable!() };
+/// assert_eq!(rules.len(), 1);
 /// // Without `policyTypes` and without egress rules, a policy says nothing of egress.
 /// assert_eq!(policy.egress, Isolation::Open);
 /// ```
@@ -96,32 +99,33 @@ pub enum Isolation {
 /// Admits what one of its peers and one of its ports match.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Rule {
-    /// Who may be at the other end (`from` or `to`).
+    /// The peers at the other end (`from` or `to`).
     pub peers: Peers,
     /// Which ports of the receiver (`ports`), whoever of the two is the subject.
     pub ports: Ports,
 }
 
-/// Who may be at the other end of a rule.
+/// The peers that a rule admits at the other end of a flow.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Peers {
     /// Everyone, addresses outside of the cluster and nodes too: the list is absent or empty.
     Everyone,
-    /// Who matches one of these. Never empty.
+    /// What one of these elements matches. Never empty.
     Only(Vec<Peer>),
 }
 
-/// One element of a rule's list of peers.
+/// An element of a rule's list of peers (`NetworkPolicyPeer`).
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Peer {
     /// Pods, and nothing but pods: those that `pods` matches, in the namespaces named.
     Pods {
-        /// Where they may be.
+        /// The namespaces that the pods may be in.
         namespaces: Namespaces,
-        /// Their labels. An absent `podSelector` beside a `namespaceSelector` is the empty one.
+        /// The labels of the pods. An absent `podSelector` beside a `namespaceSelector` is the
+        /// empty one.
         pods: Selector,
     },
-    /// Whoever has an address in this block, pods included.
+    /// Every address in this block, those of pods included (`IPBlock`).
     Addresses(IpBlock),
 }
 
@@ -130,7 +134,7 @@ pub enum Peer {
 pub enum Namespaces {
     /// The policy's own: there is no `namespaceSelector`.
     Own,
-    /// Those that this matches; all of them if it is empty.
+    /// The namespaces that this selector matches; all of them if it is empty.
     Matching(Selector),
 }
 
@@ -168,7 +172,7 @@ pub enum Ports {
     Only(Vec<PortMatch>),
 }
 
-/// One element of a rule's list of ports.
+/// An element of a rule's list of ports (`NetworkPolicyPort`).
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PortMatch {
     /// The protocol, TCP where the element names none.
@@ -180,12 +184,12 @@ pub struct PortMatch {
 /// The ports of one protocol that a [`PortMatch`] means.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Numbers {
-    /// All of them: the element has no `port`.
+    /// Every port of the protocol: the element has no `port`.
     Any,
     /// From `first` to `last`, both included; the same one twice without `endPort`. Whether a
     /// container declares them does not matter.
     Range {
-        /// `port`
+        /// The object's `port`, never 0.
         first: u16,
         /// `endPort`, never below `first`.
         last: u16,

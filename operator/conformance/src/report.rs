@@ -18,7 +18,7 @@ pub struct Line {
     pub expected: Expected,
     /// What was seen last.
     pub outcome: Option<Outcome>,
-    /// What that means.
+    /// What all attempts of the flow together say.
     pub verdict: Verdict,
 }
 
@@ -96,7 +96,8 @@ pub fn grids(matrix: &Matrix<Line>) -> String {
     }
     text.push_str(
         "\nexpected: . allow, X deny, - left open by the API\n\
-         observed: . connected, R refused, T timed out, U unreachable, F failed to attempt, ? not yet\n\
+         observed: . connected, R refused, T timed out, U unreachable, F failed to attempt, ? not \
+         yet\n\
          verdict:  . conforms, L LEAK, B BLOCKED, s settling, - unspecified, ? inconclusive\n",
     );
     text
@@ -155,8 +156,8 @@ fn verdict(line: &Line) -> char {
 /// let [from, to] = ["shop/job", "shop/db"].map(|at| Place { at: at.to_owned(), node: None });
 /// assert_eq!(
 ///     sentence(&cell, &line, [&from, &to], &[&shop.policies[0]]),
-///     "Leak: job (shop/job) to db (shop/db) port 5432/TCP: connected, but policy shop/db (isolates \
-///      ingress; its rule ingress[0] does not admit it) should have stopped it."
+///     "Leak: job (shop/job) to db (shop/db) port 5432/TCP: connected, but policy shop/db \
+///      (isolates ingress; its rule ingress[0] does not admit it) should have stopped it."
 /// );
 /// ```
 pub fn sentence(cell: &Cell, line: &Line, [from, to]: [&Place; 2], policies: &[&Policy]) -> String {
@@ -219,7 +220,8 @@ pub fn startup_sentence(
         Expected::Allow(_) | Expected::Unspecified(_) => String::new(),
     };
     format!(
-        "Start-up leak: {} ({}) to {} ({}) port {}: the new pod accepted connections that are denied{by} {accepted}; new pods must be isolated from their first instant.",
+        "Start-up leak: {} ({}) to {} ({}) port {}: the new pod accepted connections that are \
+         denied{by} {accepted}; new pods must be isolated from their first instant.",
         cell.from,
         place(from),
         cell.to,
@@ -274,7 +276,8 @@ fn isolating(name: &ObjectRef, direction: Direction, policy: Option<&Policy>) ->
             "policy {name} (isolates {direction}; its rule {direction}[0] does not admit it)"
         ),
         n => format!(
-            "policy {name} (isolates {direction}; none of its rules {direction}[0] to [{}] admits it)",
+            "policy {name} (isolates {direction}; none of its rules {direction}[0] to [{}] admits \
+             it)",
             n - 1
         ),
     }

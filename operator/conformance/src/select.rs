@@ -10,7 +10,7 @@ use crate::snapshot::Labels;
 
 /// The label that the API server sets on every namespace, to the namespace's own name
 /// (KEP-2161). Whatever a manifest says of it is overwritten.
-pub const NAMESPACE_NAME: &str = "kubernetes.io/metadata.name";
+pub(crate) const NAMESPACE_NAME: &str = "kubernetes.io/metadata.name";
 
 /// A label selector: all of its requirements have to hold, so that one without any matches
 /// everything. Selectors that ask for the same, in whatever order and however it is written, are
@@ -37,14 +37,14 @@ pub struct Selector {
 /// How an object writes a requirement. It makes no difference to what a selector matches, only to
 /// networks that do not read all of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Written {
+pub(crate) enum Written {
     /// In `matchLabels`, if perhaps in `matchExpressions` too.
     AsLabel,
-    /// In `matchExpressions` alone.
+    /// In `matchExpressions` alone, which some networks read less well than `matchLabels`.
     AsExpression,
 }
 
-/// One condition on one label, with the meaning that the API's `LabelSelectorRequirement` has.
+/// A condition on one label, with the meaning of the API's `LabelSelectorRequirement`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Requirement {
     /// The key is there, with one of these values. `matchLabels` is this with a single one.
@@ -70,7 +70,7 @@ impl Selector {
 
     /// Whether all requirements hold for the namespace of this name, given its other labels where
     /// they are known.
-    pub fn matches_namespace(&self, name: &str, labels: Option<&Labels>) -> bool {
+    pub(crate) fn matches_namespace(&self, name: &str, labels: Option<&Labels>) -> bool {
         self.matches_by(|key| match key {
             NAMESPACE_NAME => Some(name),
             _ => labels?.get(key).map(String::as_str),
@@ -86,8 +86,8 @@ impl Selector {
         self.requirements.keys()
     }
 
-    /// The same, and how each is written.
-    pub fn written(&self) -> impl ExactSizeIterator<Item = (&Requirement, Written)> {
+    /// The requirements, and how each is written.
+    pub(crate) fn written(&self) -> impl ExactSizeIterator<Item = (&Requirement, Written)> {
         self.requirements.iter().map(|(requirement, written)| (requirement, *written))
     }
 }
@@ -162,7 +162,7 @@ impl Requirement {
         }
     }
 
-    /// The label that it speaks of.
+    /// The key of the label that the requirement speaks of.
     pub fn key(&self) -> &str {
         match self {
             Self::In(key, _)
@@ -172,7 +172,7 @@ impl Requirement {
         }
     }
 
-    /// Whether it holds where the label has this value, or is absent.
+    /// Whether the requirement holds where the label has this value, or is absent.
     pub fn holds(&self, value: Option<&str>) -> bool {
         match self {
             Self::In(_, values) => value.is_some_and(|value| values.contains(value)),

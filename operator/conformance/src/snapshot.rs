@@ -15,7 +15,7 @@ pub type Labels = BTreeMap<String, String>;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Revision(pub u64);
 
-/// Names an object.
+/// Names an object among those of its kind.
 ///
 /// ```
 /// use netproof_conformance::snapshot::ObjectRef;
@@ -26,9 +26,9 @@ pub struct Revision(pub u64);
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ObjectRef {
-    /// Its namespace; empty if it is in none.
+    /// The namespace; empty if the object is in none.
     pub namespace: String,
-    /// Its name.
+    /// The name, unique in the namespace for objects of one kind.
     pub name: String,
 }
 
@@ -51,17 +51,17 @@ impl fmt::Display for ObjectRef {
 /// A pod, as far as policies can tell.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pod {
-    /// Its name and namespace.
+    /// The namespace and name of the pod, by which it is told from others.
     pub name: ObjectRef,
-    /// Its labels.
+    /// The labels by which selectors know the pod.
     pub labels: Labels,
-    /// Its addresses, the first one its primary; empty until it has one.
+    /// The addresses (`podIPs`), the primary one first; empty until the pod has one.
     pub addresses: Vec<IpAddr>,
-    /// The node that it runs on, once it is scheduled.
+    /// The node that the pod runs on, once it is scheduled.
     pub node: Option<String>,
-    /// Whether it shares its node's network namespace, which the API leaves open how to treat.
+    /// Whether the pod shares its node's network namespace, which the API leaves open how to treat.
     pub network: PodNetwork,
-    /// Whether it still holds its addresses.
+    /// Whether the pod still holds its addresses.
     pub lifecycle: Lifecycle,
     /// The ports that its containers name; unnamed ones decide nothing and need not be here.
     pub named_ports: Vec<NamedPort>,
@@ -70,9 +70,9 @@ pub struct Pod {
 /// Whose network namespace a pod uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PodNetwork {
-    /// Its own.
+    /// The pod has a network namespace of its own, to which policies apply.
     Own,
-    /// Its node's (`hostNetwork: true`).
+    /// The pod uses its node's network namespace (`hostNetwork: true`).
     Host,
 }
 
@@ -90,18 +90,18 @@ pub enum Lifecycle {
 pub struct NamedPort {
     /// The name that policies may use.
     pub name: String,
-    /// What it stands for.
+    /// The number that the name stands for on this pod.
     pub number: u16,
     /// The name matches only together with its protocol.
     pub protocol: Protocol,
-    /// Whose port it is.
+    /// The kind of container that declares the port.
     pub container: Container,
 }
 
 /// The kind of container that declares a port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Container {
-    /// One of `containers`.
+    /// One of `containers`, whose port names resolve on every network.
     Regular,
     /// One of `initContainers`, native sidecars included: the API leaves open whether its port
     /// names resolve.
@@ -148,13 +148,13 @@ impl Snapshot {
     }
 
     /// Whether a selector of namespaces matches the one that this pod is in.
-    pub fn is_in(&self, namespaces: &Selector, pod: &Pod) -> bool {
+    pub(crate) fn is_in(&self, namespaces: &Selector, pod: &Pod) -> bool {
         let namespace = &pod.name.namespace;
         namespaces.matches_namespace(namespace, self.namespaces.get(namespace))
     }
 
     /// Whether the node that this pod runs on is known to have this address.
-    pub fn is_own_node(&self, pod: &Pod, address: IpAddr) -> bool {
+    pub(crate) fn is_own_node(&self, pod: &Pod, address: IpAddr) -> bool {
         let node = pod.node.as_ref().and_then(|node| self.nodes.get(node));
         node.is_some_and(|addresses| {
             addresses.iter().any(|one| one.to_canonical() == address.to_canonical())

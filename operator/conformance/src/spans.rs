@@ -23,7 +23,7 @@ pub struct Span {
 }
 
 impl Span {
-    /// One port.
+    /// The span of a single port.
     pub fn one(port: Port) -> Self {
         Self { protocol: port.protocol, first: port.number, last: port.number }
     }
@@ -45,7 +45,7 @@ impl fmt::Display for Span {
     }
 }
 
-/// Neighbours put together.
+/// The same ports in as few spans as there can be, sorted by protocol and number.
 ///
 /// ```
 /// use netproof_conformance::{

@@ -32,10 +32,10 @@ const MOST_SUBJECTS: usize = 512;
 /// What a change of policies means for strangers.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Elsewhere {
-    /// For whom what changes.
+    /// Which flows change, and how.
     pub changes: Vec<Change>,
-    /// Policies that differ in what they say, by which no stranger was found to be concerned, though
-    /// not all were tried.
+    /// Policies that differ in what they say, by which no stranger was found to be concerned,
+    /// though not all were tried.
     pub doubtful: BTreeSet<String>,
 }
 
@@ -46,19 +46,19 @@ pub struct Change {
     pub policies: BTreeSet<String>,
     /// Which side of the flows the policies speak of.
     pub direction: Direction,
-    /// Whom the policies apply to.
+    /// The subjects that the policies apply to.
     pub subjects: Vec<Subjects>,
-    /// Who is at the other end.
+    /// The other ends of the flows, in words.
     pub others: Vec<String>,
     /// On which ports, in words: by their numbers, or by what those who receive call them.
     pub ports: Vec<String>,
-    /// The answer before.
+    /// What the old policies say of these flows, on this side alone.
     pub old: Answer,
-    /// The answer after.
+    /// What the new policies say of these flows, on this side alone.
     pub new: Answer,
 }
 
-/// Whom policies apply to.
+/// The subjects of policies: pods that are there, or such as might be.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Subjects {
     /// Pods that are among the objects.

@@ -200,7 +200,8 @@ fn a_port_by_its_name_matters_to_pods_that_have_one_of_that_name() {
     assert_eq!(
         told,
         ["ingress of pods labelled app=web in namespace s that call ports as the policies do: \
-             Deny to Allow for every address outside; pods in namespace s; pods in other namespaces \
+             Deny to Allow for every address outside; pods in namespace s; pods in other \
+             namespaces \
              on http/TCP"]
     );
 }
@@ -282,7 +283,8 @@ fn policies_of_the_cluster_are_told_for_strangers_too() {
         with(cluster_policy(
             1,
             &format!(
-                "ingress: [{{action: Deny, from: [{{namespaces: {{matchLabels: {{team: {team}}}}}}}]}}]"
+                "ingress: [{{action: Deny, from: [{{namespaces: {{matchLabels: {{team: \
+                 {team}}}}}}}]}}]"
             ),
         ))
     };

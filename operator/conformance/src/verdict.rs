@@ -38,22 +38,22 @@ pub enum Control {
     /// The receiver said in the same round, before and after, that its listener answers; or, for
     /// an address outside, another probe reached it in the same round.
     Listening,
-    /// It did not, and why.
+    /// Nothing shows that the receiver listened, and why not.
     Unproven(String),
 }
 
 /// What one observation says, before repetition has confirmed it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Sighting {
-    /// As the policies say.
+    /// The flow went as the policies say.
     Conforms,
-    /// Expected to be denied, and it connected.
+    /// The flow was expected to be denied, and it connected.
     Leak,
-    /// Expected to be allowed, and it did not connect.
+    /// The flow was expected to be allowed, and it did not connect.
     Blocked,
     /// The expectation changed while the attempt was under way.
     Moved,
-    /// The policies leave it open.
+    /// The policies leave the flow open.
     Unspecified(Unspecified),
     /// No evidence either way.
     Inconclusive(Why),
@@ -62,15 +62,15 @@ pub enum Sighting {
 /// What netproof says of a flow, after repetition.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// As the policies say.
+    /// The flow went as the policies say.
     Conforms,
-    /// Expected to be denied, and it connects.
+    /// The flow is expected to be denied, and it connects.
     Leak(Steadiness),
-    /// Expected to be allowed, and it does not connect.
+    /// The flow is expected to be allowed, and it does not connect.
     Blocked(Steadiness),
     /// The expectation or a stand-in is younger than the network may take to follow.
     Settling,
-    /// The policies leave it open: shown, never counted for or against.
+    /// The policies leave the flow open: shown, never counted for or against.
     Unspecified(Unspecified),
     /// No evidence either way.
     Inconclusive(Why),
@@ -79,7 +79,7 @@ pub enum Verdict {
 /// Whether the confirmed attempts all agreed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Steadiness {
-    /// They did.
+    /// All of the attempts that count went the same way.
     Steady,
     /// The flow went wrong often enough to be reported, and right in between.
     Flapping {
@@ -113,17 +113,17 @@ impl fmt::Display for Steadiness {
 /// A verdict without its reasons: what is counted, and what labels a metric.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum VerdictKind {
-    /// [`Verdict::Conforms`]
+    /// The kind of [`Verdict::Conforms`], whatever was expected.
     Conforms,
-    /// [`Verdict::Leak`]
+    /// The kind of [`Verdict::Leak`], steady or not.
     Leak,
-    /// [`Verdict::Blocked`]
+    /// The kind of [`Verdict::Blocked`], steady or not.
     Blocked,
-    /// [`Verdict::Settling`]
+    /// The kind of [`Verdict::Settling`]: not judged yet.
     Settling,
-    /// [`Verdict::Unspecified`]
+    /// The kind of [`Verdict::Unspecified`], for whatever reason.
     Unspecified,
-    /// [`Verdict::Inconclusive`]
+    /// The kind of [`Verdict::Inconclusive`], for whatever reason.
     Inconclusive,
 }
 
@@ -170,7 +170,7 @@ impl Verdict {
 pub enum Why {
     /// The attempt itself failed.
     Failed(String),
-    /// It did not connect, and nothing shows that the receiver was listening.
+    /// The attempt did not connect, and nothing shows that the receiver was listening.
     NoControl(String),
     /// A probe that it takes is not there or does not speak.
     NoProbe(String),

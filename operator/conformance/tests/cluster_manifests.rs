@@ -98,7 +98,8 @@ fn a_null_is_an_absent_field() {
 
 #[test]
 fn fields_of_a_newer_api_are_ignored_where_nothing_has_to_be_chosen() {
-    let newer = r#","newer":{},"ingress":[{"action":"Deny","newer":1,"from":[{"namespaces":{"newer":1}}]}]"#;
+    let rules = r#"[{"action":"Deny","newer":1,"from":[{"namespaces":{"newer":1}}]}]"#;
+    let newer = &format!(r#","newer":{{}},"ingress":{rules}"#);
     let known = rule(r#""from":[{"namespaces":{}}]"#);
     assert_eq!(cluster(newer), cluster(&known));
     assert_eq!(admin(newer), admin(&known));
@@ -127,7 +128,8 @@ fn whole_numbers_may_have_a_point() {
     }
     let beyond = |number: &str| {
         format!(
-            "a: spec.ingress[0].protocols[0].tcp.destinationPort.number: {number} is no port: use a number from 1 to 65535"
+            "a: spec.ingress[0].protocols[0].tcp.destinationPort.number: {number} is no port: use \
+             a number from 1 to 65535"
         )
     };
     for number in ["-1", "65536", "4294967376", "9223372036854775807"] {

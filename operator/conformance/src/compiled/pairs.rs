@@ -41,7 +41,7 @@ impl Counts {
         }
     }
 
-    /// All flows.
+    /// How many flows were counted, whatever their answers.
     pub fn total(&self) -> u64 {
         self.allow + self.deny + self.unspecified
     }
@@ -501,8 +501,8 @@ impl Alike<'_> {
     }
 }
 
-/// Turns the rows of a block of 64 shapes: from what each other shape has for these, by its profile,
-/// to what each of these has with all others.
+/// Turns the rows of a block of 64 shapes: from what each other shape has for these, by its
+/// profile, to what each of these has with all others.
 fn turn(table: &Table, profiles: &[u32], block: usize, width: usize, into: &mut [u64]) {
     let mut square = [0; 64];
     for others in 0..width {

@@ -62,7 +62,7 @@ impl Asked {
 #[derive(Clone, Debug)]
 pub(super) struct Profiles {
     pub(super) all: Vec<Profile>,
-    /// By shape.
+    /// The profile of each shape: a place in `all`.
     pub(super) of: Vec<u32>,
     known: HashMap<Vec<u32>, u32>,
 }
@@ -148,8 +148,8 @@ impl Profiles {
         profiles
     }
 
-    /// Asks again what applies to some shapes, and returns the profiles that mean something else now
-    /// that a `NetworkPolicy` is another, the new ones last.
+    /// Asks again what applies to some shapes, and returns the profiles that mean something else
+    /// now that a `NetworkPolicy` is another, the new ones last.
     pub(super) fn replace(
         &mut self,
         number: u32,

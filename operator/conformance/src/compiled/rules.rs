@@ -41,7 +41,7 @@ pub(super) enum Port {
         protocol: Option<Protocol>,
         name: u32,
     },
-    /// May match anything.
+    /// Of a later version of the API: it may match any port.
     Unknown,
 }
 
@@ -67,7 +67,7 @@ pub(super) struct ClusterRule {
 pub(super) struct ClusterPolicy {
     pub(super) tier: Tier,
     pub(super) priority: policy::cluster::Priority,
-    /// By direction.
+    /// By direction, in the order of the object: the first rule that matches decides.
     pub(super) rules: [Vec<ClusterRule>; 2],
 }
 

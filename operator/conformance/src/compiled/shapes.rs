@@ -66,7 +66,7 @@ pub(super) struct Named {
 /// What pods have in common that no policy can tell apart.
 #[derive(Clone, Debug)]
 pub(super) struct Shape {
-    /// The pods.
+    /// Which pods of the snapshot are of this shape. Never empty.
     pub(super) pods: Vec<PodId>,
     pub(super) families: Families,
     /// The number of its set of named ports.
@@ -80,7 +80,7 @@ pub(super) struct Shape {
 /// What a pod is to the tables.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Place {
-    /// Of this shape.
+    /// The pod has a network of its own, and is like all others of this shape.
     Shape(u32),
     /// Of the host's network, of this kind: which reading holds for it is asked flow by flow.
     Host(u32),
@@ -92,7 +92,7 @@ pub(super) enum Place {
 #[derive(Clone, Debug)]
 pub(super) struct Shapes {
     pub(super) all: Vec<Shape>,
-    /// By pod.
+    /// Where each pod of the snapshot is found, by [`PodId`].
     pub(super) places: Vec<Place>,
     /// Sets of named ports, by their numbers.
     pub(super) named: Vec<Vec<Named>>,

@@ -1,5 +1,5 @@
-//! All that policies can tell pods apart by: the label keys and values, the port names and the ranges
-//! of addresses that they mention. What none mentions makes no difference.
+//! All that policies can tell pods apart by: the label keys and values, the port names and the
+//! ranges of addresses that they mention. What none mentions makes no difference.
 
 use std::collections::HashMap;
 
@@ -9,7 +9,7 @@ use crate::select::Selector;
 /// The mentioned values of one label key.
 #[derive(Clone, Debug)]
 pub(super) struct Key {
-    /// Its own number.
+    /// The key itself: keys and values are numbered together, from 0.
     pub(super) number: u32,
     /// The numbers of its values. Every other value has the number of the key.
     pub(super) values: HashMap<String, u32>,

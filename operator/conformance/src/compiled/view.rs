@@ -16,8 +16,8 @@ use crate::{
     flow::{Family, Port},
 };
 
-/// By profile, the shapes at the other end with which a flow may pass this side, and those with which
-/// it may be stopped.
+/// By profile, the shapes at the other end with which a flow may pass this side, and those with
+/// which it may be stopped.
 #[derive(Clone)]
 pub(super) struct SideRows {
     pub(super) passes: Table,

@@ -12,7 +12,7 @@ use crate::{
 /// Something that is not shown.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Gap {
-    /// What it is.
+    /// The rule, isolation, mutant or path that no flow with a verdict shows.
     pub what: What,
     /// Why it is not shown.
     pub why: Why,
@@ -25,37 +25,37 @@ pub enum What {
     Rule {
         /// The rule; never one of its peers or ports.
         rule: RuleRef,
-        /// Which side.
+        /// Which of the two sides no flow shows.
         proof: Proof,
     },
-    /// That a `NetworkPolicy` without rules isolates.
+    /// A `NetworkPolicy` without rules, which isolates.
     Isolation {
-        /// The policy.
+        /// The `NetworkPolicy` that isolates its subjects.
         policy: ObjectRef,
-        /// What it keeps from passing.
+        /// The direction in which the policy keeps everything from passing.
         direction: Direction,
     },
-    /// That a rule of the cluster decides.
+    /// A rule of a policy of the cluster, where it decides.
     ClusterRule {
-        /// The policy.
+        /// The policy whose rule decides.
         policy: ClusterPolicyRef,
         /// Which of its two lists of rules.
         direction: Direction,
         /// The place in that list.
         rule: usize,
     },
-    /// That a mutant is no sound network.
+    /// A mutant, by its name, which is to be told from a sound network.
     Mutant(String),
     /// What becomes of flows from one node to another, which may be the same.
     Path {
-        /// The sender's node.
+        /// The name of the sender's node.
         from: String,
-        /// The receiver's node.
+        /// The name of the receiver's node.
         to: String,
         /// Whether of those that are allowed, or of those that are denied.
         allowed: bool,
     },
-    /// That many flows that had to be attempted.
+    /// So many flows that had to be attempted.
     Required(usize),
 }
 
@@ -64,8 +64,8 @@ pub enum What {
 pub enum Proof {
     /// A flow that is allowed, and would be denied without the rule.
     Needs,
-    /// A flow that is denied, and would be allowed if the rule were wider in one respect: its peers,
-    /// the number of its ports or their protocol.
+    /// A flow that is denied, and would be allowed if the rule were wider in one respect: its
+    /// peers, the number of its ports or their protocol.
     JustMisses,
 }
 
@@ -138,24 +138,27 @@ impl fmt::Display for Why {
             Self::NoSubject => f.write_str(
                 "no endpoint is a subject of the policy; add one with the labels that it selects",
             ),
-            Self::NoPeer => f.write_str(
-                "no endpoint at the other end matches its peers; add one that does",
-            ),
+            Self::NoPeer => {
+                f.write_str("no endpoint at the other end matches its peers; add one that does")
+            }
             Self::NoPort => {
                 f.write_str("nobody listens on a port of the rule; give an endpoint that port")
             }
             Self::NotTogether => f.write_str(
-                "no flow has both a peer and a port of the rule; add a check, or a port to an endpoint, that joins them",
+                "no flow has both a peer and a port of the rule; add a check, or a port to an \
+                 endpoint, that joins them",
             ),
             Self::NothingMisses => {
                 f.write_str("it admits everyone on every port, so that nothing can miss it")
             }
             Self::NoNearMiss => f.write_str(
-                "no flow misses it in just one respect; add an endpoint that is none of its peers, or another port",
+                "no flow misses it in just one respect; add an endpoint that is none of its peers, \
+                 or another port",
             ),
-            Self::Shadowed(by) if by.is_empty() => {
-                f.write_str("shadowed: the answer is the same without it; add an endpoint for which it is not, or remove it")
-            }
+            Self::Shadowed(by) if by.is_empty() => f.write_str(
+                "shadowed: the answer is the same without it; add an endpoint for \
+                     which it is not, or remove it",
+            ),
             Self::Shadowed(by) => write!(
                 f,
                 "shadowed by {}; add an endpoint to which only this one applies, or remove it",

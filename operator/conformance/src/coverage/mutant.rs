@@ -11,7 +11,7 @@ pub struct Mutant<'a> {
 }
 
 impl<'a> Mutant<'a> {
-    /// One that answers as this says. Flows are of the survey's snapshot.
+    /// A mutant that answers as this function says. Flows are of the survey's snapshot.
     pub fn new(
         name: impl Into<String>,
         answer: impl Fn(&Flow) -> Answer + Send + Sync + 'a,
@@ -26,7 +26,7 @@ impl<'a> Mutant<'a> {
         Self::new(name, move |flow| compiled.answer(flow))
     }
 
-    /// What it is called.
+    /// The name by which gaps call the mutant.
     pub fn name(&self) -> &str {
         &self.name
     }

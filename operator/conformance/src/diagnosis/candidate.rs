@@ -19,16 +19,16 @@ pub(super) const COMBINATION: &str = "combination";
 /// A fault, and where it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
-    /// What is wrong.
+    /// In what respect the network is wrong, wherever that is.
     pub mutation: &'static Mutation,
-    /// Where.
+    /// For which subjects, or on which paths, it is wrong.
     pub scope: Scope,
     /// Which of the known pasts a fault of memory speaks of, by its place in the evidence; the
     /// first for all others.
     pub past: usize,
 }
 
-/// One fault, or two at once.
+/// What may explain the findings: one fault, or two at once.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Candidate {
     /// In the order in which they are applied. Never empty.
@@ -36,12 +36,11 @@ pub struct Candidate {
 }
 
 impl Candidate {
-    /// A single fault.
     pub(super) fn single(fault: Fault) -> Self {
         Self { faults: vec![fault] }
     }
 
-    /// Two faults.
+    /// Two faults, put into the order in which they are applied.
     pub(super) fn pair(one: &Fault, other: &Fault) -> Self {
         let mut faults = vec![one.clone(), other.clone()];
         faults.sort_by_key(|fault| (fault.mutation.stage, fault.mutation.place()));
@@ -56,7 +55,7 @@ impl Candidate {
         }
     }
 
-    /// Where it is, in words; none if that is everywhere. Of two, each with its name.
+    /// Where the fault is, in words; none if that is everywhere. Of two faults, each with its name.
     pub fn place(&self) -> Option<String> {
         match self.faults.as_slice() {
             [fault] if fault.scope == Scope::Cluster => None,
@@ -67,11 +66,6 @@ impl Candidate {
                 Some(places.collect::<Vec<_>>().join(" and "))
             }
         }
-    }
-
-    /// Whether this mutation is one of its faults.
-    pub fn has(&self, mutation: &Mutation) -> bool {
-        self.faults.iter().any(|fault| fault.mutation == mutation)
     }
 
     /// How much there is to say, before it is looked at what it changes.

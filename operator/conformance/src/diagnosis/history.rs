@@ -52,7 +52,7 @@ pub struct History {
 /// An attempt of one flow, and what is known of the moment.
 #[derive(Clone, Debug)]
 pub struct Attempt<'a> {
-    /// The flow.
+    /// The place of the flow in the test's matrix.
     pub cell: &'a Cell,
     /// What the attempt says.
     pub sighting: &'a Sighting,
@@ -67,7 +67,8 @@ impl History {
         Self { window, objects: Objects::default(), flows: Flows::default() }
     }
 
-    /// The same, where a network may break and recover once in that time and is not said to flap.
+    /// A history in which a network may break and recover once in that time, and is not said to
+    /// flap.
     pub fn forgiving(window: Duration) -> Self {
         Self { flows: Flows::forgiving(), ..Self::new(window) }
     }
@@ -78,7 +79,7 @@ impl History {
         self.objects.take(snapshot);
     }
 
-    /// An attempt was made, whether or not it counted.
+    /// Takes in that an attempt was made, whether or not it counted.
     pub fn attempted(&mut self, attempt: &Attempt<'_>, now: Duration) {
         self.flows.attempted(attempt, now);
         self.flows.forget(now.saturating_sub(self.window));
@@ -90,7 +91,7 @@ impl History {
         self.flows.followed(cell, followed, settle, now);
     }
 
-    /// These are all flows of the test, and the verdicts on them; others are forgotten.
+    /// Takes in the verdicts on all flows of the test, as of `now`; other flows are forgotten.
     pub fn judged<'a>(
         &mut self,
         verdicts: impl IntoIterator<Item = (&'a Cell, &'a Verdict)>,
@@ -116,8 +117,8 @@ impl History {
         self.objects.pasts()
     }
 
-    /// The fault of time that explains all that went wrong lately, if one does: that a flow is wrong
-    /// now and does not flap is no matter of time.
+    /// The fault of time that explains all that went wrong lately, if one does: that a flow is
+    /// wrong now and does not flap is no matter of time.
     pub fn time_fault(&self) -> Option<TimeFault> {
         self.flows.time_fault()
     }

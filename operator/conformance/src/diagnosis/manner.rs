@@ -12,7 +12,7 @@ use crate::{
 /// In which manner denied TCP is answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Manner {
-    /// Not at all.
+    /// The sender hears nothing, and its attempt times out.
     Silence,
     /// Always with a refusal: a reset, or an ICMP port unreachable, which a client cannot tell
     /// apart.
@@ -35,7 +35,7 @@ impl Manner {
         }
     }
 
-    /// Both.
+    /// The manner of a network that was seen to deny in both: [`Manner::Mixed`] if they differ.
     #[must_use]
     pub fn and(self, other: Self) -> Self {
         if self == other { self } else { Self::Mixed }

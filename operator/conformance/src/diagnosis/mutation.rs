@@ -1,8 +1,9 @@
 //! The faults of meaning and of memory: each a rewriting of a snapshot, so that what a faulty
 //! network does is what the evaluator says of the rewritten one.
 //!
-//! Rewritings concern `NetworkPolicies`; policies of the cluster stay as they are, but for a network
-//! that blocks all. Pods keep their places, so that a flow of the one snapshot is one of the other.
+//! Rewritings concern `NetworkPolicies`; policies of the cluster stay as they are, but for a
+//! network that blocks all. Pods keep their places, so that a flow of the one snapshot is one of
+//! the other.
 
 mod aside;
 mod blocks;
@@ -26,7 +27,7 @@ pub(super) use aside::labels_aside;
 pub(super) use mark::mark;
 pub(super) use rewrite::and;
 
-/// A way to be wrong.
+/// A way in which a network can be wrong: a rewriting of what it is to enforce.
 ///
 /// ```
 /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/shop.rs")); }
@@ -42,14 +43,15 @@ pub(super) use rewrite::and;
 /// assert_eq!(expect(&faulty, &flow("job", "db")).word(), "Allow");
 /// ```
 pub struct Mutation {
-    /// Its stable name.
+    /// The stable name, such as `ignores-egress`, for metrics and statuses; unique in
+    /// [`MUTATIONS`].
     pub name: &'static str,
     /// Completes "behaves as a network that …".
     pub claim: &'static str,
     /// How much of what policies say it makes void: of two that predict the same, the one that
     /// claims less is named.
     pub(super) reach: Reach,
-    /// When it is applied, where two are.
+    /// When the mutation is applied, where two are.
     pub(super) stage: Stage,
     apply: Apply,
 }
@@ -61,14 +63,14 @@ pub(super) enum Reach {
     Part,
     /// All that rules say of ports, of peers, or of some flows.
     Rules,
-    /// A direction.
+    /// All that policies say of what subjects receive, or of what they send.
     Direction,
-    /// Everything.
+    /// All that policies say.
     All,
 }
 
-/// In what order faults are applied that a network has at once: what reads objects wrong before what
-/// puts other things in their place, which is for no other fault to read.
+/// In what order faults are applied that a network has at once: what reads objects wrong before
+/// what puts other things in their place, which is for no other fault to read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Stage {
     /// Which objects there are, with which labels.
@@ -104,7 +106,7 @@ impl Mutation {
         }
     }
 
-    /// Whether it is a fault of memory: it takes the past into account.
+    /// Whether the mutation is a fault of memory, which takes the past into account.
     pub fn remembers(&self) -> bool {
         match self.apply {
             Apply::Meaning(_) => false,
@@ -112,12 +114,12 @@ impl Mutation {
         }
     }
 
-    /// Whether it is about a path, and so has its own scope.
+    /// Whether the mutation is about a path, and so has its own scope.
     pub(super) fn is_path(&self) -> bool {
         ["ignores-same-node", "ignores-cross-node"].contains(&self.name)
     }
 
-    /// Its place in the table, which decides where nothing else does.
+    /// The place in the table, which decides where nothing else does.
     pub(super) fn place(&self) -> usize {
         MUTATIONS.iter().position(|one| one.name == self.name).unwrap_or(MUTATIONS.len())
     }
@@ -158,7 +160,8 @@ const fn memory(
 const PART: (Reach, Stage) = (Reach::Part, Stage::Reading);
 const RULES: (Reach, Stage) = (Reach::Rules, Stage::Reading);
 
-/// All of them.
+/// Every fault of meaning and of memory that is known. Where two explain the same and claim the
+/// same, the one that stands first is named.
 pub static MUTATIONS: [Mutation; 29] = [
     meaning(
         "ignores-all",

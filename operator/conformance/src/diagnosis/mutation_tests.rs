@@ -79,7 +79,8 @@ fn blocks_all_blocks_addresses_and_what_policies_of_the_cluster_accept() {
     let world = "
 pods: {x/a: {}, x/b: {}}
 admin:
-  open: {priority: 1, subject: {namespaces: {}}, ingress: [{action: Allow, from: [{namespaces: {}}]}]}";
+  open: {priority: 1, subject: {namespaces: {}}, ingress: [{action: Allow, from: [{namespaces: \
+  {}}]}]}";
     check("blocks-all", world, "x/a > x/b 80/TCP . X\nx/a > 192.0.2.1 80/TCP . X");
 }
 
@@ -87,9 +88,12 @@ admin:
 fn egress_that_is_only_implied_is_missed() {
     check(
         "egress-needs-policy-types",
-        &with("
-  x/implied: {podSelector: {matchLabels: {app: a}}, egress: [{to: [{podSelector: {matchLabels: {app: b}}}]}]}
-  x/said: {podSelector: {matchLabels: {app: b}}, policyTypes: [Egress], egress: []}"),
+        &with(
+            "
+  x/implied: {podSelector: {matchLabels: {app: a}}, egress: [{to: [{podSelector: {matchLabels: \
+  {app: b}}}]}]}
+  x/said: {podSelector: {matchLabels: {app: b}}, policyTypes: [Egress], egress: []}",
+        ),
         "x/a > x/b 80/TCP . .\nx/a > x/c 80/TCP X .\nx/b > x/c 80/TCP X X\nx/c > x/a 80/TCP X X",
     );
 }
@@ -98,9 +102,12 @@ fn egress_that_is_only_implied_is_missed() {
 fn an_empty_list_admits() {
     check(
         "empty-list-allows",
-        &with("
+        &with(
+            "
   x/nothing: {podSelector: {matchLabels: {app: a}}}
-  x/some: {podSelector: {matchLabels: {app: b}}, ingress: [{from: [{podSelector: {matchLabels: {app: a}}}]}]}"),
+  x/some: {podSelector: {matchLabels: {app: b}}, ingress: [{from: [{podSelector: {matchLabels: \
+  {app: a}}}]}]}",
+        ),
         "x/b > x/a 80/TCP X .\nx/b > x/a 9/UDP X .\nx/c > x/b 80/TCP X X",
     );
 }
@@ -177,7 +184,8 @@ policies:
   x/holes:
     podSelector: {matchLabels: {app: both}}
     policyTypes: [Ingress, Egress]
-    ingress: [{from: [{ipBlock: {cidr: 10.0.0.0/8, except: [10.0.1.0/24]}}]}, {from: [{podSelector: {}}]}]
+    ingress: [{from: [{ipBlock: {cidr: 10.0.0.0/8, except: [10.0.1.0/24]}}]}, {from: \
+    [{podSelector: {}}]}]
     egress: [{}]",
         "
 x/c > x/both 80/TCP . X
@@ -193,8 +201,11 @@ fd00::9 > x/six 80/TCP X X",
 
 #[test]
 fn ranges_and_names_of_ports_are_misread() {
-    let ranges = with("
-  x/a: {podSelector: {matchLabels: {app: a}}, ingress: [{ports: [{port: 80, endPort: 82}, {port: 90}]}, {ports: [{port: 99}]}]}");
+    let ranges = with(
+        "
+  x/a: {podSelector: {matchLabels: {app: a}}, ingress: [{ports: [{port: 80, endPort: 82}, {port: \
+  90}]}, {ports: [{port: 99}]}]}",
+    );
     check(
         "end-port-first-only",
         &ranges,
@@ -239,8 +250,11 @@ x/a > x/c 81/TCP X X",
 fn the_first_pod_decides_for_egress_too_but_not_towards_addresses() {
     check(
         "named-port-of-first-pod",
-        &with("
-  x/a: {podSelector: {matchLabels: {app: a}}, policyTypes: [Egress], egress: [{ports: [{port: http}, {port: dns, protocol: UDP}]}]}"),
+        &with(
+            "
+  x/a: {podSelector: {matchLabels: {app: a}}, policyTypes: [Egress], egress: [{ports: [{port: \
+  http}, {port: dns, protocol: UDP}]}]}",
+        ),
         "
 x/a > x/b 81/TCP . X
 x/a > x/b 80/TCP X .
@@ -276,9 +290,12 @@ x/b > x/a 91/UDP X X",
 
 #[test]
 fn selectors_of_a_peer_and_peers_of_a_rule_are_added_up_wrongly() {
-    let and = with("
-  x/a: {podSelector: {matchLabels: {app: a}}, ingress: [{from: [{namespaceSelector: {matchLabels: {team: y}}, podSelector: {matchLabels: {app: b}}}]}]}
-  y/d: {podSelector: {}, ingress: [{from: [{namespaceSelector: {matchLabels: {team: x}}}]}]}");
+    let and = with(
+        "
+  x/a: {podSelector: {matchLabels: {app: a}}, ingress: [{from: [{namespaceSelector: {matchLabels: \
+  {team: y}}, podSelector: {matchLabels: {app: b}}}]}]}
+  y/d: {podSelector: {}, ingress: [{from: [{namespaceSelector: {matchLabels: {team: x}}}]}]}",
+    );
     check(
         "reads-and-as-or",
         &and,
@@ -288,9 +305,13 @@ y/d > x/a 80/TCP X .
 x/c > x/a 80/TCP X X
 x/c > y/d 80/TCP . .",
     );
-    let or = with("
-  x/a: {podSelector: {matchLabels: {app: a}}, ingress: [{from: [{podSelector: {matchLabels: {app: b}}}, {namespaceSelector: {matchLabels: {team: y}}}, {ipBlock: {cidr: 192.0.2.0/24}}]}]}
-  x/b: {podSelector: {matchLabels: {app: b}}, ingress: [{from: [{podSelector: {matchLabels: {app: c}}}]}]}");
+    let or = with(
+        "
+  x/a: {podSelector: {matchLabels: {app: a}}, ingress: [{from: [{podSelector: {matchLabels: {app: \
+  b}}}, {namespaceSelector: {matchLabels: {team: y}}}, {ipBlock: {cidr: 192.0.2.0/24}}]}]}
+  x/b: {podSelector: {matchLabels: {app: b}}, ingress: [{from: [{podSelector: {matchLabels: {app: \
+  c}}}]}]}",
+    );
     check(
         "reads-or-as-and",
         &or,
@@ -304,8 +325,11 @@ x/c > x/b 80/TCP . .",
 
 #[test]
 fn namespace_selectors_are_ignored() {
-    let policies = with("
-  x/a: {podSelector: {matchLabels: {app: a}}, ingress: [{from: [{namespaceSelector: {matchLabels: {team: y}}}]}]}");
+    let policies = with(
+        "
+  x/a: {podSelector: {matchLabels: {app: a}}, ingress: [{from: [{namespaceSelector: {matchLabels: \
+  {team: y}}}]}]}",
+    );
     check("ignores-namespace-selector", &policies, "x/b > x/a 80/TCP X .\ny/d > x/a 80/TCP . .");
     check("own-namespace-only", &policies, "x/b > x/a 80/TCP X .\ny/d > x/a 80/TCP . X");
 }
@@ -314,9 +338,14 @@ fn namespace_selectors_are_ignored() {
 fn expressions_are_ignored_everywhere() {
     check(
         "ignores-match-expressions",
-        &with("
-  x/subjects: {podSelector: {matchLabels: {app: a}, matchExpressions: [{key: app, operator: NotIn, values: [a]}]}}
-  y/peers: {podSelector: {}, ingress: [{from: [{namespaceSelector: {matchExpressions: [{key: team, operator: In, values: [none]}]}, podSelector: {matchExpressions: [{key: app, operator: In, values: [b]}], matchLabels: {app: b}}}]}]}"),
+        &with(
+            "
+  x/subjects: {podSelector: {matchLabels: {app: a}, matchExpressions: [{key: app, operator: NotIn, \
+  values: [a]}]}}
+  y/peers: {podSelector: {}, ingress: [{from: [{namespaceSelector: {matchExpressions: [{key: team, \
+  operator: In, values: [none]}]}, podSelector: {matchExpressions: [{key: app, operator: In, \
+  values: [b]}], matchLabels: {app: b}}}]}]}",
+        ),
         "x/b > x/a 80/TCP . X\nx/b > y/d 80/TCP X .\nx/c > y/d 80/TCP X X",
     );
 }
@@ -325,19 +354,27 @@ fn expressions_are_ignored_everywhere() {
 fn not_in_needs_the_key() {
     check(
         "not-in-needs-key",
-        &with("
+        &with(
+            "
   x/subjects: {podSelector: {matchExpressions: [{key: tier, operator: NotIn, values: [db]}]}}
-  y/peers: {podSelector: {}, ingress: [{from: [{namespaceSelector: {}, podSelector: {matchExpressions: [{key: app, operator: NotIn, values: [b]}]}}]}]}"),
+  y/peers: {podSelector: {}, ingress: [{from: [{namespaceSelector: {}, podSelector: \
+  {matchExpressions: [{key: app, operator: NotIn, values: [b]}]}}]}]}",
+        ),
         "x/b > x/a 80/TCP X .\nx/b > y/d 80/TCP X X\nx/c > y/d 80/TCP . .",
     );
 }
 
 #[test]
 fn only_the_newest_policy_counts() {
-    let mut world = world(&with("
-  x/a-late: {podSelector: {matchLabels: {app: a}}, ingress: [{from: [{podSelector: {matchLabels: {app: b}}}]}]}
-  x/z-early: {podSelector: {matchLabels: {app: a}}, policyTypes: [Ingress, Egress], ingress: [{from: [{podSelector: {matchLabels: {app: c}}}]}]}
-  y/one: {podSelector: {}, ingress: [{from: [{namespaceSelector: {}, podSelector: {matchLabels: {app: b}}}]}]}"));
+    let mut world = world(&with(
+        "
+  x/a-late: {podSelector: {matchLabels: {app: a}}, ingress: [{from: [{podSelector: {matchLabels: \
+  {app: b}}}]}]}
+  x/z-early: {podSelector: {matchLabels: {app: a}}, policyTypes: [Ingress, Egress], ingress: \
+  [{from: [{podSelector: {matchLabels: {app: c}}}]}]}
+  y/one: {podSelector: {}, ingress: [{from: [{namespaceSelector: {}, podSelector: {matchLabels: \
+  {app: b}}}]}]}",
+    ));
     // Without a time, the last by name.
     let none = Past::default();
     check_with(
@@ -432,8 +469,11 @@ fn labels(key: &str, value: &str) -> Labels {
 
 #[test]
 fn labels_of_the_past_go_on() {
-    let world = world(&with("
-  x/a: {podSelector: {matchLabels: {app: a}}, ingress: [{from: [{podSelector: {matchLabels: {app: b}}}, {namespaceSelector: {matchLabels: {team: y}}}]}]}"));
+    let world = world(&with(
+        "
+  x/a: {podSelector: {matchLabels: {app: a}}, ingress: [{from: [{podSelector: {matchLabels: {app: \
+  b}}}, {namespaceSelector: {matchLabels: {team: y}}}]}]}",
+    ));
     let pod = |name: &str| {
         world.snapshot.pods.iter().find(|pod| pod.name.name == name).unwrap().name.clone()
     };
@@ -467,8 +507,11 @@ y/d > x/a 80/TCP . X",
 
 #[test]
 fn what_is_gone_goes_on() {
-    let now = world(&with("
-  x/a: {podSelector: {matchLabels: {app: a}}, ingress: [{from: [{podSelector: {matchLabels: {app: b}}}]}]}"));
+    let now = world(&with(
+        "
+  x/a: {podSelector: {matchLabels: {app: a}}, ingress: [{from: [{podSelector: {matchLabels: {app: \
+  b}}}]}]}",
+    ));
     let before = world(&with(
         "
   x/old: {podSelector: {matchLabels: {app: c}}}",

@@ -13,7 +13,7 @@ use crate::{
 /// Where a fault is.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Scope {
-    /// Everywhere.
+    /// Everywhere that policies apply.
     Cluster,
     /// Where the subject runs on this node.
     Node(String),
@@ -26,34 +26,24 @@ pub enum Scope {
 }
 
 /// A way that packets take between pods.
-///
-/// ```
-/// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/shop.rs")); }
-/// # use example::*;
-/// use netproof_conformance::diagnosis::scope::Path;
-///
-/// // All pods of the example run on one node.
-/// assert!(Path::SameNode.has(&flow("web", "db"), &shop()));
-/// assert!(!Path::CrossNode.has(&flow("web", "db"), &shop()));
-/// ```
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Path {
-    /// Within a node.
+    /// From a pod to another one on the same node.
     SameNode,
     /// From any node to any other.
     CrossNode,
     /// From one node to one other.
     Between {
-        /// The sender's.
+        /// The name of the sender's node.
         from: String,
-        /// The receiver's.
+        /// The name of the receiver's node.
         to: String,
     },
 }
 
 impl Path {
     /// Whether a flow takes it. An end that is no pod, or on no node, takes none.
-    pub fn has(&self, flow: &Flow, snapshot: &Snapshot) -> bool {
+    pub(super) fn has(&self, flow: &Flow, snapshot: &Snapshot) -> bool {
         let Some([from, to]) = nodes(flow, snapshot) else { return false };
         match self {
             Self::SameNode => from == to,

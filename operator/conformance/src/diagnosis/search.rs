@@ -195,8 +195,8 @@ pub(super) fn scopes(finding: &Observed, snapshot: &Snapshot) -> BTreeSet<Scope>
     ends.flat_map(of).chain(paths.into_iter().flatten()).collect()
 }
 
-/// Every single fault, everywhere, where all findings are, on each node that has findings and on each
-/// class of paths: what comes of it.
+/// Every single fault, everywhere, where all findings are, on each node that has findings and on
+/// each class of paths: what comes of it.
 fn tried(trial: &Trial<'_>) -> Vec<Tried> {
     let all = trial.findings().iter().flat_map(|finding| scopes(finding, trial.snapshot));
     let all: BTreeSet<Scope> = all.collect();
@@ -230,8 +230,8 @@ fn all_pairs(tried: &[&Tried]) -> Vec<Candidate> {
 
 /// Two of which one at least is on one node only, those first that contradict least; and whether
 /// there are more of them than are tried. Each has to change something, and together they have to
-/// explain all, if neither has an effect on what the other does: two that meet in one rule are found
-/// only everywhere.
+/// explain all, if neither has an effect on what the other does: two that meet in one rule are
+/// found only everywhere.
 fn scoped_pairs(trial: &Trial<'_>, tried: &[Tried]) -> (Vec<Candidate>, bool) {
     let truths: Vec<Sides> = trial.true_sides();
     let useful: Vec<&Tried> = tried

@@ -56,12 +56,6 @@ impl fmt::Display for Explained {
 const ALTERNATIVES: usize = 2;
 
 impl Explained {
-    /// Whether no other fault of the same simplicity fits what was seen, and no flow that was not
-    /// probed could speak for another.
-    pub fn is_certain(&self) -> bool {
-        self.rivals.is_empty() && self.alternatives().next().is_none()
-    }
-
     /// Other faults that are as simple as the chosen one and the same here. The same fault in
     /// another place, or a fault that takes more words, is no alternative worth a sentence.
     fn alternatives(&self) -> impl Iterator<Item = &Candidate> {
@@ -77,7 +71,8 @@ impl fmt::Display for Unexplained {
         if let Some(nearest) = &self.best {
             write!(
                 f,
-                "; the nearest, a network that {}, explains {} of {} findings and is ruled out by {}",
+                "; the nearest, a network that {}, explains {} of {} findings and is ruled out by \
+                 {}",
                 nearest.candidate,
                 nearest.explains,
                 self.findings,

@@ -5,21 +5,21 @@ use std::{fmt, time::Duration};
 /// A fault of time: the network does what it should, but not always, or not at once.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TimeFault {
-    /// It follows changes later than it may.
+    /// The network follows changes later than it may.
     Slow {
         /// How long it took, at the longest.
         after: Duration,
         /// In how many flows that was seen.
         flows: usize,
     },
-    /// It does not isolate new pods from the start.
+    /// The network does not isolate new pods from their first instant.
     LateIsolation {
         /// How old a stand-in was, at the most, when a flow of it leaked.
         until: Duration,
         /// In how many flows that was seen.
         flows: usize,
     },
-    /// It enforces policies by turns.
+    /// The network enforces policies now, and now not.
     Flapping {
         /// In how many flows that was seen.
         flows: usize,
@@ -30,7 +30,7 @@ impl TimeFault {
     /// The stable names of all.
     pub(super) const NAMES: [&str; 3] = ["slow", "late-isolation", "flapping"];
 
-    /// The stable name.
+    /// The stable name, such as `late-isolation`, for metrics and statuses.
     pub fn name(&self) -> &'static str {
         match self {
             Self::Slow { .. } => "slow",

@@ -103,7 +103,7 @@ enum Weight {
     Contradicts,
 }
 
-/// The evidence, prepared.
+/// The evidence, prepared for many candidates to be held against it.
 pub(super) struct Trial<'a> {
     pub(super) snapshot: &'a Snapshot,
     pub(super) pasts: &'a [Past],
@@ -173,7 +173,8 @@ impl<'a> Trial<'a> {
         })
     }
 
-    /// How many findings a prediction predicts, if it contradicts nothing and predicts one at least.
+    /// How many findings a prediction predicts, if it contradicts nothing and predicts one at
+    /// least.
     pub(super) fn fits(&self, prediction: &Prediction) -> Option<usize> {
         let mut explained = 0;
         for (index, one) in self.observed.iter().enumerate() {

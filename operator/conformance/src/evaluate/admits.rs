@@ -28,7 +28,6 @@ pub(crate) struct Side<'a> {
 
 /// Whether a rule of a cluster policy matches.
 pub(crate) enum Match {
-    /// It does not.
     No,
     /// It does, by this peer and this port.
     Yes {
@@ -43,9 +42,7 @@ pub(crate) enum Match {
 
 /// Whether one element of a list matches.
 pub(crate) enum Element {
-    /// It does not.
     No,
-    /// It does.
     Yes,
     /// It is not known, and why.
     Maybe(Unspecified),

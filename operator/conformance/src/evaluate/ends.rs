@@ -20,7 +20,7 @@ pub(crate) struct Applying<'a> {
 }
 
 impl<'a> Applying<'a> {
-    /// Asks every policy.
+    /// The policies that apply to a pod, found by asking every policy of the snapshot.
     pub(crate) fn to(pod: &Pod, snapshot: &'a Snapshot) -> Self {
         let network = snapshot.policies.iter().filter(|policy| policy.selects(pod));
         let cluster = snapshot.cluster_policies.iter();

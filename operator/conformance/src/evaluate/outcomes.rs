@@ -18,7 +18,7 @@ impl Outcomes {
         if passes { Self::PASSES } else { Self::STOPS }
     }
 
-    /// Either of both.
+    /// What may happen where either of two readings may hold.
     pub(crate) fn or(self, other: Self) -> Self {
         Self { passes: self.passes || other.passes, stops: self.stops || other.stops }
     }
@@ -51,9 +51,9 @@ pub(crate) struct Questions {
 
 /// How a question may be answered.
 pub(crate) enum Answer {
-    /// Only so.
+    /// This one, which is forced.
     Only(bool),
-    /// Either way.
+    /// Either way: both answers are followed.
     Open,
 }
 

@@ -47,7 +47,7 @@ impl Liberty {
 pub(crate) struct Reading(u8);
 
 impl Reading {
-    /// Takes no liberty.
+    /// The reading by the letter, which takes no liberty.
     pub(crate) const LITERAL: Self = Self(0);
 
     /// Every reading that takes none but these liberties.

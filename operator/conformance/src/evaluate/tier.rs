@@ -1,5 +1,5 @@
-//! A tier of cluster policies: by their priorities, then by the order of their rules, the first that
-//! matches decides.
+//! A tier of cluster policies: by their priorities, then by the order of their rules, the first
+//! that matches decides.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -29,7 +29,7 @@ enum Letter {
     Decided(Decision),
     /// A rule says that the next tier decides.
     Passed,
-    /// No rule matches.
+    /// No rule of the policy matches the flow.
     Silent,
 }
 

@@ -11,15 +11,15 @@ use crate::{
 /// One end of a flow, as far as policies can tell.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Actor {
-    /// A pod.
+    /// A pod of the snapshot, by what policies can tell of it.
     Pod {
-        /// Its name and namespace.
+        /// The namespace and name of the pod.
         name: ObjectRef,
-        /// Its labels.
+        /// The labels of the pod itself.
         labels: Labels,
-        /// Those of its namespace, without the one that all have.
+        /// The labels of the pod's namespace, without the one that all namespaces have.
         namespace: Labels,
-        /// Its addresses.
+        /// All addresses of the pod, its primary one first; empty until it has one.
         addresses: Vec<IpAddr>,
         /// The node that it runs on.
         node: Option<String>,
@@ -28,7 +28,7 @@ pub enum Actor {
     },
     /// An address, and no more.
     Address {
-        /// The address.
+        /// The address as the flow names it.
         address: IpAddr,
         /// The node that has it.
         node: Option<String>,
@@ -62,7 +62,7 @@ impl Actor {
         }
     }
 
-    /// What it is called in a sentence.
+    /// The end as a sentence calls it: the pod's name, or the address.
     pub fn name(&self) -> String {
         match self {
             Self::Pod { name, .. } => name.to_string(),

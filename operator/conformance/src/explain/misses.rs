@@ -22,17 +22,17 @@ pub(super) struct Seen<'a> {
 /// What keeps a peer of a rule from matching.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PeerMiss {
-    /// It selects pods, and the other end is an address.
+    /// The element selects pods, and the other end is an address.
     NoPod,
     /// A policy of the cluster selects no pods of the host's network.
     HostPod,
-    /// It selects nodes, and the other end is a pod.
+    /// The element selects nodes, and the other end is a pod.
     NoNode,
-    /// It selects by labels, and the pod is elsewhere.
+    /// The element selects by labels, and the pod is in another namespace.
     Namespace(NamespaceMiss),
-    /// It selects by labels, and the pod has others.
+    /// The element selects by labels, and the pod has others.
     Labels(Vec<LabelMiss>),
-    /// Both.
+    /// The pod misses both selectors of the element, which both have to match.
     NamespaceAndLabels(NamespaceMiss, Vec<LabelMiss>),
     /// The element has a `namespaceSelector` and a `podSelector`, of which both have to match. The
     /// one that is not named here would, as an element of its own.
@@ -46,14 +46,14 @@ pub enum PeerMiss {
 pub enum NamespaceMiss {
     /// Without a `namespaceSelector`, a `podSelector` selects in the policy's own namespace only.
     NotOwn {
-        /// The policy's.
+        /// The namespace of the policy, which is meant where there is no `namespaceSelector`.
         own: String,
-        /// The pod's.
+        /// The namespace that the pod is in.
         found: String,
     },
     /// The namespace of the pod lacks these. Never empty.
     Labels {
-        /// The pod's.
+        /// The namespace that the pod is in.
         found: String,
         /// What does not hold.
         misses: Vec<LabelMiss>,
@@ -62,8 +62,9 @@ pub enum NamespaceMiss {
 
 /// A condition on a label that does not hold.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct LabelMiss {
-    /// The condition.
+    /// The condition of the selector that the labels do not meet.
     pub requirement: Requirement,
     /// The value that the label has, if it is there.
     pub found: Option<String>,
@@ -74,13 +75,13 @@ pub struct LabelMiss {
 /// Why an address is not in a block.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum BlockMiss {
-    /// It is of the other IP family.
+    /// The address is of the other IP family.
     OtherFamily,
-    /// It is in the block, and in this exception from it.
+    /// The address is in the block, and in this exception from it.
     Excepted(IpNet),
-    /// It is not in the block, but in this one, which is only a little wider.
+    /// The address is not in the block, but in this one, which is only a little wider.
     Narrow(IpNet),
-    /// It is not in the block.
+    /// The address is not in the block.
     Outside,
 }
 
@@ -91,13 +92,13 @@ pub enum PortMiss {
     Number,
     /// The number, or the name, fits; the protocol does not.
     Protocol,
-    /// Neither fits.
+    /// Neither the number nor the protocol of the flow is the rule's.
     NumberAndProtocol,
     /// The protocol fits, and the number is one beyond this end of the range.
     OneBeyond(u16),
     /// The rule has the Service's port, where the port of the pods counts.
     OfService(ObjectRef),
-    /// It is a name, and the receiver is no pod that could declare it.
+    /// The rule has a name, and the receiver is no pod that could declare it.
     NameWithoutPod,
     /// No container of the receiver declares the name.
     Undeclared {

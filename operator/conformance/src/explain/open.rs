@@ -5,10 +5,11 @@ use crate::{
     expected::{Direction, Unspecified},
 };
 
-/// One open question.
+/// A question that the API leaves open, and what each answer to it would make of the flow.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct OpenQuestion {
-    /// What is open.
+    /// The question, as the reason of an Unspecified answer.
     pub why: Unspecified,
     /// The side on which it comes up; none if it is of the flow as a whole.
     pub direction: Option<Direction>,
@@ -21,9 +22,9 @@ pub struct OpenQuestion {
 /// What would happen to a flow if a question were answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Would {
-    /// It would pass.
+    /// The flow would pass both sides.
     Allow,
-    /// It would not.
+    /// The flow would be stopped on one side at least.
     Deny,
     /// Another question decides then.
     StayOpen,

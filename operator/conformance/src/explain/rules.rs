@@ -16,28 +16,30 @@ use crate::{
 
 /// A policy that isolates the pod.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct PolicyTold {
-    /// Which one.
+    /// The name and namespace of the policy, which isolates the subject.
     pub policy: ObjectRef,
     /// All its rules for the direction, in their order.
     pub rules: Vec<RuleTold>,
 }
 
-/// One rule of a policy that isolates the pod.
+/// A rule of a `NetworkPolicy` that isolates the pod, and what it does with the flow.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct RuleTold {
-    /// What it says.
+    /// The rule itself, as it was compiled.
     pub says: Rule,
-    /// What it does with the flow.
+    /// What the rule does with the flow.
     pub does: Does,
 }
 
 /// What a rule does with a flow.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Does {
-    /// It lets it pass, by this peer and this port of it.
+    /// The rule lets the flow pass, by this peer and this port.
     Admits(RuleRef),
-    /// It does not match it.
+    /// The rule does not match the flow, for want of this.
     Lacks(Lacks),
 }
 
@@ -49,7 +51,7 @@ pub enum Lacks {
     Peer(Vec<PeerMiss>),
     /// The port is none of its ports.
     Port(Vec<PortMiss>),
-    /// Neither fits.
+    /// Neither a peer nor a port of the rule fits, with what each of them lacks.
     Both(Vec<PeerMiss>, Vec<PortMiss>),
 }
 

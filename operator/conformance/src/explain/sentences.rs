@@ -1,5 +1,5 @@
-//! Tells an explanation in plain sentences. People count rules from 1; the field beside it counts as
-//! the API does.
+//! Tells an explanation in plain sentences. People count rules from 1; the field beside it counts
+//! as the API does.
 
 mod misses;
 
@@ -215,7 +215,8 @@ impl Explanation {
             (_, _) => return None,
         };
         Some(format!(
-            "Both sides have to let it through: {} of {} does, and {} of {} needs a rule for it too.",
+            "Both sides have to let it through: {} of {} does, and {} of {} needs a rule for it \
+             too.",
             allowing.direction,
             self.subject(allowing.direction).name(),
             stopping.direction,
@@ -242,7 +243,7 @@ fn capital(direction: Direction) -> &'static str {
     }
 }
 
-/// `spec.ingress[0].from[1] and ports[0]`
+/// The way to what decided, such as `spec.ingress[0].from[1] and ports[0]`.
 fn place(rule: &RuleRef) -> String {
     let field = match rule.peer {
         Some(peer) => phrases::peer_field(rule.direction, rule.rule, peer),
@@ -270,7 +271,8 @@ fn cluster_place(rule: &ClusterRuleRef) -> String {
 
 fn inert_rules(policy: &ObjectRef, direction: Direction) -> String {
     format!(
-        "{policy} selects the pod and has rules for {direction}, but its policyTypes leaves {} out, so that they do nothing.",
+        "{policy} selects the pod and has rules for {direction}, but its policyTypes leaves {} \
+         out, so that they do nothing.",
         capital(direction)
     )
 }

@@ -11,13 +11,14 @@ use crate::{
 
 /// A policy of the cluster that applies to the pod.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct ClusterTold {
-    /// Which one.
+    /// The kind and name of the policy, which has the pod as a subject.
     pub policy: ClusterPolicyRef,
     /// When it is asked in its tier. Among equals the implementation may apply any that matches;
     /// here they stand by kind and name.
     pub priority: Priority,
-    /// Its rules for the direction, in their order, down to the first that matches. Never empty.
+    /// The rules for the direction, in their order, down to the first that matches. Never empty.
     pub rules: Vec<ClusterRuleTold>,
 }
 
@@ -31,23 +32,24 @@ impl ClusterTold {
     }
 }
 
-/// One rule of a policy of the cluster.
+/// A rule of a policy of the cluster, and what it does with the flow.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct ClusterRuleTold {
-    /// What it says.
+    /// The rule itself, as it was compiled.
     pub says: ClusterRule,
-    /// What it does with the flow.
+    /// What the rule does with the flow.
     pub does: ClusterDoes,
 }
 
 /// What a rule of a policy of the cluster does with a flow.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ClusterDoes {
-    /// It matches, by this peer and this port of it, and its action is taken.
+    /// The rule matches, by this peer and this port, and its action is taken.
     Matches(ClusterRuleRef),
-    /// It is not known whether it matches, and why. By the letter it does not.
+    /// Whether the rule matches is not known, and why. By the letter it does not.
     Perhaps(Unspecified),
-    /// It does not match.
+    /// The rule does not match the flow, for want of this.
     Lacks(Lacks),
 }
 

@@ -33,7 +33,7 @@ pub(super) fn check(census: &Census<'_>) -> Vec<Finding> {
 /// What is told of a block.
 struct Told {
     code: Code,
-    /// Below the block.
+    /// The way below the block, such as `except[0]`.
     field: String,
     sentence: String,
     fix: String,

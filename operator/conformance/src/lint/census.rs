@@ -21,14 +21,14 @@ use crate::{
 pub(super) struct Census<'a> {
     pub(super) snapshot: &'a Snapshot,
     pub(super) written: &'a [Written<'a>],
-    /// Sorted by namespace.
+    /// All classes, sorted by namespace so that those of one are together.
     pub(super) classes: Vec<Class<'a>>,
     ranges: BTreeMap<&'a str, Range<usize>>,
     /// All that are named anywhere, with all that is known of their labels.
     pub(super) namespaces: BTreeMap<&'a str, Labels>,
     /// The policies of each namespace.
     pub(super) policies: BTreeMap<&'a str, Vec<&'a Policy>>,
-    /// Who has which address; without pods of the host's network.
+    /// The pod that has each address; without pods of the host's network.
     pub(super) addresses: BTreeMap<IpAddr, &'a Pod>,
     found: RefCell<HashMap<Asked<'a>, Rc<[usize]>>>,
 }
@@ -42,7 +42,7 @@ pub(super) struct Class<'a> {
     pub(super) labels: &'a Labels,
     pub(super) network: PodNetwork,
     pub(super) named_ports: &'a [NamedPort],
-    /// One of them.
+    /// The pod that speaks for the class in sentences.
     pub(super) example: (PodId, &'a Pod),
     /// Whether one of them has addresses of both families.
     pub(super) has_both_families: bool,

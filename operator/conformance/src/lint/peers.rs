@@ -35,7 +35,7 @@ const LOOKED_AT: usize = 200;
 /// What is told of a peer, wherever that is.
 pub(super) struct Told {
     code: Code,
-    /// Below the peer.
+    /// The way below the peer, such as `.podSelector`.
     field: &'static str,
     sentence: String,
     fix: String,
@@ -79,12 +79,15 @@ fn or_meant_as_and<'a>(
         code: Code::OrMeantAsAnd,
         field: ".podSelector",
         sentence: format!(
-            "Alone, it means pods of namespace {own}, which has none with {}; {} has these labels, in a namespace with {}.",
+            "Alone, it means pods of namespace {own}, which has none with {}; {} has these labels, \
+             in a namespace with {}.",
             phrases::selector(pods),
             census.classes[class].example.1.name,
             phrases::selector(namespaces),
         ),
-        fix: "Write the podSelector into the element of the namespaceSelector, without a dash of its own.".to_owned(),
+        fix: "Write the podSelector into the element of the namespaceSelector, without a dash of \
+             its own."
+            .to_owned(),
     })
 }
 

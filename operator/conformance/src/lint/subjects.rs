@@ -56,7 +56,8 @@ fn host(census: &Census<'_>, policy: &Policy) -> Option<Finding> {
     Some(Place::of(policy, "spec.podSelector").find(
         Code::HostSubject,
         format!(
-            "It selects {}, which uses its node's network: the API leaves open whether the policy applies to it.",
+            "It selects {}, which uses its node's network: the API leaves open whether the policy \
+             applies to it.",
             host.example.1.name
         ),
         "Do not rely on it for this pod; protect the node instead.",

@@ -21,6 +21,7 @@ use crate::{
 
 /// What the objects amount to.
 #[derive(Clone, Debug, Default)]
+#[non_exhaustive]
 pub struct Cluster {
     /// What decides. Pods and policies are sorted by namespace and name.
     pub snapshot: Snapshot,
@@ -52,6 +53,7 @@ pub struct Cluster {
 
 /// Where a pod of the snapshot comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Origin {
     /// Where the pod, or the workload that it stands for, is.
     pub source: Source,

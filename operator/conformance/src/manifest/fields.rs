@@ -1,5 +1,5 @@
-//! Which fields objects have. A field that an object does not have is a slip of the hand, and what it
-//! was meant to say would be left out in silence: it is found, with the field that was meant.
+//! Which fields objects have. A field that an object does not have is a slip of the hand, and what
+//! it was meant to say would be left out in silence: it is found, with the field that was meant.
 
 mod shapes;
 mod suggestion;
@@ -17,7 +17,7 @@ use shapes::{Others, Shape};
 pub use suggestion::Suggestion;
 pub(super) use suggestion::is_slip;
 
-/// Who wrote an object.
+/// How the text of an object came about, which decides what an unknown field means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Written {
     /// Somebody, into a file: what no API server knows is a slip.
@@ -272,7 +272,7 @@ impl Search<'_, '_> {
 enum Name<'a> {
     /// A piece of the text.
     Piece(&'a str),
-    /// Written with escapes.
+    /// The text writes the name with escapes, so that it is no piece of it.
     Escaped(String),
 }
 

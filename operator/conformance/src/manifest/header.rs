@@ -8,13 +8,13 @@ use crate::policy::{json, network_policy::Metadata};
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(remote = "Self", rename_all = "camelCase")]
 pub struct Header {
-    /// Its API group and version, or only a version.
+    /// The API group and version (`apps/v1`), or only a version (`v1`).
     #[serde(default, deserialize_with = "json::optional")]
     pub api_version: String,
-    /// Its kind.
+    /// The kind, such as `NetworkPolicy`; empty if the object names none.
     #[serde(default, deserialize_with = "json::optional")]
     pub kind: String,
-    /// Its name and namespace.
+    /// The name and namespace, as far as the object gives them.
     #[serde(default, deserialize_with = "json::optional")]
     pub metadata: Metadata,
 }

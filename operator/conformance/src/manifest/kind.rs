@@ -20,19 +20,19 @@ pub(super) enum Kind {
 /// A kind of workload, whose template stands for its pods.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum WorkloadKind {
-    /// `apps/v1`
+    /// `Deployment` of `apps/v1`, which makes its pods through `ReplicaSets`.
     Deployment,
-    /// `apps/v1`
+    /// `ReplicaSet` of `apps/v1`, most often a Deployment's.
     ReplicaSet,
-    /// `apps/v1`
+    /// `StatefulSet` of `apps/v1`, whose pods have names that last.
     StatefulSet,
-    /// `apps/v1`
+    /// `DaemonSet` of `apps/v1`, with a pod on each node that it selects.
     DaemonSet,
-    /// `batch/v1`
+    /// `Job` of `batch/v1`, whose pods finish.
     Job,
-    /// `batch/v1`
+    /// `CronJob` of `batch/v1`, which makes its pods through Jobs.
     CronJob,
-    /// `v1`
+    /// `ReplicationController` of `v1`, from before there were `ReplicaSets`.
     ReplicationController,
 }
 
@@ -115,7 +115,7 @@ const NOT_EVALUATED: &[(&str, &str)] = &[
 /// What becomes of an object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Treatment {
-    /// It is read.
+    /// The object decides something, and is of a version that is read.
     Read(Kind),
     /// It is a policy in a version that we cannot read; this one we can.
     Refused(&'static str),
@@ -125,7 +125,7 @@ pub(super) enum Treatment {
     Misspelt(Known),
     /// It is a policy of a kind that is not evaluated.
     NotEvaluated,
-    /// It decides nothing.
+    /// The object decides nothing, and is counted.
     Skipped,
 }
 
@@ -181,9 +181,9 @@ fn is_of(read: &(&str, &str, Kind), of_group: &str, kind: &str) -> bool {
     group(api_version) == of_group && *known == kind
 }
 
-/// Whether the kind or its group is a slip of the hand for one that is read. A kind that has its name
-/// in another group is one as well, if that group is one of Kubernetes itself, which have no such
-/// kind; but for `extensions`, where workloads were once.
+/// Whether the kind or its group is a slip of the hand for one that is read. A kind that has its
+/// name in another group is one as well, if that group is one of Kubernetes itself, which have no
+/// such kind; but for `extensions`, where workloads were once.
 fn is_almost(read: &(&str, &str, Kind), of_group: &str, kind: &str) -> bool {
     let (api_version, known, _) = read;
     let home = group(api_version);
@@ -240,8 +240,8 @@ pub fn reads(api_version: &str, kind: &str) -> bool {
     matches!(Treatment::of(api_version, kind), Treatment::Read(_))
 }
 
-/// Whether objects of this kind with its group, such as `Deployment.extensions`, are workloads in the
-/// group that had them before `apps`.
+/// Whether objects of this kind with its group, such as `Deployment.extensions`, are workloads in
+/// the group that had them before `apps`.
 pub fn was_once_read(kind: &str) -> bool {
     let workload = kind.strip_suffix(".extensions");
     workload.is_some_and(|kind| reads("apps/v1", kind))

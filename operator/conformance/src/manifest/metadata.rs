@@ -24,7 +24,6 @@ pub(super) struct Metadata {
     pub(super) owner_references: Vec<OwnerReference>,
 }
 
-/// `metav1.OwnerReference`
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(remote = "Self", rename_all = "camelCase")]
 pub(super) struct OwnerReference {

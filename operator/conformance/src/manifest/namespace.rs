@@ -22,7 +22,6 @@ pub(super) struct Namespace {
 json::only_from_objects!(Namespace);
 
 impl Namespace {
-    /// Its labels.
     pub(super) fn read(self) -> Result<Labels, Fault> {
         let Metadata { name, labels, .. } = self.metadata;
         metadata::check_name(&name, syntax::is_dns_label).at(|| "metadata.name".to_owned())?;

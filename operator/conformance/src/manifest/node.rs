@@ -20,7 +20,6 @@ pub(super) struct Node {
     status: NodeStatus,
 }
 
-/// `NodeStatus`
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(remote = "Self")]
 struct NodeStatus {
@@ -28,7 +27,6 @@ struct NodeStatus {
     addresses: Vec<NodeAddress>,
 }
 
-/// `NodeAddress`
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(remote = "Self")]
 struct NodeAddress {

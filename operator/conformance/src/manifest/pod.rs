@@ -27,7 +27,6 @@ pub(super) struct PodObject {
     status: PodStatus,
 }
 
-/// `PodTemplateSpec`
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(remote = "Self")]
 pub(super) struct PodTemplate {
@@ -37,7 +36,6 @@ pub(super) struct PodTemplate {
     spec: PodSpec,
 }
 
-/// `PodSpec`
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(remote = "Self", rename_all = "camelCase")]
 struct PodSpec {
@@ -51,7 +49,6 @@ struct PodSpec {
     node_name: String,
 }
 
-/// `Container`
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(remote = "Self")]
 struct Container {
@@ -59,7 +56,6 @@ struct Container {
     ports: Vec<ContainerPort>,
 }
 
-/// `ContainerPort`
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(remote = "Self")]
 struct ContainerPort {
@@ -71,7 +67,6 @@ struct ContainerPort {
     protocol: String,
 }
 
-/// `PodStatus`
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(remote = "Self")]
 struct PodStatus {
@@ -87,7 +82,7 @@ struct PodStatus {
     host_ips: Vec<AddressOf>,
 }
 
-/// `PodIP` and `HostIP`
+/// An element of `podIPs` (`PodIP`) or of `hostIPs` (`HostIP`).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(remote = "Self")]
 struct AddressOf {

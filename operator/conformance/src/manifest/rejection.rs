@@ -9,12 +9,13 @@ use crate::{policy, snapshot::ObjectRef};
 
 /// An object that the API server would refuse, or of which we cannot tell what it means.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
 pub struct Rejection {
-    /// Where it is.
+    /// Where the object was read, for whoever has to mend it.
     pub at: Source,
-    /// Its kind, as it is written.
+    /// The kind, as the object writes it.
     pub kind: String,
-    /// Its name; the namespace is empty for kinds that have none.
+    /// The name; the namespace is empty for kinds that have none.
     pub object: ObjectRef,
     /// The way to the field, such as `spec.containers[0].ports[1].containerPort`; empty for the
     /// object as a whole.
@@ -41,6 +42,7 @@ impl Display for Rejection {
 
 /// What is wrong with a field, in words that say what would be right.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
 pub enum Problem {
     /// What may be wrong in a policy, and in other objects likewise.
     #[error(transparent)]
@@ -85,13 +87,14 @@ pub enum Problem {
     UnknownField(Suggestion),
     /// A field that this program does not know, in an object that an API server gave.
     #[error(
-        "is a field of a later version of the API: this program does not know what it means, and cannot answer without it"
+        "is a field of a later version of the API: this program does not know what it means, and \
+         cannot answer without it"
     )]
     NewField,
     /// A field that is there already.
     #[error("is there twice: keep one of the two")]
     FieldTwice,
-    /// The same object, with another content.
+    /// An object of that kind and name was read there, with another content.
     #[error("is at {0} already, and says something else there; keep one of the two")]
     Duplicate(Source),
 }
@@ -105,7 +108,7 @@ pub(super) struct Fault {
 
 /// Says where in the object a problem lies.
 pub(super) trait At<T> {
-    /// In this field.
+    /// Says in which field the problem is.
     fn at(self, field: impl FnOnce() -> String) -> Result<T, Fault>;
 }
 

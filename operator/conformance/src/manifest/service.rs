@@ -18,22 +18,22 @@ use crate::{
 /// A Service: a flow to it is a flow to its pods, at the target of its port.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Service {
-    /// Its name and namespace. Its pods are in the same one.
+    /// The name and namespace; the pods behind it are in the same namespace.
     pub name: ObjectRef,
-    /// Who answers for it.
+    /// What the Service leads to.
     pub backends: Backends,
-    /// Its own addresses; none if it is headless, or was only written down.
+    /// The Service's own addresses; none if it is headless, or was only written down.
     pub addresses: Vec<IpAddr>,
-    /// Its ports.
+    /// The ports on which senders reach it, in the order of the object.
     pub ports: Vec<ServicePort>,
 }
 
-/// Who answers for a Service.
+/// What a Service leads to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Backends {
     /// The pods of its namespace that have all of these labels. Never empty.
     Pods(Labels),
-    /// Whoever somebody writes into its `EndpointSlices`: it has no selector.
+    /// Whatever its `EndpointSlices` list: it has no selector.
     Unknown,
     /// Another name in the DNS (`type: ExternalName`).
     External(String),
@@ -42,9 +42,9 @@ pub enum Backends {
 /// A port of a Service.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServicePort {
-    /// Its name, which a Service with one port need not give.
+    /// The name of the port, which a Service with one port need not give.
     pub name: Option<String>,
-    /// What senders use.
+    /// The port on the Service's own addresses, which no policy sees.
     pub port: Port,
     /// What receives it in the pod, where policies look.
     pub target: Target,
@@ -53,7 +53,7 @@ pub struct ServicePort {
 /// The port of a pod that a Service's port leads to; the protocol is the same.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Target {
-    /// This one.
+    /// This number, on each pod.
     Number(u16),
     /// What each pod's containers call so.
     Name(String),
@@ -69,7 +69,6 @@ pub(super) struct ServiceObject {
     spec: ServiceSpec,
 }
 
-/// `ServiceSpec`
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(remote = "Self", rename_all = "camelCase")]
 struct ServiceSpec {
@@ -87,7 +86,7 @@ struct ServiceSpec {
     ports: Vec<WrittenPort>,
 }
 
-/// `ServicePort`
+/// `ServicePort`, as it is written.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(remote = "Self", rename_all = "camelCase")]
 struct WrittenPort {

@@ -29,7 +29,6 @@ struct WorkloadSpec {
     template: PodTemplate,
 }
 
-/// `batch/v1` `CronJob`
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(remote = "Self")]
 pub(super) struct CronJob {
@@ -39,7 +38,6 @@ pub(super) struct CronJob {
     spec: CronJobSpec,
 }
 
-/// `CronJobSpec`
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(remote = "Self", rename_all = "camelCase")]
 struct CronJobSpec {
@@ -47,7 +45,6 @@ struct CronJobSpec {
     job_template: JobTemplate,
 }
 
-/// `JobTemplateSpec`
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(remote = "Self")]
 struct JobTemplate {

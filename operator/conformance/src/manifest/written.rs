@@ -14,7 +14,7 @@ use crate::policy::{
 pub struct WrittenPolicy {
     /// The object, for which an empty list is an absent one.
     pub policy: NetworkPolicy,
-    /// Whether it says `egress: []`, rather than nothing of egress.
+    /// Whether the text says `egress: []`, rather than nothing of egress.
     pub has_empty_egress: bool,
 }
 
@@ -28,7 +28,7 @@ pub(super) struct NetworkPolicyObject {
     spec: Spec,
 }
 
-/// `NetworkPolicySpec`
+/// `NetworkPolicySpec`, which keeps whether `egress` is there.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(remote = "Self", rename_all = "camelCase")]
 struct Spec {

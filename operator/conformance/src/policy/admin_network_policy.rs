@@ -1,5 +1,5 @@
-//! `policy.networking.k8s.io/v1alpha1` `AdminNetworkPolicy`, of both channels: the Admin tier before
-//! there was `ClusterNetworkPolicy`.
+//! `policy.networking.k8s.io/v1alpha1` `AdminNetworkPolicy`, of both channels: the Admin tier
+//! before there was `ClusterNetworkPolicy`.
 
 use serde::Deserialize;
 
@@ -24,15 +24,15 @@ pub use super::cluster::written::{NamespacedPod, Peer, Subject};
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(remote = "Self")]
 pub struct AdminNetworkPolicy {
-    /// What it is called.
+    /// The name of the object.
     #[serde(default, deserialize_with = "json::optional")]
     pub metadata: Metadata,
-    /// What it says.
+    /// Subjects, priority and rules.
     #[serde(default, deserialize_with = "json::optional")]
     pub spec: AdminNetworkPolicySpec,
 }
 
-/// `AdminNetworkPolicySpec`
+/// `AdminNetworkPolicySpec` of `v1alpha1`: subjects, priority and rules.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(remote = "Self")]
 pub struct AdminNetworkPolicySpec {
@@ -49,32 +49,32 @@ pub struct AdminNetworkPolicySpec {
     pub egress: Vec<EgressRule>,
 }
 
-/// `AdminNetworkPolicyIngressRule`
+/// `AdminNetworkPolicyIngressRule`: an action on what the subjects receive.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(remote = "Self")]
 pub struct IngressRule {
-    /// What it is called.
+    /// What the administrators call the rule; decides nothing.
     #[serde(default, deserialize_with = "json::optional")]
     pub name: String,
     /// `Allow`, `Deny` or, except in a baseline, `Pass`.
     pub action: Option<String>,
-    /// Who sends.
+    /// The peers that may be the sender. The API server refuses an empty list.
     #[serde(default, deserialize_with = "json::list")]
     pub from: Vec<Peer>,
     /// What is sent; anything if it is absent.
     pub ports: Option<Vec<PortMatch>>,
 }
 
-/// `AdminNetworkPolicyEgressRule`
+/// `AdminNetworkPolicyEgressRule`: an action on what the subjects send.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(remote = "Self")]
 pub struct EgressRule {
-    /// What it is called.
+    /// What the administrators call the rule; decides nothing.
     #[serde(default, deserialize_with = "json::optional")]
     pub name: String,
     /// `Allow`, `Deny` or, except in a baseline, `Pass`.
     pub action: Option<String>,
-    /// Who receives.
+    /// The peers that may be the receiver. The API server refuses an empty list.
     #[serde(default, deserialize_with = "json::list")]
     pub to: Vec<Peer>,
     /// What is sent; anything if it is absent.
@@ -85,7 +85,7 @@ pub struct EgressRule {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(remote = "Self", rename_all = "camelCase")]
 pub struct PortMatch {
-    /// One number.
+    /// A single port of one protocol, by its number.
     pub port_number: Option<PortNumber>,
     /// What the receiving pod's containers give this name.
     pub named_port: Option<String>,
@@ -96,27 +96,27 @@ pub struct PortMatch {
     pub others: Others,
 }
 
-/// `Port`
+/// `Port` of `v1alpha1`: a single port of one protocol.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(remote = "Self")]
 pub struct PortNumber {
     /// TCP if it is absent.
     pub protocol: Option<String>,
-    /// The number.
+    /// The number, from 1 to 65535.
     #[serde(default, deserialize_with = "json::integer")]
     pub port: Option<i64>,
 }
 
-/// `PortRange`
+/// `PortRange` of `v1alpha1`: neighbouring ports of one protocol.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(remote = "Self")]
 pub struct PortRange {
     /// TCP if it is absent.
     pub protocol: Option<String>,
-    /// The lowest.
+    /// The lowest port, itself included; from 1 to 65535.
     #[serde(default, deserialize_with = "json::integer")]
     pub start: Option<i64>,
-    /// The highest.
+    /// The highest port, itself included; never below `start`.
     #[serde(default, deserialize_with = "json::integer")]
     pub end: Option<i64>,
 }

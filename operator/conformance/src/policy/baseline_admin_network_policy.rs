@@ -20,15 +20,15 @@ use crate::snapshot::ObjectRef;
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(remote = "Self")]
 pub struct BaselineAdminNetworkPolicy {
-    /// What it is called.
+    /// The name, which the API server wants to be `default`.
     #[serde(default, deserialize_with = "json::optional")]
     pub metadata: Metadata,
-    /// What it says.
+    /// Subjects and rules; there is no priority.
     #[serde(default, deserialize_with = "json::optional")]
     pub spec: BaselineAdminNetworkPolicySpec,
 }
 
-/// `BaselineAdminNetworkPolicySpec`
+/// `BaselineAdminNetworkPolicySpec` of `v1alpha1`: subjects and rules.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(remote = "Self")]
 pub struct BaselineAdminNetworkPolicySpec {

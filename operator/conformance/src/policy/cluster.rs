@@ -20,22 +20,22 @@ use crate::{
 /// What one policy of the cluster says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClusterPolicy {
-    /// The object.
+    /// The object that it was compiled from.
     pub name: ClusterPolicyRef,
-    /// When it is asked.
+    /// When the policy is asked.
     pub tier: Tier,
-    /// When it is asked among those of its tier.
+    /// When the policy is asked among those of its tier.
     pub priority: Priority,
     /// The pods that it applies to; never one of the host's network.
     pub subjects: PodsOf,
-    /// What it says of what the subjects receive; the first rule that matches decides.
+    /// What the policy says of what the subjects receive; the first rule that matches decides.
     pub ingress: Vec<ClusterRule>,
-    /// What it says of what the subjects send; the first rule that matches decides.
+    /// What the policy says of what the subjects send; the first rule that matches decides.
     pub egress: Vec<ClusterRule>,
 }
 
 impl ClusterPolicy {
-    /// What it says of one direction.
+    /// The rules for one direction, in the order of the object.
     pub fn rules(&self, direction: Direction) -> &[ClusterRule] {
         match direction {
             Direction::Ingress => &self.ingress,
@@ -56,11 +56,11 @@ pub enum ClusterPolicyKind {
 }
 
 impl ClusterPolicyKind {
-    /// All of them.
+    /// Every kind that is evaluated, the one of the latest version first.
     pub const ALL: [Self; 3] =
         [Self::ClusterNetworkPolicy, Self::AdminNetworkPolicy, Self::BaselineAdminNetworkPolicy];
 
-    /// As the API spells it.
+    /// The kind as the API spells it.
     pub fn word(self) -> &'static str {
         match self {
             Self::ClusterNetworkPolicy => "ClusterNetworkPolicy",
@@ -73,9 +73,9 @@ impl ClusterPolicyKind {
 /// Names a policy of the cluster.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ClusterPolicyRef {
-    /// Of which kind it is.
+    /// The kind; names are unique among policies of one kind.
     pub kind: ClusterPolicyKind,
-    /// What it is called.
+    /// The name of the object.
     pub name: String,
 }
 
@@ -100,17 +100,17 @@ pub enum Priority {
     /// From 0 to 1000, the lower the sooner. Among equals the implementation may apply any that
     /// matches.
     At(u16),
-    /// The API gives it none: a `BaselineAdminNetworkPolicy` was once alone in its tier, and nothing
-    /// says where it stands among `ClusterNetworkPolicies` of that tier.
+    /// The API gives it none: a `BaselineAdminNetworkPolicy` was once alone in its tier, and
+    /// nothing says where it stands among `ClusterNetworkPolicies` of that tier.
     Open,
 }
 
 /// Pods by their labels and those of their namespaces. Never one of the host's network.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PodsOf {
-    /// Their namespaces.
+    /// The namespaces in which the pods are; all if it is empty.
     pub namespaces: Selector,
-    /// Their own labels.
+    /// The labels of the pods themselves; all of those namespaces if it is empty.
     pub pods: Selector,
 }
 
@@ -126,9 +126,9 @@ impl PodsOf {
 pub struct ClusterRule {
     /// What the administrators call it; empty if they do not.
     pub name: String,
-    /// What it decides.
+    /// What becomes of a flow that a peer and a port match.
     pub action: Action,
-    /// Who is at the other end (`from` or `to`). Never empty.
+    /// The peers at the other end (`from` or `to`). Never empty.
     pub peers: Vec<ClusterPeer>,
     /// Which ports of the receiver.
     pub ports: ClusterPorts,
@@ -145,21 +145,21 @@ pub enum Action {
     Pass,
 }
 
-/// One element of a rule's list of peers.
+/// An element of a rule's list of peers.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ClusterPeer {
-    /// Pods.
+    /// Pods, by labels, and never by an address that they have.
     Pods(PodsOf),
-    /// Whoever has an address in one of these ranges, without host bits. A feature that networks may
-    /// lack, and which then fails closed: towards an address in a range, the API gives no answer
-    /// that holds everywhere.
+    /// Whoever has an address in one of these ranges, without host bits. A feature that networks
+    /// may lack, and which then fails closed: towards an address in a range, the API gives no
+    /// answer that holds everywhere.
     Networks(Vec<IpNet>),
     /// Nodes by their labels: experimental, and matched against addresses of nodes that no snapshot
     /// need know.
     Nodes(Selector),
     /// Whatever addresses these names resolve to at the moment.
     DomainNames(Vec<String>),
-    /// Of a kind that a later version of the API has: the name of its field.
+    /// A peer of a kind that only a later version of the API has: the name of its field.
     Unknown(String),
 }
 
@@ -172,16 +172,16 @@ pub enum ClusterPorts {
     Only(Vec<ClusterPort>),
 }
 
-/// One element of a rule's list of ports.
+/// An element of a rule's list of ports.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ClusterPort {
     /// Ports of one protocol, from `first` to `last`, both included.
     Range {
-        /// Their protocol.
+        /// The protocol that the numbers belong to.
         protocol: Protocol,
-        /// The lowest.
+        /// The lowest port, itself included.
         first: u16,
-        /// The highest.
+        /// The highest port, itself included; never below `first`.
         last: u16,
     },
     /// What the receiving pod's containers give this name, with the protocol that they declare.

@@ -22,19 +22,19 @@ pub use super::cluster::written::{NamespacedPod, Peer, Subject};
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(remote = "Self")]
 pub struct ClusterNetworkPolicy {
-    /// What it is called.
+    /// The name of the object.
     #[serde(default, deserialize_with = "json::optional")]
     pub metadata: Metadata,
-    /// What it says.
+    /// Tier, priority, subjects and rules.
     #[serde(default, deserialize_with = "json::optional")]
     pub spec: ClusterNetworkPolicySpec,
 }
 
-/// `ClusterNetworkPolicySpec`
+/// `ClusterNetworkPolicySpec` of `v1alpha2`: tier, priority, subjects and rules.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(remote = "Self")]
 pub struct ClusterNetworkPolicySpec {
-    /// `Admin` or `Baseline`.
+    /// `Admin`, asked before all `NetworkPolicies`, or `Baseline`, asked after them.
     pub tier: Option<String>,
     /// From 0 to 1000, the lower the sooner.
     #[serde(default, deserialize_with = "json::integer")]
@@ -49,32 +49,32 @@ pub struct ClusterNetworkPolicySpec {
     pub egress: Vec<EgressRule>,
 }
 
-/// `ClusterNetworkPolicyIngressRule`
+/// `ClusterNetworkPolicyIngressRule`: an action on what the subjects receive.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(remote = "Self")]
 pub struct IngressRule {
-    /// What it is called.
+    /// What the administrators call the rule; decides nothing.
     #[serde(default, deserialize_with = "json::optional")]
     pub name: String,
     /// `Accept`, `Deny` or `Pass`.
     pub action: Option<String>,
-    /// Who sends.
+    /// The peers that may be the sender. The API server refuses an empty list.
     #[serde(default, deserialize_with = "json::list")]
     pub from: Vec<Peer>,
     /// What is sent; anything if it is absent.
     pub protocols: Option<Vec<ProtocolMatch>>,
 }
 
-/// `ClusterNetworkPolicyEgressRule`
+/// `ClusterNetworkPolicyEgressRule`: an action on what the subjects send.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(remote = "Self")]
 pub struct EgressRule {
-    /// What it is called.
+    /// What the administrators call the rule; decides nothing.
     #[serde(default, deserialize_with = "json::optional")]
     pub name: String,
     /// `Accept`, `Deny` or `Pass`.
     pub action: Option<String>,
-    /// Who receives.
+    /// The peers that may be the receiver. The API server refuses an empty list.
     #[serde(default, deserialize_with = "json::list")]
     pub to: Vec<Peer>,
     /// What is sent; anything if it is absent.
@@ -85,11 +85,11 @@ pub struct EgressRule {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(remote = "Self", rename_all = "camelCase")]
 pub struct ProtocolMatch {
-    /// TCP
+    /// Ports of TCP; all of them if it names none.
     pub tcp: Option<Ports>,
-    /// UDP
+    /// Ports of UDP; all of them if it names none.
     pub udp: Option<Ports>,
-    /// SCTP
+    /// Ports of SCTP; all of them if it names none.
     pub sctp: Option<Ports>,
     /// What the receiving pod's containers give this name.
     pub destination_named_port: Option<String>,
@@ -102,7 +102,7 @@ pub struct ProtocolMatch {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(remote = "Self", rename_all = "camelCase")]
 pub struct Ports {
-    /// The receiver's.
+    /// The port of the receiver; every port of the protocol if it is absent.
     pub destination_port: Option<PortNumbers>,
 }
 
@@ -110,18 +110,18 @@ pub struct Ports {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(remote = "Self")]
 pub struct PortNumbers {
-    /// One number.
+    /// A single port, from 1 to 65535; then no `range`.
     #[serde(default, deserialize_with = "json::integer")]
     pub number: Option<i64>,
     /// From one to another.
     pub range: Option<PortRange>,
 }
 
-/// `PortRange`
+/// `PortRange` of `v1alpha2`: neighbouring ports of the protocol around it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(remote = "Self")]
 pub struct PortRange {
-    /// The lowest.
+    /// The lowest port, itself included; from 1 to 65535.
     pub start: Option<i64>,
     /// The highest, above `start`.
     pub end: Option<i64>,

@@ -18,16 +18,16 @@ pub struct LabelSelector {
     /// Labels that have to be there with exactly this value; null means the empty one.
     #[serde(default, deserialize_with = "json::optional")]
     pub match_labels: BTreeMap<String, Option<String>>,
-    /// Conditions on labels.
+    /// Conditions on labels, all of which have to hold beside `matchLabels`.
     #[serde(default, deserialize_with = "json::list")]
     pub match_expressions: Vec<LabelSelectorRequirement>,
 }
 
-/// One condition on one label.
+/// `LabelSelectorRequirement` of `metav1`: a condition on one label.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(remote = "Self")]
 pub struct LabelSelectorRequirement {
-    /// The label.
+    /// The key of the label that the condition is on.
     #[serde(default, deserialize_with = "json::optional")]
     pub key: String,
     /// `In`, `NotIn`, `Exists` or `DoesNotExist`.

@@ -15,33 +15,33 @@ pub use port::IntOrString;
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(remote = "Self")]
 pub struct NetworkPolicy {
-    /// What it is called.
+    /// The name and namespace of the object.
     #[serde(default, deserialize_with = "json::optional")]
     pub metadata: Metadata,
-    /// What it says.
+    /// Subjects, directions and rules.
     #[serde(default, deserialize_with = "json::optional")]
     pub spec: NetworkPolicySpec,
 }
 
-/// As much of an object's metadata as decides.
+/// As much of an object's metadata (`metav1.ObjectMeta`) as decides.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(remote = "Self", rename_all = "camelCase")]
 pub struct Metadata {
-    /// Its name.
+    /// The name, unique in the namespace for objects of one kind.
     #[serde(default, deserialize_with = "json::optional")]
     pub name: String,
-    /// Its namespace. What an absent one means is for those to say who read the object.
+    /// The namespace. What an absent one means is for the reader of the object to say.
     #[serde(default, deserialize_with = "json::optional")]
     pub namespace: String,
     /// When the API server made it, as text; none where it has not, as in most files.
     pub creation_timestamp: Option<String>,
 }
 
-/// `NetworkPolicySpec`
+/// `NetworkPolicySpec` of `networking.k8s.io/v1`: subjects, directions and rules.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(remote = "Self", rename_all = "camelCase")]
 pub struct NetworkPolicySpec {
-    /// Its subjects; all pods of the namespace if it is absent or empty.
+    /// The subjects; all pods of the namespace if it is absent or empty.
     #[serde(default, deserialize_with = "json::optional")]
     pub pod_selector: LabelSelector,
     /// What subjects may receive. Absent and empty mean the same: nothing.
@@ -56,26 +56,26 @@ pub struct NetworkPolicySpec {
     pub policy_types: Vec<String>,
 }
 
-/// `NetworkPolicyIngressRule`
+/// `NetworkPolicyIngressRule`: admits senders to ports of the subjects.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(remote = "Self")]
 pub struct IngressRule {
     /// Which ports; all if it is absent or empty.
     #[serde(default, deserialize_with = "json::list")]
     pub ports: Vec<NetworkPolicyPort>,
-    /// Who may send; everyone if it is absent or empty.
+    /// The peers that may send; everyone if it is absent or empty.
     #[serde(default, deserialize_with = "json::list")]
     pub from: Vec<NetworkPolicyPeer>,
 }
 
-/// `NetworkPolicyEgressRule`
+/// `NetworkPolicyEgressRule`: lets subjects send to ports of receivers.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(remote = "Self")]
 pub struct EgressRule {
     /// Which ports; all if it is absent or empty.
     #[serde(default, deserialize_with = "json::list")]
     pub ports: Vec<NetworkPolicyPort>,
-    /// Who may receive; everyone if it is absent or empty.
+    /// The peers that may receive; everyone if it is absent or empty.
     #[serde(default, deserialize_with = "json::list")]
     pub to: Vec<NetworkPolicyPeer>,
 }
@@ -96,7 +96,7 @@ pub struct NetworkPolicyPeer {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(remote = "Self")]
 pub struct IpBlock {
-    /// The range.
+    /// The range as a CIDR, such as `10.0.0.0/8`.
     #[serde(default, deserialize_with = "json::optional")]
     pub cidr: String,
     /// Parts of it to leave out.
@@ -104,7 +104,7 @@ pub struct IpBlock {
     pub except: Vec<String>,
 }
 
-/// `NetworkPolicyPort`
+/// `NetworkPolicyPort`: a port of the receiver, or a range of them.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(remote = "Self", rename_all = "camelCase")]
 pub struct NetworkPolicyPort {

@@ -10,6 +10,7 @@ use crate::snapshot::ObjectRef;
 /// An object that the API server would refuse, with the first field that is wrong.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[error("{object}: {field}: {problem}")]
+#[non_exhaustive]
 pub struct Rejected {
     /// The object, as far as it names itself.
     pub object: ObjectRef,
@@ -21,23 +22,27 @@ pub struct Rejected {
 
 /// What is wrong with a field, in words that say what would be right.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
 pub enum Problem {
     /// A name or namespace is missing.
     #[error("is missing; every policy needs one")]
     Missing,
     /// Not a name that objects can have.
     #[error(
-        "{0:?} is no valid name: use lower case letters, digits and '-', and begin and end with a letter or digit"
+        "{0:?} is no valid name: use lower case letters, digits and '-', and begin and end with a \
+         letter or digit"
     )]
     Name(String),
     /// Not a label's key.
     #[error(
-        "{0:?} is no label key: use at most 63 letters, digits, '-', '_' and '.', with an optional DNS name and '/' before them"
+        "{0:?} is no label key: use at most 63 letters, digits, '-', '_' and '.', with an optional \
+         DNS name and '/' before them"
     )]
     LabelKey(String),
     /// Not a label's value.
     #[error(
-        "{0:?} is no label value: leave it empty, or use at most 63 letters, digits, '-', '_' and '.' that begin and end with a letter or digit"
+        "{0:?} is no label value: leave it empty, or use at most 63 letters, digits, '-', '_' and \
+         '.' that begin and end with a letter or digit"
     )]
     LabelValue(String),
     /// Not an operator of selectors.
@@ -50,12 +55,14 @@ pub enum Problem {
     ValuesMissing,
     /// `Exists` or `DoesNotExist` of something.
     #[error(
-        "must be empty with the operator Exists or DoesNotExist; for certain values, use In or NotIn"
+        "must be empty with the operator Exists or DoesNotExist; for certain values, use In or \
+         NotIn"
     )]
     ValuesUnwanted,
     /// An element that says nothing.
     #[error(
-        "says nothing: give it a podSelector, a namespaceSelector or an ipBlock; for everyone, leave the whole list out"
+        "says nothing: give it a podSelector, a namespaceSelector or an ipBlock; for everyone, \
+         leave the whole list out"
     )]
     EmptyPeer,
     /// An `ipBlock` beside selectors.
@@ -63,12 +70,14 @@ pub enum Problem {
     BlockAndSelector,
     /// Not a range of addresses.
     #[error(
-        "{0:?} is no CIDR: write an address and a prefix length, such as 10.9.8.0/24 or 2001:db8::/64"
+        "{0:?} is no CIDR: write an address and a prefix length, such as 10.9.8.0/24 or \
+         2001:db8::/64"
     )]
     Cidr(String),
     /// An `except` that does not narrow its `cidr`.
     #[error(
-        "{except:?} must lie within {cidr} and be smaller; what lies outside of it is not admitted anyway"
+        "{except:?} must lie within {cidr} and be smaller; what lies outside of it is not admitted \
+         anyway"
     )]
     Except {
         /// As it is written.
@@ -84,7 +93,8 @@ pub enum Problem {
     PortNumber(i64),
     /// Not a port's name.
     #[error(
-        "{0:?} is no port name: use at most 15 lower case letters, digits and single '-' inside, at least one of them a letter; write a number without quotes"
+        "{0:?} is no port name: use at most 15 lower case letters, digits and single '-' inside, \
+         at least one of them a letter; write a number without quotes"
     )]
     PortName(String),
     /// An `endPort` without a number to begin with.
@@ -93,9 +103,9 @@ pub enum Problem {
     /// An `endPort` below its `port`.
     #[error("{end} is below port {port}: a range must not end before it begins")]
     EndPortBelowPort {
-        /// Where it begins.
+        /// The `port` that the range would begin with.
         port: u16,
-        /// Where it ends.
+        /// The `endPort`, which is below it.
         end: i64,
     },
     /// Not a type of policy.
@@ -139,7 +149,7 @@ pub enum Problem {
     /// Not a tier of policies.
     #[error("{0:?} is no tier: use Admin or Baseline")]
     Tier(String),
-    /// Not a priority.
+    /// The number is no priority (`ClusterNetworkPolicySpec.priority`).
     #[error(
         "{0} is no priority: use a number from 0 to 1000; the lower it is, the sooner it decides"
     )]
@@ -152,15 +162,16 @@ pub enum Problem {
     DomainName(String),
     /// A name for a port of something that has no named ports.
     #[error(
-        "cannot be named beside networks, nodes or domainNames, which give ports no names: use numbers, or a rule of its own"
+        "cannot be named beside networks, nodes or domainNames, which give ports no names: use \
+         numbers, or a rule of its own"
     )]
     NamedPortWithoutPods,
     /// A range of ports that does not go up.
     #[error("{start} to {end} is no range: end has to be above start")]
     PortRange {
-        /// Where it begins.
+        /// The `start` of the range.
         start: u16,
-        /// Where it ends.
+        /// The `end` of the range, which is below it.
         end: u16,
     },
     /// A `BaselineAdminNetworkPolicy` of another name.

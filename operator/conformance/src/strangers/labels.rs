@@ -16,7 +16,7 @@ const MOST: usize = 2048;
 /// Sets of labels, and whether selectors tell all others from none of them.
 #[derive(Debug)]
 pub(super) struct Combinations {
-    /// The smallest first.
+    /// The combinations, those of the fewest labels first.
     pub(super) all: Vec<Labels>,
     pub(super) is_complete: bool,
 }
@@ -87,7 +87,7 @@ fn smallest(selector: &Selector) -> Option<Labels> {
     selector.matches(&labels).then_some(labels)
 }
 
-/// Labels for people.
+/// Labels as people write them, joined by commas.
 pub(super) fn words(labels: &Labels) -> String {
     let each = labels.iter().map(|(key, value)| match value.as_str() {
         OTHER => format!("{key} with another value"),

@@ -175,7 +175,8 @@ pub(super) fn with_namespace(name: &str, labels: Option<&Labels>) -> Snapshot {
     Snapshot { namespaces, ..Snapshot::default() }
 }
 
-/// Adds a subject, if policies that differ apply to it, and if all together say something else of it.
+/// Adds a subject, if policies that differ apply to it, and if all together say something else of
+/// it.
 fn add(
     found: &mut Found,
     sides: &[Side<'_>; 2],
@@ -261,8 +262,8 @@ pub(super) fn names_of_namespaces(sides: &[Side<'_>; 2]) -> BTreeSet<String> {
     named.cloned().collect()
 }
 
-/// Namespaces that are not there, with all labels that selectors tell apart: name, labels, and where
-/// pods in them are, for people.
+/// Namespaces that are not there, with all labels that selectors tell apart: name, labels, and
+/// where pods in them are, for people.
 pub(super) fn strange_namespaces<'a>(
     sides: &[Side<'_>; 2],
     selectors: impl Iterator<Item = &'a Selector> + Clone,

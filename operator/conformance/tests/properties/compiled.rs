@@ -123,7 +123,8 @@ proptest! {
                     for from in all.iter().filter(own).filter(|from| ![one, other].contains(from)) {
                         if is_receiver(one) {
                             prop_assert_eq!(
-                                is_open(&answers[&(*from, *one)]), is_open(&answers[&(*from, *other)])
+                                is_open(&answers[&(*from, *one)]),
+                                is_open(&answers[&(*from, *other)])
                             );
                         }
                     }

@@ -15,7 +15,8 @@ use proptest::{collection::vec, prelude::*, sample::Index};
 
 use crate::{some_worlds, world::world};
 
-/// What a network that is this snapshot does with flows; what is open goes the one way or the other.
+/// What a network that is this snapshot does with flows; what is open goes the one way or the
+/// other.
 fn seen(network: &Snapshot, flows: &[Flow], open: &Outcome) -> Vec<Observation> {
     let network = Compiled::new(network.clone());
     let outcome = |flow: &Flow| match network.answer(flow) {
@@ -59,8 +60,8 @@ proptest! {
         let open = if is_open { Outcome::Connected } else { Outcome::Refused };
         let (probed, unprobed): (Vec<_>, Vec<_>) =
             flows.iter().enumerate().partition(|(place, _)| place % probed == 0);
-        let [probed, unprobed] =
-            [probed, unprobed].map(|some| some.into_iter().map(|(_, flow)| *flow).collect::<Vec<_>>());
+        let [probed, unprobed] = [probed, unprobed]
+            .map(|some| some.into_iter().map(|(_, flow)| *flow).collect::<Vec<_>>());
         let observations = seen(&network, &probed, &open);
         let truth = Compiled::new(snapshot.clone());
         let mutated = Compiled::new(network);
@@ -71,8 +72,8 @@ proptest! {
                     matches!(&one.faults[..], [one]
                         if one.mutation == mutation && one.scope == Scope::Cluster)
                 };
-                let all = [&found.chosen].into_iter().chain(&found.rivals).chain(&found.equivalents);
-                let is_named = all.into_iter().any(is);
+                let others = found.rivals.iter().chain(&found.equivalents);
+                let is_named = [&found.chosen].into_iter().chain(others).any(is);
                 // A fault that leaves every finding open predicts none of them.
                 let predicts = probed.iter().any(|flow| {
                     matches!(

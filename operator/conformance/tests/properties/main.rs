@@ -280,7 +280,9 @@ proptest! {
     }
 
     #[test]
-    fn whatever_parses_compiles_or_is_refused_for_the_cluster_too(text in hostile::cluster_policy()) {
+    fn whatever_parses_compiles_or_is_refused_for_the_cluster_too(
+        text in hostile::cluster_policy(),
+    ) {
         let cluster = serde_saphyr::from_str(&text).ok();
         let cluster = cluster.and_then(|one| cluster_network_policy::compile(&one).err());
         let admin = serde_saphyr::from_str(&text).ok();

@@ -43,7 +43,7 @@ struct Record {
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Now {
-    /// Nothing is known.
+    /// No verdict tells whether the flow is right or wrong.
     #[default]
     Open,
     Right,

@@ -15,9 +15,9 @@ pub(super) struct Objects {
     pods: BTreeMap<ObjectRef, (Changing, Pod)>,
     namespaces: BTreeMap<String, Changing>,
     policies: BTreeMap<ObjectRef, Policy>,
-    /// Oldest first.
+    /// Pods that are gone, the oldest first; at most [`KEPT`](super::KEPT).
     gone_pods: VecDeque<Pod>,
-    /// Oldest first.
+    /// Policies that were deleted, the oldest first; at most [`KEPT`](super::KEPT).
     deleted_policies: VecDeque<Policy>,
 }
 

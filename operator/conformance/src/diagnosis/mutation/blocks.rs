@@ -113,7 +113,7 @@ struct Pierced<'a> {
     /// Marks the pods that have an address in a hole: selectors leave them out, and where they have
     /// another one, it is admitted as an address.
     key: String,
-    /// These pods.
+    /// The pods that are marked so.
     touched: Vec<&'a Pod>,
 }
 
@@ -171,7 +171,7 @@ pub(super) fn address(address: IpAddr) -> Peer {
     Peer::Addresses(IpBlock { cidr: address.into(), except: Vec::new() })
 }
 
-/// Everyone, by address.
+/// Every address of either family, as blocks.
 fn everyone() -> [IpBlock; 2] {
     let unspecified = [IpAddr::from(Ipv4Addr::UNSPECIFIED), IpAddr::from(Ipv6Addr::UNSPECIFIED)];
     unspecified.map(|address| {

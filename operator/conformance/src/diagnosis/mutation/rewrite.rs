@@ -8,7 +8,7 @@ use crate::{
     snapshot::Snapshot,
 };
 
-/// Each policy.
+/// The snapshot with each of its policies rewritten.
 pub(super) fn policies(snapshot: &Snapshot, rewrite: impl Fn(&Policy) -> Policy) -> Snapshot {
     let policies = snapshot.policies.iter().map(rewrite).collect();
     Snapshot { policies, ..snapshot.clone() }

@@ -22,7 +22,8 @@ pub(super) fn peer(miss: &PeerMiss, peer: &str) -> String {
             format!("{}, and {peer} {}", namespace(miss, peer), labels(misses))
         }
         PeerMiss::OnlyOneOfTwo(miss) => format!(
-            "{} (namespaceSelector and podSelector are one element, so that both have to match; as two elements, either would do)",
+            "{} (namespaceSelector and podSelector are one element, so that both have to match; as \
+             two elements, either would do)",
             self::peer(miss, peer)
         ),
         PeerMiss::Block(miss) => block(miss, peer),
@@ -32,7 +33,8 @@ pub(super) fn peer(miss: &PeerMiss, peer: &str) -> String {
 fn namespace(miss: &NamespaceMiss, peer: &str) -> String {
     match miss {
         NamespaceMiss::NotOwn { own, found } => format!(
-            "{peer} is in namespace {found}, and without a namespaceSelector only pods of {own} are meant"
+            "{peer} is in namespace {found}, and without a namespaceSelector only pods of {own} \
+             are meant"
         ),
         NamespaceMiss::Labels { found, misses } => {
             format!("namespace {found} {}", labels(misses))

@@ -26,7 +26,8 @@ pub(super) enum Shape {
 pub(super) enum Others {
     /// The API has no others.
     Refused,
-    /// A later version of the API may have others, and the answers then tell that they are left open.
+    /// A later version of the API may have others, and the answers then tell that they are left
+    /// open.
     Unspecified,
     /// The API has more than are listed, and later versions of it have more again, of which none
     /// decides anything. Only what is a slip of one of these, which do decide, is refused.
@@ -45,8 +46,8 @@ impl Shape {
         }
     }
 
-    /// Whether it can have a field of this name only once. Of those that decide nothing the last one
-    /// counts, as for kubectl.
+    /// Whether it can have a field of this name only once. Of those that decide nothing the last
+    /// one counts, as for kubectl.
     pub(super) fn has_once(&self, name: &str) -> bool {
         match self {
             Self::Object { others: Others::OfLaterVersions { .. }, .. } => {
@@ -132,7 +133,6 @@ pub(super) static LIST: Shape = some! {
     "apiVersion": Shape::Any, "kind": Shape::Any, "metadata": Shape::Any, "items": Shape::Any,
 };
 
-/// `metav1.ObjectMeta`
 static METADATA: Shape = only! {
     "name": Shape::Any, "namespace": Shape::Any, "labels": Shape::Names,
     "annotations": Shape::Names, "generateName": Shape::Any, "ownerReferences": OWNER_REFERENCES,
@@ -200,7 +200,6 @@ static CRON_JOB: Shape = some! {
     "status": Shape::Any,
 };
 
-/// `metav1.LabelSelector`
 static SELECTOR: Shape = only! {
     "matchLabels": Shape::Names,
     "matchExpressions": Shape::List(&only! {
@@ -231,7 +230,6 @@ policy!(
     BASELINE_ADMIN_NETWORK_POLICY_SPEC
 );
 
-/// `NetworkPolicySpec`
 static NETWORK_POLICY_SPEC: Shape = only! {
     "podSelector": SELECTOR,
     "ingress": Shape::List(&only! { "from": PEERS, "ports": PORTS }),
@@ -248,7 +246,6 @@ static PORTS: Shape = Shape::List(&only! {
     "protocol": Shape::Any, "port": Shape::Any, "endPort": Shape::Any,
 });
 
-/// `ClusterNetworkPolicySpec`
 static CLUSTER_NETWORK_POLICY_SPEC: Shape = only! {
     "tier": Shape::Any, "priority": Shape::Any, "subject": SUBJECT,
     "ingress": Shape::List(&only! {
@@ -290,12 +287,10 @@ static OF_PROTOCOL: Shape = only! {
     },
 };
 
-/// `AdminNetworkPolicySpec`
 static ADMIN_NETWORK_POLICY_SPEC: Shape = only! {
     "priority": Shape::Any, "subject": SUBJECT, "ingress": ADMIN_INGRESS, "egress": ADMIN_EGRESS,
 };
 
-/// `BaselineAdminNetworkPolicySpec`
 static BASELINE_ADMIN_NETWORK_POLICY_SPEC: Shape = only! {
     "subject": SUBJECT, "ingress": ADMIN_INGRESS, "egress": ADMIN_EGRESS,
 };

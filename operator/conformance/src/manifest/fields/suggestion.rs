@@ -12,6 +12,7 @@ const FEW: usize = 6;
 
 /// What was meant by a field that is none.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Suggestion {
     /// A field of the same object, whose name is much like it.
     Nearest(&'static str),
@@ -19,7 +20,7 @@ pub enum Suggestion {
     Inside(&'static str),
     /// The field of this name of an object around it, which is in this field.
     Outside(&'static str),
-    /// One of these, or nothing.
+    /// One of these fields; if there are none, nothing: the field is to go.
     Any(Vec<&'static str>),
 }
 
@@ -64,8 +65,8 @@ impl Suggestion {
         if let Some(nearest) = nearest.filter(|nearest| likeness(name, nearest) > ALIKE) {
             return Self::Nearest(nearest);
         }
-        // A label that stands where labels, or a selector by labels, should. The API's own fields have
-        // capitals in their names, and labels have none.
+        // A label that stands where labels, or a selector by labels, should. The API's own fields
+        // have capitals in their names, and labels have none.
         let is_like_label = !name.contains(|letter: char| letter.is_ascii_uppercase());
         let takes_any = |inner: &Shape| is_like_label && matches!(inner, Shape::Names);
         if let Some(field) = inside(shape, present, takes_any) {

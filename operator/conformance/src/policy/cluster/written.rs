@@ -67,7 +67,7 @@ pub struct Subject {
     pub pods: Option<NamespacedPod>,
 }
 
-/// `NamespacedPod`
+/// `NamespacedPod`: pods by their labels, in namespaces by theirs.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(remote = "Self", rename_all = "camelCase")]
 pub struct NamespacedPod {
@@ -87,7 +87,7 @@ pub struct Peer {
     pub pods: Option<NamespacedPod>,
     /// Nodes by their labels.
     pub nodes: Option<LabelSelector>,
-    /// Ranges of addresses.
+    /// Ranges of addresses as CIDRs; a feature that networks may lack.
     pub networks: Option<Vec<String>>,
     /// Names that resolve to addresses.
     pub domain_names: Option<Vec<String>>,
