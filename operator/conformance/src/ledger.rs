@@ -54,6 +54,16 @@ pub enum Change {
 
 impl Change {
     /// Which way an answer turned; none if it did not, or either is left open.
+    ///
+    /// ```
+    /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/shop.rs")); }
+    /// # use example::*;
+    /// use netproof_conformance::{evaluate::expect, ledger::Change};
+    ///
+    /// let [denied, allowed] = ["job", "web"].map(|from| expect(&shop(), &flow(from, "db")));
+    /// assert_eq!(Change::between(&denied, &allowed), Some(Change::Loosening));
+    /// assert_eq!(Change::between(&denied, &denied), None);
+    /// ```
     pub fn between(before: &Expected, after: &Expected) -> Option<Self> {
         match (before, after) {
             (Expected::Allow(_), Expected::Deny(_)) => Some(Self::Tightening),

@@ -89,11 +89,12 @@
 //!   of a later version of the API is never taken for one that is known.
 //! - **One truth.** [`compiled`] and [`explain`] never answer otherwise than [`evaluate`], which
 //!   prepares nothing; property tests compare them, and an evaluator of the tests' own besides.
-//! - **Complexity.** [`evaluate::expect`] takes time in proportion to the policies of both ends'
-//!   namespaces and of the cluster, for each reading. [`compiled::Compiled::new`] takes time and
-//!   memory in proportion to the objects and to the product of different peers and different pods,
-//!   one bit each; [`compiled::Compiled::answer`] then takes less than a microsecond where both
-//!   ends are pods with networks of their own.
+//! - **Complexity.** [`evaluate::expect`] takes time in proportion to the policies of the snapshot,
+//!   each of which it asks whether it applies, and for each reading to the rules of those that do;
+//!   no other pod is looked at. [`compiled::Compiled::new`] takes time and memory in proportion to
+//!   the objects and to the product of different peers and different pods, one bit each;
+//!   [`compiled::Compiled::answer`] then takes less than a microsecond where both ends are pods
+//!   with networks of their own.
 //!
 //! The meaning of policies is that of `networking.k8s.io/v1` and, for policies of the cluster, of
 //! `policy.networking.k8s.io` (KEP-2091).
@@ -112,9 +113,10 @@
 //!
 //! - Stable: what [`evaluate::expect`] answers for a snapshot. A change of an answer is a fix of a
 //!   bug, and comes with the case that was wrong. So are the words of `word()`, `name()` and
-//!   `reason()`, which labels of metrics are made of, and the texts of [`lint::Code`], none of
-//!   which is ever given another meaning.
-//! - Not stable: sentences for people, which is every other `Display`.
+//!   `reason()`, which labels of metrics are made of, and the codes of findings
+//!   ([`lint::Code::text`]), none of which is ever given another meaning.
+//! - Not stable: sentences for people, such as the `Display` of a reason, a refusal, a finding or a
+//!   diagnosis.
 //! - `#[non_exhaustive]` is on what only this crate makes and what will grow: refusals
 //!   ([`policy::Problem`], [`manifest::Problem`]), findings ([`lint::Code`]), open questions
 //!   ([`expected::Unspecified`]), explanations and what objects amount to. A `match` over these

@@ -208,6 +208,23 @@ pub fn sentence(cell: &Cell, line: &Line, [from, to]: [&Place; 2], policies: &[&
 }
 
 /// A start-up leak as a sentence. `accepted` says for how long the receiver accepted.
+///
+/// ```
+/// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/shop.rs")); }
+/// # use example::*;
+/// use netproof_conformance::{
+///     evaluate::expect,
+///     matrix::{Actor, Cell},
+///     report::{Place, startup_sentence},
+/// };
+///
+/// let (shop, flow) = (shop(), flow("job", "db"));
+/// let cell = Cell { from: Actor::sole("job"), to: Actor::sole("db"), port: flow.port };
+/// let [from, to] = ["shop/job", "shop/db"].map(|at| Place { at: at.to_owned(), node: None });
+/// let (denied, policies) = (expect(&shop, &flow), [&shop.policies[0]]);
+/// let sentence = startup_sentence(&cell, &denied, [&from, &to], &policies, "for 1.2 s");
+/// assert!(sentence.starts_with("Start-up leak: job (shop/job) to db (shop/db) port 5432/TCP"));
+/// ```
 pub fn startup_sentence(
     cell: &Cell,
     expected: &Expected,

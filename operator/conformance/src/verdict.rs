@@ -111,6 +111,13 @@ impl fmt::Display for Steadiness {
 }
 
 /// A verdict without its reasons: what is counted, and what labels a metric.
+///
+/// ```
+/// use netproof_conformance::verdict::{Steadiness, Verdict, VerdictKind};
+///
+/// let words = VerdictKind::ALL.map(VerdictKind::word);
+/// assert_eq!(words[1], Verdict::Leak(Steadiness::Steady).kind().word());
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum VerdictKind {
     /// The kind of [`Verdict::Conforms`], whatever was expected.

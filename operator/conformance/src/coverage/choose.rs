@@ -141,6 +141,23 @@ impl Survey {
 
 /// Adds flows of a universe to those chosen, up to the budget and evenly spread: what is left of a
 /// budget is evidence too.
+///
+/// ```
+/// use std::collections::BTreeSet;
+///
+/// use netproof_conformance::{
+///     coverage::spread,
+///     flow::{Port, Protocol},
+///     matrix::{Actor, Cell},
+/// };
+///
+/// let cell = |number| {
+///     let port = Port { number, protocol: Protocol::Tcp };
+///     Cell { from: Actor::sole("web"), to: Actor::sole("db"), port }
+/// };
+/// let universe: Vec<Cell> = (1..=4).map(cell).collect();
+/// assert_eq!(spread(BTreeSet::new(), &universe, 2), [cell(1), cell(3)].into());
+/// ```
 pub fn spread<'a>(
     mut chosen: BTreeSet<Cell>,
     universe: impl IntoIterator<Item = &'a Cell>,

@@ -24,6 +24,13 @@ impl fmt::Display for Severity {
 }
 
 /// What is checked. The texts are stable: a code is never given another meaning.
+///
+/// ```
+/// use netproof_conformance::lint::Code;
+///
+/// assert_eq!(Code::AlmostPeer.text(), "NP004");
+/// assert_eq!(Code::AlmostPeer.severity().to_string(), "warning");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Code {

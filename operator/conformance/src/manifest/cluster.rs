@@ -68,6 +68,26 @@ pub struct Origin {
 
 impl Cluster {
     /// The pod of this name.
+    ///
+    /// ```
+    /// use netproof_conformance::{
+    ///     flow::PodId,
+    ///     manifest::{Header, Objects, Source},
+    /// };
+    ///
+    /// let pod = r#"{"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "web"}}"#;
+    /// let header: Header = serde_json::from_str(pod)?;
+    /// let at = Source { input: "stdin".into(), document: 1, line: None };
+    /// let mut objects = Objects::new("shop");
+    /// objects.add(at, &header, &mut serde_json::Deserializer::from_str(pod))?;
+    ///
+    /// let cluster = objects.finish();
+    /// let web = cluster.find(&cluster.snapshot.pods[0].name).expect("the pod");
+    /// assert_eq!(web, PodId(0));
+    /// // It never ran, so that it was given an address that no policy tells from others.
+    /// assert!(cluster.origin(web).assumed_address);
+    /// # Ok::<(), serde_json::Error>(())
+    /// ```
     pub fn find(&self, name: &ObjectRef) -> Option<PodId> {
         let place = self.snapshot.pods.binary_search_by(|pod| pod.name.cmp(name)).ok()?;
         u32::try_from(place).ok().map(PodId)
