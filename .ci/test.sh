@@ -14,4 +14,6 @@ apt cc gcc libc6-dev
 echo "Compiling and running the tests (the first time takes some minutes) ..."
 start=$SECONDS
 cargo test --locked --workspace --exclude netproof-e2e --lib --bins --tests "$@"
+# The examples in the documentation of the library that others adopt.
+cargo test --locked -p netproof-conformance --doc
 echo "The tests took $((SECONDS - start)) s"

@@ -189,7 +189,7 @@ async fn what_is_wrong_is_named_by_flows_that_nobody_asked_for_and_these_count_n
     let view = bed.eventually("flows beside tell", is_told).await;
     let diagnosed = view.diagnosed().expect("it is there");
     assert_eq!(diagnosed.diagnosis.name(), "ignores-all", "{diagnosed}");
-    assert_eq!(view.details.len(), 2);
+    assert_eq!(view.report.details.len(), 2);
     let status = view.status(&ConnectivityTestStatus::default(), Timestamp::now());
     assert_eq!(status.summary.map(|summary| (summary.flows, summary.leaks)), Some((2, 1)));
     assert_eq!(status.findings.len(), 1);
@@ -246,7 +246,7 @@ async fn nothing_is_attempted_beyond_the_budget() {
 #[tokio::test]
 async fn a_test_that_ends_with_its_verdict_knows_what_is_wrong_by_then() {
     let bed = Bed::new(&[("was", "db"), ("was", "web")], 100, true).await;
-    let is_wrong = |view: &View| view.counts().values().sum::<u32>() > 0 && !is_open(view);
+    let is_wrong = |view: &View| view.report.counts().values().sum::<u32>() > 0 && !is_open(view);
     let view = bed.eventually("a verdict", is_wrong).await;
     assert_eq!(named(&view), Some("ignores-all"));
 }

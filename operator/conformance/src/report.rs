@@ -1,5 +1,7 @@
 //! Puts what is known of a test into words: the matrix as text, and a sentence for each finding.
 
+mod flow;
+
 use std::{collections::BTreeSet, fmt::Write};
 
 use crate::{
@@ -10,6 +12,8 @@ use crate::{
     snapshot::ObjectRef,
     verdict::{Outcome, Steadiness, Verdict, Why},
 };
+
+pub use flow::{EndReport, FlowReport};
 
 /// What is known of one flow.
 #[derive(Clone, Debug, PartialEq, Eq)]

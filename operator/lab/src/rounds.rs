@@ -26,7 +26,7 @@ use netproof_rounds::{
     engine::round::{self, Breadth, Reached},
     flow_budget::Moment,
     predict::{Prediction, naming, predict},
-    status::Detail,
+    report::Detail,
 };
 
 /// Between two passes over flows that are settling.

@@ -1,18 +1,18 @@
 //! What came of a lab, for people and for programs.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
-use k8s_openapi::{apimachinery::pkg::apis::meta::v1::Time, jiff::Timestamp};
+use k8s_openapi::jiff::Timestamp;
 use netproof_conformance::{
     coverage::Coverage,
-    diagnosis::{Candidate, Diagnosis, Manner, TimeFault},
+    diagnosis::{Candidate, Diagnosis, Manner},
     expected::Expected,
     flow::Family,
-    matrix::{Actor, Cell, Matrix},
-    report::{Line, Place, references},
+    matrix::Matrix,
+    report::{FlowReport, Line},
     verdict::{self, Steadiness, Verdict, VerdictKind},
 };
-use netproof_crds::{ConditionStatus, ConditionType, LastRound, StartUp};
+use netproof_crds::{ConditionStatus, StartUp};
 use serde_json::{Value, json};
 
 use super::rounds::Rounds;
@@ -22,8 +22,8 @@ use netproof_rounds::{
         existing::{Fate, Fates},
         start_up::{Found, ObservedStart, sign, tally},
     },
-    reports::matrix_text,
-    status::{Detail, Phase, View},
+    report::{Detail, Report},
+    reports::conclusive_text,
 };
 
 /// What a run of the lab says of the network, in one word.
@@ -54,42 +54,21 @@ pub struct LabVerdict {
 /// What came of it in a family of addresses.
 pub struct OfFamily {
     family: Option<Family>,
-    view: View,
+    report: Report,
     /// Whether the test asks that starts be established.
     is_strict: bool,
     /// Flows that were attempted to tell candidates of a diagnosis apart.
-    beside: Matrix<Detail>,
+    extra: Matrix<Detail>,
 }
 
 impl OfFamily {
     /// What is known.
     pub fn of(rounds: &mut Rounds) -> Self {
-        let stand_ins = rounds.whole().stand_ins.len();
-        let [details, beside] = rounds.details();
-        let view = View {
-            generation: 1,
-            phase: Phase::Active,
-            once: false,
-            details,
-            wanted: stand_ins,
-            attached: stand_ins,
-            missing: None,
-            uncovered: BTreeMap::new(),
-            last_round: Some(LastRound { time: Time(Timestamp::now()), duration_ms: 0 }),
-            stale: None,
-            coverage: Some(rounds.coverage()),
-            left_out: 0,
-            start_ups: Vec::new(),
-            strict: true,
-            starts: None,
-            existing: None,
-            diagnosis: None,
-            undecided: false,
-            by_turns: 0,
-            manner: None,
-        };
+        let [details, extra] = rounds.details();
+        let coverage = Some(rounds.coverage());
+        let report = Report { details, coverage, strict: true, ..Report::default() };
         let is_strict = rounds.whole().scenario.start_up == StartUp::Strict;
-        Self { family: rounds.family(), view, is_strict, beside }
+        Self { family: rounds.family(), report, is_strict, extra }
     }
 
     /// Says what the network does wrong, which is one thing for all families, with this one.
@@ -100,28 +79,22 @@ impl OfFamily {
         manner: Option<Manner>,
     ) {
         let basis = Basis::default();
-        self.view.by_turns = match diagnosis {
-            Diagnosis::OfTime(TimeFault::Flapping { flows }) => flows,
-            _ => 0,
-        };
-        self.view.diagnosis = Some(Arc::new(Diagnosed { diagnosis, basis, ruled_out_by }));
-        self.view.manner = manner;
+        self.report.diagnosis = Some(Arc::new(Diagnosed { diagnosis, basis, ruled_out_by }));
+        self.report.manner = manner;
     }
 
-    /// What the Conformant condition says.
+    /// What a condition would say.
     fn conclusion(&self) -> Conclusion {
-        let conditions = self.view.conditions();
-        let found = conditions.iter().find(|(type_, ..)| *type_ == ConditionType::Conformant);
-        match found.map(|(_, status, ..)| *status) {
-            Some(ConditionStatus::True) => Conclusion::Conforms,
-            Some(ConditionStatus::False) => Conclusion::Violates,
-            Some(ConditionStatus::Unknown) | None => Conclusion::CannotTell,
+        match self.report.conformance().0 {
+            ConditionStatus::True => Conclusion::Conforms,
+            ConditionStatus::False => Conclusion::Violates,
+            ConditionStatus::Unknown => Conclusion::CannotTell,
         }
     }
 
     fn coverage(&self) -> Value {
         let family = self.family.map(Family::word);
-        match self.view.coverage.as_deref() {
+        match self.report.coverage.as_deref() {
             None => Value::Null,
             Some(Coverage { rules, exercised, half_exercised, gaps }) => {
                 let gaps: Vec<String> = gaps.iter().map(ToString::to_string).collect();
@@ -133,16 +106,22 @@ impl OfFamily {
         }
     }
 
-    fn flows(&self, of: &Matrix<Detail>) -> Vec<Value> {
-        of.iter().map(|(cell, detail)| flow(cell, detail, self.family)).collect()
+    /// Flows as they are told, with the kind of each verdict.
+    fn flows<'a>(
+        &'a self,
+        of: &'a Matrix<Detail>,
+    ) -> impl Iterator<Item = (FlowReport, VerdictKind)> + 'a {
+        of.iter().map(|(cell, Detail { line, places, sentence, .. })| {
+            (FlowReport::new(cell, line, places, self.family, sentence), line.verdict.kind())
+        })
     }
 
     /// What was found beside the flows that were asked for.
-    fn findings_beside(&self) -> impl Iterator<Item = &str> {
+    fn extra_findings(&self) -> impl Iterator<Item = &str> {
         let wrong = |detail: &&Detail| {
             matches!(detail.line.verdict.kind(), VerdictKind::Leak | VerdictKind::Blocked)
         };
-        let details = self.beside.iter().map(|(_, detail)| detail);
+        let details = self.extra.iter().map(|(_, detail)| detail);
         details.filter(wrong).map(|detail| detail.sentence.as_str())
     }
 }
@@ -162,14 +141,14 @@ impl LabVerdict {
 
     /// Takes over how new pods started. Where nothing else is wrong, a start-up leak is what is.
     pub fn start(&mut self, start_ups: Vec<ObservedStart>) {
-        for OfFamily { family, view, is_strict, .. } in &mut self.families {
+        for OfFamily { family, report, is_strict, .. } in &mut self.families {
             let of_family =
                 start_ups.iter().filter(|one| family.is_none() || one.family == *family);
             let of_family: Vec<&ObservedStart> = of_family.collect();
             let now = Timestamp::now();
-            view.start_ups = of_family.iter().filter_map(|one| one.finding(now)).collect();
+            report.start_ups = of_family.iter().filter_map(|one| one.finding(now)).collect();
             let starts = ObservedStart::by_stand_in(of_family).into_values().map(Some);
-            view.starts = (*is_strict && starts.len() > 0).then(|| tally(starts));
+            report.starts = (*is_strict && starts.len() > 0).then(|| tally(starts));
         }
         if let Diagnosis::Conforms { .. } = self.diagnosis
             && let Some(fault) = sign(start_ups.iter().filter_map(ObservedStart::leak))
@@ -188,7 +167,7 @@ impl LabVerdict {
         fates.count(fate);
         // It is said once, whatever the families.
         if let Some(family) = self.families.last_mut() {
-            family.view.existing = fates.fact();
+            family.report.existing = fates.fact();
         }
     }
 
@@ -196,7 +175,8 @@ impl LabVerdict {
     pub fn says_the_same(&self, other: &Self) -> bool {
         let said = |verdict: &Self| {
             let views = verdict.families.iter();
-            let said = views.map(|family| family.view.details.map(|_, detail| gist(&detail.line)));
+            let said =
+                views.map(|family| family.report.details.map(|_, detail| gist(&detail.line)));
             (said.collect::<Vec<_>>(), verdict.diagnosis.clone(), verdict.start_ups.clone())
         };
         said(self) == said(other)
@@ -205,14 +185,14 @@ impl LabVerdict {
     /// The matrix, a sentence for each finding, and the diagnosis.
     pub fn text(&self) -> String {
         let mut text = String::new();
-        for OfFamily { family, view, .. } in &self.families {
+        for OfFamily { family, report, .. } in &self.families {
             if self.families.len() > 1 {
                 text.push_str(family.map_or("", Family::word));
                 text.push('\n');
             }
-            text.push_str(&matrix_text(view));
+            text.push_str(&conclusive_text(report));
         }
-        let beside = self.families.iter().flat_map(OfFamily::findings_beside);
+        let beside = self.families.iter().flat_map(OfFamily::extra_findings);
         text.extend(beside.map(|sentence| format!("Beside the flows asked for: {sentence}\n")));
         // Leaks are among the findings.
         let told = self.start_ups.iter().filter(|one| one.leak().is_none());
@@ -223,15 +203,17 @@ impl LabVerdict {
     /// The same as one object.
     pub fn json(&self, network: &str) -> Value {
         let families = self.families.iter();
-        let flows: Vec<Value> =
-            families.clone().flat_map(|family| family.flows(&family.view.details)).collect();
-        let beside: Vec<Value> = families.flat_map(|family| family.flows(&family.beside)).collect();
-        let is_finding = |flow: &&Value| {
-            let words = [VerdictKind::Leak, VerdictKind::Blocked, VerdictKind::Inconclusive];
-            words.iter().any(|kind| flow["verdict"] == kind.word())
+        let all = || families.clone().flat_map(|one| one.flows(&one.report.details));
+        let flows: Vec<FlowReport> = all().map(|(flow, _)| flow).collect();
+        let beside = families.clone().flat_map(|one| one.flows(&one.extra));
+        let beside: Vec<FlowReport> = beside.map(|(flow, _)| flow).collect();
+        let is_finding = |kind| match kind {
+            VerdictKind::Leak | VerdictKind::Blocked | VerdictKind::Inconclusive => true,
+            VerdictKind::Conforms | VerdictKind::Settling | VerdictKind::Unspecified => false,
         };
-        let start_ups: Vec<Value> = self.start_ups.iter().filter_map(start_up_leak).collect();
-        let findings: Vec<&Value> = flows.iter().filter(is_finding).chain(&start_ups).collect();
+        let findings = all().filter(|(_, kind)| is_finding(*kind)).map(|(flow, _)| flow);
+        let findings = findings.chain(self.start_ups.iter().filter_map(start_up_leak));
+        let findings: Vec<FlowReport> = findings.collect();
         let verdict = match self.conclusion() {
             Conclusion::Conforms => "conforms",
             Conclusion::Violates => "violates",
@@ -246,7 +228,7 @@ impl LabVerdict {
             "beside": beside,
             "coverage": coverage,
             "startUps": self.start_ups.iter().map(start_up).collect::<Vec<_>>(),
-            "existingConnections": self.families.last().and_then(|family| family.view.existing),
+            "existingConnections": self.families.last().and_then(|family| family.report.existing),
             "diagnosis": diagnosis(&self.diagnosis),
             "remark": self.manner.and_then(Manner::name),
             "tookMs": u64::try_from(self.took.as_millis()).unwrap_or(u64::MAX),
@@ -269,42 +251,16 @@ fn gist(line: &Line) -> (Expected, Option<verdict::Outcome>, Verdict) {
     (line.expected.clone(), outcome, verdict)
 }
 
-fn end(actor: &Actor, place: &Place) -> Value {
-    json!({"endpoint": actor.to_string(), "at": place.at, "node": place.node})
-}
-
-fn flow(cell: &Cell, detail: &Detail, family: Option<Family>) -> Value {
-    let [from, to] = &detail.places;
-    json!({
-        "from": end(&cell.from, from),
-        "to": end(&cell.to, to),
-        "port": cell.port.number,
-        "protocol": cell.port.protocol,
-        "family": family.map(Family::word),
-        "expected": detail.line.expected.word(),
-        "by": references(&detail.line.expected),
-        "outcome": detail.line.outcome.as_ref().map(ToString::to_string),
-        "verdict": detail.line.verdict.kind().word(),
-        "message": detail.sentence,
-    })
-}
-
 /// As a finding, if it is one.
-fn start_up_leak(start_up: &ObservedStart) -> Option<Value> {
-    let finding = start_up.finding(Timestamp::now())?;
-    let ObservedStart { cell, family, places: [from, to], .. } = start_up;
-    Some(json!({
-        "from": end(&cell.from, from),
-        "to": end(&cell.to, to),
-        "port": cell.port.number,
-        "protocol": cell.port.protocol,
-        "family": family.map(Family::word),
-        "expected": "Deny",
-        "by": finding.by,
-        "outcome": verdict::Outcome::Connected.to_string(),
-        "verdict": "startupLeak",
-        "message": finding.message,
-    }))
+fn start_up_leak(start: &ObservedStart) -> Option<FlowReport> {
+    start.leak()?;
+    let line = Line {
+        expected: start.expected.clone(),
+        outcome: Some(verdict::Outcome::Connected),
+        verdict: Verdict::Leak(Steadiness::Steady),
+    };
+    let report = FlowReport::new(&start.cell, &line, &start.places, start.family, &start.sentence);
+    Some(report.called("startupLeak"))
 }
 
 fn start_up(start_up: &ObservedStart) -> Value {

@@ -24,6 +24,7 @@ pub mod measurements;
 pub mod diagnosing;
 pub mod flow_budget;
 
+pub mod report;
 pub mod reports;
 pub mod status;
 

@@ -166,7 +166,6 @@ fn wrong(rejected: Rejected) -> String {
 }
 
 /// Reads a Namespace.
-#[expect(clippy::unnecessary_wraps, reason = "read like the others")]
 pub fn namespace(object: &DynamicObject) -> Result<NamespaceState, String> {
     Ok(NamespaceState { labels: object.labels().clone(), terminating: terminating(object) })
 }
@@ -197,7 +196,6 @@ fn not_ready(status: &NodeStatus) -> Option<String> {
 }
 
 /// Reads the UID of an object, of which nothing else is of interest.
-#[expect(clippy::unnecessary_wraps, reason = "read like the others")]
 pub fn uid(object: &DynamicObject) -> Result<String, String> {
     Ok(object.uid().unwrap_or_default())
 }

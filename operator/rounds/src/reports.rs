@@ -7,12 +7,20 @@ use std::{
 
 use netproof_conformance::verdict::VerdictKind;
 use netproof_conformance::{
-    coverage::Coverage, matrix::Matrix, report::grids, snapshot::ObjectRef,
+    coverage::Coverage,
+    diagnosis::Manner,
+    matrix::Matrix,
+    report::{FlowReport, grids},
+    snapshot::ObjectRef,
 };
 
-use netproof_crds::{ConditionType, ExistingConnections};
+use netproof_crds::{ConditionStatus, ConditionType, ExistingConnections, Reason};
 
-use crate::status::{Detail, View};
+use crate::{
+    diagnosing::Diagnosed,
+    report::{Detail, Report},
+    status::View,
+};
 
 /// The newest report of each test.
 #[derive(Default)]
@@ -35,42 +43,57 @@ impl Reports {
     }
 }
 
-/// The report as text: the matrix, a sentence for each finding, how much of the policies they show,
-/// and what the network does wrong.
+/// The report of a test as text: the matrix, a sentence for each finding, how much of the policies
+/// they show, and what the network does wrong.
 pub fn matrix_text(view: &View) -> String {
-    let lines: Matrix<_> = view.details.map(|_, detail| detail.line.clone());
+    report_text(&view.report, &verdict_line(view), view.diagnosed(), view.remark())
+}
+
+/// The same of a report for which all evidence is in.
+pub fn conclusive_text(report: &Report) -> String {
+    let (status, reason, message) = report.conformance();
+    let verdict = line(status, reason, &message);
+    report_text(report, &verdict, report.claimed(true), report.remark())
+}
+
+fn report_text(
+    report: &Report,
+    verdict: &str,
+    diagnosed: Option<&Diagnosed>,
+    remark: Option<Manner>,
+) -> String {
+    let lines: Matrix<_> = report.details.map(|_, detail| detail.line.clone());
     let mut text = grids(&lines);
     for kind in [VerdictKind::Leak, VerdictKind::Blocked, VerdictKind::Inconclusive] {
         let of_kind = |(_, detail): &(&_, &Detail)| detail.line.verdict.kind() == kind;
-        for (_, detail) in view.details.iter().filter(of_kind) {
+        for (_, detail) in report.details.iter().filter(of_kind) {
             text.push('\n');
             text.push_str(&detail.sentence);
         }
     }
-    for finding in &view.start_ups {
+    for finding in &report.start_ups {
         text.push('\n');
         text.push_str(&finding.message);
     }
     text.push_str("\n\n");
-    text.push_str(&verdict_line(view));
-    if let Some(coverage) = &view.coverage {
+    text.push_str(verdict);
+    if let Some(coverage) = &report.coverage {
         text.push_str(&coverage_text(coverage));
     }
-    if let Some(existing) = view.existing {
+    if let Some(existing) = report.existing {
         text.push_str(existing_line(existing));
     }
-    text + &diagnosis_text(view)
+    text + &diagnosis_text(diagnosed, remark)
 }
 
 /// What the network does wrong, what rules out that it is anything known, and how it denies.
-fn diagnosis_text(view: &View) -> String {
+fn diagnosis_text(diagnosed: Option<&Diagnosed>, remark: Option<Manner>) -> String {
     let mut lines = Vec::new();
-    if let Some(diagnosed) = view.diagnosed() {
+    if let Some(diagnosed) = diagnosed {
         lines.push(format!("Diagnosis: {diagnosed}\n"));
         let by = diagnosed.ruled_out_by.iter();
         lines.extend(by.map(|sentence| format!("  ruled out by: {sentence}\n")));
     }
-    let remark = view.remark();
     lines.extend(remark.map(|manner| format!("Remark: {manner}; both is allowed.\n")));
     lines.concat()
 }
@@ -106,25 +129,22 @@ pub fn verdict_line(view: &View) -> String {
     let conditions = view.conditions();
     let found = conditions.iter().find(|(type_, ..)| *type_ == ConditionType::Conformant);
     match found {
-        Some((_, status, reason, message)) => {
-            format!("Conformant={status} ({reason}): {message}\n")
-        }
+        Some((_, status, reason, message)) => line(*status, *reason, message),
         None => String::new(),
     }
 }
 
-/// One line a flow: `from to port/protocol expected verdict`, for scripts.
+fn line(status: ConditionStatus, reason: Reason, message: &str) -> String {
+    format!("Conformant={status} ({reason}): {message}\n")
+}
+
+/// One line a flow, as [`FlowReport`] has it.
 pub fn flow_lines(view: &View) -> String {
-    let lines: Vec<String> = view
-        .details
-        .iter()
-        .map(|(cell, detail)| {
-            let expected = &detail.line.expected;
-            let verdict = detail.line.verdict.kind().word();
-            format!("{} {} {} {expected} {verdict}\n", cell.from, cell.to, cell.port)
-        })
-        .collect();
-    lines.concat()
+    let flows = view.report.details.iter().map(|(cell, detail)| {
+        let Detail { line, places, sentence, .. } = detail;
+        format!("{}\n", FlowReport::new(cell, line, places, None, sentence))
+    });
+    flows.collect()
 }
 
 #[cfg(test)]
@@ -139,7 +159,7 @@ mod tests {
     use super::*;
     use crate::{
         diagnosing::{Basis, Diagnosed},
-        status::testing::view,
+        status::testing::{view, with},
     };
 
     #[test]
@@ -151,7 +171,9 @@ mod tests {
             ruled_out_by: vec!["web to db port 80/TCP is denied and connects".into()],
         };
         let diagnosis = Some(Arc::new(diagnosed));
-        let view = View { diagnosis, manner: Some(Manner::Reset), ..view(vec![]) };
+        let view = with(view(vec![]), |report| {
+            (report.diagnosis, report.manner) = (diagnosis, Some(Manner::Reset));
+        });
         let wanted = "
 Diagnosis: behaves like no fault that is known; nothing explains any of 2 findings; rests on 3 of 4 flows
   ruled out by: web to db port 80/TCP is denied and connects
@@ -159,7 +181,9 @@ Remark: denied TCP is refused, rather than left without an answer; both is allow
 ";
         let text = matrix_text(&view);
         assert!(text.ends_with(wanted), "{text}");
-        let silent = View { diagnosis: None, manner: Some(Manner::Silence), ..view };
+        let silent = with(view, |report| {
+            (report.diagnosis, report.manner) = (None, Some(Manner::Silence));
+        });
         assert!(!matrix_text(&silent).contains("Diagnosis"));
         assert!(!matrix_text(&silent).contains("Remark"));
     }

@@ -1,9 +1,6 @@
 //! Puts what is known of a test into its status: pure, so that every situation is a test.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-};
+use std::collections::BTreeMap;
 
 use k8s_openapi::{
     apimachinery::pkg::apis::meta::v1::{Condition, Time},
@@ -13,20 +10,20 @@ use netproof_conformance::{
     coverage::Coverage,
     diagnosis::{Candidate, Diagnosis, Manner},
     expected::Expected,
-    matrix::{Cell, Matrix},
+    matrix::Cell,
     plan::Intent,
-    report::{Line, Place, references},
+    report::{Place, references},
     verdict::{Outcome, Steadiness, Verdict, VerdictKind},
 };
 use netproof_crds::{
-    ConditionStatus, ConditionType, ConnectivityTestStatus, ExistingConnections, Expectation,
-    Finding, FindingEnd, FindingVerdict, FlowOutcome, FlowSummary, LastRound, MAX_FINDINGS,
-    MAX_GAPS, MAX_NODES, MAX_REASONS, ProbeCount, Reason, RuleCoverage, StartUpCounts,
-    UncoveredNode,
+    ConditionStatus, ConditionType, ConnectivityTestStatus, Expectation, Finding, FindingEnd,
+    FindingVerdict, FlowOutcome, FlowSummary, LastRound, MAX_FINDINGS, MAX_GAPS, MAX_NODES,
+    MAX_REASONS, ProbeCount, Reason, RuleCoverage, UncoveredNode,
 };
 
 use crate::{
     diagnosing::Diagnosed,
+    report::{Detail, Report},
     scenario::{Problem, to_crd},
 };
 
@@ -41,23 +38,6 @@ pub enum Phase {
     Active,
 }
 
-/// One flow, with what only people need.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Detail {
-    /// What is expected, what was seen, and what that means.
-    pub line: Line,
-    /// The finding as a sentence.
-    pub sentence: String,
-    /// Where the two ends are.
-    pub places: [Place; 2],
-    /// When the verdict turned to what it is.
-    pub since: Timestamp,
-    /// How many of the last attempts agree with the very last one.
-    pub agreeing: usize,
-    /// What the user wants of it.
-    pub intents: BTreeSet<Intent>,
-}
-
 /// All that a status says.
 #[derive(Clone, Debug, PartialEq)]
 pub struct View {
@@ -67,8 +47,6 @@ pub struct View {
     pub phase: Phase,
     /// Whether it ends with its first verdict.
     pub once: bool,
-    /// Its flows.
-    pub details: Matrix<Detail>,
     /// How many probes it takes.
     pub wanted: usize,
     /// How many of them speak.
@@ -81,68 +59,25 @@ pub struct View {
     pub last_round: Option<LastRound>,
     /// Why there is no recent round; none if there is.
     pub stale: Option<Problem>,
-    /// What the flows with a verdict show of the policies; none while nothing is attempted.
-    pub coverage: Option<Arc<Coverage>>,
-    /// How many flows the test names beyond its budget, which are not attempted.
-    pub left_out: usize,
-    /// The start-up leaks that stand.
-    pub start_ups: Vec<Finding>,
-    /// Whether they count against the network.
-    pub strict: bool,
-    /// How the stand-ins started to which the policies deny something, where that is looked at.
-    pub starts: Option<StartUpCounts>,
-    /// What became of connections that existed when they were denied, once that was seen.
-    pub existing: Option<ExistingConnections>,
-    /// What the network does wrong, as far as that has been worked out.
-    pub diagnosis: Option<Arc<Diagnosed>>,
     /// Whether attempts are to be made that may change that.
     pub undecided: bool,
-    /// How many flows were seen to leak by turns, whether they do at this moment or not.
-    pub by_turns: usize,
-    /// In which manner it denies.
-    pub manner: Option<Manner>,
+    /// What is known of the network.
+    pub report: Report,
 }
 
 type Said = (ConditionType, ConditionStatus, Reason, String);
 
 impl View {
-    /// How many flows have each verdict.
-    pub fn counts(&self) -> BTreeMap<VerdictKind, u32> {
-        let mut counts: BTreeMap<VerdictKind, u32> =
-            VerdictKind::ALL.into_iter().map(|kind| (kind, 0)).collect();
-        for (_, detail) in self.details.iter() {
-            *counts.entry(detail.line.verdict.kind()).or_default() += 1;
-        }
-        counts
-    }
-
-    /// The flows with a verdict, which are the ones that show something of the network.
-    pub fn judged(&self) -> BTreeSet<&Cell> {
-        let judged = self.details.iter().filter(|(_, detail)| match detail.line.verdict {
-            Verdict::Conforms | Verdict::Leak(_) | Verdict::Blocked(_) => true,
-            Verdict::Settling | Verdict::Unspecified(_) | Verdict::Inconclusive(_) => false,
-        });
-        judged.map(|(cell, _)| cell).collect()
-    }
-
-    /// What the network does wrong, as far as it can be claimed. On old evidence, or without a picture
-    /// of the policies, nothing is; and that nothing is wrong only if nothing is missing. What is
-    /// wrong is, on half of the evidence too, and then says what it rests on.
+    /// What the network does wrong, as far as it can be claimed: nothing on old evidence, or without
+    /// a picture of the policies.
     pub fn diagnosed(&self) -> Option<&Diagnosed> {
-        let diagnosed = self.diagnosis.as_deref().filter(|_| self.is_sighted())?;
-        let is_whole = self.stale.is_none() && self.missing.is_none() && diagnosed.basis.is_whole();
-        let is_claimed = match diagnosed.diagnosis {
-            Diagnosis::NoEvidence => false,
-            // A leak that has ceased stands for its time all the same.
-            Diagnosis::Conforms { .. } => is_whole && !self.has_ceased(),
-            Diagnosis::Explained(_) | Diagnosis::OfTime(_) | Diagnosis::Unexplained(_) => true,
-        };
-        is_claimed.then_some(diagnosed)
+        let is_whole = self.stale.is_none() && self.missing.is_none();
+        self.report.claimed(is_whole).filter(|_| self.is_sighted())
     }
 
     /// In which manner the network denies, if that is worth a remark.
     pub fn remark(&self) -> Option<Manner> {
-        self.manner.filter(|manner| self.is_sighted() && manner.name().is_some())
+        self.report.remark().filter(|_| self.is_sighted())
     }
 
     /// Whether there is evidence that is not old, and a picture of the policies to hold it against.
@@ -251,28 +186,9 @@ impl View {
         if let Some((reason, message)) = self.obstacle() {
             return unknown(reason, &message);
         }
-        let counts = self.counts();
-        let [conforms, leaks, blocked, settling, unspecified, inconclusive] =
-            VerdictKind::ALL.map(|kind| counts[&kind]);
-        let total = self.details.len();
-        let message = format!(
-            "{conforms} of {total} flows conform, {leaks} leak, {blocked} are blocked, {settling} are settling, {inconclusive} are inconclusive, {unspecified} are left open by the API{}",
-            self.beyond()
-        );
-        let bad = |reason| said(type_, ConditionStatus::False, reason, &message);
-        match (leaks, blocked) {
-            (1.., 1..) => return bad(Reason::LeaksAndBlocks),
-            (1.., 0) => return bad(Reason::Leaks),
-            (0, 1..) => return bad(Reason::Blocks),
-            (0, 0) => {}
-        }
-        if self.strict && !self.start_ups.is_empty() {
-            let message = format!("{message}; {} start-up leaks", self.start_ups.len());
-            return said(type_, ConditionStatus::False, Reason::StartupLeak, &message);
-        }
-        if self.by_turns > 0 {
-            let message = format!("{message}; {} leak by turns", self.by_turns);
-            return said(type_, ConditionStatus::False, Reason::Leaks, &message);
+        let message = self.report.summary();
+        if let Some((reason, message)) = self.report.violation() {
+            return said(type_, ConditionStatus::False, reason, &message);
         }
         if let Some(gaps) = self.gaps()
             && self.has_picture()
@@ -285,57 +201,10 @@ impl View {
         if self.missing.is_some() {
             return unknown(Reason::ProbesNotReady, &message);
         }
-        match (inconclusive, settling, conforms) {
-            (1.., _, _) => return unknown(Reason::Inconclusive, &message),
-            (0, 1.., _) => return unknown(Reason::Settling, &message),
-            (0, 0, 0) => return unknown(Reason::NothingToJudge, &message),
-            (0, 0, 1..) => {}
+        match self.report.lacking() {
+            Some((reason, message)) => unknown(reason, &message),
+            None => said(type_, ConditionStatus::True, Reason::AllConform, &message),
         }
-        if let Some(lacking) = self.proof_lacking() {
-            return unknown(Reason::NothingProved, &format!("{message}; {lacking}"));
-        }
-        match self.starts {
-            Some(starts) if self.strict && starts.not_established > 0 => {
-                let of = starts.isolated + starts.leaked + starts.not_established;
-                let message = format!(
-                    "{message}; of {of} stand-ins under a deny, {} have started in a way that was not established, and startUp is Strict; with spec.renew they are replaced and tried again",
-                    starts.not_established
-                );
-                unknown(Reason::StartsNotEstablished, &message)
-            }
-            Some(_) | None => said(type_, ConditionStatus::True, Reason::AllConform, &message),
-        }
-    }
-
-    /// What there is to add before silences on denied flows say anything: a network that carries
-    /// nothing keeps every deny. None where the policies deny nothing, or that is there.
-    fn proof_lacking(&self) -> Option<&'static str> {
-        let lines = || self.details.iter().map(|(_, detail)| &detail.line);
-        if !lines().any(|line| matches!(line.expected, Expected::Deny(_))) {
-            return None;
-        }
-        let is_proven = |line: &Line| {
-            matches!(line.expected, Expected::Allow(_))
-                && line.verdict == Verdict::Conforms
-                && line.outcome == Some(Outcome::Connected)
-        };
-        if !lines().any(is_proven) {
-            return Some(
-                "nothing that is allowed has connected, so that a network which carries nothing would look the same: add an endpoint that the policies let these reach, or be reached by, such as one in a namespace without policies",
-            );
-        }
-        let shows_nothing = |coverage: &Coverage| {
-            coverage.rules > 0 && coverage.exercised == 0 && coverage.half_exercised == 0
-        };
-        self.coverage.as_deref().is_some_and(shows_nothing).then_some(
-            "no rule of any policy is exercised, from neither side: add endpoints or checks by which one policy alone decides, as the coverage lists",
-        )
-    }
-
-    /// Whether a leak stands that was not seen in the last attempts.
-    fn has_ceased(&self) -> bool {
-        let is_so = |line: &Line| matches!(line.verdict, Verdict::Leak(Steadiness::Ceased { .. }));
-        self.details.iter().any(|(_, detail)| is_so(&detail.line))
     }
 
     /// Whether there is a picture of the cluster to judge by.
@@ -359,21 +228,13 @@ impl View {
         (count > 0).then(|| format!("{nodes} not covered: {}", named.join(", ")))
     }
 
-    /// What is not attempted, if that is something.
-    fn beyond(&self) -> String {
-        match self.left_out {
-            0 => String::new(),
-            flows => format!("; {flows} more are not attempted, as maxFlows has it"),
-        }
-    }
-
     fn intended(&self) -> Said {
         let type_ = ConditionType::Intended;
         if let Some((reason, message)) = self.obstacle() {
             return said(type_, ConditionStatus::Unknown, reason, &message);
         }
         let asked: Vec<_> =
-            self.details.iter().filter(|(_, detail)| !detail.intents.is_empty()).collect();
+            self.report.details.iter().filter(|(_, detail)| !detail.intents.is_empty()).collect();
         let contradicted = asked.iter().find(|(_, detail)| {
             detail.intents.iter().any(|intent| contradicts(*intent, &detail.line.expected))
         });
@@ -420,11 +281,15 @@ impl View {
             observed_generation: Some(self.generation),
             conditions,
             summary: active.then(|| self.summary()),
-            coverage: self.coverage.as_deref().map(|coverage| covered(coverage, self.left_out)),
+            coverage: self
+                .report
+                .coverage
+                .as_deref()
+                .map(|coverage| covered(coverage, self.report.left_out)),
             findings,
             truncated: (truncated > 0).then_some(u32::try_from(truncated).unwrap_or(u32::MAX)),
-            start_ups: self.starts.filter(|_| active),
-            existing_connections: self.existing,
+            start_ups: self.report.starts.filter(|_| active),
+            existing_connections: self.report.existing,
             diagnosis: self.diagnosed().and_then(told),
             remark: self.remark().and_then(Manner::name).map(str::to_owned),
             uncovered_nodes: self
@@ -442,18 +307,18 @@ impl View {
     }
 
     fn summary(&self) -> FlowSummary {
-        let counts = self.counts();
+        let counts = self.report.counts();
         let [conforms, leaks, blocked, settling, unspecified, inconclusive] =
             VerdictKind::ALL.map(|kind| counts[&kind]);
-        let flows = u32::try_from(self.details.len()).unwrap_or(u32::MAX);
+        let flows = u32::try_from(self.report.details.len()).unwrap_or(u32::MAX);
         FlowSummary { flows, conforms, leaks, blocked, settling, unspecified, inconclusive }
     }
 
     /// Leaks first, then those of new stand-ins, then blocked flows, then what could not be judged.
     fn findings(&self) -> Vec<Finding> {
         let mut findings: Vec<Finding> =
-            self.details.iter().filter_map(|(cell, detail)| finding(cell, detail)).collect();
-        findings.extend(self.start_ups.iter().cloned());
+            self.report.details.iter().filter_map(|(cell, detail)| finding(cell, detail)).collect();
+        findings.extend(self.report.start_ups.iter().cloned());
         findings.sort_by_key(|finding| (finding.verdict, finding.flapping));
         findings
     }

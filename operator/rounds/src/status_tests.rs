@@ -1,3 +1,5 @@
+use std::{collections::BTreeSet, sync::Arc};
+
 use netproof_conformance::{
     coverage::{Gap, What, Why as GapWhy},
     diagnosis::{
@@ -6,11 +8,16 @@ use netproof_conformance::{
     expected::{Because, Decision, Unspecified},
     flow::{Port, Protocol},
     matrix::Actor,
+    report::Line,
     verdict::Why,
 };
+use netproof_crds::{ExistingConnections, StartUpCounts};
 
 use super::*;
-use crate::{diagnosing::Basis, status::testing::view};
+use crate::{
+    diagnosing::Basis,
+    status::testing::{view, with},
+};
 
 fn now() -> Timestamp {
     Timestamp::from_second(1000).expect("a time")
@@ -102,12 +109,12 @@ fn silence_alone_proves_nothing() {
     assert_eq!(conformant(&proven()), (ConditionStatus::True, Reason::AllConform));
     let covers = |exercised, half_exercised| {
         let coverage = Coverage { rules: 2, exercised, half_exercised, gaps: vec![] };
-        conformant(&View { coverage: Some(Arc::new(coverage)), ..proven() })
+        conformant(&with(proven(), |report| report.coverage = Some(Arc::new(coverage))))
     };
     assert_eq!(covers(0, 0), nothing);
     assert_eq!(covers(0, 1), (ConditionStatus::True, Reason::AllConform));
     assert_eq!(covers(1, 0), (ConditionStatus::True, Reason::AllConform));
-    let open = View { coverage: Some(Arc::default()), ..view(vec![conforming()]) };
+    let open = with(view(vec![conforming()]), |report| report.coverage = Some(Arc::default()));
     assert_eq!(conformant(&open), (ConditionStatus::True, Reason::AllConform), "no deny");
 }
 
@@ -115,16 +122,16 @@ fn silence_alone_proves_nothing() {
 fn strict_means_that_every_start_is_established() {
     let counts = |isolated, leaked, not_established| {
         let starts = StartUpCounts { isolated, leaked, not_established };
-        View { starts: Some(starts), ..view(vec![denied(), connected()]) }
+        with(view(vec![denied(), connected()]), |report| report.starts = Some(starts))
     };
-    let open = |isolated| View { strict: true, ..counts(isolated, 0, 1) };
+    let open = |isolated| with(counts(isolated, 0, 1), |report| report.strict = true);
     for view in [open(0), open(22)] {
         let says = (ConditionStatus::Unknown, Reason::StartsNotEstablished);
         assert_eq!(conformant(&view), says);
     }
     let fine = (ConditionStatus::True, Reason::AllConform);
     assert_eq!(conformant(&counts(0, 0, 23)), fine, "it is only promised where that is asked for");
-    assert_eq!(conformant(&View { strict: true, ..counts(23, 0, 0) }), fine);
+    assert_eq!(conformant(&with(counts(23, 0, 0), |report| report.strict = true)), fine);
     let status = counts(1, 2, 3).status(&ConnectivityTestStatus::default(), now());
     let wanted = StartUpCounts { isolated: 1, leaked: 2, not_established: 3 };
     assert_eq!(status.start_ups, Some(wanted));
@@ -270,7 +277,7 @@ fn only_flows_with_a_verdict_are_judged() {
         detail(Expected::Unspecified(open), Verdict::Unspecified(open)),
     ];
     let view = view(details);
-    let ports: Vec<u16> = view.judged().iter().map(|cell| cell.port.number).collect();
+    let ports: Vec<u16> = view.report.judged().iter().map(|cell| cell.port.number).collect();
     assert_eq!(ports, [1, 2, 3]);
 }
 
@@ -282,7 +289,9 @@ fn coverage_is_counted_and_its_gaps_are_bounded() {
         let gaps = (0..gaps).map(gap).collect();
         let coverage = Coverage { rules: 12, exercised: 9, half_exercised: 2, gaps };
         let coverage = Some(Arc::new(coverage));
-        let view = View { coverage, left_out: 7, ..view(vec![conforming()]) };
+        let view = with(view(vec![conforming()]), |report| {
+            (report.coverage, report.left_out) = (coverage, 7);
+        });
         view.status(&ConnectivityTestStatus::default(), now()).coverage.expect("there is one")
     };
     let few = covering(1);
@@ -307,7 +316,7 @@ fn nothing_is_covered_while_nothing_is_attempted() {
 
 #[test]
 fn what_is_beyond_the_budget_is_said_beside_the_verdict() {
-    let view = View { left_out: 5, ..view(vec![conforming()]) };
+    let view = with(view(vec![conforming()]), |report| report.left_out = 5);
     let conditions = view.conditions();
     let (.., message) = conditions
         .iter()
@@ -328,13 +337,15 @@ fn started_leaking() -> Finding {
 
 #[test]
 fn a_start_up_leak_is_a_finding_and_turns_conformant_only_where_that_is_asked_for() {
-    let reported = View { start_ups: vec![started_leaking()], ..view(vec![conforming()]) };
+    let reported =
+        with(view(vec![conforming()]), |report| report.start_ups = vec![started_leaking()]);
     assert_eq!(conformant(&reported), (ConditionStatus::True, Reason::AllConform));
     let status = reported.status(&ConnectivityTestStatus::default(), now());
     assert_eq!(status.findings, [started_leaking()]);
-    let strict = View { strict: true, ..reported };
+    let strict = with(reported, |report| report.strict = true);
     assert_eq!(conformant(&strict), (ConditionStatus::False, Reason::StartupLeak));
-    let worse = View { start_ups: vec![started_leaking()], ..view(vec![blocked(), leak()]) };
+    let worse =
+        with(view(vec![blocked(), leak()]), |report| report.start_ups = vec![started_leaking()]);
     let status = worse.status(&ConnectivityTestStatus::default(), now());
     let verdicts: Vec<_> = status.findings.iter().map(|finding| finding.verdict).collect();
     assert_eq!(
@@ -346,7 +357,7 @@ fn a_start_up_leak_is_a_finding_and_turns_conformant_only_where_that_is_asked_fo
 #[test]
 fn what_became_of_existing_connections_is_a_fact_and_no_verdict() {
     let existing = Some(ExistingConnections::Survive);
-    let view = View { existing, ..view(vec![conforming()]) };
+    let view = with(view(vec![conforming()]), |report| report.existing = existing);
     assert_eq!(conformant(&view), (ConditionStatus::True, Reason::AllConform));
     let status = view.status(&ConnectivityTestStatus::default(), now());
     assert_eq!(status.existing_connections, existing);
@@ -375,7 +386,7 @@ const WHOLE: Basis = Basis { judged: 20, of: 20, beside: 0 };
 fn diagnosed(diagnosis: Diagnosis, basis: Basis) -> View {
     let ruled_out_by = vec!["a sentence".to_owned(); MAX_REASONS + 2];
     let diagnosis = Some(Arc::new(Diagnosed { diagnosis, basis, ruled_out_by }));
-    View { diagnosis, ..view(vec![leak()]) }
+    with(view(vec![leak()]), |report| report.diagnosis = diagnosis)
 }
 
 fn told_in(view: &View) -> Option<netproof_crds::Diagnosis> {
@@ -469,13 +480,16 @@ fn that_nothing_is_wrong_takes_all_of_the_evidence_and_is_left_to_the_conditions
 #[test]
 fn the_manner_is_a_remark_unless_it_is_silence() {
     let remark = |manner| {
-        let view = View { manner: Some(manner), ..view(vec![conforming()]) };
+        let view = with(view(vec![conforming()]), |report| report.manner = Some(manner));
         view.status(&ConnectivityTestStatus::default(), now()).remark
     };
     assert_eq!(remark(Manner::Silence), None);
     assert_eq!(remark(Manner::Reset).as_deref(), Some("denies-with-reset"));
     let stale = Some(Problem::new(Reason::Stale, "long ago"));
-    let old = View { stale, manner: Some(Manner::Reset), ..view(vec![conforming()]) };
+    let old = View {
+        stale,
+        ..with(view(vec![conforming()]), |report| report.manner = Some(Manner::Reset))
+    };
     assert_eq!(old.remark(), None);
 }
 

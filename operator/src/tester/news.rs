@@ -64,8 +64,9 @@ impl Told {
 fn is_open(view: &View) -> bool {
     use netproof_conformance::verdict::Verdict;
     view.undecided
-        || view.counts()[&VerdictKind::Settling] > 0
+        || view.report.counts()[&VerdictKind::Settling] > 0
         || view
+            .report
             .details
             .iter()
             .any(|(_, detail)| detail.line.verdict == Verdict::Inconclusive(Why::Unconfirmed))
@@ -80,7 +81,7 @@ mod tests {
     use super::*;
     use netproof_rounds::{
         diagnosing::{Basis, Diagnosed},
-        status::testing::view,
+        status::testing::{self, view},
     };
 
     fn slow(flows: usize) -> Diagnosis {
@@ -99,7 +100,7 @@ mod tests {
     fn with(diagnosis: Diagnosis) -> View {
         let (basis, ruled_out_by) = (Basis::default(), vec![]);
         let diagnosis = Some(Arc::new(Diagnosed { diagnosis, basis, ruled_out_by }));
-        View { diagnosis, ..view(vec![]) }
+        testing::with(view(vec![]), |report| report.diagnosis = diagnosis)
     }
 
     fn drawn(told: &mut Told, view: &View) -> &'static str {

@@ -216,11 +216,11 @@ impl Publisher {
 
     /// An Event for each start-up leak that is new.
     async fn announce_start_ups(&mut self, view: &View) {
-        for finding in view.start_ups.iter().filter(|finding| !self.told.contains(finding)) {
+        for finding in view.report.start_ups.iter().filter(|finding| !self.told.contains(finding)) {
             let reason = Reason::StartupLeak.as_str();
             self.event(EventType::Warning, reason, finding.message.clone()).await;
         }
-        self.told.clone_from(&view.start_ups);
+        self.told.clone_from(&view.report.start_ups);
     }
 
     /// An Event, if what is wrong has become something else, or nothing, as is written.
@@ -262,11 +262,11 @@ impl Publisher {
 
     fn measure(&self, view: &View, stale_after: Duration) {
         let metrics = self.metrics();
-        for (kind, count) in view.counts() {
+        for (kind, count) in view.report.counts() {
             metrics.flows(kind, count);
         }
         metrics.diagnosis(view.diagnosed().map(|diagnosed| diagnosed.diagnosis.name()));
-        metrics.rules(view.coverage.as_deref().unwrap_or(&Coverage::default()));
+        metrics.rules(view.report.coverage.as_deref().unwrap_or(&Coverage::default()));
         for (condition, status, ..) in view.conditions() {
             metrics.condition(condition, status);
         }

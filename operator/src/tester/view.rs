@@ -11,8 +11,9 @@ use netproof_rounds::{
     clock::uptime,
     flow_budget::Moment,
     predict::{StandIn, not_running},
+    report::{Detail, Report},
     scenario::Problem,
-    status::{Detail, Phase, View},
+    status::{Phase, View},
 };
 
 impl Tester {
@@ -23,9 +24,9 @@ impl Tester {
         phase: Phase,
     ) -> Option<Instant> {
         let mut view = self.view(assignment, phase);
-        view.coverage = self.coverage(assignment, &view);
-        if let (Some(_), Ok(scenario)) = (&view.coverage, &assignment.scenario) {
-            view.left_out = scenario.flows.len().saturating_sub(scenario.budget);
+        view.report.coverage = self.coverage(assignment, &view);
+        if let (Some(_), Ok(scenario)) = (&view.report.coverage, &assignment.scenario) {
+            view.report.left_out = scenario.flows.len().saturating_sub(scenario.budget);
         }
         let stale_after = match &assignment.scenario {
             Ok(scenario) => scenario.patience.stale_after,
@@ -43,7 +44,7 @@ impl Tester {
         let world = Arc::clone(&self.world.borrow());
         let stand_ins = &assignment.stand_ins;
         let moment = Moment { scenario, stand_ins, world: &world, now: uptime() };
-        let attempted = view.details.iter().map(|(cell, _)| cell.clone()).collect();
+        let attempted = view.report.details.iter().map(|(cell, _)| cell.clone()).collect();
         Some(self.book.coverage(moment, attempted))
     }
 
@@ -72,7 +73,6 @@ impl Tester {
             generation: assignment.generation,
             phase,
             once: assignment.once,
-            details: if active { self.details(assignment) } else { Matrix::default() },
             wanted: stand_ins.len(),
             attached: stand_ins.len() - problems.len(),
             missing: problems
@@ -82,20 +82,21 @@ impl Tester {
             uncovered,
             last_round: self.last_round.as_ref().map(|(round, _)| round.clone()),
             stale: if active { self.stale(assignment) } else { None },
-            coverage: None,
-            left_out: 0,
-            start_ups: if active { facts.leaks_of(assignment.generation) } else { vec![] },
-            strict: start_up == Some(StartUp::Strict),
-            starts: start_up.filter(|start_up| *start_up != StartUp::Off).map(|_| {
-                let denied = self.book.denied_receivers();
-                facts.counts(stand_ins.iter().filter(|one| denied.contains(&one.desired.actor)))
-            }),
-            existing: facts.existing,
-            diagnosis: if active { self.said.clone() } else { None },
-            manner: if active { self.book.manner(uptime()) } else { None },
+            report: Report {
+                details: if active { self.details(assignment) } else { Matrix::default() },
+                coverage: None,
+                left_out: 0,
+                start_ups: if active { facts.leaks_of(assignment.generation) } else { vec![] },
+                strict: start_up == Some(StartUp::Strict),
+                starts: start_up.filter(|start_up| *start_up != StartUp::Off).map(|_| {
+                    let denied = self.book.denied_receivers();
+                    facts.counts(stand_ins.iter().filter(|one| denied.contains(&one.desired.actor)))
+                }),
+                existing: facts.existing,
+                diagnosis: if active { self.said.clone() } else { None },
+                manner: if active { self.book.manner(uptime()) } else { None },
+            },
             undecided: self.is_undecided(),
-            // Its attempts are so far apart that a flow that does so is one that leaks, all the time.
-            by_turns: 0,
         }
     }
 

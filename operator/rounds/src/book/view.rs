@@ -16,7 +16,7 @@ use netproof_conformance::{
 };
 
 use super::Book;
-use crate::{clock::time_of_day, flow_budget::Moment, predict::place, status::Detail};
+use crate::{clock::time_of_day, flow_budget::Moment, predict::place, report::Detail};
 
 impl Book {
     /// What is known of every flow of the test.

@@ -7,7 +7,8 @@ use netproof_conformance::{
     matrix::{Actor, Cell},
 };
 
-use super::{Detail, Phase, View};
+use super::{Phase, View};
+use crate::report::{Detail, Report};
 
 /// A view in which all is well but for the verdicts of these flows.
 pub fn view(details: Vec<Detail>) -> View {
@@ -20,22 +21,22 @@ pub fn view(details: Vec<Detail>) -> View {
         generation: 7,
         phase: Phase::Active,
         once: false,
-        details: details.into_iter().enumerate().map(|(n, d)| (cell(n + 1), d)).collect(),
         wanted: 2,
         attached: 2,
         missing: None,
         uncovered: BTreeMap::new(),
         last_round: None,
         stale: None,
-        coverage: None,
-        left_out: 0,
-        start_ups: vec![],
-        strict: false,
-        starts: None,
-        existing: None,
-        diagnosis: None,
         undecided: false,
-        by_turns: 0,
-        manner: None,
+        report: Report {
+            details: details.into_iter().enumerate().map(|(n, d)| (cell(n + 1), d)).collect(),
+            ..Report::default()
+        },
     }
+}
+
+/// The same view with something else in its report.
+pub fn with(mut view: View, set: impl FnOnce(&mut Report)) -> View {
+    set(&mut view.report);
+    view
 }

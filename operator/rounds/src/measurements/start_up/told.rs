@@ -93,7 +93,8 @@ pub struct ObservedStart {
     pub found: Found,
     /// The same for people.
     pub sentence: String,
-    expected: Expected,
+    /// What the policies say of the flow.
+    pub expected: Expected,
 }
 
 impl ObservedStart {
