@@ -84,6 +84,23 @@ impl Change {
     }
 }
 
+/// From when to when an attempt was made, at most: the network has had its time to settle only if it
+/// had it when the attempt began, however long it took until that was seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Interval {
+    /// No later than the attempt began.
+    pub began: Duration,
+    /// No sooner than it ended.
+    pub ended: Duration,
+}
+
+/// An attempt that took no time.
+impl From<Duration> for Interval {
+    fn from(now: Duration) -> Self {
+        Self { began: now, ended: now }
+    }
+}
+
 /// The network was seen to follow a change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Followed {
@@ -197,11 +214,12 @@ impl Ledger {
         }
     }
 
-    /// Whether a wrong outcome would count against the network now, and does not yet.
-    pub fn would_accuse(&self, cell: &Cell, sighting: &Sighting, now: Duration) -> bool {
+    /// Whether a wrong outcome of an attempt that began then would count against the network, and
+    /// does not yet.
+    pub fn would_accuse(&self, cell: &Cell, sighting: &Sighting, began: Duration) -> bool {
         matches!(sighting, Sighting::Leak | Sighting::Blocked)
             && self.records.get(cell).is_some_and(|record| {
-                !record.settling(&self.patience, now)
+                !record.settling(&self.patience, began)
                     && !matches!(record.verdict, Verdict::Leak(_) | Verdict::Blocked(_))
             })
     }
@@ -213,14 +231,15 @@ impl Ledger {
         cell: &Cell,
         sighting: Sighting,
         outcome: Option<Outcome>,
-        now: Duration,
+        during: impl Into<Interval>,
     ) -> Option<Followed> {
+        let during = during.into();
         let patience = self.patience;
         let record = self.records.get_mut(cell)?;
         if let Some(outcome) = outcome {
-            record.seen = Some((outcome, now));
+            record.seen = Some((outcome, during.ended));
         }
-        record.observe(sighting, &patience, now)
+        record.observe(sighting, &patience, during)
     }
 
     /// Flows that should be attempted again at once: a wrong outcome, or a recovery, waits for

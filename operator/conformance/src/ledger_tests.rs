@@ -72,6 +72,18 @@ fn a_new_stand_in_that_connects_where_it_may_conforms_at_once() {
 }
 
 #[test]
+fn an_attempt_that_began_before_the_network_had_its_time_accuses_nobody_however_late_it_is_seen() {
+    let mut one = One::settled(allow());
+    one.expect(deny(), 30);
+    let slow = Interval { began: at(31), ended: at(45) };
+    assert!(!one.0.would_accuse(&cell(), &Sighting::Leak, slow.began));
+    one.0.observe(&cell(), Sighting::Leak, Some(Outcome::Connected), slow);
+    assert_eq!(one.verdict(45), Verdict::Settling);
+    let later = Interval { began: at(40), ended: at(46) };
+    assert!(one.0.would_accuse(&cell(), &Sighting::Leak, later.began));
+}
+
+#[test]
 fn a_leak_is_reported_after_its_repetition() {
     let mut one = One::settled(deny());
     one.see(Sighting::Leak, 21);

@@ -12,6 +12,7 @@ use netproof_conformance::{
     coverage::Coverage,
     diagnosis::Observation,
     flow::{Family, Flow},
+    ledger::Interval,
     matrix::{Actor, Cell, Matrix},
     verdict::{Verdict, Why},
 };
@@ -180,7 +181,7 @@ impl Rounds {
         let Stage { scene, sessions } = &*before.stage;
         let (mut pass, flows) =
             self.book.begin(&cells, &before.looked, &scene.scenario, &scene.stand_ins);
-        let mut reached = Reached::new();
+        let (mut reached, began) = (Reached::new(), uptime());
         let timeout = scene.scenario.timeout;
         let attempted = {
             let attempting = round::run_broadly(&flows, sessions, timeout, BREADTH, &mut reached);
@@ -201,7 +202,7 @@ impl Rounds {
         pass.look(&after.looked);
         pass.meet(stand_ins);
         let sighted = pass.judge(attempted.seen, &after.looked, stand_ins);
-        self.book.take(sighted, uptime());
+        self.book.take(sighted, Interval { began, ended: uptime() });
         self.book.remember(uptime());
     }
 

@@ -24,10 +24,10 @@ use netproof_conformance::{
         history::{Attempt, History},
         mutation::Past,
     },
-    expected::Expected,
+    expected::{Decision, Expected, Ruling},
     flow::{Flow, Protocol},
-    ledger::{Followed, Ledger, Patience},
-    matrix::{Actor, Cell},
+    ledger::{Followed, Interval, Ledger, Patience},
+    matrix::{Actor, Cell, Matrix},
     snapshot::Snapshot,
     verdict::{Outcome, Sighting, Verdict, Why},
 };
@@ -179,12 +179,33 @@ impl Book {
             .iter()
             .map(|(cell, expected)| (cell.clone(), expected.clone()))
             .partition(|(cell, _)| self.extra.contains(cell));
+        let handed_over = self.handed_over(&prediction.expected);
         let mut changed = self.ledger.expect(&own.into_iter().collect(), now);
         changed.extend(self.extra.expect(&extra.into_iter().collect(), now));
         // Those just changed settle from now on as it is.
         let mut moved = self.doubt(&unseen, stand_ins, &changed, now);
+        let is_handed_over = |cell: &Cell| handed_over.contains(cell);
+        moved.extend(self.ledger.doubt(is_handed_over, now));
+        moved.extend(self.extra.doubt(is_handed_over, now));
         moved.extend(changed.iter().cloned());
         Looked { prediction: Arc::new(prediction), changed, moved, policies_changed }
+    }
+
+    /// The flows that are denied as before, and at the other end: where one node has ceased to deny
+    /// and the other has not begun, the network is on its way, as after a change of the answer.
+    fn handed_over(&self, expected: &Matrix<Expected>) -> BTreeSet<Cell> {
+        let is_handed_over = |cell: &Cell, now: &Expected| {
+            let record = self.ledger.record(cell).or_else(|| self.extra.ledger().record(cell));
+            let before = record.map(|record| denying_ends(&record.expected));
+            match (before, denying_ends(now)) {
+                (Some([false, false]) | None, _) | (_, [false, false]) => false,
+                (Some([egress, ingress]), [still_egress, still_ingress]) => {
+                    !(egress && still_egress || ingress && still_ingress)
+                }
+            }
+        };
+        let flows = expected.iter().filter(|(cell, now)| is_handed_over(cell, now));
+        flows.map(|(cell, _)| cell.clone()).collect()
     }
 
     /// Has flows settle anew of which the policies may have said something else for a while.
@@ -262,20 +283,25 @@ impl Book {
         Pass::begin(&all, looked, scenario, stand_ins)
     }
 
-    /// Whether a wrong outcome would count now, and does not yet.
-    pub fn would_accuse(&self, cell: &Cell, sighting: &Sighting, now: Duration) -> bool {
+    /// Whether a wrong outcome of an attempt that began then would count, and does not yet.
+    pub fn would_accuse(&self, cell: &Cell, sighting: &Sighting, began: Duration) -> bool {
         if self.extra.contains(cell) {
-            self.extra.would_accuse(cell, sighting, now)
+            self.extra.would_accuse(cell, sighting, began)
         } else {
-            self.ledger.would_accuse(cell, sighting, now)
+            self.ledger.would_accuse(cell, sighting, began)
         }
     }
 
-    /// Takes what was seen. Returns where that is the first sign that the network has followed a
+    /// Takes what was seen in that time. Returns where that is the first sign that the network has followed a
     /// change.
-    pub fn take(&mut self, sighted: Vec<Sighted>, now: Duration) -> Vec<(Cell, Followed)> {
+    pub fn take(
+        &mut self,
+        sighted: Vec<Sighted>,
+        during: impl Into<Interval>,
+    ) -> Vec<(Cell, Followed)> {
+        let during = during.into();
         let followed = sighted.into_iter().filter_map(|(cell, sighting, outcome)| {
-            let followed = self.observe(&cell, sighting, outcome, now)?;
+            let followed = self.observe(&cell, sighting, outcome, during)?;
             Some((cell, followed))
         });
         followed.collect()
@@ -286,12 +312,13 @@ impl Book {
         cell: &Cell,
         sighting: Sighting,
         outcome: Option<Outcome>,
-        now: Duration,
+        during: Interval,
     ) -> Option<Followed> {
         if self.extra.contains(cell) {
-            self.extra.observe(cell, sighting, outcome, now);
+            self.extra.observe(cell, sighting, outcome, during);
             return None;
         }
+        let now = during.ended;
         let settle = self.ledger.patience().settle;
         let births = [&cell.from, &cell.to].into_iter().filter_map(|end| self.births.get(end));
         let age = births.map(|(_, birth)| *birth).max().map(|birth| now.saturating_sub(birth));
@@ -300,14 +327,14 @@ impl Book {
         self.history.attempted(&Attempt { cell, sighting: &sighting, age }, now);
         self.tally.observations += 1;
         self.tally.conforming += u64::from(sighting == Sighting::Conforms);
-        self.tally.doubtful += u64::from(self.ledger.would_accuse(cell, &sighting, now));
+        self.tally.doubtful += u64::from(self.ledger.would_accuse(cell, &sighting, during.began));
         if let (Some(outcome), Sighting::Conforms, Protocol::Tcp) =
             (&outcome, &sighting, cell.port.protocol)
             && self.is_denied(cell)
         {
             self.denials.saw(outcome, now);
         }
-        let followed = self.ledger.observe(cell, sighting, outcome, now)?;
+        let followed = self.ledger.observe(cell, sighting, outcome, during)?;
         self.history.followed(cell, followed, settle, now);
         Some(followed)
     }
@@ -467,6 +494,18 @@ impl Book {
             outdated,
         }
     }
+}
+
+/// Whether a flow is denied where it leaves, and where it arrives.
+fn denying_ends(expected: &Expected) -> [bool; 2] {
+    let Expected::Deny(because) = expected else { return [false, false] };
+    [&because.egress, &because.ingress].map(|decision| match decision {
+        Decision::DeniedBy(_) | Decision::Ruled(Ruling::Deny, _) => true,
+        Decision::Exempt
+        | Decision::NotIsolated
+        | Decision::AllowedBy(_)
+        | Decision::Ruled(Ruling::Accept, _) => false,
+    })
 }
 
 #[cfg(test)]

@@ -200,3 +200,16 @@ fn only_what_was_seen_since_the_policies_changed_exercises_their_rules() {
     test.look(&after);
     assert_eq!(exercised(&mut test, &after), 0);
 }
+
+#[test]
+fn a_denial_that_goes_over_to_the_other_end_settles_anew_and_one_that_stays_does_not() {
+    for (after, wanted) in [(&["web"][..], Sighting::Moved), (&["web", "db"], Sighting::Leak)] {
+        let mut test = Test::new(&[("web", "db")]);
+        let denied = test.look(&world(&["db"]));
+        let mut pass = test.begin(&denied);
+        let other = test.look(&world(after));
+        assert_eq!(other.changed, BTreeSet::new());
+        pass.look(&other);
+        assert_eq!(test.judged(pass, &other), wanted, "{after:?}");
+    }
+}

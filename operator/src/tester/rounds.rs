@@ -1,9 +1,10 @@
 //! Runs a test's rounds: attempts flows, judges what was seen, and repeats what needs confirmation.
 
-use std::{collections::BTreeSet, pin::pin, sync::Arc};
+use std::{collections::BTreeSet, pin::pin, sync::Arc, time::Duration};
 
 use k8s_openapi::{apimachinery::pkg::apis::meta::v1::Time, jiff::Timestamp};
 use netproof_conformance::{
+    ledger::Interval,
     matrix::Cell,
     verdict::{Sighting, Why},
 };
@@ -95,6 +96,7 @@ impl Tester {
         let looked = self.look(assignment, scenario);
         let (mut pass, flows) = self.book.begin(cells, &looked, scenario, stand_ins);
         let sessions = self.sessions(stand_ins);
+        let began = uptime();
         // Those of the step see the same news once more, and wake it.
         let (mut worlds, mut assignments) = (self.world.clone(), self.assignment.clone());
         let attempted = {
@@ -124,8 +126,9 @@ impl Tester {
         let after = self.look(assignment, scenario);
         pass.look(&after);
         let sighted = pass.judge(attempted.seen, &after, stand_ins);
-        let sighted = self.certified(sighted, &world, stand_ins).await;
-        for (cell, followed) in self.book.take(sighted, uptime()) {
+        let sighted = self.certified(sighted, began, &world, stand_ins).await;
+        let during = Interval { began, ended: uptime() };
+        for (cell, followed) in self.book.take(sighted, during) {
             debug!(%cell, ?followed, "Network followed");
         }
         complete
@@ -135,11 +138,11 @@ impl Tester {
     async fn certified(
         &self,
         mut sighted: Vec<Sighted>,
+        began: Duration,
         world: &World,
         stand_ins: &[StandIn],
     ) -> Vec<Sighted> {
-        let now = uptime();
-        let accuses = |(cell, sighting, _): &Sighted| self.book.would_accuse(cell, sighting, now);
+        let accuses = |(cell, sighting, _): &Sighted| self.book.would_accuse(cell, sighting, began);
         if !sighted.iter().any(accuses) {
             return sighted;
         }

@@ -2,7 +2,7 @@
 
 use std::{collections::VecDeque, time::Duration};
 
-use super::{Change, Followed, Patience};
+use super::{Change, Followed, Interval, Patience};
 use crate::{
     expected::Expected,
     verdict::{Outcome, Sighting, Steadiness, Verdict, Why},
@@ -179,9 +179,10 @@ impl Record {
         &mut self,
         sighting: Sighting,
         patience: &Patience,
-        now: Duration,
+        during: Interval,
     ) -> Option<Followed> {
-        let settling = self.settling(patience, now);
+        let Interval { began, ended: now } = during;
+        let settling = self.settling(patience, began);
         self.proof = self.proof.filter(|proof| proof.stands(patience, now));
         match sighting {
             Sighting::Moved => None,

@@ -118,10 +118,12 @@ impl Enforcer {
     ) -> Option<Instant> {
         let Outlook { world, setting: failing, next } = outlook;
         let script: Arc<str> = script(world, &self.node, failing).into();
-        if progress.borrow().script.as_ref() != Some(&script) {
+        let before = progress.borrow().script.clone();
+        if before.as_ref() != Some(&script) {
             progress.send_modify(|progress| progress.script = None);
             let started = Instant::now();
-            if let Err(error) = self.nft.run(&script).await {
+            let transition = render::transition(before.as_deref(), &script);
+            if let Err(error) = self.nft.run(&transition).await {
                 let source = error.source().map(|source| format!(": {source}"));
                 let failed = format!("{error}{}", source.unwrap_or_default());
                 warn!(error = failed, "Rules not in force");

@@ -12,7 +12,7 @@ mod spell;
 #[cfg(test)]
 mod tests;
 
-use std::net::IpAddr;
+use std::{collections::BTreeSet, net::IpAddr};
 
 use self::spell::{Family, by_family, matches, outermost, peer_matches, port_matches, set};
 use crate::{
@@ -31,6 +31,24 @@ pub fn replacement(ruleset: &Ruleset) -> String {
     let sides = [(&ruleset.egress, Direction::Egress), (&ruleset.ingress, Direction::Ingress)];
     let sides: String = sides.map(|(side, direction)| self::side(side, direction)).concat();
     format!("{}table {TABLE} {{\n{}{sides}}}\n", removal(), tracking())
+}
+
+/// What puts a script in force where another one is, known or not. A base chain that stays keeps its
+/// place in the kernel, so that each packet finds the rules of before or those of now: where the
+/// table is made anew, one may pass the new chain before it has rules and the old one after it had.
+pub fn transition(before: Option<&str>, script: &str) -> String {
+    let (Some(before), Some(body)) = (before, script.strip_prefix(removal().as_str())) else {
+        return script.to_owned();
+    };
+    let stay: BTreeSet<&str> = chains(script).collect();
+    let gone = chains(before).filter(|name| !stay.contains(name));
+    let gone: String = gone.map(|name| format!("delete chain {TABLE} {name}\n")).collect();
+    format!("table {TABLE}\nflush table {TABLE}\n{body}{gone}")
+}
+
+/// The names of the chains of a script.
+fn chains(script: &str) -> impl Iterator<Item = &str> {
+    script.lines().filter_map(|line| line.strip_prefix("\tchain ")?.strip_suffix(" {"))
 }
 
 /// A chain that lets everything pass. The kernel tracks connections where a rule asks about them;

@@ -10,7 +10,7 @@ use netproof_conformance::{
     diagnosis::{NEXT_PROBES, Observation},
     expected::Expected,
     flow::Flow,
-    ledger::{Ledger, Patience},
+    ledger::{Interval, Ledger, Patience},
     matrix::{Actor, Cell, Matrix},
     verdict::{Outcome, Sighting},
 };
@@ -126,9 +126,9 @@ impl ExtraFlows {
         self.ledger.doubt(is_meant, now)
     }
 
-    /// Whether a wrong outcome would count now, and does not yet.
-    pub fn would_accuse(&self, cell: &Cell, sighting: &Sighting, now: Duration) -> bool {
-        self.ledger.would_accuse(cell, sighting, now)
+    /// Whether a wrong outcome of an attempt that began then would count, and does not yet.
+    pub fn would_accuse(&self, cell: &Cell, sighting: &Sighting, began: Duration) -> bool {
+        self.ledger.would_accuse(cell, sighting, began)
     }
 
     /// Takes a sighting into account; of another flow it says nothing.
@@ -137,10 +137,10 @@ impl ExtraFlows {
         cell: &Cell,
         sighting: Sighting,
         outcome: Option<Outcome>,
-        now: Duration,
+        during: impl Into<Interval>,
     ) {
         // How fast the network follows is measured on the test's own flows.
-        self.ledger.observe(cell, sighting, outcome, now);
+        self.ledger.observe(cell, sighting, outcome, during);
     }
 
     /// What was seen of them since a moment, confirmed and recent.

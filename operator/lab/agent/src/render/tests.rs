@@ -180,3 +180,21 @@ fn a_denial_may_be_answered_and_connections_may_be_kept() {
     ];
     assert_eq!(statements(Denial::Prohibited, Existing::Judged), prohibited);
 }
+
+#[test]
+fn chains_that_stay_keep_their_place_and_others_go() {
+    let script = |chains: &[&str]| {
+        let chains: String =
+            chains.iter().map(|name| format!("\tchain {name} {{\n\t}}\n")).collect();
+        format!("{}table {TABLE} {{\n{chains}}}\n", removal())
+    };
+    let (before, now) = (script(&["egress", "egress_10_0_0_1"]), script(&["egress"]));
+    assert_eq!(
+        transition(Some(&before), &now),
+        "table inet netproof_policy\n\
+         flush table inet netproof_policy\n\
+         table inet netproof_policy {\n\tchain egress {\n\t}\n}\n\
+         delete chain inet netproof_policy egress_10_0_0_1\n"
+    );
+    assert_eq!(transition(None, &now), now, "nothing is known of what is there");
+}
