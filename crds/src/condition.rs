@@ -5,7 +5,8 @@ use crate::closed_set::closed_set;
 closed_set! {
     /// What a condition of a `ConnectivityTest` is about.
     pub enum ConditionType {
-        /// The test can be carried out as written: its namespaces, workloads and permissions are there.
+        /// The test can be carried out as written: its namespaces, workloads and permissions are
+        /// there.
         Accepted,
         /// Every probe that the test needs runs and is attached.
         ProbesReady,
@@ -37,7 +38,8 @@ closed_set! {
     pub enum Reason {
         /// Accepted is True: everything that the test names is there.
         Valid,
-        /// Accepted is False: the spec says something that cannot be carried out; the message says what.
+        /// Accepted is False: the spec says something that cannot be carried out; the message says
+        /// what.
         InvalidSpec,
         /// Accepted is False: the workload that a stand-in is like does not exist.
         WorkloadNotFound,
@@ -59,7 +61,8 @@ closed_set! {
         AllAttached,
         /// `ProbesReady` is False: probes were created and are not all running yet.
         Starting,
-        /// `ProbesReady` is False: the API server refused a probe pod (pod security, a quota, a webhook).
+        /// `ProbesReady` is False: the API server refused a probe pod (pod security, a quota, a
+        /// webhook).
         PodRejected,
         /// `ProbesReady` is False: no node takes a probe pod.
         Unschedulable,
@@ -112,7 +115,8 @@ closed_set! {
         ContradictsIntent,
         /// Intended is Unknown: no check has an `expect`.
         NoIntent,
-        /// Intended is Unknown: the API leaves open what the policies say of a flow with an `expect`.
+        /// Intended is Unknown: the API leaves open what the policies say of a flow with an
+        /// `expect`.
         IntentUndecided,
 
         /// Complete is True: the verdict stands and the probes are gone.
@@ -131,8 +135,8 @@ closed_set! {
     }
 }
 
-/// The reason of Events that say what a network does wrong, and that it does so no more. Events that
-/// say how a verdict turned have the reason of its condition.
+/// The reason of Events that say what a network does wrong, and that it does so no more. Events
+/// that say how a verdict turned have the reason of its condition.
 pub const DIAGNOSED: &str = "Diagnosed";
 
 #[cfg(test)]

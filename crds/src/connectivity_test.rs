@@ -129,10 +129,10 @@ pub struct ConnectivityTestSpec {
     pub leak_retention: DurationString,
 
     /// How many flows are attempted at most, 1 to 20000. Where the endpoints and checks name more,
-    /// flows are chosen: those of checks with an `expect` first, then such as show each rule of each
-    /// policy from both sides (status `coverage`), then others, evenly spread. A test that names
-    /// more flows than the operator is set to carry, 1600 if nothing else was said, is not accepted
-    /// (reason `TooManyFlows`), whatever is set here; each of its stand-ins counts as 22.
+    /// flows are chosen: those of checks with an `expect` first, then such as show each rule of
+    /// each policy from both sides (status `coverage`), then others, evenly spread. A test that
+    /// names more flows than the operator is set to carry, 1600 if nothing else was said, is not
+    /// accepted (reason `TooManyFlows`), whatever is set here; each of its stand-ins counts as 22.
     #[serde(default = "default_max_flows")]
     #[schemars(schema_with = "schema::max_flows")]
     pub max_flows: u32,

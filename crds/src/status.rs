@@ -74,8 +74,9 @@ pub struct ConnectivityTestStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub existing_connections: Option<ExistingConnections>,
 
-    /// With spread `EveryNode`: nodes that the test is meant for and does not cover, at most 50. They
-    /// are cordoned, not ready or tainted since, or their probe pods are lost. Their flows count.
+    /// With spread `EveryNode`: nodes that the test is meant for and does not cover, at most 50.
+    /// They are cordoned, not ready or tainted since, or their probe pods are lost. Their flows
+    /// count.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 50))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
@@ -125,9 +126,9 @@ pub struct FlowSummary {
 
 /// How many rules are exercised, of those that are present; the rest are not exercised at all.
 ///
-/// A rule of a `NetworkPolicy` has two sides: a flow that is allowed and would be denied without it,
-/// and a flow that is denied and would be allowed if the rule were wider in one respect (its peers,
-/// a port's number, a port's protocol).
+/// A rule of a `NetworkPolicy` has two sides: a flow that is allowed and would be denied without
+/// it, and a flow that is denied and would be allowed if the rule were wider in one respect (its
+/// peers, a port's number, a port's protocol).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 #[schemars(transform = schema::absent_is_not_null)]
@@ -290,8 +291,8 @@ pub enum FindingVerdict {
     Inconclusive,
 }
 
-/// How the probe pods started to which the policies deny something: whether the network had isolated
-/// them before they accepted anything.
+/// How the probe pods started to which the policies deny something: whether the network had
+/// isolated them before they accepted anything.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct StartUpCounts {

@@ -1,8 +1,8 @@
 //! Counts the operator's requests to the API server, by verb, exactly and without disturbing them.
 //!
 //! The API server counts requests by the `FlowSchema` that they match. Schemas for the operator's
-//! service account, one a verb, that give its requests the priority that they had anyway, make these
-//! counts the operator's own. Attachments pass no `FlowSchema`; the first of each watch does.
+//! service account, one a verb, that give its requests the priority that they had anyway, make
+//! these counts the operator's own. Attachments pass no `FlowSchema`; the first of each watch does.
 
 use std::collections::BTreeMap;
 
@@ -48,7 +48,8 @@ impl Meter {
     pub async fn install(sandbox: &Sandbox, home: &Home) -> Result<Self> {
         let meter = Self { client: sandbox.client.clone(), suffix: sandbox.suffix.clone() };
         let api = Api::<FlowSchema>::all(sandbox.client.clone());
-        // No other test is under way: these are of one that was killed, and would count in our place.
+        // No other test is under way: these are of one that was killed, and would count in our
+        // place.
         for stale in api.list(&ListParams::default()).await?.items {
             if stale.name_any().starts_with(PREFIX) {
                 say(format!("removing what a killed test left: {}", stale.name_any()));

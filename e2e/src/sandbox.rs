@@ -1,5 +1,5 @@
-//! A place of a test's own on the cluster, of which nothing is left when the test has ended, however
-//! it has ended.
+//! A place of a test's own on the cluster, of which nothing is left when the test has ended,
+//! however it has ended.
 
 use std::{
     panic::{AssertUnwindSafe, resume_unwind},
@@ -157,8 +157,8 @@ impl Sandbox {
         gone::<CustomResourceDefinition>(&self.client, name, MINUTE).await
     }
 
-    /// Makes the test network fail on purpose from now on, as `e2e/faults.sh` has it; with `none` not
-    /// any more. At the end of the test it fails no more, however the test ends.
+    /// Makes the test network fail on purpose from now on, as `e2e/faults.sh` has it; with `none`
+    /// not any more. At the end of the test it fails no more, however the test ends.
     pub async fn fail(&self, faults: &str) -> Result<()> {
         let (namespace, name) = FAULTS;
         let maps = Api::<ConfigMap>::namespaced(self.client.clone(), namespace);
@@ -189,8 +189,8 @@ impl Sandbox {
         Ok(())
     }
 
-    /// From now on netproof may be removed, whole or in part: it is installed anew at the end, with the
-    /// tests that there were in namespaces that are not this test's own.
+    /// From now on netproof may be removed, whole or in part: it is installed anew at the end, with
+    /// the tests that there were in namespaces that are not this test's own.
     pub async fn save_installation(&self) -> Result<()> {
         let tests = Api::<ConnectivityTest>::all(self.client.clone());
         let mut tests = tests.list(&ListParams::default()).await?.items;

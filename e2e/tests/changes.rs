@@ -1,4 +1,5 @@
-//! A change of what the policies say is seen at once, and never mistaken for a fault of the network.
+//! A change of what the policies say is seen at once, and never mistaken for a fault of the
+//! network.
 
 use std::time::Duration;
 

@@ -1,4 +1,5 @@
-//! Whoever can reach the operator's ports can keep nobody else from them, and cannot have it killed.
+//! Whoever can reach the operator's ports can keep nobody else from them, and cannot have it
+//! killed.
 
 use std::time::Duration;
 

@@ -1,5 +1,5 @@
-//! Stand-ins disturb nobody: neither Services nor `ReplicaSets` nor disruption budgets take them for
-//! the workload that they stand in for.
+//! Stand-ins disturb nobody: neither Services nor `ReplicaSets` nor disruption budgets take them
+//! for the workload that they stand in for.
 
 use std::collections::BTreeSet;
 
@@ -162,8 +162,8 @@ async fn a_replica_set_keeps_its_own_pods_and_their_number() {
     .await;
 }
 
-/// What a budget says: allowed disruptions, healthy pods, pods that have to be. Of the expected pods
-/// it counts more than there are with a plain `minAvailable`, which changes none of these.
+/// What a budget says: allowed disruptions, healthy pods, pods that have to be. Of the expected
+/// pods it counts more than there are with a plain `minAvailable`, which changes none of these.
 fn arithmetic(budget: &PodDisruptionBudget) -> Option<[i32; 3]> {
     let said = budget.status.as_ref()?;
     let failed = said.conditions.iter().flatten().any(|c| c.reason == "SyncFailed");

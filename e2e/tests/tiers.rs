@@ -145,7 +145,8 @@ async fn the_older_kinds_of_cluster_policies_decide_before_and_after_network_pol
         baseline.create("default", &rule(&home, &json!({}), "Deny", "stranger")).await?;
         let by = "BaselineAdminNetworkPolicy default ingress[0].from[0]";
         leak_is_named(&witness, denied, by).await?;
-        // Where a NetworkPolicy isolates, the baseline is not asked, and the network does as it says.
+        // Where a NetworkPolicy isolates, the baseline is not asked, and the network does as it
+        // says.
         home.create(&only_the_client()).await?;
         test.conforms(MINUTE).await?;
         test.reports(&TRIO_CONFORMS, SOON).await?;

@@ -1,7 +1,8 @@
 //! Follows a kind for as long as the cluster has it, and knows that it is absent while it is.
 //!
-//! Each such kind is found out by a watch on its one `CustomResourceDefinition`, so that a kind that
-//! is absent costs a silent watch and no requests, and its absence has an age like all knowledge.
+//! Each such kind is found out by a watch on its one `CustomResourceDefinition`, so that a kind
+//! that is absent costs a silent watch and no requests, and its absence has an age like all
+//! knowledge.
 
 use std::future::pending;
 

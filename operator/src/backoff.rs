@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-/// What has lived for so long has worked. What ends sooner, again and again, has not, however often it
-/// begins well.
+/// What has lived for so long has worked. What ends sooner, again and again, has not, however often
+/// it begins well.
 pub const LIVED: Duration = Duration::from_secs(10);
 
 /// Delays that double after each failure, spread so that many clients do not come back together.

@@ -102,8 +102,8 @@ pub async fn certify(
     Ok(found == known(&world.namespaces, |name| namespaces.contains(&name.name)))
 }
 
-/// The policies of the cluster of this kind that the API server has; none if it cannot tell. Whether
-/// it has the kind at all is asked as well, as that may have changed since.
+/// The policies of the cluster of this kind that the API server has; none if it cannot tell.
+/// Whether it has the kind at all is asked as well, as that may have changed since.
 async fn of_cluster(
     kind: ClusterPolicyKind,
     client: &Client,

@@ -1,5 +1,5 @@
-//! What a test costs the API server while something is refused all the time, and the cluster changes
-//! all the time.
+//! What a test costs the API server while something is refused all the time, and the cluster
+//! changes all the time.
 
 use std::collections::BTreeSet;
 

@@ -29,7 +29,8 @@ const LIMITS: Limits = Limits {
 /// How often the operator's runtime shows that it works.
 const BEAT: Duration = Duration::from_secs(1);
 
-/// Without a beat for so long it is stuck: no work of the operator holds a runtime for a tenth of it.
+/// Without a beat for so long it is stuck: no work of the operator holds a runtime for a tenth of
+/// it.
 const STUCK: Duration = Duration::from_secs(15);
 
 /// When the operator's runtime last showed that it works.
@@ -60,8 +61,8 @@ fn now() -> u64 {
     u64::try_from(uptime().as_millis()).unwrap_or(u64::MAX)
 }
 
-/// Answers from now on, for as long as the process is there. `readiness` says whether the operator is
-/// ready at a moment, and either way a line about it.
+/// Answers from now on, for as long as the process is there. `readiness` says whether the operator
+/// is ready at a moment, and either way a line about it.
 pub fn begin(
     listen: SocketAddr,
     pulse: Pulse,

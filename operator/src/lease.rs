@@ -2,10 +2,10 @@
 //! socket or a client of its own. `lease/keep.rs` does what it decides.
 //!
 //! Guarantees, as long as clocks run equally fast: who acts has stopped before another one begins.
-//! An operator acts until [`DEADLINE`] after it last *asked* for a renewal that was granted; another
-//! one takes over [`DURATION`] after it has *seen* the last renewal. Each measures on its own
-//! monotonic clock: the times in a Lease are for people and are never read. Each write names the
-//! version of the Lease that it was decided on, so that of two that take it one is refused.
+//! An operator acts until [`DEADLINE`] after it last *asked* for a renewal that was granted;
+//! another one takes over [`DURATION`] after it has *seen* the last renewal. Each measures on its
+//! own monotonic clock: the times in a Lease are for people and are never read. Each write names
+//! the version of the Lease that it was decided on, so that of two that take it one is refused.
 
 pub mod keep;
 
@@ -17,8 +17,8 @@ pub const DURATION: Duration = Duration::from_secs(15);
 /// Who acts renews this often: one more request, six times a minute.
 pub const PERIOD: Duration = Duration::from_secs(10);
 
-/// Who was not granted a renewal for this long acts no more: less than [`DURATION`] by what a request
-/// that is under way may still take.
+/// Who was not granted a renewal for this long acts no more: less than [`DURATION`] by what a
+/// request that is under way may still take.
 pub const DEADLINE: Duration = Duration::from_secs(13);
 
 /// An answer about the Lease that takes longer is none.

@@ -1,8 +1,8 @@
 //! Keeps requests from coming faster than the API server wants them, whoever makes them.
 //!
 //! Callers wait after failures of their own accord. What they cannot see is here: the header
-//! `Retry-After`, which kube's errors do not carry, and watches that kube's controller begins anew as
-//! soon as one ends.
+//! `Retry-After`, which kube's errors do not carry, and watches that kube's controller begins anew
+//! as soon as one ends.
 
 use std::{
     collections::HashMap,
@@ -112,7 +112,8 @@ fn place<B>(request: &Request<B>) -> (Method, String) {
     (request.method().clone(), request.uri().path().to_owned())
 }
 
-/// The name of a watch, the same whichever version it goes on from; none if the request is no watch.
+/// The name of a watch, the same whichever version it goes on from; none if the request is no
+/// watch.
 fn watch<B>(request: &Request<B>) -> Option<String> {
     let query = request.uri().query()?;
     if !query.split('&').any(|part| part == "watch=true") {

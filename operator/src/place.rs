@@ -164,8 +164,8 @@ impl Placement {
     }
 
     /// Takes back to make those on nodes that take none at the moment, where they would wait for as
-    /// long as that lasts, whoever is gone by then. Returns what keeps each from being made; that it
-    /// ends is a change of its node.
+    /// long as that lasts, whoever is gone by then. Returns what keeps each from being made; that
+    /// it ends is a change of its node.
     pub fn postpone(
         &mut self,
         desired: &[Desired],

@@ -1,5 +1,5 @@
-//! Whether the API server has a kind that not every cluster has, and in which version: as the kind's
-//! `CustomResourceDefinition` says.
+//! Whether the API server has a kind that not every cluster has, and in which version: as the
+//! kind's `CustomResourceDefinition` says.
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
     CustomResourceDefinition, CustomResourceDefinitionStatus,

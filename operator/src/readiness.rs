@@ -9,10 +9,11 @@ use crate::{
 
 /// What `/readyz` answers: fine or not, and a line that says why.
 ///
-/// Who waits for another operator of its own installation is ready, and says that it waits: it could
-/// take over at once, and a rollout that starts the new one first must not wait for ever for it. Who
-/// waits for another installation is not: what was installed here does nothing, and will not until
-/// somebody removes the other, so that `kubectl rollout status` and the READY column have to say so.
+/// Who waits for another operator of its own installation is ready, and says that it waits: it
+/// could take over at once, and a rollout that starts the new one first must not wait for ever for
+/// it. Who waits for another installation is not: what was installed here does nothing, and will
+/// not until somebody removes the other, so that `kubectl rollout status` and the READY column have
+/// to say so.
 pub fn readiness(shared: &Shared, now: Instant) -> Result<String, String> {
     if let Some(why) = shared.world.borrow().blindness(now) {
         return Err(why);

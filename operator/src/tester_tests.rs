@@ -134,7 +134,8 @@ impl Bed {
     }
 }
 
-/// A complete picture of the cluster, which the server confirms, with the policy of `db` or without.
+/// A complete picture of the cluster, which the server confirms, with the policy of `db` or
+/// without.
 fn picture(server: &ApiServer, denies: bool) -> World {
     let mut world = World::default();
     for kind in Kind::ALL {

@@ -38,8 +38,8 @@ pub enum Command {
     /// Finds what is legal in policies and almost surely a mistake.
     #[command(after_help = help::LINT)]
     Lint(LintArgs),
-    /// Puts objects onto a network of this machine, whole or failing on purpose, and judges it by real
-    /// connections: without a cluster, without Docker.
+    /// Puts objects onto a network of this machine, whole or failing on purpose, and judges it by
+    /// real connections: without a cluster, without Docker.
     #[cfg(feature = "lab")]
     #[command(after_help = help::LAB)]
     Lab(lab::LabArgs),

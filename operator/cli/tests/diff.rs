@@ -254,8 +254,8 @@ fn a_policy_whose_concern_cannot_be_tried_is_not_called_the_same() {
     let policy = |name: &str| {
         format!(
             "{PODS}apiVersion: policy.networking.k8s.io/v1alpha2\nkind: ClusterNetworkPolicy\n\
-             metadata: {{name: names}}\nspec: {{tier: Admin, priority: 1, subject: {{namespaces: {{}}}}, \
-             egress: [{{action: Deny, to: [{{domainNames: [{name}]}}]}}]}}\n"
+             metadata: {{name: names}}\nspec: {{tier: Admin, priority: 1, \
+             subject: {{namespaces: {{}}}}, egress: [{{action: Deny, to: [{{domainNames: [{name}]}}]}}]}}\n"
         )
     };
     let run = diff(&policy("a.example"), &policy("b.example"), &[]);

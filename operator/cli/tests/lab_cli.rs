@@ -72,8 +72,8 @@ fn json(run: &Run) -> Value {
     serde_json::from_str(&run.stdout).unwrap_or_else(|error| panic!("{error}: {run:?}"))
 }
 
-/// Runs a script of the shell as root of a user namespace with mounts of its own: what it changes is
-/// seen by nobody else. Its first argument is the binary.
+/// Runs a script of the shell as root of a user namespace with mounts of its own: what it changes
+/// is seen by nobody else. Its first argument is the binary.
 fn apart(script: &str, arguments: &[&str]) -> Run {
     let mut command = Command::new("unshare");
     command.args(["-Urm", "sh", "-ec", script, "sh", BINARY]).args(arguments);

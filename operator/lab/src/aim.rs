@@ -1,5 +1,5 @@
-//! Whether faults that are asked for can be seen on a scene: one that hits nothing would look like a
-//! network that keeps its policies.
+//! Whether faults that are asked for can be seen on a scene: one that hits nothing would look like
+//! a network that keeps its policies.
 
 use std::collections::BTreeSet;
 

@@ -22,8 +22,8 @@ use super::{
 };
 use netproof_rounds::measurements::{existing::Fate, start_up::ObservedStart};
 
-/// Replaces the pod that is denied the most by another, and says how that started. Attempted is what
-/// the network was seen to deny: what leaks is no matter of a start.
+/// Replaces the pod that is denied the most by another, and says how that started. Attempted is
+/// what the network was seen to deny: what leaks is no matter of a start.
 pub async fn start_up(
     lab: &mut LabCluster,
     rounds: &[Rounds],

@@ -142,9 +142,9 @@ impl LabCluster {
 
     /// Changes what is there: pods that are no more end, new ones start, and whoever follows the
     /// objects is told of every change; the operator's part first. The probe of a pod that stays
-    /// listens where it did, and is started again only if a flow that is asked about goes elsewhere:
-    /// it says nothing while it starts. It is not waited until the network has followed. Nodes and
-    /// addresses outside stay what they were.
+    /// listens where it did, and is started again only if a flow that is asked about goes
+    /// elsewhere: it says nothing while it starts. It is not waited until the network has followed.
+    /// Nodes and addresses outside stay what they were.
     pub async fn change(&mut self, scene: Scene) -> anyhow::Result<()> {
         self.carry_out(scene, None).await.map(drop)
     }
@@ -204,8 +204,8 @@ impl LabCluster {
         };
         let newcomers: Vec<NewPod> = attempting.map(greet).unwrap_or_default();
         // Nodes hold back whoever is new at an address of theirs that was nobody's. At any other, a
-        // pod starts once its node knows it, as where the plugin that gives it its network waits for
-        // the policies.
+        // pod starts once its node knows it, as where the plugin that gives it its network waits
+        // for the policies.
         let had =
             |address: &IpAddr| before.scene.pods.iter().any(|pod| pod.addresses.contains(address));
         let is_held_back = |pod: &LabPod| pod.is_at_home() && !pod.addresses.iter().any(had);
@@ -247,8 +247,8 @@ impl LabCluster {
         Ok(links)
     }
 
-    /// Has pods that stay listen where they do, so that what was found there is attempted for as long
-    /// as the pod is there; and elsewhere too only if a flow that is asked about goes there.
+    /// Has pods that stay listen where they do, so that what was found there is attempted for as
+    /// long as the pod is there; and elsewhere too only if a flow that is asked about goes there.
     fn keep_listening(&self, scene: &mut Scene) {
         let mut asked: BTreeMap<&Actor, BTreeSet<Port>> = BTreeMap::new();
         for (cell, _) in scene.scenario.flows.iter() {

@@ -32,8 +32,8 @@ pub fn candidate(rounds: &Rounds) -> Option<Cell> {
     allowed.map(|(cell, _)| cell).filter(is_pod).find(is_open).cloned()
 }
 
-/// Holds this connection, lets its receiver's namespace deny everything, and says what became of it.
-/// The policies stay like that.
+/// Holds this connection, lets its receiver's namespace deny everything, and says what became of
+/// it. The policies stay like that.
 pub async fn fate(lab: &mut LabCluster, cell: &Cell) -> anyhow::Result<Fate> {
     let unknown = |why: &str| Ok(Fate::Unknown(why.to_owned()));
     let stage = Arc::clone(&lab.stages().borrow());

@@ -1,8 +1,8 @@
 //! The lab's network: a router in the middle, a namespace for each node, and behind the nodes a
 //! namespace for each pod. No namespace has a way out of the machine.
 //!
-//! Packets between two pods pass the forwarding of the nodes that they run on, once where that is one
-//! node, as in clusters that route: this is where a node's policy agent has its rules.
+//! Packets between two pods pass the forwarding of the nodes that they run on, once where that is
+//! one node, as in clusters that route: this is where a node's policy agent has its rules.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 

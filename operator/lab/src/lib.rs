@@ -1,5 +1,5 @@
-//! A laboratory on this machine: every pod is a network namespace, the network is nftables driven by
-//! the test cluster's policy agent, and the attempts are real.
+//! A laboratory on this machine: every pod is a network namespace, the network is nftables driven
+//! by the test cluster's policy agent, and the attempts are real.
 //!
 //! It drives the operator's engine, predictions and ledger in one process. Nothing in it leaves the
 //! machine: no namespace has a way out.

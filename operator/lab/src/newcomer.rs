@@ -1,4 +1,5 @@
-//! A new pod of the lab, attempted from before its address answers by pods that the policies deny it.
+//! A new pod of the lab, attempted from before its address answers by pods that the policies deny
+//! it.
 
 use std::{sync::Arc, time::Duration};
 
@@ -50,8 +51,8 @@ impl Drop for NewPod {
 
 impl NewPod {
     /// Begins to attempt a pod that is about to start, once for each family of its addresses. What
-    /// the policies denied before it came, as they would have it, and deny now is attempted, by pods
-    /// that were there before.
+    /// the policies denied before it came, as they would have it, and deny now is attempted, by
+    /// pods that were there before.
     pub fn greet(
         actor: &Actor,
         before: &Stage,

@@ -30,8 +30,8 @@ use netproof_rounds::engine::session::Link;
 /// The name by which this program is told to be a probe.
 pub const SUBCOMMAND: &str = "lab-probe";
 
-/// Is the probe of a pod: the same code as the probe's own binary, in this one, so that the lab needs
-/// no second file. It ends with the lab, however that ends.
+/// Is the probe of a pod: the same code as the probe's own binary, in this one, so that the lab
+/// needs no second file. It ends with the lab, however that ends.
 pub fn probe(arguments: Vec<OsString>) -> anyhow::Result<()> {
     prctl::set_pdeathsig(Signal::SIGKILL).context("asking to end with the lab")?;
     let args = Args::parse(arguments, None).with_context(|| USAGE)?;

@@ -36,8 +36,8 @@ const EAGER: Duration = Duration::from_millis(20);
 /// How often an attempt that failed is made again: on a busy machine one may run out of time.
 const AGAIN: usize = 4;
 
-/// Everything at a time that the probes take, with some room for whoever else asks them: nothing but
-/// the lab is slowed down by it.
+/// Everything at a time that the probes take, with some room for whoever else asks them: nothing
+/// but the lab is slowed down by it.
 const BREADTH: Breadth = Breadth { per_probe: 112, probes: usize::MAX };
 
 /// The rounds of a lab, in one family of addresses: what waits and attempts, around a [`Book`].
@@ -75,8 +75,8 @@ impl Rounds {
         rounds
     }
 
-    /// Takes over what is there now: pods that are new have to settle. Returns it, with what is other
-    /// than it was when last looked at.
+    /// Takes over what is there now: pods that are new have to settle. Returns it, with what is
+    /// other than it was when last looked at.
     fn look(&mut self) -> Seen {
         let whole = Arc::clone(&self.stages.borrow_and_update());
         if let Some(seen) = &mut self.seen
@@ -132,8 +132,8 @@ impl Rounds {
         self.judge_these(cells, at_most).await;
     }
 
-    /// Attempts flows that nobody asked for, as many as there is room for, until there is a verdict on
-    /// them or the time is up.
+    /// Attempts flows that nobody asked for, as many as there is room for, until there is a verdict
+    /// on them or the time is up.
     pub async fn judge_extra(&mut self, cells: &BTreeSet<Cell>, at_most: Duration) {
         let stage = self.stage();
         self.book.take_on(cells, &stage.scene.scenario);
@@ -174,8 +174,8 @@ impl Rounds {
         })
     }
 
-    /// Attempts each flow once, looks again whenever something changes meanwhile, and judges what was
-    /// seen.
+    /// Attempts each flow once, looks again whenever something changes meanwhile, and judges what
+    /// was seen.
     pub async fn attempt(&mut self, cells: BTreeSet<Cell>) {
         let before = self.look();
         let Stage { scene, sessions } = &*before.stage;

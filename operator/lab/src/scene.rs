@@ -268,8 +268,8 @@ impl Scene {
         scene
     }
 
-    /// Every flow that could be attempted: each pod to each, on the ports that it listens on, and to
-    /// the addresses outside.
+    /// Every flow that could be attempted: each pod to each, on the ports that it listens on, and
+    /// to the addresses outside.
     pub fn attemptable(&self) -> BTreeSet<Cell> {
         let pods = self.pods.iter().map(|pod| (pod.actor.clone(), &pod.listen));
         let outside = self.outsiders.iter().flat_map(|outsider| {

@@ -1,4 +1,5 @@
-//! What is known of the lab at a moment: the objects as an operator would know them, and who speaks.
+//! What is known of the lab at a moment: the objects as an operator would know them, and who
+//! speaks.
 
 use std::sync::Arc;
 

@@ -2,8 +2,8 @@
 
 use serde_json::{Map, Value, json};
 
-/// Turns a `NetworkPolicy` as somebody wrote it into what is stored of it: a null field is absent, a
-/// null element of a list an empty one, and a null label the empty one.
+/// Turns a `NetworkPolicy` as somebody wrote it into what is stored of it: a null field is absent,
+/// a null element of a list an empty one, and a null label the empty one.
 pub fn as_stored(policy: &mut Value) {
     let Some(object) = policy.as_object_mut() else { return };
     let spec = object.entry("spec").or_insert(Value::Null);

@@ -236,7 +236,8 @@ impl LabVerdict {
     }
 }
 
-/// What is said of a flow, but for how often it went right and wrong, which changes with each attempt.
+/// What is said of a flow, but for how often it went right and wrong, which changes with each
+/// attempt.
 fn gist(line: &Line) -> (Expected, Option<verdict::Outcome>, Verdict) {
     let (outcome, verdict) = (line.outcome.clone(), line.verdict.clone());
     let (outcome, verdict) = match verdict {

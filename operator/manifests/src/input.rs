@@ -43,8 +43,9 @@ pub struct Input {
 
 /// Reads all files that these paths name: files by whatever name, directories with all that is in
 /// them and called `.yaml`, `.yml` or `.json`, and `-` for standard input. Hidden files and
-/// directories inside of directories are left out, and what cannot be an object in a file that nobody
-/// named is skipped. Objects that name no namespace and need one are taken to be in the default one.
+/// directories inside of directories are left out, and what cannot be an object in a file that
+/// nobody named is skipped. Objects that name no namespace and need one are taken to be in the
+/// default one.
 pub fn read(paths: &[PathBuf], default_namespace: &str) -> Input {
     read_by(Reader::new(Objects::new(default_namespace)), paths).0
 }
@@ -152,8 +153,8 @@ fn take_text(reader: &mut Reader, name: &Arc<str>, format: Format, text: &str) {
         };
     }
     match format {
-        // Files of other programs may be no JSON, as they have comments, or YAML with tags that only
-        // those programs know.
+        // Files of other programs may be no JSON, as they have comments, or YAML with tags that
+        // only those programs know.
         Format::Json | Format::Unknown if reader.found() == Found::Lying && !look::may_be(text) => {
             reader.skip(name, Why::NoObject);
         }

@@ -42,8 +42,8 @@ use crate::{
     scenario::Scenario,
 };
 
-/// Between two looks at flows that are settling: how soon a verdict follows the network. How fast the
-/// network follows a change is measured elsewhere, and finer.
+/// Between two looks at flows that are settling: how soon a verdict follows the network. How fast
+/// the network follows a change is measured elsewhere, and finer.
 const EAGER: Duration = Duration::from_millis(200);
 
 /// Between two looks at a few of the flows that are wrong, so that a recovery is not noticed only
@@ -139,8 +139,8 @@ impl Book {
         *self = Self { history: blank.clone(), blank, ..Self::new(patience) };
     }
 
-    /// Takes note of the pod that an actor is now, and since when. Returns whether it is another than
-    /// before, which has to settle.
+    /// Takes note of the pod that an actor is now, and since when. Returns whether it is another
+    /// than before, which has to settle.
     pub fn meet(&mut self, actor: &Actor, uid: &str, birth: Duration, now: Duration) -> bool {
         if self.births.get(actor).is_some_and(|(known, _)| known == uid) {
             return false;
@@ -234,8 +234,8 @@ impl Book {
         doubted
     }
 
-    /// The flows to be attempted now: they have settled, or an early attempt says something of them,
-    /// or they want repetition; and a few of those that are wrong.
+    /// The flows to be attempted now: they have settled, or an early attempt says something of
+    /// them, or they want repetition; and a few of those that are wrong.
     pub fn due(&self, now: Duration) -> BTreeSet<Cell> {
         let mut due = self.ledger.due(now);
         due.extend(self.ledger.eager(now));
@@ -260,8 +260,8 @@ impl Book {
     }
 
     /// Begins a pass over these flows, and says what is to be attempted: with them those without
-    /// which nothing can be said of them. Flows to an address outside prove nothing by silence unless
-    /// somebody reaches it in the same round: those who may are asked as well.
+    /// which nothing can be said of them. Flows to an address outside prove nothing by silence
+    /// unless somebody reaches it in the same round: those who may are asked as well.
     pub fn begin(
         &self,
         cells: &BTreeSet<Cell>,
@@ -353,8 +353,8 @@ impl Book {
         }
     }
 
-    /// Takes the verdicts of now into what is remembered, for faults of time. Extra flows are of use
-    /// only while flows of the test are wrong.
+    /// Takes the verdicts of now into what is remembered, for faults of time. Extra flows are of
+    /// use only while flows of the test are wrong.
     pub fn remember(&mut self, now: Duration) {
         let verdicts = self.ledger.verdicts(now);
         self.history.judged(verdicts.iter(), now);

@@ -26,8 +26,8 @@ pub use extra_flows::ExtraFlows;
 pub use question::{Answer, Basis, Diagnosed, Question, sentence};
 pub use unasked::unasked;
 
-/// What was seen since a moment of each flow that is judged, confirmed and recent. Some may be known to
-/// have flapped over a longer time.
+/// What was seen since a moment of each flow that is judged, confirmed and recent. Some may be
+/// known to have flapped over a longer time.
 pub fn observations(
     ledger: &Ledger,
     flapped: impl Fn(&Cell) -> bool,

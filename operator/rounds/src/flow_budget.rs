@@ -94,8 +94,8 @@ impl FlowBudget {
     }
 
     /// What those flows show that were judged and seen since the policies last changed, which is
-    /// `since`: what was seen before says nothing of them, even where the prediction is the same. Of each
-    /// flow with a verdict, when it was last seen.
+    /// `since`: what was seen before says nothing of them, even where the prediction is the same.
+    /// Of each flow with a verdict, when it was last seen.
     pub fn coverage(
         &mut self,
         moment: Moment<'_>,
@@ -172,7 +172,8 @@ fn required(scenario: &Scenario) -> BTreeSet<Cell> {
     wanted.map(|(cell, _)| cell.clone()).collect()
 }
 
-/// A network for each fault that is no matter of the past and that changes what these policies mean.
+/// A network for each fault that is no matter of the past and that changes what these policies
+/// mean.
 fn mutants(snapshot: &Snapshot) -> Vec<Mutant<'static>> {
     let nothing = Past::default();
     let faults = MUTATIONS.iter().filter(|mutation| !mutation.remembers());

@@ -175,7 +175,8 @@ mod tests {
             (report.diagnosis, report.manner) = (diagnosis, Some(Manner::Reset));
         });
         let wanted = "
-Diagnosis: behaves like no fault that is known; nothing explains any of 2 findings; rests on 3 of 4 flows
+Diagnosis: behaves like no fault that is known; nothing explains any of 2 findings; \
+rests on 3 of 4 flows
   ruled out by: web to db port 80/TCP is denied and connects
 Remark: denied TCP is refused, rather than left without an answer; both is allowed.
 ";

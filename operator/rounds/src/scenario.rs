@@ -101,9 +101,9 @@ impl Scenario {
     }
 }
 
-/// Works out what a test takes, which was meant for these nodes before. One that names more flows than
-/// `most` is not accepted, its stand-ins counted with them, and nothing is made for any: a small object
-/// can name more than there is memory for.
+/// Works out what a test takes, which was meant for these nodes before. One that names more flows
+/// than `most` is not accepted, its stand-ins counted with them, and nothing is made for any: a
+/// small object can name more than there is memory for.
 pub fn resolve(
     test: &ConnectivityTest,
     world: &World,

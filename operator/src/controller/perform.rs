@@ -67,7 +67,8 @@ impl<'a> Performer<'a> {
         Some(made)
     }
 
-    /// Removes an owner of stand-ins, and by that its stand-ins, unless that was attempted just now.
+    /// Removes an owner of stand-ins, and by that its stand-ins, unless that was attempted just
+    /// now.
     pub async fn remove_set(&mut self, name: &ObjectRef, uid: &str) {
         if self.begin(&Aim::Removal(uid.to_owned())).is_ok() {
             delete_set(self.client, name, uid).await;

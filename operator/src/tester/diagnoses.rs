@@ -13,9 +13,9 @@ use tracing::{debug, warn};
 use netproof_rounds::diagnosing::{Answer, Diagnosed, Question};
 
 /// For how long a fault that was found is told while flows are wrong and the policies have changed,
-/// or the evidence has: so long may it take until all flows are seen again, when the network has had
-/// its time, and the next answer is there. What is found in some of them would be another fault at
-/// each change, and a simpler one.
+/// or the evidence has: so long may it take until all flows are seen again, when the network has
+/// had its time, and the next answer is there. What is found in some of them would be another fault
+/// at each change, and a simpler one.
 const LAG: Duration = Duration::from_secs(60);
 
 /// So many times as long as an answer took, nothing is asked.

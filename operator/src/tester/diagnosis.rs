@@ -17,8 +17,8 @@ pub(super) const PROMPT: Duration = Duration::from_millis(100);
 const EXPLAIN: Duration = Duration::from_secs(20);
 
 impl Tester {
-    /// Asks what is wrong, if anything has changed that decides it, and waits for the answer, but no
-    /// longer than this.
+    /// Asks what is wrong, if anything has changed that decides it, and waits for the answer, but
+    /// no longer than this.
     pub(super) async fn diagnose(
         &mut self,
         assignment: &Assignment,
@@ -68,8 +68,8 @@ impl Tester {
         true
     }
 
-    /// A test that ends with its verdict will attempt nothing more: what is wrong is found out first,
-    /// as far as that goes.
+    /// A test that ends with its verdict will attempt nothing more: what is wrong is found out
+    /// first, as far as that goes.
     pub(super) async fn explain(&mut self, assignment: &Assignment, scenario: &Scenario) {
         let deadline = Instant::now() + EXPLAIN;
         while self.book.is_wrong() && Instant::now() < deadline {

@@ -170,7 +170,8 @@ impl Publisher {
         let gist = |status: &ConnectivityTestStatus| {
             let mut gist = status.clone();
             gist.last_round = None;
-            // How often a flow connected changes with each attempt: that is told as a matter of routine.
+            // How often a flow connected changes with each attempt: that is told as a matter of
+            // routine.
             for finding in &mut gist.findings {
                 (finding.outcome, finding.confirmations) = (None, 0);
                 finding.message.clear();

@@ -83,8 +83,8 @@ impl Tester {
         }
     }
 
-    /// Attempts each flow once, looks again whenever something changes meanwhile, and judges what was
-    /// seen. Returns whether every probe spoke.
+    /// Attempts each flow once, looks again whenever something changes meanwhile, and judges what
+    /// was seen. Returns whether every probe spoke.
     pub(super) async fn pass(
         &mut self,
         assignment: &Assignment,

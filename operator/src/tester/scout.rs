@@ -57,8 +57,8 @@ pub(super) type Lines = BTreeMap<PodId, Line>;
 pub(super) struct Facts {
     /// The generation of the spec under which the leaks were seen.
     generation: i64,
-    /// The start-up leaks that stand, and when each accepted; none where that was seen by an earlier
-    /// operator.
+    /// The start-up leaks that stand, and when each accepted; none where that was seen by an
+    /// earlier operator.
     leaks: Vec<(Finding, Option<Window>)>,
     /// What the start of each stand-in showed, by its pod's UID.
     starts: BTreeMap<String, Started>,

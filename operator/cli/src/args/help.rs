@@ -121,8 +121,8 @@ Examples:
   netproof lab --list-faults
 
 Every pod is a network namespace with a probe in it, every node is one that routes and has nftables
-rules, set by a policy agent. It needs nft (package nftables) and either root or user namespaces, and
-sends nothing out of this machine.
+rules, set by a policy agent. It needs nft (package nftables) and either root or user namespaces,
+and sends nothing out of this machine.
 
 Exit codes:
   0  everything conforms

@@ -19,8 +19,8 @@ use netproof_manifests::notes::Notes;
 #[allow(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub struct LabArgs {
     /// Files, directories (all .yaml, .yml and .json in them and below) or - for standard input:
-    /// namespaces, policies, workloads or pods, and perhaps a `ConnectivityTest`. Without one, every
-    /// pod and workload speaks to every one that listens.
+    /// namespaces, policies, workloads or pods, and perhaps a `ConnectivityTest`. Without one,
+    /// every pod and workload speaks to every one that listens.
     #[arg(
         short = 'f',
         long = "filename",

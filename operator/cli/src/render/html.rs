@@ -15,14 +15,17 @@ const HEAD: &str = r#"<!doctype html>
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'">
 <title>netproof: what the policies say</title>
 <style>
-:root { color-scheme: light dark; --line: #8884; --allow: #2a7d4f; --deny: #b3261e; --open: #8a6d00; }
+:root { color-scheme: light dark; }
+:root { --line: #8884; --allow: #2a7d4f; --deny: #b3261e; --open: #8a6d00; }
 body { font: 15px/1.4 system-ui, sans-serif; margin: 1.5rem; }
 table { border-collapse: collapse; }
-th, td { border: 1px solid var(--line); padding: .25rem .5rem; text-align: left; font-weight: normal; }
+th, td { border: 1px solid var(--line); padding: .25rem .5rem; }
+th, td { text-align: left; font-weight: normal; }
 thead th { position: sticky; top: 0; background: Canvas; vertical-align: bottom; }
 tbody th { position: sticky; left: 0; background: Canvas; }
 td { text-align: center; font-weight: bold; }
-td.allow { color: var(--allow); } td.deny { color: var(--deny); } td.open, td.mixed { color: var(--open); }
+td.allow { color: var(--allow); } td.deny { color: var(--deny); }
+td.open, td.mixed { color: var(--open); }
 details { font-size: .9em; } label { margin-right: 1rem; }
 input[type=search] { font: inherit; padding: .2rem .4rem; }
 .scroll { overflow: auto; max-height: 85vh; }

@@ -71,7 +71,8 @@ impl Nft {
             .kill_on_drop(true)
             .spawn()?;
         let mut stdin = child.stdin.take().expect("stdin is piped");
-        // nft reads all of its input before it writes anything, so neither side waits for the other.
+        // nft reads all of its input before it writes anything, so neither side waits for the
+        // other.
         stdin.write_all(script.as_bytes()).await?;
         drop(stdin);
         child.wait_with_output().await

@@ -5,15 +5,15 @@
 //! the two shows against the other.
 //!
 //! `watch` turns objects into a [`World`](world::World); [`rules`](rules::rules) decides what this
-//! node must program, [`render`] writes that as an nft script, and [`apply`] hands the script to the
-//! node's own `nft` as one transaction. `enforcer` keeps the four in step, and `agent` runs it in a
-//! cluster.
+//! node must program, [`render`] writes that as an nft script, and [`apply`] hands the script to
+//! the node's own `nft` as one transaction. `enforcer` keeps the four in step, and `agent` runs it
+//! in a cluster.
 //!
 //! Connections that exist when a policy begins to deny them are cut (the API leaves that open), and
 //! denied packets are dropped and never answered.
 //!
-//! It fails on purpose where a [`Setting`](setting::Setting) says so, each [`Fault`](fault::Fault) a
-//! way in which some network fails; `effect` is the table of what each does.
+//! It fails on purpose where a [`Setting`](setting::Setting) says so, each [`Fault`](fault::Fault)
+//! a way in which some network fails; `effect` is the table of what each does.
 //!
 //! Deliberately absent: pods on the host's network are their node, neither subject nor peer.
 

@@ -116,8 +116,8 @@ fn declared(pod: &Pod, numbers: &[Port]) -> Vec<NamedPort> {
     named.chain(others).collect()
 }
 
-/// Ports that policies name by number, and for a range the ones beside its ends: what pods listen on
-/// beyond their own, so that flows that would tell two faults apart can be attempted.
+/// Ports that policies name by number, and for a range the ones beside its ends: what pods listen
+/// on beyond their own, so that flows that would tell two faults apart can be attempted.
 pub(super) fn mentioned(policies: &[&Policy]) -> Vec<Port> {
     let isolations = policies.iter().flat_map(|policy| [&policy.ingress, &policy.egress]);
     let rules = isolations.flat_map(|isolation| match isolation {

@@ -178,7 +178,8 @@ fn with_duration(fault: Fault) -> String {
     }
 }
 
-/// Looks again and again. What goes wrong has to be right in the end, or by turns; and is called so.
+/// Looks again and again. What goes wrong has to be right in the end, or by turns; and is called
+/// so.
 async fn over_time(rounds: &mut [Rounds], fault: Fault) -> anyhow::Result<Came> {
     let deadline = Instant::now() + WATCHED;
     let lasts = Instant::now() + LASTING + Duration::from_millis(600);

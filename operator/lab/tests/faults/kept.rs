@@ -1,5 +1,5 @@
-//! A connection that exists when policies begin to deny it: cut by a network that keeps its policies,
-//! and kept by one with the fault that is called so.
+//! A connection that exists when policies begin to deny it: cut by a network that keeps its
+//! policies, and kept by one with the fault that is called so.
 
 use netproof_lab::{cluster::LabCluster, existing, rounds::Rounds, scene::Scene};
 use netproof_policy_agent::setting::Setting;

@@ -1,8 +1,9 @@
-//! Every fault on every case, in the lab: what must be detected is, nothing else is reported, and the
-//! diagnosis is right wherever the case can tell.
+//! Every fault on every case, in the lab: what must be detected is, nothing else is reported, and
+//! the diagnosis is right wherever the case can tell.
 //!
-//! `cargo test -p netproof-lab --features lab-tests --test faults -- [FAULT...] [PART OF A CASE'S NAME...]`
-//! narrows it; `random=COUNT [seed=NUMBER]` takes cases at random.
+//! `[FAULT...] [PART OF A CASE'S NAME...]`, given behind the `--` of
+//! `cargo test -p netproof-lab --features lab-tests --test faults --`, narrow it;
+//! `random=COUNT [seed=NUMBER]` takes cases at random.
 
 mod cell;
 mod change;

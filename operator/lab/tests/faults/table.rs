@@ -143,8 +143,8 @@ async fn of_case(case: &NetworkCase, rows: &[Row], results: &Mutex<Results>) -> 
     Ok(())
 }
 
-/// Says that a cell is looked at a second time: on a busy machine, a fault that lasts a second may be
-/// over before anybody has looked. What is wrong twice is wrong.
+/// Says that a cell is looked at a second time: on a busy machine, a fault that lasts a second may
+/// be over before anybody has looked. What is wrong twice is wrong.
 fn again(row: Row, case: &NetworkCase, why: &[String]) {
     let why = why.first().map_or("", String::as_str);
     println!("a second look at {} on {}: {why}", row.name(), case.name);

@@ -1,4 +1,5 @@
-//! What is said of a network that was altered beneath the lab, by rules of which nothing there knows.
+//! What is said of a network that was altered beneath the lab, by rules of which nothing there
+//! knows.
 
 use std::{
     io::Write,

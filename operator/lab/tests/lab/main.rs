@@ -1,5 +1,5 @@
-//! What the lab measures in time: how new pods start, and how fast a network follows. And what it says
-//! of a network that was altered beneath it.
+//! What the lab measures in time: how new pods start, and how fast a network follows. And what it
+//! says of a network that was altered beneath it.
 
 mod beneath;
 mod latency;

@@ -1,5 +1,5 @@
-//! A network that keeps its policies, attempted without pause while policies, labels and pods change
-//! all the time: nothing that it does may be called a leak or blocked.
+//! A network that keeps its policies, attempted without pause while policies, labels and pods
+//! change all the time: nothing that it does may be called a leak or blocked.
 //!
 //! `cargo test -p netproof-lab --features lab-tests --test soak -- [OBSERVATIONS] [seed=NUMBER]`
 

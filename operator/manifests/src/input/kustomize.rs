@@ -45,8 +45,8 @@ fn strings(list: &Value) -> impl Iterator<Item = &str> {
     list.as_array().into_iter().flatten().filter_map(Value::as_str)
 }
 
-/// A file as it is called however it is reached; none where there is no such file, as of a patch that
-/// is written out in its place.
+/// A file as it is called however it is reached; none where there is no such file, as of a patch
+/// that is written out in its place.
 fn real(directory: &Path, file: &str) -> Option<PathBuf> {
     fs::canonicalize(directory.join(file)).ok()
 }

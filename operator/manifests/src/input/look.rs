@@ -18,8 +18,8 @@ pub(super) fn is_like_object(json: &str) -> bool {
     }
 }
 
-/// Whether anything in a text is called like what objects have, be it right or not: where nothing is,
-/// there is no object, and none that was meant to be one.
+/// Whether anything in a text is called like what objects have, be it right or not: where nothing
+/// is, there is no object, and none that was meant to be one.
 pub(super) fn may_be(text: &str) -> bool {
     const WORDS: [&str; 5] = ["kind", "apiVersion", "metadata", "spec", "podSelector"];
     let is_key = |after: &str| after.trim_start_matches(['"', '\'']).trim_start().starts_with(':');

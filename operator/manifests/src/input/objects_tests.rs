@@ -55,7 +55,10 @@ spec:
   nodeName: one
   hostNetwork: true
   containers:
-  - ports: [{name: http, containerPort: 8080}, {containerPort: 53, protocol: UDP}, {containerPort: 8080}]
+  - ports:
+    - {name: http, containerPort: 8080}
+    - {containerPort: 53, protocol: UDP}
+    - {containerPort: 8080}
   initContainers:
   - restartPolicy: Always
     ports: [{name: proxy, containerPort: 15001, protocol: ''}]
@@ -308,7 +311,11 @@ metadata: {name: web}
 spec:
   selector: {app: web}
   clusterIP: 10.96.0.10
-  ports: [{port: 80, targetPort: http}, {port: 81, targetPort: 8081}, {port: 82}, {port: 83, targetPort: 0}]
+  ports:
+  - {port: 80, targetPort: http}
+  - {port: 81, targetPort: 8081}
+  - {port: 82}
+  - {port: 83, targetPort: 0}
 ---
 apiVersion: v1
 kind: Service
@@ -336,7 +343,8 @@ spec: {clusterIP: None, ports: [{port: 80}]}
 fn nodes_have_the_addresses_that_they_and_their_pods_tell() {
     let input = yaml(
         "apiVersion: v1\nkind: Node\nmetadata: {name: one}\nstatus: {addresses: [{type: InternalIP, \
-         address: 192.168.0.1}, {type: Hostname, address: one}, {type: ExternalIP, address: 1.2.3.4}]}\n\
+         address: 192.168.0.1}, {type: Hostname, address: one}, \
+         {type: ExternalIP, address: 1.2.3.4}]}\n\
          ---\napiVersion: v1\nkind: Pod\nmetadata: {name: a}\nspec: {nodeName: one}\n\
          status: {phase: Running, hostIP: 192.168.0.1, hostIPs: [{ip: 'fd00::9'}, {ip: 192.168.0.1}]}\n",
     );

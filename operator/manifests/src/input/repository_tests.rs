@@ -28,8 +28,8 @@ fn what_cannot_be_an_object_is_skipped_and_told_once() {
     assert_eq!(
         input.notes,
         ["no objects of Kubernetes, and skipped: 12 files: base/kustomization.yaml, \
-          chart/Chart.yaml, chart/values.yaml, ci.yml, comments.yaml, docs.yml, empty.yaml, openapi.yaml, \
-          overlay/patch.yaml, package.json, text.yaml, tsconfig.json"]
+          chart/Chart.yaml, chart/values.yaml, ci.yml, comments.yaml, docs.yml, empty.yaml, \
+          openapi.yaml, overlay/patch.yaml, package.json, text.yaml, tsconfig.json"]
     );
 }
 

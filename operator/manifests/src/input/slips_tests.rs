@@ -200,8 +200,8 @@ fn what_the_api_server_gives_is_no_typo() {
         "metadata:\n  name: a\n  namespace: b\n  uid: x\n  generation: 1\n  resourceVersion: '1'\n  \
          creationTimestamp: null\n  selfLink: x\n  labels: {a: b}\n  annotations: {c: d}\n  \
          finalizers: []\n  generateName: a\n  deletionTimestamp: null\n  \
-         deletionGracePeriodSeconds: 0\n  ownerReferences: [{apiVersion: v1, kind: Pod, name: a, uid: b, \
-         controller: true, blockOwnerDeletion: true}]\n  managedFields: [{fieldsV1: {'f:spec': {}}}]\n",
+         deletionGracePeriodSeconds: 0\n  ownerReferences: [{apiVersion: v1, kind: Pod, \
+         name: a, uid: b, controller: true, blockOwnerDeletion: true}]\n  managedFields: [{fieldsV1: {'f:spec': {}}}]\n",
     );
     assert_eq!(yaml(&stored).problems(), [""; 0]);
 }

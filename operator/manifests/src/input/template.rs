@@ -14,8 +14,8 @@ pub(super) struct Template {
 }
 
 impl Template {
-    /// A text that is no YAML as it is, and has `{{` in it. What is YAML all the same is no template
-    /// to us: its braces are in strings.
+    /// A text that is no YAML as it is, and has `{{` in it. What is YAML all the same is no
+    /// template to us: its braces are in strings.
     pub(super) fn of(text: &str) -> Option<Self> {
         if !text.contains("{{") || document::is_json(text) {
             return None;

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use netproof_conformance::{diagnosis::Manner, verdict::Outcome};
 
-/// For how long an answer counts. Kernels limit ICMP errors, so that an error and silence alternate:
-/// what is said of them should not.
+/// For how long an answer counts. Kernels limit ICMP errors, so that an error and silence
+/// alternate: what is said of them should not.
 const MEMORY: Duration = Duration::from_secs(300);
 
 /// In which manners, and when each was seen last.

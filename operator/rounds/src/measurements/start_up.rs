@@ -213,7 +213,8 @@ async fn attempt_all(
         }
         let full = under_way.len() >= IN_FLIGHT;
         tokio::select! {
-            Some((number, earliest, latest, outcome)) = under_way.next(), if !under_way.is_empty() => {
+            Some(attempt) = under_way.next(), if !under_way.is_empty() => {
+                let (number, earliest, latest, outcome) = attempt;
                 seen.note(number, earliest, latest, outcome);
             }
             () = sleep_until(next.min(end)), if !full => {}

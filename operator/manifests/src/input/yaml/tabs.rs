@@ -1,5 +1,6 @@
-//! Tabs where a line begins inside of brackets: the YAML reader of Kubernetes takes them for spaces,
-//! as indentation means nothing there. Anywhere else it refuses them, and so does the parser.
+//! Tabs where a line begins inside of brackets: the YAML reader of Kubernetes takes them for
+//! spaces, as indentation means nothing there. Anywhere else it refuses them, and so does the
+//! parser.
 
 use std::{borrow::Cow, collections::BTreeSet};
 
