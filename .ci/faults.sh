@@ -12,7 +12,7 @@ apt nft nftables
 apt unshare util-linux
 
 # The packages of `make test`, so that what both need is compiled once.
-of=(--locked -q --workspace --exclude netproof-e2e --features netproof/lab-tests,netproof-lab/lab-tests)
+of=(--locked -q --workspace --exclude netproof-e2e --features 'netproof/lab-tests,netproof-lab/lab-tests')
 
 # lab TEST [ARGUMENT...]
 lab() {
