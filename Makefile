@@ -15,7 +15,7 @@ help:
 	@echo 'make demo-down  removes what demo and e2e made (PURGE=1: the cache too)'
 	@echo 'make faults     every fault on every case in the lab, and its other tests'
 	@echo 'make e2e        tests on that cluster'
-	@echo 'make lint       formatting, clippy, licences, purity, shell scripts, alerts'
+	@echo 'make lint       formatting, clippy, licences, purity, names, shell scripts, alerts'
 	@echo 'make fuzz       hostile policies, for a minute'
 	@echo 'make bench      benchmarks'
 	@echo 'make crds       writes deploy/crds anew from crds/'

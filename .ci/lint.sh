@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Everything that is checked without running the product: formatting, lints, licences, purity, scripts, alerts.
+# Everything that is checked without running the product: formatting, lints, licences, purity, names,
+# scripts, alerts.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 cache=${NETPROOF_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/netproof}
@@ -23,6 +24,8 @@ say "rustdoc"
 RUSTDOCFLAGS='-D warnings' cargo doc --locked --workspace --no-deps --quiet
 say "conformance is pure"
 .ci/pure.sh
+say "lines fit, names are of one thing"
+.ci/house.sh
 say "shellcheck"
 apt shellcheck shellcheck
 git ls-files '*.sh' .ci/run | xargs shellcheck -x

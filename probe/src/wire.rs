@@ -75,8 +75,8 @@ pub enum Op {
         /// What the far end has to show before the attempt counts as connected.
         proof: Proof,
     },
-    /// Which of these questions reached you over UDP? Answered with [`Reply::Heard`]. An attempt that
-    /// nothing came back from may have arrived all the same: its answer was late, or lost.
+    /// Which of these questions reached you over UDP? Answered with [`Reply::Heard`]. An attempt
+    /// that nothing came back from may have arrived all the same: its answer was late, or lost.
     Heard {
         /// The nonces of attempts at this probe, at most [`MAX_HEARD`].
         nonces: Vec<String>,
