@@ -1,7 +1,7 @@
 //! The figures that Prometheus asks for. Labels are bounded by what users created: tests.
 
-mod beside;
 mod installed;
+mod measurements;
 
 use k8s_openapi::jiff::Timestamp;
 use netproof_conformance::{coverage::Coverage, diagnosis::Diagnosis, verdict::VerdictKind};
@@ -13,8 +13,8 @@ use prometheus::{
 
 use netproof_rounds::{kind::Kind, world::World};
 
-use beside::Beside;
 use installed::Installed;
+use measurements::Measurements;
 
 const TEST: [&str; 2] = ["namespace", "test"];
 
@@ -30,7 +30,7 @@ pub struct Metrics {
     condition: IntGaugeVec,
     suspended: IntGaugeVec,
     round_duration: HistogramVec,
-    beside: Beside,
+    measurements: Measurements,
     installed: Installed,
     probes_attached: IntGaugeVec,
     probes_wanted: IntGaugeVec,
@@ -136,7 +136,7 @@ impl Metrics {
                 &[],
                 &pass,
             ),
-            beside: Beside::register(&registry),
+            measurements: Measurements::register(&registry),
             installed: Installed::register(&registry),
             probes_attached: ints("netproof_probes_attached", "Probes that speak.", &[]),
             probes_wanted: ints("netproof_probes_wanted", "Probes that the test takes.", &[]),
@@ -283,7 +283,7 @@ impl TestMetrics<'_> {
             }
         }
         self.diagnosis(None);
-        metrics.beside.forget(namespace, test);
+        metrics.measurements.forget(namespace, test);
         for family in [&metrics.last_round, &metrics.stale_after, &metrics.created] {
             drop(family.remove_label_values(&self.labels));
         }

@@ -1,4 +1,4 @@
-//! The figures of what is looked at beside the rounds: changes, new stand-ins, connections.
+//! The figures of what is measured in time: changes, new stand-ins, connections.
 
 use std::time::Duration;
 
@@ -12,14 +12,14 @@ use netproof_rounds::measurements::{existing::Fates, start_up::Started};
 const FATES: [&str; 2] = ["survive", "cut"];
 
 /// All of them.
-pub(super) struct Beside {
+pub(super) struct Measurements {
     enforcement_latency: HistogramVec,
     startup_leak: HistogramVec,
     startups: IntCounterVec,
     existing_connections: IntGaugeVec,
 }
 
-impl Beside {
+impl Measurements {
     pub(super) fn register(registry: &Registry) -> Self {
         let labels = |more: &'static str| [TEST[0], TEST[1], more];
         // Attempts begin every 25 ms: steps of 50 ms as far as people will look closely.
@@ -96,7 +96,7 @@ impl TestMetrics<'_> {
     pub fn followed(&self, followed: Followed) {
         let [namespace, test] = self.labels;
         self.metrics
-            .beside
+            .measurements
             .enforcement_latency
             .with_label_values(&[namespace, test, followed.change.word()])
             .observe(followed.latency.as_secs_f64());
@@ -105,17 +105,17 @@ impl TestMetrics<'_> {
     /// A new stand-in was attempted under a deny; how long it leaked, if it did.
     pub fn startup(&self, result: Started, leaked: Option<Duration>) {
         let [namespace, test] = self.labels;
-        let beside = &self.metrics.beside;
-        beside.startups.with_label_values(&[namespace, test, result.word()]).inc();
+        let measurements = &self.metrics.measurements;
+        measurements.startups.with_label_values(&[namespace, test, result.word()]).inc();
         if let Some(leaked) = leaked {
-            beside.startup_leak.with_label_values(&self.labels).observe(leaked.as_secs_f64());
+            measurements.startup_leak.with_label_values(&self.labels).observe(leaked.as_secs_f64());
         }
     }
 
     /// How many connections that existed survived a new deny, and how many were cut.
     pub fn existing_connections(&self, fates: Fates) {
         let [namespace, test] = self.labels;
-        let family = &self.metrics.beside.existing_connections;
+        let family = &self.metrics.measurements.existing_connections;
         for (fate, count) in FATES.into_iter().zip([fates.survived, fates.cut]) {
             family.with_label_values(&[namespace, test, fate]).set(count.into());
         }
