@@ -2,6 +2,7 @@
 
 use std::{borrow::Cow, fmt, str::FromStr, time::Duration};
 
+use k8s_openapi::jiff::fmt::friendly::{Designator, Spacing, SpanPrinter};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -48,50 +49,30 @@ impl FromStr for DurationString {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let error = || ParseDurationError { text: text.to_owned() };
-        if text.is_empty() || text.len() > MAX_LENGTH {
+        if text.len() > MAX_LENGTH || !has_whole_numbers(text) {
             return Err(error());
         }
-        let (mut rest, mut total) = (text, Duration::ZERO);
-        while !rest.is_empty() {
-            let (part, after) = leading_part(rest).ok_or_else(error)?;
-            (rest, total) = (after, total + part);
-        }
-        Ok(Self(total))
+        let duration: kube::core::Duration = text.parse().map_err(|_| error())?;
+        Ok(Self(duration.into()))
     }
 }
 
-/// Reads one number with its unit; the second value is what follows.
-fn leading_part(text: &str) -> Option<(Duration, &str)> {
-    let digits = text.find(|c: char| !c.is_ascii_digit())?;
-    if !(1..=5).contains(&digits) {
-        return None;
-    }
-    let (number, rest) = text.split_at(digits);
-    let unit_end = rest.find(|c: char| c.is_ascii_digit()).unwrap_or(rest.len());
-    let (unit, rest) = rest.split_at(unit_end);
-    let millis_per_unit = match unit {
-        "h" => 3_600_000,
-        "m" => 60_000,
-        "s" => 1_000,
-        "ms" => 1,
-        _ => return None,
-    };
-    Some((Duration::from_millis(number.parse::<u64>().ok()? * millis_per_unit), rest))
+/// Whether a duration as Go reads it has neither signs nor fractions, no unit below a millisecond
+/// and no number without a unit or with more digits than [`PATTERN`] has.
+fn has_whole_numbers(text: &str) -> bool {
+    const LETTERS: [char; 3] = ['h', 'm', 's'];
+    let is_number = |part: &str| part.len() <= 5 && part.bytes().all(|byte| byte.is_ascii_digit());
+    text.ends_with(LETTERS) && text.split(LETTERS).all(is_number)
 }
 
 impl fmt::Display for DurationString {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let millis = self.0.as_millis();
-        if millis == 0 {
-            return f.write_str("0s");
-        }
-        let parts = [
-            (millis / 3_600_000, "h"),
-            (millis / 60_000 % 60, "m"),
-            (millis / 1_000 % 60, "s"),
-            (millis % 1_000, "ms"),
-        ];
-        parts.iter().filter(|(n, _)| *n > 0).try_for_each(|(n, unit)| write!(f, "{n}{unit}"))
+        f.write_str(
+            &SpanPrinter::new()
+                .designator(Designator::Compact)
+                .spacing(Spacing::None)
+                .unsigned_duration_to_string(&self.0),
+        )
     }
 }
 
@@ -155,13 +136,18 @@ mod tests {
         check("90s", 90_000, "1m30s");
         check("1m30s", 90_000, "1m30s");
         check("1h1ms", 3_600_001, "1h1ms");
+        check("30s1m", 90_000, "1m30s");
+        check("1s2s", 3_000, "3s");
         check("0s", 0, "0s");
         check("99999h", 359_996_400_000, "99999h");
     }
 
     #[test]
     fn what_is_not_a_duration_is_refused() {
-        for text in ["", "30", "s", "1d", "1.5s", "-1s", " 1s", "1s ", "1 s", "123456s", "1ns"] {
+        for text in [
+            "", "0", "30", "s", "1d", "1.5s", ".5s", "1e1s", "-1s", "+1s", " 1s", "1s ", "1 s",
+            "1hm", "1s0", "1s2", "123456s", "1ns",
+        ] {
             assert!(text.parse::<DurationString>().is_err(), "{text:?}");
         }
         assert!("1s".repeat(11).parse::<DurationString>().is_err(), "longer than the API allows");

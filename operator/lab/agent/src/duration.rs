@@ -2,42 +2,32 @@
 
 use std::time::Duration;
 
-/// The units, the longest first.
-const UNITS: [(&str, u64); 4] = [("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1)];
+use k8s_openapi::jiff::fmt::friendly::{Designator, Spacing, SpanPrinter};
+
+/// What each unit is written with.
+const LETTERS: [char; 3] = ['h', 'm', 's'];
 
 /// No number that is longer than this is read, so that no sum overflows.
 const MOST_DIGITS: usize = 5;
 
 /// Reads one that is above zero.
 pub(crate) fn read(text: &str) -> Option<Duration> {
-    let (mut rest, mut millis) = (text, 0);
-    while !rest.is_empty() {
-        let (number, after) = split(rest, |c| !c.is_ascii_digit());
-        let (unit, after) = split(after, |c| c.is_ascii_digit());
-        let (_, length) = UNITS.into_iter().find(|(name, _)| *name == unit)?;
-        if number.len() > MOST_DIGITS {
-            return None;
-        }
-        millis += number.parse::<u64>().ok()? * length;
-        rest = after;
+    // Of what Go reads, neither signs nor fractions, no smaller unit and no number without one.
+    let is_number =
+        |part: &str| part.len() <= MOST_DIGITS && part.bytes().all(|byte| byte.is_ascii_digit());
+    if !text.ends_with(LETTERS) || !text.split(LETTERS).all(is_number) {
+        return None;
     }
-    (millis > 0).then_some(Duration::from_millis(millis))
-}
-
-/// The text before the first such character, and the text from there.
-fn split(text: &str, ends: impl Fn(char) -> bool) -> (&str, &str) {
-    text.split_at(text.find(ends).unwrap_or(text.len()))
+    let duration = text.parse::<kube::core::Duration>().ok()?.into();
+    (duration > Duration::ZERO).then_some(duration)
 }
 
 /// Writes one of whole milliseconds as it is read.
 pub(crate) fn written(duration: Duration) -> String {
-    let mut rest = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
-    let part = |(unit, length): (&str, u64)| {
-        let number = rest / length;
-        rest %= length;
-        (number > 0).then(|| format!("{number}{unit}"))
-    };
-    UNITS.into_iter().filter_map(part).collect()
+    SpanPrinter::new()
+        .designator(Designator::Compact)
+        .spacing(Spacing::None)
+        .unsigned_duration_to_string(&duration)
 }
 
 #[cfg(test)]
@@ -46,17 +36,27 @@ mod tests {
 
     #[test]
     fn durations_are_read_and_written() {
-        for (text, millis) in
-            [("500ms", 500), ("2s", 2_000), ("1m30s", 90_000), ("1h1ms", 3_600_001)]
-        {
+        for (text, millis) in [
+            ("500ms", 500),
+            ("2s", 2_000),
+            ("1m30s", 90_000),
+            ("1h1ms", 3_600_001),
+            ("99999h", 359_996_400_000),
+        ] {
             assert_eq!(read(text), Some(Duration::from_millis(millis)), "{text}");
             assert_eq!(written(Duration::from_millis(millis)), text);
+        }
+        for (text, millis) in [("90s", 90_000), ("30s1m", 90_000), ("1s2s", 3_000), ("007ms", 7)] {
+            assert_eq!(read(text), Some(Duration::from_millis(millis)), "{text}");
         }
     }
 
     #[test]
     fn what_is_no_duration_is_not_read() {
-        for text in ["", "0s", "2", "s", "2 s", "-2s", "1.5s", "2d", "100000h"] {
+        for text in [
+            "", "0", "0s", "2", "s", "2 s", "-2s", "+2s", "1.5s", ".5s", "2e1s", "2d", "2ns",
+            "2hm", "2s0", "2s3", "100000h",
+        ] {
             assert_eq!(read(text), None, "{text}");
         }
     }
