@@ -11,6 +11,7 @@ use netproof_conformance::{
     lint::{self, Code, Finding, Known, Object, Severity, Written},
     manifest::{Source, WrittenPolicy},
 };
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 
 use super::{outcome::Outcome, progress::Progress, world::World};
@@ -18,6 +19,10 @@ use crate::args::{LintArgs, offline::LintFormat};
 
 /// What an input that is no file is called.
 const NO_FILES: [&str; 2] = ["stdin", "cluster"];
+
+/// What a path in a URI cannot have: all but what RFC 3986 calls unreserved, and the slash.
+const NOT_IN_PATHS: &AsciiSet =
+    &NON_ALPHANUMERIC.remove(b'/').remove(b'.').remove(b'-').remove(b'_').remove(b'~');
 
 /// Finds what the arguments ask for.
 pub fn run(args: &LintArgs) -> anyhow::Result<Outcome> {
@@ -168,13 +173,17 @@ fn uri(file: &str) -> String {
     let here = env::current_dir().unwrap_or_default();
     let path = Path::new(file);
     let path = path.strip_prefix(&here).or_else(|_| path.strip_prefix("./")).unwrap_or(path);
-    let escaped = |byte: u8| match byte {
-        b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'.' | b'-' | b'_' | b'~' => {
-            char::from(byte).to_string()
-        }
-        other => format!("%{other:02X}"),
-    };
     let scheme = if path.is_absolute() { "file://" } else { "" };
-    let escaped: String = path.to_string_lossy().bytes().map(escaped).collect();
-    format!("{scheme}{escaped}")
+    format!("{scheme}{}", utf8_percent_encode(&path.to_string_lossy(), NOT_IN_PATHS))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_uri_has_what_it_cannot_have_as_escapes() {
+        assert_eq!(uri("./a_b/c-d.~1/x.yaml"), "a_b/c-d.~1/x.yaml");
+        assert_eq!(uri("/a b/50%/ü?#:.yaml"), "file:///a%20b/50%25/%C3%BC%3F%23%3A.yaml");
+    }
 }

@@ -63,16 +63,9 @@ impl FromStr for Fault {
 
 /// The name that shares the most pairs of letters with this one, measured by their lengths.
 fn nearest(name: &str) -> &'static str {
-    let likeness = |other: &str| {
-        let shared = pairs(other).filter(|pair| pairs(name).any(|one| one == *pair)).count();
-        2_000 * shared / (pairs(other).count() + pairs(name).count())
-    };
-    let names = Fault::ALL.map(Fault::name);
-    names.into_iter().max_by_key(|other| likeness(other)).unwrap_or_default()
-}
-
-fn pairs(name: &str) -> impl Iterator<Item = &[u8]> {
-    name.as_bytes().windows(2)
+    let likeness = |other: &&str| strsim::sorensen_dice(name, other);
+    let names = Fault::ALL.map(Fault::name).into_iter();
+    names.max_by(|a, b| likeness(a).total_cmp(&likeness(b))).unwrap_or_default()
 }
 
 impl fmt::Display for Fault {
