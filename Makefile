@@ -16,7 +16,7 @@ help:
 	@echo 'make faults     every fault on every case in the lab, and its other tests'
 	@echo 'make e2e        tests on that cluster'
 	@echo 'make lint       formatting, clippy, licences, purity, names, shell scripts, alerts'
-	@echo 'make fuzz       hostile policies, for a minute'
+	@echo 'make fuzz       hostile policies and files, for a minute'
 	@echo 'make bench      benchmarks'
 	@echo 'make crds       writes deploy/crds anew from crds/'
 

@@ -2,6 +2,7 @@
 
 mod document;
 mod field;
+#[cfg(feature = "cluster")]
 mod from_cluster;
 mod kustomize;
 mod look;
@@ -26,6 +27,7 @@ use serde_json::Value;
 use skipped::{Skipped, Why};
 use template::Template;
 
+#[cfg(feature = "cluster")]
 pub use from_cluster::{ClusterError, Namespaces, Scope, read_cluster};
 pub use unreadable::{Cause, Unreadable};
 
@@ -61,6 +63,14 @@ pub fn read_json(name: &str, text: &str, default_namespace: &str) -> (Input, Vec
     reader.json(&name.into(), text);
     let Parts { objects, unreadable, written, .. } = reader.into_parts();
     (Input { cluster: objects.finish(), unreadable, notes: Vec::new() }, written)
+}
+
+/// Reads the same from the bytes of one file, which has this name and was asked for by it.
+pub fn read_bytes(name: &str, bytes: Vec<u8>, default_namespace: &str) -> Input {
+    let mut reader = Reader::new(Objects::new(default_namespace));
+    take(&mut reader, name, Format::of(Path::new(name)), Found::Named, Ok(bytes));
+    let Parts { objects, unreadable, .. } = reader.into_parts();
+    Input { cluster: objects.finish(), unreadable, notes: Vec::new() }
 }
 
 fn read_by(mut reader: Reader, paths: &[PathBuf]) -> (Input, Vec<Value>) {

@@ -94,6 +94,7 @@ impl Reader {
     }
 
     /// Reads what an API server gave.
+    #[cfg(any(feature = "cluster", test))]
     pub(super) fn of_api_server(objects: Objects) -> Self {
         Self { by: Written::ByApiServer, ..Self::new(objects) }
     }
@@ -182,6 +183,7 @@ impl Reader {
     }
 
     /// Reads a page of a list that an API server gave, and returns the token for the next one.
+    #[cfg(any(feature = "cluster", test))]
     pub(super) fn page(
         &mut self,
         input: &Arc<str>,

@@ -1,8 +1,8 @@
 use std::{os::unix::fs::symlink, path::PathBuf};
 
 use super::{
-    Format, read,
-    testing::{Directory, json, of_text, yaml},
+    read, read_bytes,
+    testing::{Directory, json, yaml},
 };
 
 const POD: &str = "apiVersion: v1\nkind: Pod\nmetadata: {name: web}\n";
@@ -83,7 +83,7 @@ fn paths_without_manifests_are_named() {
         missing.problems(),
         ["/nowhere/at-all.yaml: cannot be read: No such file or directory (os error 2)"]
     );
-    let bytes = of_text("input.yaml", Format::Unknown, b"a: b\nc: \xff\n");
+    let bytes = read_bytes("input.yaml", b"a: b\nc: \xff\n".to_vec(), "default");
     assert_eq!(bytes.problems(), ["input.yaml:2: is not UTF-8 from here on: save it as UTF-8"]);
 }
 

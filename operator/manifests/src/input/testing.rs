@@ -10,26 +10,18 @@ use std::{
     },
 };
 
-use netproof_conformance::{manifest::Objects, snapshot::Pod};
+use netproof_conformance::snapshot::Pod;
 
-use super::{Format, Found, Input, Parts, Reader, take};
+use super::{Input, read_bytes};
 
 /// Reads a text as a file called `input.yaml`.
 pub fn yaml(text: &str) -> Input {
-    of_text("input.yaml", Format::Unknown, text.as_bytes())
+    read_bytes("input.yaml", text.into(), "default")
 }
 
 /// Reads a text as a file called `input.json`.
 pub fn json(text: &str) -> Input {
-    of_text("input.json", Format::Json, text.as_bytes())
-}
-
-/// Reads bytes as a file.
-pub fn of_text(name: &str, format: Format, bytes: &[u8]) -> Input {
-    let mut reader = Reader::new(Objects::new("default"));
-    take(&mut reader, name, format, Found::Named, Ok(bytes.to_vec()));
-    let Parts { objects, unreadable, .. } = reader.into_parts();
-    Input { cluster: objects.finish(), unreadable, notes: Vec::new() }
+    read_bytes("input.json", text.into(), "default")
 }
 
 impl Input {
