@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, fs, path::Path};
 
 use netproof_conformance::{
+    kinds::ClusterPolicyKind,
     policy::{
         Policy, Rejected, admin_network_policy, baseline_admin_network_policy,
         cluster::ClusterPolicy, cluster_network_policy, network_policy,
@@ -156,11 +157,19 @@ fn policies(text: &CaseText, refused: &mut Vec<Rejected>) -> Vec<Policy> {
 }
 
 fn cluster_policies(text: &CaseText, refused: &mut Vec<Rejected>) -> Vec<ClusterPolicy> {
-    let cluster = each(&text.cluster_network_policies, cluster_network_policy::compile, refused);
-    let admin = each(&text.admin_network_policies, admin_network_policy::compile, refused);
-    let baseline = &text.baseline_admin_network_policies;
-    let baseline = each(baseline, baseline_admin_network_policy::compile, refused);
-    [cluster, admin, baseline].concat()
+    let of_kind = |kind| match kind {
+        ClusterPolicyKind::ClusterNetworkPolicy => {
+            each(&text.cluster_network_policies, cluster_network_policy::compile, refused)
+        }
+        ClusterPolicyKind::AdminNetworkPolicy => {
+            each(&text.admin_network_policies, admin_network_policy::compile, refused)
+        }
+        ClusterPolicyKind::BaselineAdminNetworkPolicy => {
+            let written = &text.baseline_admin_network_policies;
+            each(written, baseline_admin_network_policy::compile, refused)
+        }
+    };
+    ClusterPolicyKind::ALL.into_iter().flat_map(of_kind).collect()
 }
 
 fn each<A, B>(

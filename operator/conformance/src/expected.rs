@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::{
-    policy::cluster::{Action, ClusterPolicyKind, ClusterPolicyRef},
+    policy::cluster::{Action, ClusterPolicyRef},
     snapshot::ObjectRef,
 };
 
@@ -195,11 +195,7 @@ impl fmt::Display for ClusterRuleRef {
         };
         write!(f, "{} {}[{}].{list}[{}]", self.policy, self.direction, self.rule, self.peer)?;
         if let Some(port) = self.port {
-            let list = match self.policy.kind {
-                ClusterPolicyKind::ClusterNetworkPolicy => "protocols",
-                ClusterPolicyKind::AdminNetworkPolicy
-                | ClusterPolicyKind::BaselineAdminNetworkPolicy => "ports",
-            };
+            let list = self.policy.kind.ports_field();
             write!(f, ".{list}[{port}]")?;
         }
         Ok(())

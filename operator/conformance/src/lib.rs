@@ -67,6 +67,7 @@
 //! | What may one flow do, and by which rules? | [`evaluate`], [`expected`] |
 //! | What may all flows of a large cluster do? | [`compiled`] |
 //! | What do these files, or this dump, mean? | [`manifest`] |
+//! | Which kinds are known, and what does the API call them? | [`kinds`] |
 //! | Why is the answer what it is, in sentences? | [`explain`] |
 //! | What in these policies is legal and surely a mistake? | [`lint`] |
 //! | Whom does a change concern who is not among the objects? | [`strangers`] |
@@ -122,11 +123,13 @@
 //!   ([`expected::Unspecified`]), explanations and what objects amount to. A `match` over these
 //!   needs an arm for what is not known yet.
 //! - It is *not* on what a caller has to decide about: [`flow::Protocol`], [`flow::Family`],
-//!   [`expected::Expected`], [`expected::Decision`], [`policy::cluster::ClusterPolicyKind`],
+//!   [`expected::Expected`], [`expected::Decision`], [`kinds::ClusterPolicyKind`],
 //!   [`verdict::Outcome`], [`verdict::Verdict`]. A new protocol, or a new kind of policy, is a
 //!   breaking change on purpose: the compiler shows every place that has to learn of it.
 //! - Neither is it on what a caller makes, such as [`snapshot::Snapshot`] and [`snapshot::Pod`]: a
 //!   new field is a new fact that decides, and a caller that left it out would get wrong answers.
+
+pub mod kinds;
 
 pub mod flow;
 

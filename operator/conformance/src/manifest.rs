@@ -29,17 +29,11 @@ use std::{
 use serde::Deserializer;
 
 use crate::{
-    policy::{
-        self, Policy,
-        admin_network_policy::{self, AdminNetworkPolicy},
-        baseline_admin_network_policy::{self, BaselineAdminNetworkPolicy},
-        cluster::{ClusterPolicy, ClusterPolicyKind},
-        cluster_network_policy::{self, ClusterNetworkPolicy},
-        network_policy,
-    },
+    kinds::{ApiKind, ClusterPolicyKind},
+    policy::{self, Policy, cluster::ClusterPolicy, network_policy},
     snapshot::{Labels, ObjectRef},
 };
-use kind::{Kind, Treatment};
+use kind::Treatment;
 use metadata::Metadata;
 use namespace::Namespace;
 use node::Node;
@@ -50,10 +44,11 @@ use stand_in::Workloads;
 use workload::{CronJob, Workload};
 use written::NetworkPolicyObject;
 
+pub use crate::kinds::WorkloadKind;
 pub use cluster::{Cluster, Origin};
 pub use fields::{Misfit, Suggestion, Written, misfits, misfits_of_list};
 pub use header::Header;
-pub use kind::{WorkloadKind, matters, policy_groups, reads, was_once_read};
+pub use kind::{matters, policy_groups, reads, was_once_read};
 pub use rejection::{Problem, Rejection};
 pub use service::{Backends, Service, ServicePort, Target};
 pub use source::Source;
@@ -180,39 +175,39 @@ impl Objects {
     /// Reads an object of a kind and keeps it: one line a kind.
     fn read<'de, D: Deserializer<'de>>(
         &mut self,
-        kind: Kind,
+        kind: ApiKind,
         at: &Source,
         object: D,
     ) -> Result<Result<(), (ObjectRef, Fault)>, D::Error> {
         let namespaced = |metadata: &Metadata| metadata.namespaced(&self.default_namespace);
         Ok(match kind {
-            Kind::Namespace => {
+            ApiKind::Namespace => {
                 let object = Namespace::deserialize(object)?;
                 keep(&mut self.namespaces, at, object.metadata.in_no_namespace(), |_| object.read())
             }
-            Kind::Node => {
+            ApiKind::Node => {
                 let object = Node::deserialize(object)?;
                 keep(&mut self.nodes, at, object.metadata.in_no_namespace(), |_| object.read())
             }
-            Kind::Pod => {
+            ApiKind::Pod => {
                 let object = PodObject::deserialize(object)?;
                 keep(&mut self.pods, at, namespaced(&object.metadata), |name| object.read(name))
             }
-            Kind::Service => {
+            ApiKind::Service => {
                 let object = ServiceObject::deserialize(object)?;
                 keep(&mut self.services, at, namespaced(&object.metadata), |name| object.read(name))
             }
-            Kind::Workload(WorkloadKind::CronJob) => {
+            ApiKind::Workload(WorkloadKind::CronJob) => {
                 let object = CronJob::deserialize(object)?;
                 let named = self.workloads.entry(WorkloadKind::CronJob).or_default();
                 keep(named, at, namespaced(&object.metadata), |name| object.read(name))
             }
-            Kind::Workload(kind) => {
+            ApiKind::Workload(kind) => {
                 let object = Workload::deserialize(object)?;
                 let named = self.workloads.entry(kind).or_default();
                 keep(named, at, namespaced(&object.metadata), |name| object.read(kind, name))
             }
-            Kind::NetworkPolicy => {
+            ApiKind::NetworkPolicy => {
                 let written = NetworkPolicyObject::deserialize(object)?;
                 let written = written.read(&self.default_namespace);
                 let network_policy::Metadata { name, namespace, .. } =
@@ -225,26 +220,14 @@ impl Objects {
                 }
                 kept
             }
-            Kind::ClusterPolicy(kind) => {
-                let (name, compiled) = match kind {
-                    ClusterPolicyKind::ClusterNetworkPolicy => {
-                        let object = ClusterNetworkPolicy::deserialize(object)?;
-                        let compiled = cluster_network_policy::compile(&object);
-                        (object.metadata.name, compiled)
-                    }
-                    ClusterPolicyKind::AdminNetworkPolicy => {
-                        let object = AdminNetworkPolicy::deserialize(object)?;
-                        let compiled = admin_network_policy::compile(&object);
-                        (object.metadata.name, compiled)
-                    }
-                    ClusterPolicyKind::BaselineAdminNetworkPolicy => {
-                        let object = BaselineAdminNetworkPolicy::deserialize(object)?;
-                        let compiled = baseline_admin_network_policy::compile(&object);
-                        (object.metadata.name, compiled)
-                    }
+            ApiKind::ClusterPolicy(kind) => {
+                let compiled = policy::read_of_cluster(kind, object)?;
+                let name = match &compiled {
+                    Ok(policy) => ObjectRef::of_cluster(&policy.name.name),
+                    Err(rejected) => rejected.object.clone(),
                 };
                 let named = self.cluster_policies.entry(kind).or_default();
-                keep(named, at, ObjectRef::of_cluster(&name), |_| refused(compiled))
+                keep(named, at, name, |_| refused(compiled))
             }
         })
     }

@@ -12,7 +12,7 @@ use super::{
 use crate::{
     expected::{ClusterRuleRef, Decision, Direction, Expected, RuleRef, Unspecified},
     phrases,
-    policy::cluster::{Action, ClusterPolicyKind, Priority},
+    policy::cluster::{Action, Priority},
     snapshot::ObjectRef,
 };
 
@@ -257,12 +257,7 @@ fn place(rule: &RuleRef) -> String {
 
 fn cluster_place(rule: &ClusterRuleRef) -> String {
     let field = phrases::peer_field(rule.direction, rule.rule, rule.peer);
-    let list = match rule.policy.kind {
-        ClusterPolicyKind::ClusterNetworkPolicy => "protocols",
-        ClusterPolicyKind::AdminNetworkPolicy | ClusterPolicyKind::BaselineAdminNetworkPolicy => {
-            "ports"
-        }
-    };
+    let list = rule.policy.kind.ports_field();
     match rule.port {
         Some(port) => format!("{field}, {list}[{port}]"),
         None => field,

@@ -170,7 +170,7 @@ impl Objects {
             .map(|(kind, name, workload)| {
                 let called = if is_shared(*name) {
                     let ObjectRef { namespace, name } = name;
-                    let name = format!("{}/{name}", kind.resource());
+                    let name = format!("{}/{name}", kind.singular());
                     ObjectRef { namespace: namespace.clone(), name }
                 } else {
                     (*name).clone()

@@ -1,122 +1,16 @@
-//! The table of kinds: what is read, what is skipped, and what must not be overlooked.
+//! What becomes of an object by its kind: what is read, what is skipped, and what must not be
+//! overlooked.
 
-use std::{collections::BTreeSet, fmt};
+use std::collections::BTreeSet;
 
 use super::{Header, fields::is_slip, metadata::Metadata};
-use crate::policy::cluster::ClusterPolicyKind;
-
-/// A kind that is read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
-    Namespace,
-    Node,
-    Pod,
-    Service,
-    Workload(WorkloadKind),
-    NetworkPolicy,
-    ClusterPolicy(ClusterPolicyKind),
-}
-
-/// A kind of workload, whose template stands for its pods.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum WorkloadKind {
-    /// `Deployment` of `apps/v1`, which makes its pods through `ReplicaSets`.
-    Deployment,
-    /// `ReplicaSet` of `apps/v1`, most often a Deployment's.
-    ReplicaSet,
-    /// `StatefulSet` of `apps/v1`, whose pods have names that last.
-    StatefulSet,
-    /// `DaemonSet` of `apps/v1`, with a pod on each node that it selects.
-    DaemonSet,
-    /// `Job` of `batch/v1`, whose pods finish.
-    Job,
-    /// `CronJob` of `batch/v1`, which makes its pods through Jobs.
-    CronJob,
-    /// `ReplicationController` of `v1`, from before there were `ReplicaSets`.
-    ReplicationController,
-}
-
-impl fmt::Display for WorkloadKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::Deployment => "Deployment",
-            Self::ReplicaSet => "ReplicaSet",
-            Self::StatefulSet => "StatefulSet",
-            Self::DaemonSet => "DaemonSet",
-            Self::Job => "Job",
-            Self::CronJob => "CronJob",
-            Self::ReplicationController => "ReplicationController",
-        })
-    }
-}
-
-impl WorkloadKind {
-    /// The kind in lower case, as kubectl takes it before a slash and a name.
-    pub(super) fn resource(self) -> String {
-        self.to_string().to_ascii_lowercase()
-    }
-}
-
-/// Everything that is read: `apiVersion`, kind, and what it is.
-const READ: &[(&str, &str, Kind)] = &[
-    ("v1", "Namespace", Kind::Namespace),
-    ("v1", "Node", Kind::Node),
-    ("v1", "Pod", Kind::Pod),
-    ("v1", "Service", Kind::Service),
-    ("apps/v1", "Deployment", Kind::Workload(WorkloadKind::Deployment)),
-    ("apps/v1", "ReplicaSet", Kind::Workload(WorkloadKind::ReplicaSet)),
-    ("apps/v1", "StatefulSet", Kind::Workload(WorkloadKind::StatefulSet)),
-    ("apps/v1", "DaemonSet", Kind::Workload(WorkloadKind::DaemonSet)),
-    ("batch/v1", "Job", Kind::Workload(WorkloadKind::Job)),
-    ("batch/v1", "CronJob", Kind::Workload(WorkloadKind::CronJob)),
-    ("v1", "ReplicationController", Kind::Workload(WorkloadKind::ReplicationController)),
-    ("networking.k8s.io/v1", "NetworkPolicy", Kind::NetworkPolicy),
-    (
-        "policy.networking.k8s.io/v1alpha2",
-        "ClusterNetworkPolicy",
-        Kind::ClusterPolicy(ClusterPolicyKind::ClusterNetworkPolicy),
-    ),
-    (
-        "policy.networking.k8s.io/v1alpha1",
-        "AdminNetworkPolicy",
-        Kind::ClusterPolicy(ClusterPolicyKind::AdminNetworkPolicy),
-    ),
-    (
-        "policy.networking.k8s.io/v1alpha1",
-        "BaselineAdminNetworkPolicy",
-        Kind::ClusterPolicy(ClusterPolicyKind::BaselineAdminNetworkPolicy),
-    ),
-];
-
-/// Kinds of policy that are read in one version only: group, kind and that version. In any other
-/// one they could decide, and mean something that we do not know.
-const ONLY_IN: &[(&str, &str, &str)] = &[
-    ("networking.k8s.io", "NetworkPolicy", "networking.k8s.io/v1"),
-    ("extensions", "NetworkPolicy", "networking.k8s.io/v1"),
-    ("policy.networking.k8s.io", "ClusterNetworkPolicy", "policy.networking.k8s.io/v1alpha2"),
-    ("policy.networking.k8s.io", "AdminNetworkPolicy", "policy.networking.k8s.io/v1alpha1"),
-    ("policy.networking.k8s.io", "BaselineAdminNetworkPolicy", "policy.networking.k8s.io/v1alpha1"),
-];
-
-/// Kinds of policy that decide, in the networks that know them, and that are not evaluated here.
-const NOT_EVALUATED: &[(&str, &str)] = &[
-    ("cilium.io", "CiliumNetworkPolicy"),
-    ("cilium.io", "CiliumClusterwideNetworkPolicy"),
-    ("crd.projectcalico.org", "NetworkPolicy"),
-    ("crd.projectcalico.org", "GlobalNetworkPolicy"),
-    ("projectcalico.org", "NetworkPolicy"),
-    ("projectcalico.org", "GlobalNetworkPolicy"),
-    ("crd.antrea.io", "NetworkPolicy"),
-    ("crd.antrea.io", "ClusterNetworkPolicy"),
-    ("k8s.ovn.org", "EgressFirewall"),
-    ("networking.gke.io", "FQDNNetworkPolicy"),
-];
+use crate::kinds::{ApiKind, Availability, KindRow, NOT_EVALUATED, WorkloadKind, group};
 
 /// What becomes of an object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Treatment {
     /// The object decides something, and is of a version that is read.
-    Read(Kind),
+    Read(ApiKind),
     /// It is a policy in a version that we cannot read; this one we can.
     Refused(&'static str),
     /// It is of a kind that is read, in a version that is not; this one is.
@@ -132,25 +26,27 @@ pub(super) enum Treatment {
 impl Treatment {
     /// What becomes of an object of this `apiVersion` and kind.
     pub(super) fn of(api_version: &str, kind: &str) -> Self {
-        let is = |one: &&(&str, &str, Kind)| one.0 == api_version && one.1 == kind;
-        if let Some((_, _, kind)) = READ.iter().find(is) {
-            return Self::Read(*kind);
-        }
         let group = group(api_version);
-        if let Some((_, _, known)) = ONLY_IN.iter().find(|one| one.0 == group && one.1 == kind) {
-            return Self::Refused(known);
+        if let Some(known) = ApiKind::all().find(|known| is_of(*known, group, kind)) {
+            let row = known.row();
+            return if row.api_version == api_version {
+                Self::Read(known)
+            } else if known.is_policy() {
+                Self::Refused(row.api_version)
+            } else {
+                Self::Outdated(row.api_version)
+            };
         }
         if NOT_EVALUATED.contains(&(group, kind)) {
             return Self::NotEvaluated;
         }
-        if let Some((known, _, _)) = READ.iter().find(|one| is_of(one, group, kind)) {
-            return Self::Outdated(known);
-        }
-        if let Some((api_version, kind, _)) = READ.iter().find(|one| is_almost(one, group, kind)) {
-            return Self::Misspelt(Known { api_version, kind });
+        if let Some(known) = ApiKind::all().find(|known| is_almost(*known, group, kind)) {
+            let row = known.row();
+            return Self::Misspelt(Known { api_version: row.api_version, kind: row.kind });
         }
         // Somebody else's, which this group's own network may know.
-        if POLICIES.contains(&kind) { Self::NotEvaluated } else { Self::Skipped }
+        let is_policy = ApiKind::all().any(|known| known.is_policy() && known.row().kind == kind);
+        if is_policy { Self::NotEvaluated } else { Self::Skipped }
     }
 }
 
@@ -172,29 +68,25 @@ impl Known {
     }
 }
 
-/// The kinds of policy that are read, by their names alone.
-const POLICIES: [&str; 4] =
-    ["NetworkPolicy", "ClusterNetworkPolicy", "AdminNetworkPolicy", "BaselineAdminNetworkPolicy"];
-
-fn is_of(read: &(&str, &str, Kind), of_group: &str, kind: &str) -> bool {
-    let (api_version, known, _) = read;
-    group(api_version) == of_group && *known == kind
+/// Whether the kind has this name and is, or was, in this group.
+fn is_of(known: ApiKind, of_group: &str, kind: &str) -> bool {
+    let row = known.row();
+    row.kind == kind && (row.group() == of_group || row.former_group == Some(of_group))
 }
 
 /// Whether the kind or its group is a slip of the hand for one that is read. A kind that has its
 /// name in another group is one as well, if that group is one of Kubernetes itself, which have no
 /// such kind; but for `extensions`, where workloads were once.
-fn is_almost(read: &(&str, &str, Kind), of_group: &str, kind: &str) -> bool {
-    let (api_version, known, _) = read;
-    let home = group(api_version);
-    let is_policy = POLICIES.contains(known);
-    let is_kind = *known == kind;
-    let is_like_kind = is_kind || is_slip(kind, known) || is_plural(kind, known);
+fn is_almost(known: ApiKind, of_group: &str, kind: &str) -> bool {
+    let row = known.row();
+    let home = row.group();
+    let is_kind = row.kind == kind;
+    let is_like_kind = is_kind || is_slip(kind, row.kind) || is_plural(kind, row.kind);
     let is_of_kubernetes = of_group != "extensions"
         && (!of_group.contains('.') || of_group.ends_with(".k8s.io") || of_group == "k8s.io");
     let is_like_group = home == of_group || (!home.is_empty() && is_slip(of_group, home));
     (is_like_kind && is_like_group)
-        || (is_of_kubernetes && (is_kind || (is_policy && is_like_kind)))
+        || (is_of_kubernetes && (is_kind || (known.is_policy() && is_like_kind)))
 }
 
 fn is_plural(word: &str, of: &str) -> bool {
@@ -211,12 +103,14 @@ fn is_plural(word: &str, of: &str) -> bool {
 /// assert!(groups.any(|group| group == "policy.networking.k8s.io"));
 /// ```
 pub fn policy_groups() -> impl Iterator<Item = &'static str> {
-    let read = ONLY_IN.iter().map(|(group, _, _)| *group).filter(|group| {
-        // Asked for anyway, or long gone from all clusters.
-        !["networking.k8s.io", "extensions"].contains(group)
+    // Of those that every cluster has, an API server is asked anyway.
+    let rows = ApiKind::all().filter(|kind| kind.is_policy()).map(ApiKind::row);
+    let read = rows.filter(|row| match row.availability {
+        Availability::Always => false,
+        Availability::WhereDefined => true,
     });
-    let all: BTreeSet<&'static str> =
-        read.chain(NOT_EVALUATED.iter().map(|(group, _)| *group)).collect();
+    let foreign = NOT_EVALUATED.iter().map(|(group, _)| *group);
+    let all: BTreeSet<&'static str> = read.map(KindRow::group).chain(foreign).collect();
     all.into_iter()
 }
 
@@ -255,10 +149,6 @@ pub(super) fn with_group(api_version: &str, kind: &str) -> String {
     }
 }
 
-fn group(api_version: &str) -> &str {
-    api_version.split_once('/').map_or("", |(group, _)| group)
-}
-
 /// The workload that controls an object of its namespace.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Owner {
@@ -271,7 +161,7 @@ impl Owner {
     pub(super) fn of(metadata: &Metadata) -> Option<Self> {
         let controller = metadata.owner_references.iter().find(|owner| owner.controller)?;
         match Treatment::of(&controller.api_version, &controller.kind) {
-            Treatment::Read(Kind::Workload(kind)) => {
+            Treatment::Read(ApiKind::Workload(kind)) => {
                 Some(Self { kind, name: controller.name.clone() })
             }
             Treatment::Read(_)

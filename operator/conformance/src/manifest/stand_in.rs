@@ -2,13 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{
-    Kept,
-    kind::{Owner, WorkloadKind},
-    pod::ReadPod,
-    workload::ReadWorkload,
-};
-use crate::snapshot::ObjectRef;
+use super::{Kept, kind::Owner, pod::ReadPod, workload::ReadWorkload};
+use crate::{kinds::WorkloadKind, snapshot::ObjectRef};
 
 pub(super) type Workloads = BTreeMap<WorkloadKind, BTreeMap<ObjectRef, Kept<ReadWorkload>>>;
 

@@ -3,12 +3,12 @@
 use serde::Deserialize;
 
 use super::{
-    kind::{Owner, WorkloadKind},
+    kind::Owner,
     metadata::{self, Metadata},
     pod::{PodTemplate, ReadTemplate},
     rejection::Fault,
 };
-use crate::{policy::json, snapshot::ObjectRef};
+use crate::{kinds::WorkloadKind, policy::json, snapshot::ObjectRef};
 
 /// A workload of any kind but `CronJob`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]

@@ -17,6 +17,8 @@ use crate::{
     snapshot::{Pod, Snapshot},
 };
 
+pub use crate::kinds::ClusterPolicyKind;
+
 /// What one policy of the cluster says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClusterPolicy {
@@ -40,32 +42,6 @@ impl ClusterPolicy {
         match direction {
             Direction::Ingress => &self.ingress,
             Direction::Egress => &self.egress,
-        }
-    }
-}
-
-/// The kinds of policies that are in no namespace.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum ClusterPolicyKind {
-    /// `v1alpha2`, of either tier.
-    ClusterNetworkPolicy,
-    /// `v1alpha1`, of the Admin tier.
-    AdminNetworkPolicy,
-    /// `v1alpha1`, of the Baseline tier.
-    BaselineAdminNetworkPolicy,
-}
-
-impl ClusterPolicyKind {
-    /// Every kind that is evaluated, the one of the latest version first.
-    pub const ALL: [Self; 3] =
-        [Self::ClusterNetworkPolicy, Self::AdminNetworkPolicy, Self::BaselineAdminNetworkPolicy];
-
-    /// The kind as the API spells it.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::ClusterNetworkPolicy => "ClusterNetworkPolicy",
-            Self::AdminNetworkPolicy => "AdminNetworkPolicy",
-            Self::BaselineAdminNetworkPolicy => "BaselineAdminNetworkPolicy",
         }
     }
 }

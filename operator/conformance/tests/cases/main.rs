@@ -6,6 +6,7 @@ mod diagnoses;
 use std::collections::{BTreeMap, BTreeSet};
 
 use netproof_cases::{About, Case, CaseFile, law};
+use netproof_conformance::kinds::ClusterPolicyKind;
 
 /// The ones of Kubernetes' own end-to-end cases that exist for UDP and SCTP too.
 const UPSTREAM_OTHER_PROTOCOLS: [u32; 3] = [1, 13, 14];
@@ -30,6 +31,18 @@ fn every_line_of_the_law_has_a_case() {
         .map(|line| line.number)
         .collect();
     assert!(missing.is_empty(), "no case shows lines {missing:?}");
+}
+
+#[test]
+fn every_kind_of_policy_has_a_case_and_a_row() {
+    let snapshots: Vec<_> = cases().map(|case| case.snapshot).collect();
+    let shown: BTreeSet<ClusterPolicyKind> = snapshots
+        .iter()
+        .flat_map(|snapshot| &snapshot.cluster_policies)
+        .map(|policy| policy.name.kind)
+        .collect();
+    assert_eq!(shown, ClusterPolicyKind::ALL.into());
+    assert!(snapshots.iter().any(|snapshot| !snapshot.policies.is_empty()));
 }
 
 #[test]

@@ -9,7 +9,10 @@ use kube::{
     config::{KubeConfigOptions, Kubeconfig},
     core::Request,
 };
-use netproof_conformance::manifest::{self, Objects};
+use netproof_conformance::{
+    kinds::{ApiKind, KindRow, ObjectScope},
+    manifest::{self, Objects},
+};
 use thiserror::Error;
 
 use super::{
@@ -90,6 +93,18 @@ struct Resource {
     need: Need,
 }
 
+impl Resource {
+    fn of(kind: &KindRow, need: Need) -> Self {
+        let root = if kind.group().is_empty() { "/api" } else { "/apis" };
+        let is_namespaced = match kind.scope {
+            ObjectScope::Namespaced => true,
+            ObjectScope::Cluster => false,
+        };
+        let root = format!("{root}/{}", kind.api_version);
+        Self { root, name: kind.plural.to_owned(), is_namespaced, need }
+    }
+}
+
 /// Reads the pods, Services and policies of the namespaces, the namespaces themselves, and the
 /// nodes.
 pub async fn read_cluster(scope: &Scope) -> Result<Input, ClusterError> {
@@ -115,15 +130,14 @@ async fn read_from(client: Client, namespace: Option<&str>) -> Result<Input, Clu
         notes: Vec::new(),
         client,
     };
-    for (root, name, is_namespaced, need) in [
-        ("/api/v1", "namespaces", false, Need::Helpful),
-        ("/api/v1", "nodes", false, Need::Helpful),
-        ("/api/v1", "pods", true, Need::Required),
-        ("/api/v1", "services", true, Need::Helpful),
-        ("/apis/networking.k8s.io/v1", "networkpolicies", true, Need::Required),
+    for (kind, need) in [
+        (ApiKind::Namespace, Need::Helpful),
+        (ApiKind::Node, Need::Helpful),
+        (ApiKind::Pod, Need::Required),
+        (ApiKind::Service, Need::Helpful),
+        (ApiKind::NetworkPolicy, Need::Required),
     ] {
-        let (root, name) = (root.to_owned(), name.to_owned());
-        listing.list(&Resource { root, name, is_namespaced, need }, namespace).await?;
+        listing.list(&Resource::of(kind.row(), need), namespace).await?;
     }
     for resource in listing.other_policies().await? {
         listing.list(&resource, namespace).await?;

@@ -1,7 +1,6 @@
 //! The fields of the kinds that are read, as the API defines them.
 
-use super::super::kind::Kind;
-use crate::policy::cluster::ClusterPolicyKind;
+use crate::kinds::{ApiKind, ClusterPolicyKind, WorkloadKind};
 
 /// What a value may have inside.
 #[derive(Debug)]
@@ -77,37 +76,45 @@ impl Shape {
     }
 }
 
+/// The shape of a kind of policy.
+struct PolicyShape {
+    /// All of it.
+    whole: Shape,
+    /// As far as it says what it means.
+    meaning: Shape,
+}
+
 /// The shape of a kind.
-pub(super) fn of(kind: Kind) -> &'static Shape {
+pub(super) fn of(kind: ApiKind) -> &'static Shape {
     match kind {
-        Kind::Namespace | Kind::Node => &NAMESPACE,
-        Kind::Pod => &POD,
-        Kind::Service => &SERVICE,
-        Kind::Workload(super::super::WorkloadKind::CronJob) => &CRON_JOB,
-        Kind::Workload(_) => &WORKLOAD,
-        Kind::NetworkPolicy => &NETWORK_POLICY,
-        Kind::ClusterPolicy(ClusterPolicyKind::ClusterNetworkPolicy) => &CLUSTER_NETWORK_POLICY,
-        Kind::ClusterPolicy(ClusterPolicyKind::AdminNetworkPolicy) => &ADMIN_NETWORK_POLICY,
-        Kind::ClusterPolicy(ClusterPolicyKind::BaselineAdminNetworkPolicy) => {
-            &BASELINE_ADMIN_NETWORK_POLICY
-        }
+        ApiKind::Namespace | ApiKind::Node => &NAMESPACE,
+        ApiKind::Pod => &POD,
+        ApiKind::Service => &SERVICE,
+        ApiKind::Workload(WorkloadKind::CronJob) => &CRON_JOB,
+        ApiKind::Workload(_) => &WORKLOAD,
+        ApiKind::NetworkPolicy => &NETWORK_POLICY.whole,
+        ApiKind::ClusterPolicy(kind) => &of_cluster_policy(kind).whole,
     }
 }
 
 /// The shape of a policy as far as it says what it means; none for what is no policy.
-pub(super) fn of_meaning(kind: Kind) -> Option<&'static Shape> {
+pub(super) fn of_meaning(kind: ApiKind) -> Option<&'static Shape> {
     match kind {
-        Kind::Namespace | Kind::Node | Kind::Pod | Kind::Service | Kind::Workload(_) => None,
-        Kind::NetworkPolicy => Some(&NETWORK_POLICY_MEANING),
-        Kind::ClusterPolicy(ClusterPolicyKind::ClusterNetworkPolicy) => {
-            Some(&CLUSTER_NETWORK_POLICY_MEANING)
-        }
-        Kind::ClusterPolicy(ClusterPolicyKind::AdminNetworkPolicy) => {
-            Some(&ADMIN_NETWORK_POLICY_MEANING)
-        }
-        Kind::ClusterPolicy(ClusterPolicyKind::BaselineAdminNetworkPolicy) => {
-            Some(&BASELINE_ADMIN_NETWORK_POLICY_MEANING)
-        }
+        ApiKind::Namespace
+        | ApiKind::Node
+        | ApiKind::Pod
+        | ApiKind::Service
+        | ApiKind::Workload(_) => None,
+        ApiKind::NetworkPolicy => Some(&NETWORK_POLICY.meaning),
+        ApiKind::ClusterPolicy(kind) => Some(&of_cluster_policy(kind).meaning),
+    }
+}
+
+fn of_cluster_policy(kind: ClusterPolicyKind) -> &'static PolicyShape {
+    match kind {
+        ClusterPolicyKind::ClusterNetworkPolicy => &CLUSTER_NETWORK_POLICY,
+        ClusterPolicyKind::AdminNetworkPolicy => &ADMIN_NETWORK_POLICY,
+        ClusterPolicyKind::BaselineAdminNetworkPolicy => &BASELINE_ADMIN_NETWORK_POLICY,
     }
 }
 
@@ -207,28 +214,26 @@ static SELECTOR: Shape = only! {
     }),
 };
 
-/// A policy of this `spec`; and the same, as far as it says what it means.
+/// A policy of this `spec`.
 macro_rules! policy {
-    ($name:ident, $meaning:ident, $spec:ident) => {
-        static $name: Shape = only! {
-            "apiVersion": Shape::Any, "kind": Shape::Any, "metadata": METADATA, "spec": $spec,
-            "status": Shape::Any,
-        };
-        static $meaning: Shape = Shape::Object {
-            fields: &[("spec", &$spec)],
-            others: Others::OfLaterVersions { read: &[] },
+    ($name:ident, $spec:ident) => {
+        static $name: PolicyShape = PolicyShape {
+            whole: only! {
+                "apiVersion": Shape::Any, "kind": Shape::Any, "metadata": METADATA, "spec": $spec,
+                "status": Shape::Any,
+            },
+            meaning: Shape::Object {
+                fields: &[("spec", &$spec)],
+                others: Others::OfLaterVersions { read: &[] },
+            },
         };
     };
 }
 
-policy!(NETWORK_POLICY, NETWORK_POLICY_MEANING, NETWORK_POLICY_SPEC);
-policy!(CLUSTER_NETWORK_POLICY, CLUSTER_NETWORK_POLICY_MEANING, CLUSTER_NETWORK_POLICY_SPEC);
-policy!(ADMIN_NETWORK_POLICY, ADMIN_NETWORK_POLICY_MEANING, ADMIN_NETWORK_POLICY_SPEC);
-policy!(
-    BASELINE_ADMIN_NETWORK_POLICY,
-    BASELINE_ADMIN_NETWORK_POLICY_MEANING,
-    BASELINE_ADMIN_NETWORK_POLICY_SPEC
-);
+policy!(NETWORK_POLICY, NETWORK_POLICY_SPEC);
+policy!(CLUSTER_NETWORK_POLICY, CLUSTER_NETWORK_POLICY_SPEC);
+policy!(ADMIN_NETWORK_POLICY, ADMIN_NETWORK_POLICY_SPEC);
+policy!(BASELINE_ADMIN_NETWORK_POLICY, BASELINE_ADMIN_NETWORK_POLICY_SPEC);
 
 static NETWORK_POLICY_SPEC: Shape = only! {
     "podSelector": SELECTOR,
