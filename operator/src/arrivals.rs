@@ -7,7 +7,7 @@
 use std::future::pending;
 
 use kube::{Api, Client};
-use netproof_conformance::policy::cluster::ClusterPolicyKind;
+use netproof_conformance::kinds::KindRow;
 use tokio::sync::mpsc;
 use tracing::info;
 
@@ -19,7 +19,7 @@ use netproof_rounds::change::Change;
 
 /// Follows all objects of a kind that a cluster may lack, for as long as somebody listens. Where it
 /// is absent, that is all there is: nothing.
-pub async fn follow(client: Client, kind: ClusterPolicyKind, changes: mpsc::Sender<Change>) {
+pub async fn follow(client: Client, kind: &'static KindRow, changes: mpsc::Sender<Change>) {
     let (definitions, name) = definition(kind);
     let definitions = Api::all_with(client.clone(), &definitions);
     let mut definition = Following::begin(definitions, Which::Named(name));
@@ -46,7 +46,7 @@ pub async fn follow(client: Client, kind: ClusterPolicyKind, changes: mpsc::Send
 
 struct Known {
     client: Client,
-    kind: ClusterPolicyKind,
+    kind: &'static KindRow,
     state: State,
 }
 
@@ -85,7 +85,7 @@ impl Known {
         match presence(self.kind, definition) {
             Presence::Absent => {
                 if let State::Present(..) = self.state {
-                    info!(kind = self.kind.word(), "Kind has gone");
+                    info!(kind = self.kind.kind, "Kind has gone");
                 }
                 self.state = State::Absent;
                 Some(Change::Reset(vec![]))
@@ -108,7 +108,7 @@ impl Known {
         {
             return;
         }
-        info!(kind = self.kind.word(), version = served.resource.version, "Kind is there");
+        info!(kind = self.kind.kind, version = served.resource.version, "Kind is there");
         let objects = Api::all_with(self.client.clone(), &served.resource);
         self.state = State::Present(served, Following::begin(objects, Which::All));
     }

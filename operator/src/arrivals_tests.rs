@@ -1,12 +1,13 @@
 use std::time::Duration;
 
+use netproof_conformance::kinds::ClusterPolicyKind;
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
 use super::*;
 use crate::api_server::{ApiServer, DEFINITIONS};
 
-const KIND: ClusterPolicyKind = ClusterPolicyKind::ClusterNetworkPolicy;
+const KIND: &KindRow = ClusterPolicyKind::ClusterNetworkPolicy.row();
 const NAME: &str = "clusternetworkpolicies.policy.networking.k8s.io";
 const READABLE: &str = "/apis/policy.networking.k8s.io/v1alpha2/clusternetworkpolicies";
 const LATER: &str = "/apis/policy.networking.k8s.io/v1beta1/clusternetworkpolicies";

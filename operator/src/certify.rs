@@ -12,7 +12,10 @@ use kube::{
     Api, Client,
     api::{DynamicObject, ListParams, PartialObjectMeta},
 };
-use netproof_conformance::{policy::cluster::ClusterPolicyKind, snapshot::ObjectRef};
+use netproof_conformance::{
+    kinds::{ClusterPolicyKind, KindRow},
+    snapshot::ObjectRef,
+};
 use tokio::time::Instant;
 
 use crate::{
@@ -92,7 +95,7 @@ pub async fn certify(
     for kind in ClusterPolicyKind::ALL {
         let picture = world.cluster_policies.get(&kind);
         let picture = picture.map(|objects| known(objects, |_| true)).unwrap_or_default();
-        if of_cluster(kind, client).await? != Some(picture) {
+        if of_cluster(kind.row(), client).await? != Some(picture) {
             return Ok(false);
         }
     }
@@ -104,10 +107,7 @@ pub async fn certify(
 
 /// The policies of the cluster of this kind that the API server has; none if it cannot tell.
 /// Whether it has the kind at all is asked as well, as that may have changed since.
-async fn of_cluster(
-    kind: ClusterPolicyKind,
-    client: &Client,
-) -> Result<Option<Versions>, kube::Error> {
+async fn of_cluster(kind: &KindRow, client: &Client) -> Result<Option<Versions>, kube::Error> {
     let (definitions, name) = definition(kind);
     let api = Api::<DynamicObject>::all_with(client.clone(), &definitions);
     let served = match presence(kind, api.get_opt(&name).await?.as_ref()) {

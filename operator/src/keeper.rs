@@ -2,21 +2,23 @@
 
 use std::sync::Arc;
 
-use k8s_openapi::api::{
-    apps::v1::{DaemonSet, Deployment, StatefulSet},
-    core::v1::{Namespace, Node, Pod},
-    networking::v1::NetworkPolicy,
-};
 use kube::{Api, Client, api::ApiResource};
-use netproof_conformance::{policy::cluster::ClusterPolicyKind, snapshot::Revision};
-use netproof_crds::{ConnectivityTest, StandInSet};
+use netproof_conformance::{
+    kinds::{Availability, KindRow},
+    snapshot::Revision,
+};
 use tokio::sync::{mpsc, watch};
 
 use crate::{
     arrivals,
     watch::{self as watches, Which},
 };
-use netproof_rounds::{change::Change, desired, kind::Kind, world::World};
+use netproof_rounds::{
+    change::Change,
+    desired,
+    kind::{Kind, resource},
+    world::World,
+};
 
 /// Where the objects of a kind are to be had.
 #[derive(Clone, Debug, PartialEq)]
@@ -24,32 +26,37 @@ pub enum Source {
     /// At every API server: all of a resource, or what of it concerns us.
     Everywhere(ApiResource, Which),
     /// Where the cluster has this kind.
-    WhereDefined(ClusterPolicyKind),
+    WhereDefined(&'static KindRow),
 }
 
 /// Where the objects of a kind are to be had.
 pub fn source(kind: Kind) -> Source {
-    let all = |resource| Source::Everywhere(resource, Which::All);
+    let row = kind.row();
+    match row.availability {
+        Availability::Always => Source::Everywhere(resource(row, row.version()), which(kind)),
+        Availability::WhereDefined => Source::WhereDefined(row),
+    }
+}
+
+fn which(kind: Kind) -> Which {
     match kind {
-        Kind::NetworkPolicies => all(erased::<NetworkPolicy>()),
-        Kind::ClusterPolicies(kind) => Source::WhereDefined(kind),
-        Kind::Namespaces => all(erased::<Namespace>()),
-        Kind::Nodes => all(erased::<Node>()),
-        Kind::Tests => all(erased::<ConnectivityTest>()),
-        Kind::StandInSets => all(erased::<StandInSet>()),
-        Kind::StandIns => {
-            Source::Everywhere(erased::<Pod>(), Which::Labelled(desired::TEST_UID_LABEL))
-        }
-        Kind::Deployments => all(erased::<Deployment>()),
-        Kind::StatefulSets => all(erased::<StatefulSet>()),
-        Kind::DaemonSets => all(erased::<DaemonSet>()),
+        Kind::StandIns => Which::Labelled(desired::TEST_UID_LABEL),
+        Kind::NetworkPolicies
+        | Kind::ClusterPolicies(_)
+        | Kind::Namespaces
+        | Kind::Nodes
+        | Kind::Tests
+        | Kind::StandInSets
+        | Kind::Deployments
+        | Kind::StatefulSets
+        | Kind::DaemonSets => Which::All,
     }
 }
 
 /// Keeps a picture of the cluster up to date for as long as somebody looks at it.
 pub async fn keep(client: Client, pictures: watch::Sender<Arc<World>>) {
     let (changes, mut all) = mpsc::channel::<(Kind, Change)>(256);
-    for kind in Kind::ALL {
+    for kind in Kind::all() {
         tokio::spawn(follow(client.clone(), kind, changes.clone()));
     }
     drop(changes);

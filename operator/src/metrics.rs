@@ -47,7 +47,7 @@ impl Metrics {
 
     /// The text that Prometheus reads, with the picture of the cluster as it is now.
     pub fn text(&self, world: &World) -> String {
-        for kind in Kind::ALL {
+        for kind in Kind::all() {
             if let Some(alive) = world.alive.get(&kind) {
                 let age = alive.elapsed().as_secs_f64();
                 self.families.watch_age.with_label_values(&[kind.word()]).set(age);

@@ -8,14 +8,11 @@ use kube::{
     ResourceExt,
     api::{ApiResource, DynamicObject},
 };
-use netproof_conformance::policy::cluster::ClusterPolicyKind;
+use netproof_conformance::kinds::KindRow;
 use serde::Deserialize;
 
 use crate::keeper::erased;
-use netproof_rounds::{
-    kind::{GROUP, Kind, readable, resource},
-    read::part,
-};
+use netproof_rounds::{kind::resource, read::part};
 
 /// What the API server has of a kind.
 #[derive(Clone, Debug, PartialEq)]
@@ -39,13 +36,12 @@ pub struct Served {
 }
 
 /// The resource of all definitions, and the name of the one of this kind.
-pub fn definition(kind: ClusterPolicyKind) -> (ApiResource, String) {
-    let plural = Kind::ClusterPolicies(kind).word();
-    (erased::<CustomResourceDefinition>(), format!("{plural}.{GROUP}"))
+pub fn definition(kind: &KindRow) -> (ApiResource, String) {
+    (erased::<CustomResourceDefinition>(), kind.definition())
 }
 
 /// What the kind's definition, or that it has none, says.
-pub fn presence(kind: ClusterPolicyKind, definition: Option<&DynamicObject>) -> Presence {
+pub fn presence(kind: &KindRow, definition: Option<&DynamicObject>) -> Presence {
     let Some(definition) = definition else { return Presence::Absent };
     match served_version(kind, definition) {
         Ok(version) => Presence::Served(Served {
@@ -69,7 +65,7 @@ struct Version {
     served: bool,
 }
 
-fn served_version(kind: ClusterPolicyKind, definition: &DynamicObject) -> Result<String, String> {
+fn served_version(kind: &KindRow, definition: &DynamicObject) -> Result<String, String> {
     let cannot_be_read = |error| format!("cannot be read: {error}");
     let spec: Spec = part(definition, "spec").map_err(cannot_be_read)?;
     let status: CustomResourceDefinitionStatus =
@@ -80,7 +76,7 @@ fn served_version(kind: ClusterPolicyKind, definition: &DynamicObject) -> Result
     }
     let mut served: Vec<String> =
         spec.versions.into_iter().filter(|version| version.served).map(|v| v.name).collect();
-    match served.iter().position(|version| version == readable(kind)) {
+    match served.iter().position(|version| version == kind.version()) {
         Some(index) => Ok(served.swap_remove(index)),
         None => served.pop().ok_or_else(|| "serves no version".into()),
     }

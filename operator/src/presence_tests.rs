@@ -1,13 +1,14 @@
+use netproof_conformance::kinds::ClusterPolicyKind;
 use serde_json::{Value, json};
 
 use super::*;
 
-const KIND: ClusterPolicyKind = ClusterPolicyKind::ClusterNetworkPolicy;
+const KIND: &KindRow = ClusterPolicyKind::ClusterNetworkPolicy.row();
 
 fn definition(versions: &Value, established: &str) -> DynamicObject {
     let object = json!({
         "metadata": {"name": "clusternetworkpolicies.policy.networking.k8s.io", "uid": "u"},
-        "spec": {"group": GROUP, "versions": versions},
+        "spec": {"group": KIND.group(), "versions": versions},
         "status": {"conditions": [{"type": "Established", "status": established}]},
     });
     serde_json::from_value(object).expect("an object")
@@ -63,8 +64,8 @@ fn a_definition_that_cannot_be_read_is_no_absence() {
 
 #[test]
 fn each_kind_is_asked_for_as_the_api_spells_it() {
-    let paths = ClusterPolicyKind::ALL.map(|kind| {
-        let resource = resource(kind, readable(kind));
+    let paths = ClusterPolicyKind::ALL.map(ClusterPolicyKind::row).map(|kind| {
+        let resource = resource(kind, kind.version());
         format!("{}/{} {}", resource.api_version, resource.plural, definition_name(kind))
     });
     assert_eq!(
@@ -77,7 +78,7 @@ fn each_kind_is_asked_for_as_the_api_spells_it() {
     );
 }
 
-fn definition_name(kind: ClusterPolicyKind) -> String {
+fn definition_name(kind: &KindRow) -> String {
     let (definitions, name) = super::definition(kind);
     assert_eq!(definitions.plural, "customresourcedefinitions");
     name

@@ -138,7 +138,7 @@ impl Bed {
 /// without.
 fn picture(server: &ApiServer, denies: bool) -> World {
     let mut world = World::default();
-    for kind in Kind::ALL {
+    for kind in Kind::all() {
         world.complete.insert(kind);
         world.alive.insert(kind, std::time::Instant::now());
     }

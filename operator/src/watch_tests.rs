@@ -1,6 +1,6 @@
 use hyper::Method;
 use kube::Client;
-use netproof_conformance::policy::cluster::ClusterPolicyKind;
+use netproof_conformance::kinds::ClusterPolicyKind;
 use serde_json::json;
 
 use super::*;
@@ -27,7 +27,7 @@ impl Bed {
         let server = ApiServer::start().await;
         server.put(DEFINITIONS, json!({"metadata": {"name": "one"}}));
         set(&server);
-        let (resource, _) = definition(ClusterPolicyKind::AdminNetworkPolicy);
+        let (resource, _) = definition(ClusterPolicyKind::AdminNetworkPolicy.row());
         let api = Api::all_with(client(&server), &resource);
         Self { following: Following::begin(api, Which::All), server }
     }

@@ -5,7 +5,10 @@ use std::{path::PathBuf, time::Duration};
 use anyhow::{Context, bail};
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
 use kube::api::DynamicObject;
-use netproof_conformance::manifest::Cluster;
+use netproof_conformance::{
+    kinds::{ApiKind, KindRow, ObjectScope},
+    manifest::Cluster,
+};
 use netproof_crds::ConnectivityTest;
 use serde_json::{Value, json};
 
@@ -56,19 +59,17 @@ impl Objects {
     }
 
     /// The objects of a kind, as they are written.
-    pub fn of_kind(&self, group: &str, kind: &str) -> impl Iterator<Item = &Value> {
-        let is_meant = move |object: &&Value| {
-            let version = object["apiVersion"].as_str().unwrap_or_default();
-            let of_group = version.split_once('/').map_or("", |(group, _)| group);
-            object["kind"] == kind && of_group == group
-        };
-        self.written.iter().filter(is_meant)
+    pub fn of_kind(&self, kind: &KindRow) -> impl Iterator<Item = &Value> {
+        self.written.iter().filter(move |object| {
+            let [api_version, word] = header(object);
+            kind.is(api_version, word)
+        })
     }
 
     /// The one test among them, or the one of this name; none if there is none.
     pub fn test(&self, name: Option<&str>) -> anyhow::Result<Option<ConnectivityTest>> {
         let tests: Vec<&Value> = self
-            .of_kind("netproof.dev", "ConnectivityTest")
+            .of_kind(Kind::Tests.row())
             .filter(|test| name.is_none_or(|name| test["metadata"]["name"] == name))
             .collect();
         match (tests.as_slice(), name) {
@@ -94,14 +95,14 @@ impl Objects {
     /// What an operator would know of them.
     pub fn known(&self) -> impl Iterator<Item = (Kind, DynamicObject)> {
         let kinds = [
-            ("networking.k8s.io", "NetworkPolicy", Kind::NetworkPolicies),
-            ("", "Namespace", Kind::Namespaces),
-            ("apps", "Deployment", Kind::Deployments),
-            ("apps", "StatefulSet", Kind::StatefulSets),
-            ("apps", "DaemonSet", Kind::DaemonSets),
+            Kind::NetworkPolicies,
+            Kind::Namespaces,
+            Kind::Deployments,
+            Kind::StatefulSets,
+            Kind::DaemonSets,
         ];
-        kinds.into_iter().flat_map(|(group, word, kind)| {
-            self.of_kind(group, word).map(move |object| (kind, dynamic(object.clone())))
+        kinds.into_iter().flat_map(|kind| {
+            self.of_kind(kind.row()).map(move |object| (kind, dynamic(object.clone())))
         })
     }
 }
@@ -111,13 +112,23 @@ pub fn dynamic(object: Value) -> DynamicObject {
     serde_json::from_value(object).expect("an object with a kind and a name was read before")
 }
 
+/// The `apiVersion` and the kind of an object.
+fn header(object: &Value) -> [&str; 2] {
+    ["apiVersion", "kind"].map(|field| object[field].as_str().unwrap_or_default())
+}
+
 fn complete(object: &mut Value, default_namespace: &str, age: Duration) {
-    let has_no_namespace = matches!(object["kind"].as_str(), Some("Namespace" | "Node"));
-    if object["kind"] == "NetworkPolicy" {
+    let [api_version, kind] = header(object);
+    let kind = ApiKind::of(api_version, kind);
+    if kind == Some(ApiKind::NetworkPolicy) {
         as_stored(object);
     }
+    let is_namespaced = kind.is_none_or(|kind| match kind.row().scope {
+        ObjectScope::Namespaced => true,
+        ObjectScope::Cluster => false,
+    });
     let Some(metadata) = object["metadata"].as_object_mut() else { return };
-    if !has_no_namespace {
+    if is_namespaced {
         let namespace = metadata.entry("namespace").or_insert(Value::Null);
         if namespace.as_str().is_none_or(str::is_empty) {
             *namespace = json!(default_namespace);

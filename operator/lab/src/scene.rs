@@ -14,6 +14,7 @@ use std::{
 use anyhow::{anyhow, bail};
 use netproof_conformance::{
     flow::{Family, Port},
+    kinds::ApiKind,
     ledger::Patience,
     matrix::{Actor, Cell},
     policy::Policy,
@@ -175,7 +176,7 @@ impl Scene {
             .map(|(desired, pod)| stand_in(desired, pod, &nodes))
             .collect();
         let outsiders = outsiders(&scenario);
-        let policies = objects.of_kind("networking.k8s.io", "NetworkPolicy").cloned();
+        let policies = objects.of_kind(ApiKind::NetworkPolicy.row()).cloned();
         let objects = namespaces.into_iter().chain(policies).collect();
         Ok(Self { world, scenario, stand_ins, pods, outsiders, nodes, objects, left_out })
     }

@@ -1,10 +1,9 @@
 //! The kinds of objects that netproof knows of a cluster.
 
 use kube::{api::ApiResource, core::GroupVersionKind};
-use netproof_conformance::policy::cluster::ClusterPolicyKind;
-
-/// The group of all kinds of cluster policies.
-pub const GROUP: &str = "policy.networking.k8s.io";
+use netproof_conformance::kinds::{
+    ApiKind, Availability, ClusterPolicyKind, KindRow, ObjectScope, WorkloadKind,
+};
 
 /// A kind of object that the operator follows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -31,68 +30,110 @@ pub enum Kind {
     DaemonSets,
 }
 
+/// `ConnectivityTest`, which netproof defines itself wherever it is.
+const TEST: KindRow = KindRow {
+    api_version: "netproof.dev/v1alpha1",
+    former_group: None,
+    kind: "ConnectivityTest",
+    plural: "connectivitytests",
+    scope: ObjectScope::Namespaced,
+    availability: Availability::Always,
+    is_decisive: false,
+};
+
+/// `StandInSet`, of the same.
+const STAND_IN_SET: KindRow = KindRow { kind: "StandInSet", plural: "standinsets", ..TEST };
+
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 12] = [
-        Self::NetworkPolicies,
-        Self::ClusterPolicies(ClusterPolicyKind::ClusterNetworkPolicy),
-        Self::ClusterPolicies(ClusterPolicyKind::AdminNetworkPolicy),
-        Self::ClusterPolicies(ClusterPolicyKind::BaselineAdminNetworkPolicy),
-        Self::Namespaces,
-        Self::Nodes,
-        Self::Tests,
-        Self::StandInSets,
-        Self::StandIns,
-        Self::Deployments,
-        Self::StatefulSets,
-        Self::DaemonSets,
-    ];
+    pub fn all() -> impl Iterator<Item = Self> {
+        let policies = ClusterPolicyKind::ALL.map(Self::ClusterPolicies);
+        let others = [
+            Self::Namespaces,
+            Self::Nodes,
+            Self::Tests,
+            Self::StandInSets,
+            Self::StandIns,
+            Self::Deployments,
+            Self::StatefulSets,
+            Self::DaemonSets,
+        ];
+        [Self::NetworkPolicies].into_iter().chain(policies).chain(others)
+    }
 
     /// Those without which nothing can be judged.
-    pub const DECISIVE: [Self; 6] = [
-        Self::NetworkPolicies,
-        Self::ClusterPolicies(ClusterPolicyKind::ClusterNetworkPolicy),
-        Self::ClusterPolicies(ClusterPolicyKind::AdminNetworkPolicy),
-        Self::ClusterPolicies(ClusterPolicyKind::BaselineAdminNetworkPolicy),
-        Self::Namespaces,
-        Self::StandIns,
-    ];
+    pub fn decisive() -> impl Iterator<Item = Self> {
+        Self::all().filter(|kind| kind.row().is_decisive)
+    }
+
+    /// What is to be known of the objects; of stand-ins, that they are pods.
+    pub fn row(self) -> &'static KindRow {
+        match self {
+            Self::NetworkPolicies => ApiKind::NetworkPolicy.row(),
+            Self::ClusterPolicies(kind) => kind.row(),
+            Self::Namespaces => ApiKind::Namespace.row(),
+            Self::Nodes => ApiKind::Node.row(),
+            Self::Tests => &TEST,
+            Self::StandInSets => &STAND_IN_SET,
+            Self::StandIns => ApiKind::Pod.row(),
+            Self::Deployments => WorkloadKind::Deployment.row(),
+            Self::StatefulSets => WorkloadKind::StatefulSet.row(),
+            Self::DaemonSets => WorkloadKind::DaemonSet.row(),
+        }
+    }
 
     /// The name for people and metrics.
     pub fn word(self) -> &'static str {
         match self {
-            Self::NetworkPolicies => "networkpolicies",
-            Self::ClusterPolicies(ClusterPolicyKind::ClusterNetworkPolicy) => {
-                "clusternetworkpolicies"
-            }
-            Self::ClusterPolicies(ClusterPolicyKind::AdminNetworkPolicy) => "adminnetworkpolicies",
-            Self::ClusterPolicies(ClusterPolicyKind::BaselineAdminNetworkPolicy) => {
-                "baselineadminnetworkpolicies"
-            }
-            Self::Namespaces => "namespaces",
-            Self::Nodes => "nodes",
-            Self::Tests => "connectivitytests",
-            Self::StandInSets => "standinsets",
             Self::StandIns => "stand-in pods",
-            Self::Deployments => "deployments",
-            Self::StatefulSets => "statefulsets",
-            Self::DaemonSets => "daemonsets",
+            Self::NetworkPolicies
+            | Self::ClusterPolicies(_)
+            | Self::Namespaces
+            | Self::Nodes
+            | Self::Tests
+            | Self::StandInSets
+            | Self::Deployments
+            | Self::StatefulSets
+            | Self::DaemonSets => self.row().plural,
         }
     }
 }
 
-/// The version of a kind that netproof reads.
-pub fn readable(kind: ClusterPolicyKind) -> &'static str {
-    match kind {
-        ClusterPolicyKind::ClusterNetworkPolicy => "v1alpha2",
-        ClusterPolicyKind::AdminNetworkPolicy | ClusterPolicyKind::BaselineAdminNetworkPolicy => {
-            "v1alpha1"
-        }
-    }
+/// A kind in one of its versions, as a client asks for it.
+pub fn resource(kind: &KindRow, version: &str) -> ApiResource {
+    let of_version = GroupVersionKind::gvk(kind.group(), version, kind.kind);
+    ApiResource::from_gvk_with_plural(&of_version, kind.plural)
 }
 
-/// A kind in one of its versions.
-pub fn resource(kind: ClusterPolicyKind, version: &str) -> ApiResource {
-    let of_version = GroupVersionKind::gvk(GROUP, version, kind.word());
-    ApiResource::from_gvk_with_plural(&of_version, Kind::ClusterPolicies(kind).word())
+#[cfg(test)]
+mod tests {
+    use k8s_openapi::api::{
+        apps::v1::{DaemonSet, Deployment, StatefulSet},
+        core::v1::{Namespace, Node, Pod},
+        networking::v1::NetworkPolicy,
+    };
+    use netproof_crds::{ConnectivityTest, StandInSet};
+
+    use super::*;
+
+    fn erased<K: kube::Resource<DynamicType = ()>>() -> ApiResource {
+        ApiResource::erase::<K>(&())
+    }
+
+    #[test]
+    fn the_table_names_resources_as_the_types_do() {
+        for (kind, typed) in [
+            (Kind::NetworkPolicies, erased::<NetworkPolicy>()),
+            (Kind::Namespaces, erased::<Namespace>()),
+            (Kind::Nodes, erased::<Node>()),
+            (Kind::Tests, erased::<ConnectivityTest>()),
+            (Kind::StandInSets, erased::<StandInSet>()),
+            (Kind::StandIns, erased::<Pod>()),
+            (Kind::Deployments, erased::<Deployment>()),
+            (Kind::StatefulSets, erased::<StatefulSet>()),
+            (Kind::DaemonSets, erased::<DaemonSet>()),
+        ] {
+            assert_eq!(resource(kind.row(), kind.row().version()), typed);
+        }
+    }
 }

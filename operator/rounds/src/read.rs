@@ -12,18 +12,19 @@ use k8s_openapi::{
 };
 use kube::{Resource, ResourceExt, api::DynamicObject};
 use netproof_conformance::{
+    kinds::ClusterPolicyKind,
     policy::{
-        Policy, Rejected, admin_network_policy as admin, baseline_admin_network_policy as baseline,
-        cluster::{ClusterPolicy, ClusterPolicyKind},
-        cluster_network_policy as cluster,
+        self, Policy, Rejected,
+        cluster::ClusterPolicy,
         network_policy::{self, Metadata},
     },
     snapshot::Labels,
 };
 use netproof_crds::{NamedPort, Protocol, StandInSet, StandInSetSpec, TestRef};
 use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
 
-use crate::{desired, kind};
+use crate::desired;
 
 /// A namespace.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -123,30 +124,18 @@ pub fn cluster_policy(
     kind: ClusterPolicyKind,
     object: &DynamicObject,
 ) -> Result<ClusterPolicy, String> {
-    let readable = kind::readable(kind);
     let written = object.types.as_ref().map_or("unknown", |types| types.api_version.as_str());
-    if written != kind::resource(kind, readable).api_version {
+    if written != kind.row().api_version {
         let version = written.rsplit('/').next().unwrap_or_default();
+        let readable = kind.row().version();
         return Err(format!(
             "the cluster has this kind in version {version} only, which this netproof cannot read; it reads {readable}"
         ));
     }
-    let metadata = metadata(object);
-    match kind {
-        ClusterPolicyKind::ClusterNetworkPolicy => {
-            let spec = part(object, "spec")?;
-            cluster::compile(&cluster::ClusterNetworkPolicy { metadata, spec })
-        }
-        ClusterPolicyKind::AdminNetworkPolicy => {
-            let spec = part(object, "spec")?;
-            admin::compile(&admin::AdminNetworkPolicy { metadata, spec })
-        }
-        ClusterPolicyKind::BaselineAdminNetworkPolicy => {
-            let spec = part(object, "spec")?;
-            baseline::compile(&baseline::BaselineAdminNetworkPolicy { metadata, spec })
-        }
-    }
-    .map_err(wrong)
+    let spec: Value = part(object, "spec")?;
+    let written = json!({"metadata": {"name": object.name_any()}, "spec": spec});
+    // Of what is written here, only the specification can be of another form.
+    policy::read_of_cluster(kind, written).map_err(|error| format!("spec: {error}"))?.map_err(wrong)
 }
 
 fn metadata(object: &DynamicObject) -> Metadata {
@@ -325,6 +314,6 @@ fn terminating(object: &DynamicObject) -> bool {
 
 /// Reads one of the fields at the top of an object; one that is missing is an empty object.
 pub fn part<T: DeserializeOwned>(object: &DynamicObject, field: &str) -> Result<T, String> {
-    let value = object.data.get(field).cloned().unwrap_or(serde_json::json!({}));
+    let value = object.data.get(field).cloned().unwrap_or(json!({}));
     serde_json::from_value(value).map_err(|error| format!("{field}: {error}"))
 }

@@ -289,11 +289,12 @@ fn workload(
     endpoint: &str,
     world: &World,
 ) -> Result<Template, Problem> {
-    let (objects, kind, word) = match like.kind {
-        WorkloadKind::Deployment => (&world.deployments, Kind::Deployments, "Deployment"),
-        WorkloadKind::StatefulSet => (&world.stateful_sets, Kind::StatefulSets, "StatefulSet"),
-        WorkloadKind::DaemonSet => (&world.daemon_sets, Kind::DaemonSets, "DaemonSet"),
+    let (objects, kind) = match like.kind {
+        WorkloadKind::Deployment => (&world.deployments, Kind::Deployments),
+        WorkloadKind::StatefulSet => (&world.stateful_sets, Kind::StatefulSets),
+        WorkloadKind::DaemonSet => (&world.daemon_sets, Kind::DaemonSets),
     };
+    let word = kind.row().kind;
     if let Some(why) = world.stale(kind, Instant::now()) {
         let forbidden = world.blind.get(&kind).is_some_and(|why| why.contains("forbidden"));
         let reason = if forbidden { Reason::Forbidden } else { Reason::SnapshotIncomplete };

@@ -40,8 +40,8 @@ fn world() -> World {
                 .into(),
         ),
         deployments: Arc::new([(named("shop", "was"), read(template))].into()),
-        complete: Kind::ALL.into_iter().collect(),
-        alive: Kind::ALL.into_iter().map(|kind| (kind, now)).collect(),
+        complete: Kind::all().collect(),
+        alive: Kind::all().map(|kind| (kind, now)).collect(),
         ..World::default()
     }
 }

@@ -78,7 +78,7 @@ impl World {
     /// A picture of these objects, which are all that there are.
     pub fn of(objects: impl IntoIterator<Item = (Kind, DynamicObject)>) -> Self {
         let mut by_kind: BTreeMap<Kind, Vec<DynamicObject>> =
-            Kind::ALL.into_iter().map(|kind| (kind, Vec::new())).collect();
+            Kind::all().map(|kind| (kind, Vec::new())).collect();
         for (kind, object) in objects {
             by_kind.entry(kind).or_default().push(object);
         }
@@ -108,7 +108,7 @@ impl World {
 
     /// Why nothing can be judged at all; none if all decisive kinds are complete and recent.
     pub fn blindness(&self, now: Instant) -> Option<String> {
-        Kind::DECISIVE.into_iter().find_map(|kind| self.stale(kind, now))
+        Kind::decisive().find_map(|kind| self.stale(kind, now))
     }
 
     /// The namespace, if it is there.

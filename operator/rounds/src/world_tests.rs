@@ -58,7 +58,7 @@ fn another_version_that_means_the_same_is_no_news_but_is_known() {
 fn nothing_is_judged_before_every_decisive_kind_was_read() {
     let mut world = World::default();
     assert!(world.blindness(Instant::now()).is_some());
-    for kind in Kind::DECISIVE {
+    for kind in Kind::decisive() {
         world.take(kind, Change::Reset(vec![]));
     }
     assert_eq!(world.blindness(Instant::now()), None);
@@ -68,7 +68,7 @@ fn nothing_is_judged_before_every_decisive_kind_was_read() {
 fn a_kind_that_may_be_absent_has_to_be_known_absent() {
     let mut world = World::default();
     let kind = Kind::ClusterPolicies(ClusterPolicyKind::AdminNetworkPolicy);
-    for other in Kind::ALL.into_iter().filter(|other| *other != kind) {
+    for other in Kind::all().filter(|other| *other != kind) {
         world.take(other, Change::Reset(vec![]));
     }
     let why = world.blindness(Instant::now()).expect("it may be there");
@@ -104,7 +104,7 @@ fn kinds_of_cluster_policies_are_kept_apart() {
 #[test]
 fn a_kind_that_is_silent_too_long_blinds() {
     let mut world = World::default();
-    for kind in Kind::DECISIVE {
+    for kind in Kind::decisive() {
         world.take(kind, Change::Reset(vec![]));
     }
     world.take(POLICIES, Change::Blind("connection refused".into()));
@@ -113,7 +113,7 @@ fn a_kind_that_is_silent_too_long_blinds() {
     let later = now + STALE_AFTER + Duration::from_secs(1);
     let why = world.blindness(later).expect("it is too old");
     assert!(why.contains("networkpolicies") && why.contains("connection refused"), "{why}");
-    world.alive.extend(Kind::DECISIVE.map(|kind| (kind, later)));
+    world.alive.extend(Kind::decisive().map(|kind| (kind, later)));
     assert_eq!(world.blindness(later), None);
 }
 

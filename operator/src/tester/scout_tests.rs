@@ -176,7 +176,7 @@ fn picture(denies: bool) -> World {
     }))
     .expect("an object");
     let mut world = World::default();
-    for kind in Kind::ALL {
+    for kind in Kind::all() {
         world.complete.insert(kind);
         world.alive.insert(kind, std::time::Instant::now());
     }

@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use netproof_conformance::kinds::ApiKind;
+use netproof_rounds::kind::Kind;
 use serde_json::{Value, json};
 
 use super::address::{node_address, pod_range};
@@ -10,8 +12,10 @@ use crate::objects::Objects;
 /// Nodes that the objects name, by themselves or as the node of a pod; else that many of our own.
 pub(super) fn node_names(objects: &Objects, count: usize) -> Vec<String> {
     let text = |value: &Value| value.as_str().map(str::to_owned);
-    let nodes = objects.of_kind("", "Node").filter_map(|node| text(&node["metadata"]["name"]));
-    let of_pods = objects.of_kind("", "Pod").filter_map(|pod| text(&pod["spec"]["nodeName"]));
+    let nodes =
+        objects.of_kind(ApiKind::Node.row()).filter_map(|node| text(&node["metadata"]["name"]));
+    let of_pods =
+        objects.of_kind(ApiKind::Pod.row()).filter_map(|pod| text(&pod["spec"]["nodeName"]));
     let named: BTreeSet<String> = nodes.chain(of_pods).filter(|name| !name.is_empty()).collect();
     if named.is_empty() {
         (1..=count).map(|n| format!("node-{n}")).collect()
@@ -32,7 +36,7 @@ pub(super) fn node_object(number: usize, name: &str) -> Value {
 /// The namespaces, the ones included that something is in and that are not among the objects. Each
 /// has the label that the API server sets.
 pub(super) fn namespaces(objects: &Objects) -> Vec<Value> {
-    let written = objects.of_kind("", "Namespace").cloned();
+    let written = objects.of_kind(ApiKind::Namespace.row()).cloned();
     let assumed =
         objects.cluster.assumed_namespaces.iter().map(
             |name| json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}),
@@ -42,7 +46,7 @@ pub(super) fn namespaces(objects: &Objects) -> Vec<Value> {
         .filter_map(|object| Some((object["metadata"]["name"].as_str()?.to_owned(), object)))
         .collect();
     // A test's own namespace has nothing in it but the test, perhaps.
-    for test in objects.of_kind("netproof.dev", "ConnectivityTest") {
+    for test in objects.of_kind(Kind::Tests.row()) {
         if let Some(name) = test["metadata"]["namespace"].as_str() {
             all.entry(name.to_owned()).or_insert_with(
                 || json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}),
