@@ -88,6 +88,8 @@ pub(super) enum Stage {
 #[derive(Clone, Copy)]
 enum Apply {
     Meaning(fn(&Snapshot) -> Snapshot),
+    /// A fault of meaning that is about a path between nodes, and so has its own scope.
+    Path(fn(&Snapshot) -> Snapshot),
     Memory(fn(&Snapshot, &Past) -> Snapshot),
 }
 
@@ -101,7 +103,7 @@ impl Mutation {
     /// of; without one they change nothing.
     pub fn apply(&self, snapshot: &Snapshot, past: &Past) -> Snapshot {
         match self.apply {
-            Apply::Meaning(apply) => apply(snapshot),
+            Apply::Meaning(apply) | Apply::Path(apply) => apply(snapshot),
             Apply::Memory(apply) => apply(snapshot, past),
         }
     }
@@ -109,14 +111,17 @@ impl Mutation {
     /// Whether the mutation is a fault of memory, which takes the past into account.
     pub fn remembers(&self) -> bool {
         match self.apply {
-            Apply::Meaning(_) => false,
+            Apply::Meaning(_) | Apply::Path(_) => false,
             Apply::Memory(_) => true,
         }
     }
 
     /// Whether the mutation is about a path, and so has its own scope.
     pub(super) fn is_path(&self) -> bool {
-        ["ignores-same-node", "ignores-cross-node"].contains(&self.name)
+        match self.apply {
+            Apply::Path(_) => true,
+            Apply::Meaning(_) | Apply::Memory(_) => false,
+        }
     }
 
     /// The place in the table, which decides where nothing else does.
@@ -146,6 +151,15 @@ const fn meaning(
     apply: fn(&Snapshot) -> Snapshot,
 ) -> Mutation {
     Mutation { name, claim, reach, stage, apply: Apply::Meaning(apply) }
+}
+
+const fn path(
+    name: &'static str,
+    claim: &'static str,
+    apply: fn(&Snapshot) -> Snapshot,
+) -> Mutation {
+    let (reach, stage) = (Reach::Rules, Stage::Traffic);
+    Mutation { name, claim, reach, stage, apply: Apply::Path(apply) }
 }
 
 const fn memory(
@@ -280,16 +294,14 @@ pub static MUTATIONS: [Mutation; 29] = [
         (Reach::Rules, Stage::Traffic),
         paths::ignores_ipv6,
     ),
-    meaning(
+    path(
         "ignores-same-node",
         "does not enforce policies between pods of one node",
-        (Reach::Rules, Stage::Traffic),
         paths::ignores_same_node,
     ),
-    meaning(
+    path(
         "ignores-cross-node",
         "does not enforce policies between pods of different nodes",
-        (Reach::Rules, Stage::Traffic),
         paths::ignores_cross_node,
     ),
     meaning(
