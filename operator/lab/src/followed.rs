@@ -1,6 +1,7 @@
 //! The objects as a policy agent follows them: read by it, and told as changes.
 
-use anyhow::Context;
+use std::error::Error as AnyError;
+
 use k8s_openapi::api::{core::v1, networking::v1::NetworkPolicy};
 use netproof_policy_agent::{
     error::Invalid,
@@ -10,8 +11,19 @@ use netproof_policy_agent::{
 };
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use thiserror::Error;
 
 use super::scene::Scene;
+
+/// An object that an API server may store and the policy agent does not read, such as a block in an
+/// odd spelling.
+#[derive(Debug, Error)]
+#[error("the policy agent cannot read {kind} {name}")]
+pub struct UnreadableObject {
+    kind: &'static str,
+    name: String,
+    source: Box<dyn AnyError + Send + Sync>,
+}
 
 /// All objects that decide, as the agent reads them.
 pub struct Objects {
@@ -63,7 +75,7 @@ fn changes<T: PartialEq>(from: Table<T>, to: Table<T>) -> impl Iterator<Item = C
 
 fn table<'a, K: DeserializeOwned, T>(
     objects: impl IntoIterator<Item = &'a Value>,
-    kind: &str,
+    kind: &'static str,
     parse: impl Fn(K) -> Result<Option<T>, Invalid>,
 ) -> anyhow::Result<Table<T>> {
     let of_kind = objects.into_iter().filter(|object| object["kind"] == kind);
@@ -71,9 +83,10 @@ fn table<'a, K: DeserializeOwned, T>(
     for object in of_kind {
         let metadata = serde_json::from_value(object["metadata"].clone())?;
         let name = ObjectName::of(&metadata);
-        let unreadable = || format!("the policy agent cannot read {kind} {}", name.name);
-        let read: K = serde_json::from_value(object.clone()).with_context(unreadable)?;
-        let parsed = parse(read).with_context(unreadable)?;
+        let unreadable = |source| UnreadableObject { kind, name: name.name.clone(), source };
+        let read: K =
+            serde_json::from_value(object.clone()).map_err(|error| unreadable(error.into()))?;
+        let parsed = parse(read).map_err(|error| unreadable(error.into()))?;
         table.extend(parsed.map(|parsed| (name, parsed)));
     }
     Ok(table)

@@ -9,6 +9,7 @@ pub mod cluster;
 pub mod diagnose;
 pub mod enter;
 pub mod existing;
+pub mod followed;
 pub mod following;
 pub mod newcomer;
 pub mod objects;
@@ -21,7 +22,6 @@ pub mod verdict;
 
 mod aim;
 mod fabric;
-mod followed;
 mod netns;
 mod node;
 mod stored;

@@ -13,6 +13,7 @@ use netproof_cases::{NetworkCase, network_cases};
 use netproof_conformance::flow::Family;
 use netproof_lab::{
     cluster::{LabCluster, Network},
+    followed::UnreadableObject,
     objects::Objects,
     process::this_program,
     scene::{IpFamilies, Pace, Scene, Setup},
@@ -35,10 +36,6 @@ const PACE: Pace = Pace {
     // A fault of time is over soon, and has to be told from the others when it is.
     leak_retention: Duration::from_millis(300),
 };
-
-/// What is said of objects that an API server may store and the test network's agent does not read:
-/// blocks in some odd spellings.
-const UNREADABLE: &str = "the policy agent cannot read";
 
 /// The namespace of objects that name none.
 const DEFAULT_NAMESPACE: &str = "default";
@@ -71,12 +68,12 @@ pub async fn run(only: &[String]) -> ExitCode {
         .collect();
     println!("{} cases x {} faults", cases.len(), rows.len());
     let results: Arc<Mutex<Results>> = Arc::default();
-    let broken: Vec<String> = stream::iter(&cases)
+    let broken: Vec<Broken> = stream::iter(&cases)
         .map(|case| {
             let (rows, results) = (&rows, Arc::clone(&results));
             async move {
                 let came = of_case(case, rows, &results).await;
-                came.err().map(|error| format!("{}: {error:#}", case.name))
+                came.err().map(|error| Broken { case: case.name.clone(), error })
             }
         })
         .buffer_unordered(AT_A_TIME)
@@ -96,6 +93,19 @@ fn rows() -> impl Iterator<Item = Row> {
     let at = |at| move |fault| Row { fault, at };
     let everywhere = Fault::ALL.into_iter().map(at(Place::Everywhere));
     everywhere.chain(OF_ONE_NODE.into_iter().map(at(Place::OneNode)))
+}
+
+/// A case that could not be carried out, and why.
+struct Broken {
+    case: String,
+    error: anyhow::Error,
+}
+
+impl Broken {
+    /// Whether its objects are such as the test network's agent does not read.
+    fn is_unreadable(&self) -> bool {
+        self.error.chain().any(|cause| cause.is::<UnreadableObject>())
+    }
 }
 
 async fn of_case(case: &NetworkCase, rows: &[Row], results: &Mutex<Results>) -> anyhow::Result<()> {
@@ -156,15 +166,14 @@ const NAMED: usize = 3;
 fn report(
     rows: &[Row],
     results: &Results,
-    broken: &[String],
+    broken: &[Broken],
     began: Instant,
     is_whole: bool,
 ) -> ExitCode {
-    let is_unreadable = |error: &&String| error.contains(UNREADABLE);
-    let mut failed = broken.iter().filter(|error| !is_unreadable(error)).count();
-    for error in broken {
-        let word = if is_unreadable(&error) { "left out" } else { "BROKEN" };
-        println!("{word} {error}");
+    let mut failed = broken.iter().filter(|broken| !broken.is_unreadable()).count();
+    for broken in broken {
+        let word = if broken.is_unreadable() { "left out" } else { "BROKEN" };
+        println!("{word} {}: {:#}", broken.case, broken.error);
     }
     for ((fault, case), came) in results {
         if let Came::Wrong(why) = came {
@@ -202,7 +211,7 @@ fn report(
     if is_whole {
         failed += too_seldom;
     }
-    let left_out = broken.iter().filter(is_unreadable).count();
+    let left_out = broken.iter().filter(|broken| broken.is_unreadable()).count();
     let passed = results.len() + broken.len() - failed - left_out;
     println!("the table took {:.1} s", began.elapsed().as_secs_f64());
     println!("{passed} passed, {failed} failed");
