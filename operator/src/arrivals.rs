@@ -15,7 +15,7 @@ use crate::{
     presence::{Presence, Served, definition, presence},
     watch::{Following, Which},
 };
-use netproof_rounds::change::Change;
+use netproof_rounds::change::{Blind, Change};
 
 /// Follows all objects of a kind that a cluster may lack, for as long as somebody listens. Where it
 /// is absent, that is all there is: nothing.
@@ -96,7 +96,7 @@ impl Known {
             }
             Presence::Unserved(why) => {
                 self.state = State::Unclear;
-                Some(Change::Blind(why))
+                Some(Change::Blind(Blind::Failed(why)))
             }
         }
     }

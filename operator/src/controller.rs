@@ -296,11 +296,12 @@ async fn reconcile(
     for kind in [Kind::StandIns, Kind::StandInSets] {
         if !world.complete.contains(&kind) {
             // Who cannot see the stand-ins that there are must not make more of them.
-            let why = world.blind.get(&kind).cloned().unwrap_or_default();
-            if !why.is_empty() {
+            let blind = world.blind.get(&kind);
+            if let Some(why) = blind {
                 let problem = Problem::new(Reason::Forbidden, format!("{}: {why}", kind.word()));
                 context.assign(&test, assignment(&test, Err(problem), vec![]));
             }
+            let why = blind.map(ToString::to_string).unwrap_or_default();
             return Err(ReconcileError::Incomplete(format!("{} {why}", kind.word())));
         }
     }

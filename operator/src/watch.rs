@@ -14,7 +14,7 @@ use tokio::{sync::mpsc, task::JoinHandle, time::Instant};
 use tracing::{debug, warn};
 
 use crate::backoff::{Backoff, LIVED};
-use netproof_rounds::change::Change;
+use netproof_rounds::change::{Blind, Change};
 
 /// The API server is asked to end a watch after this long, below the idle limits of load balancers
 /// (kubernetes-facts: about 240 s); it sends a bookmark about every minute until then.
@@ -84,7 +84,7 @@ pub async fn follow(api: Api<DynamicObject>, which: Which, changes: mpsc::Sender
         }
         let delay = backoff.next();
         warn!(%error, ?delay, "Watch failed");
-        if changes.send(Change::Blind(error.to_string())).await.is_err() {
+        if changes.send(Change::Blind(error.blind())).await.is_err() {
             return;
         }
         tokio::time::sleep(delay).await;
@@ -100,6 +100,18 @@ enum Failure {
     /// A watch that ends so soon again and again tells nothing; a list does.
     #[error("the watch ended after {} ms", .0.as_millis())]
     Short(Duration),
+}
+
+impl Failure {
+    /// What is told of it to whoever waits for the objects.
+    fn blind(&self) -> Blind {
+        match self {
+            Self::Api(kube::Error::Api(status)) if status.code == 403 => {
+                Blind::Forbidden(self.to_string())
+            }
+            Self::Api(_) | Self::Short(_) => Blind::Failed(self.to_string()),
+        }
+    }
 }
 
 /// One list and the watches after it, until one fails (an error) or nobody listens (`Ok`).

@@ -81,7 +81,7 @@ async fn who_may_list_and_not_watch_lists_seldom_and_is_told_why() {
     let changes = bed.learn(MINUTE).await;
     let (lists, watches) = bed.asked();
     assert!((5..=14).contains(&lists) && watches <= lists, "{lists} lists, {watches} watches");
-    let is_blind = |change: &&Change| matches!(change, Change::Blind(why) if why.contains("no"));
+    let is_blind = |change: &&Change| matches!(change, Change::Blind(Blind::Forbidden(why)) if why.contains("no"));
     assert!(changes.iter().any(|change| is_blind(&change)), "{changes:?}");
 }
 

@@ -23,6 +23,7 @@ use netproof_crds::{
 };
 
 use crate::{
+    change::Blind,
     desired::{Desired, workload_labels},
     kind::Kind,
     nodes::{self, Meant, Uncovered},
@@ -296,8 +297,10 @@ fn workload(
     };
     let word = kind.row().kind;
     if let Some(why) = world.stale(kind, Instant::now()) {
-        let forbidden = world.blind.get(&kind).is_some_and(|why| why.contains("forbidden"));
-        let reason = if forbidden { Reason::Forbidden } else { Reason::SnapshotIncomplete };
+        let reason = match world.blind.get(&kind) {
+            Some(Blind::Forbidden(_)) => Reason::Forbidden,
+            Some(Blind::Failed(_)) | None => Reason::SnapshotIncomplete,
+        };
         return Err(Problem::new(reason, format!("endpoint {endpoint}: {why}")));
     }
     let name = ObjectRef { namespace: namespace.into(), name: like.name.clone() };

@@ -124,7 +124,8 @@ fn a_namespace_that_goes_takes_no_stand_ins() {
 fn a_missing_permission_is_said_only_to_those_who_need_it() {
     let mut world = world();
     world.complete.remove(&Kind::Deployments);
-    world.blind.insert(Kind::Deployments, "deployments is forbidden".into());
+    let why = Blind::Forbidden("deployments is forbidden".into());
+    world.blind.insert(Kind::Deployments, why);
     let like = json!({"kind": "Deployment", "name": "was"});
     let needs = test(&json!({"endpoints": [{"name": "was", "standIn": {"like": like}}]}));
     assert_eq!(refused(&needs, &world).0, Reason::Forbidden);

@@ -17,7 +17,7 @@ use netproof_conformance::{
 use tracing::warn;
 
 use crate::{
-    change::Change,
+    change::{Blind, Change},
     journal::{Journal, Touched},
     kind::Kind,
     read::{self, NamespaceState, NodeState, PodState, Template},
@@ -71,7 +71,7 @@ pub struct World {
     /// When each kind last gave a sign of life.
     pub alive: BTreeMap<Kind, Instant>,
     /// Why a kind cannot be followed at the moment.
-    pub blind: BTreeMap<Kind, String>,
+    pub blind: BTreeMap<Kind, Blind>,
 }
 
 impl World {

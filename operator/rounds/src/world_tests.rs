@@ -73,7 +73,7 @@ fn a_kind_that_may_be_absent_has_to_be_known_absent() {
     }
     let why = world.blindness(Instant::now()).expect("it may be there");
     assert_eq!(why, "adminnetworkpolicies have not been read yet");
-    world.take(kind, Change::Blind("forbidden".into()));
+    world.take(kind, Change::Blind(Blind::Forbidden("forbidden".into())));
     let why = world.blindness(Instant::now()).expect("it may be there");
     assert_eq!(why, "adminnetworkpolicies have not been read yet: forbidden");
     world.take(kind, Change::Reset(vec![]));
@@ -107,7 +107,7 @@ fn a_kind_that_is_silent_too_long_blinds() {
     for kind in Kind::decisive() {
         world.take(kind, Change::Reset(vec![]));
     }
-    world.take(POLICIES, Change::Blind("connection refused".into()));
+    world.take(POLICIES, Change::Blind(Blind::Failed("connection refused".into())));
     let now = Instant::now();
     assert_eq!(world.blindness(now), None, "what was known a moment ago still stands");
     let later = now + STALE_AFTER + Duration::from_secs(1);
