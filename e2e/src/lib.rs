@@ -3,14 +3,14 @@
 pub mod cluster;
 pub mod eventually;
 pub mod examples;
-pub mod home;
 pub mod sandbox;
+pub mod test_namespace;
 
+pub mod observer;
 pub mod policy_kind;
 pub mod stand_ins;
 pub mod status;
 pub mod test;
-pub mod witness;
 
 pub mod meter;
 pub mod node;
@@ -22,10 +22,10 @@ use std::time::Duration;
 pub use anyhow::{Context, Result, ensure};
 pub use cluster::say;
 pub use eventually::eventually;
-pub use home::Home;
+pub use observer::Observer;
 pub use sandbox::{Sandbox, sandbox};
 pub use test::Test;
-pub use witness::Witness;
+pub use test_namespace::TestNamespace;
 
 /// Time for anything that takes a new pod, or a new verdict about it: some seconds on an idle
 /// machine, several times that where two cores carry three nodes and a compiler.

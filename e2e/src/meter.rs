@@ -14,7 +14,7 @@ use kube::{
 };
 use serde_json::json;
 
-use crate::{Home, SOON, Sandbox, eventually, operator, say};
+use crate::{SOON, Sandbox, TestNamespace, eventually, operator, say};
 
 /// All that the operator has a permission for.
 const VERBS: [&str; 7] = ["get", "list", "watch", "create", "patch", "update", "delete"];
@@ -45,7 +45,7 @@ pub struct Meter {
 
 impl Meter {
     /// Begins to count; requests to `home` apart from all others.
-    pub async fn install(sandbox: &Sandbox, home: &Home) -> Result<Self> {
+    pub async fn install(sandbox: &Sandbox, home: &TestNamespace) -> Result<Self> {
         let meter = Self { client: sandbox.client.clone(), suffix: sandbox.suffix.clone() };
         let api = Api::<FlowSchema>::all(sandbox.client.clone());
         // No other test is under way: these are of one that was killed, and would count in our

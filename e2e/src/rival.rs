@@ -12,7 +12,7 @@ use kube::{
 };
 use serde_json::json;
 
-use crate::{Home, Sandbox, cluster::run, operator, stand_ins};
+use crate::{Sandbox, TestNamespace, cluster::run, operator, stand_ins};
 
 /// Its image of the probe, which is another name than the first one's.
 pub const PROBE_IMAGE: &str = "docker.io/library/netproof-probe:rival";
@@ -183,7 +183,7 @@ impl Rival {
     /// Removes it.
     pub async fn remove(self) -> Result<()> {
         if self.apart {
-            return Home { client: self.client, name: self.namespace }.remove().await;
+            return TestNamespace { client: self.client, name: self.namespace }.remove().await;
         }
         let api = Api::<Deployment>::namespaced(self.client, &self.namespace);
         api.delete(&self.deployment, &DeleteParams::background()).await?;

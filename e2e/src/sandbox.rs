@@ -29,8 +29,8 @@ use tokio::time::{Instant, timeout};
 use crate::{
     MINUTE, SOON, cluster,
     eventually::eventually,
-    home::{self, Home},
     operator,
+    test_namespace::{self, TestNamespace},
 };
 
 /// No test takes longer.
@@ -61,7 +61,7 @@ enum Made {
     /// This is to be there again.
     Removed(Box<Deployment>),
     ClusterRoleBinding(String),
-    RoleBinding(Home, String),
+    RoleBinding(TestNamespace, String),
     /// A Deployment beside the operator's.
     Rival(String),
     /// netproof as a whole is to be there again, and these tests.
@@ -106,7 +106,7 @@ pub async fn sandbox(body: impl AsyncFnOnce(&Sandbox) -> Result<()>) {
 
 impl Sandbox {
     /// A namespace of the test's own, with these labels.
-    pub async fn namespace(&self, word: &str, labels: &[(&str, &str)]) -> Result<Home> {
+    pub async fn namespace(&self, word: &str, labels: &[(&str, &str)]) -> Result<TestNamespace> {
         let name = format!("e2e-{word}-{}", self.suffix);
         let labels: serde_json::Map<String, serde_json::Value> =
             labels.iter().map(|(key, value)| ((*key).to_owned(), json!(value))).collect();
@@ -117,7 +117,7 @@ impl Sandbox {
             .create(&PostParams::default(), &namespace)
             .await
             .with_context(|| format!("namespace {name}"))?;
-        Ok(Home { client: self.client.clone(), name })
+        Ok(TestNamespace { client: self.client.clone(), name })
     }
 
     /// Sorts requests for the meter.
@@ -232,7 +232,7 @@ impl Sandbox {
 
     /// Lets it do something in a namespace that is not the test's own.
     pub async fn role_binding(&self, namespace: &str, binding: &RoleBinding) -> Result<()> {
-        let home = Home { client: self.client.clone(), name: namespace.to_owned() };
+        let home = TestNamespace { client: self.client.clone(), name: namespace.to_owned() };
         self.note(Made::RoleBinding(home.clone(), binding.name_any()));
         home.create(binding).await?;
         Ok(())
@@ -241,7 +241,8 @@ impl Sandbox {
     /// A Deployment beside the operator's.
     pub async fn rival_deployment(&self, deployment: &Deployment) -> Result<()> {
         self.note(Made::Rival(deployment.name_any()));
-        let home = Home { client: self.client.clone(), name: operator::NAMESPACE.to_owned() };
+        let home =
+            TestNamespace { client: self.client.clone(), name: operator::NAMESPACE.to_owned() };
         home.create(deployment).await?;
         Ok(())
     }
@@ -278,19 +279,19 @@ impl Sandbox {
         self.made.lock().expect("no holder of this lock can panic").push(made);
     }
 
-    fn homes(&self) -> Vec<Home> {
+    fn homes(&self) -> Vec<TestNamespace> {
         let made = self.made.lock().expect("no holder of this lock can panic");
         let names = made.iter().filter_map(|made| match made {
             Made::Namespace(name) => Some(name.clone()),
             _ => None,
         });
-        names.map(|name| Home { client: self.client.clone(), name }).collect()
+        names.map(|name| TestNamespace { client: self.client.clone(), name }).collect()
     }
 
     async fn describe(&self) -> String {
         let mut text = String::from("What is there:");
         for home in self.homes() {
-            text.push_str(&home::describe(&home).await);
+            text.push_str(&test_namespace::describe(&home).await);
         }
         text.push_str("\n  The operator's last lines:\n");
         text.push_str(&operator::log_tail(&self.client, 40).await.unwrap_or_default());
@@ -315,7 +316,7 @@ impl Sandbox {
                 Made::RoleBinding(home, name) => absent(home.delete::<RoleBinding>(name).await),
                 Made::Rival(name) => {
                     let name_space = operator::NAMESPACE.to_owned();
-                    let home = Home { client: self.client.clone(), name: name_space };
+                    let home = TestNamespace { client: self.client.clone(), name: name_space };
                     absent(home.delete::<Deployment>(name).await)
                 }
                 Made::Installation(tests) => install(&self.client, tests).await,
@@ -387,7 +388,8 @@ async fn install(client: &Client, tests: &[ConnectivityTest]) -> Result<()> {
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/install.sh");
     cluster::run_for(3 * MINUTE, "bash", &[script]).await?;
     for test in tests {
-        let home = Home { client: client.clone(), name: test.namespace().unwrap_or_default() };
+        let home =
+            TestNamespace { client: client.clone(), name: test.namespace().unwrap_or_default() };
         if home.api::<ConnectivityTest>().get_opt(&test.name_any()).await?.is_none() {
             home.create(test).await?;
         }

@@ -13,7 +13,7 @@ use kube::{
 use netproof_crds::{ConditionStatus, ConditionType, ConnectivityTest, Reason, StandInSet};
 use serde_json::{Value, json};
 
-use crate::{Home, Witness, eventually, operator, stand_ins, status};
+use crate::{Observer, TestNamespace, eventually, operator, stand_ins, status};
 
 /// One test, by name and UID.
 pub struct Test {
@@ -28,7 +28,7 @@ pub struct Test {
 
 impl Test {
     /// The test that was made in this namespace.
-    pub fn new(home: &Home, made: &ConnectivityTest) -> Self {
+    pub fn new(home: &TestNamespace, made: &ConnectivityTest) -> Self {
         Self {
             name: made.name_any(),
             namespace: home.name.clone(),
@@ -47,9 +47,9 @@ impl Test {
     }
 
     /// Watches its status from now on.
-    pub async fn witness(&self) -> Result<Witness<ConnectivityTest>> {
+    pub async fn observer(&self) -> Result<Observer<ConnectivityTest>> {
         let fields = format!("metadata.name={}", self.name);
-        Witness::start(self.api(), Some(&fields), status::text).await
+        Observer::start(self.api(), Some(&fields), status::text).await
     }
 
     /// Waits until the test is as `is` says.

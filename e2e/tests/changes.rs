@@ -8,7 +8,7 @@ use k8s_openapi::{
 };
 use netproof_crds::{ConditionType, ConnectivityTest};
 use netproof_e2e::{
-    Context, Home, MINUTE, Result, SOON, Witness,
+    Context, MINUTE, Observer, Result, SOON, TestNamespace,
     examples::{trio_paced, yaml},
     sandbox, say, status,
 };
@@ -29,7 +29,7 @@ impl Latencies {
     /// Makes a change, and waits until the status shows it as expected and as kept.
     async fn measure(
         &mut self,
-        witness: &Witness<ConnectivityTest>,
+        observer: &Observer<ConnectivityTest>,
         what: &str,
         change: impl Future<Output = Result<()>>,
         shown: impl Fn(&Condition) -> bool,
@@ -40,8 +40,8 @@ impl Latencies {
         let kept = |test: &ConnectivityTest| expects(test) && status::conformant(test);
         let written = Instant::now();
         change.await?;
-        let expected = witness.first(written, what, FOLLOWED, expects).await?.at - written;
-        let kept = witness.first(written, what, FOLLOWED, kept).await?;
+        let expected = observer.first(written, what, FOLLOWED, expects).await?.at - written;
+        let kept = observer.first(written, what, FOLLOWED, kept).await?;
         let kept = kept.at - written;
         say(format!(
             "{what}: expected after {:.2} s, conformant after {:.2} s",
@@ -79,7 +79,7 @@ fn policy(ingress: &serde_json::Value) -> NetworkPolicy {
     serde_json::from_value(json!({"metadata": {"name": "server"}, "spec": spec})).expect("a policy")
 }
 
-async fn change_policy(home: &Home, ingress: &serde_json::Value) -> Result<()> {
+async fn change_policy(home: &TestNamespace, ingress: &serde_json::Value) -> Result<()> {
     let patch = json!({"spec": {"ingress": ingress}});
     home.patch::<NetworkPolicy>("server", &patch).await.map(drop)
 }
@@ -97,30 +97,30 @@ async fn a_policy_added_changed_and_deleted_is_followed_at_once() {
         );
         let test = home.test(&test).await?;
         test.conforms(2 * MINUTE).await?;
-        let witness = test.witness().await?;
+        let observer = test.observer().await?;
         let (mut tighter, mut looser) = (Latencies::default(), Latencies::default());
         let (nobody, the_client) =
             (json!([]), json!([{"from": [{"podSelector": {"matchLabels": {"app": "client"}}}]}]));
         for _ in 0..3 {
             let added = async { home.create(&policy(&nobody)).await.map(drop) };
-            tighter.measure(&witness, "policy added", added, intended).await?;
+            tighter.measure(&observer, "policy added", added, intended).await?;
 
             let changed = change_policy(&home, &the_client);
             let by_policy = |said: &_| contradicted(said, "/server ingress[0]");
-            looser.measure(&witness, "policy loosened", changed, by_policy).await?;
+            looser.measure(&observer, "policy loosened", changed, by_policy).await?;
             let flows =
                 ["client server 8080/TCP Allow conforms", "stranger server 8080/TCP Deny conforms"];
             test.reports(&flows, SOON).await?;
 
             let changed = change_policy(&home, &nobody);
-            tighter.measure(&witness, "policy tightened", changed, intended).await?;
+            tighter.measure(&observer, "policy tightened", changed, intended).await?;
             let flows =
                 ["client server 8080/TCP Deny conforms", "stranger server 8080/TCP Deny conforms"];
             test.reports(&flows, SOON).await?;
 
             let deleted = home.delete::<NetworkPolicy>("server");
             let by_none = |said: &_| contradicted(said, "no policy isolates");
-            looser.measure(&witness, "policy deleted", deleted, by_none).await?;
+            looser.measure(&observer, "policy deleted", deleted, by_none).await?;
             let flows = [
                 "client server 8080/TCP Allow conforms",
                 "stranger server 8080/TCP Allow conforms",
@@ -129,7 +129,7 @@ async fn a_policy_added_changed_and_deleted_is_followed_at_once() {
         }
         tighter.report("tightening");
         looser.report("loosening");
-        witness.accuses_nobody()
+        observer.accuses_nobody()
     })
     .await;
 }
@@ -160,23 +160,23 @@ async fn a_namespace_relabelled_is_followed_at_once() {
         let test = home.test(&test).await?;
         test.conforms(2 * MINUTE).await?;
         test.reports(&["client server 8080/TCP Allow conforms"], SOON).await?;
-        let witness = test.witness().await?;
+        let observer = test.observer().await?;
         let (mut tighter, mut looser) = (Latencies::default(), Latencies::default());
         for team in [None, Some("dev"), None] {
             let away_with = [("team", team)];
             let relabelled = away.relabel(&away_with);
-            tighter.measure(&witness, "label off", relabelled, intended).await?;
+            tighter.measure(&observer, "label off", relabelled, intended).await?;
             test.reports(&["client server 8080/TCP Deny conforms"], SOON).await?;
 
             let ops = [("team", Some("ops"))];
             let relabelled = away.relabel(&ops);
             let by_policy = |said: &_| contradicted(said, "/server ingress[0]");
-            looser.measure(&witness, "label on", relabelled, by_policy).await?;
+            looser.measure(&observer, "label on", relabelled, by_policy).await?;
             test.reports(&["client server 8080/TCP Allow conforms"], SOON).await?;
         }
         tighter.report("tightening by label");
         looser.report("loosening by label");
-        witness.accuses_nobody()
+        observer.accuses_nobody()
     })
     .await;
 }

@@ -6,13 +6,13 @@ use k8s_openapi::jiff::Timestamp;
 use kube::ResourceExt;
 use netproof_crds::{ConditionStatus, ConditionType, ConnectivityTest, Reason};
 use netproof_e2e::{
-    Context, Home, MINUTE, Result, SOON, Sandbox, Test, Witness, ensure,
+    Context, MINUTE, Observer, Result, SOON, Sandbox, Test, TestNamespace, ensure,
     examples::{TRIO_CONFORMS, deployment, only_the_client, trio, yaml},
     node, operator, sandbox, say, stand_ins, status,
 };
 use tokio::time::{Instant, sleep};
 
-async fn conforming_trio(sandbox: &Sandbox, word: &str) -> Result<(Home, Test)> {
+async fn conforming_trio(sandbox: &Sandbox, word: &str) -> Result<(TestNamespace, Test)> {
     let home = sandbox.namespace(word, &[]).await?;
     home.create(&only_the_client()).await?;
     let test = home.test(&trio()).await?;
@@ -37,14 +37,14 @@ async fn any_moment_of_a_round(turn: u64) {
 async fn a_stand_in_killed_in_mid_round_accuses_nobody() {
     sandbox(async |sandbox| {
         let (_home, test) = conforming_trio(sandbox, "killed").await?;
-        let witness = test.witness().await?;
+        let observer = test.observer().await?;
         let victims = ["server", "client", "stranger", "server", "client", "server"];
         for (turn, endpoint) in (1..).zip(victims) {
             any_moment_of_a_round(turn).await;
             let victim = test.stand_in(endpoint).await?;
             let (killed, at) = (Instant::now(), Timestamp::now());
             stand_ins::kill(&sandbox.client, &victim).await?;
-            let doubt = witness.first(killed, "a doubt", SOON, doubtful).await?;
+            let doubt = observer.first(killed, "a doubt", SOON, doubtful).await?;
             test.conforms_after(at, 2 * MINUTE).await?;
             ensure!(test.stand_in(endpoint).await?.uid() != victim.uid(), "it is the same pod");
             say(format!(
@@ -53,7 +53,7 @@ async fn a_stand_in_killed_in_mid_round_accuses_nobody() {
                 killed.elapsed().as_secs_f32()
             ));
         }
-        witness.accuses_nobody()
+        observer.accuses_nobody()
     })
     .await;
 }
@@ -65,7 +65,7 @@ async fn an_operator_killed_in_mid_round_is_succeeded_by_one_that_takes_over_the
         let client = &sandbox.client;
         let before = stand_ins::uids(&test.stand_ins().await?);
         ensure!(before.len() == 3, "{before:?}");
-        let (statuses, pods) = (test.witness().await?, Witness::of_pods(&home).await?);
+        let (statuses, pods) = (test.observer().await?, Observer::of_pods(&home).await?);
         for turn in 1..=8 {
             // The first five have begun to work; of the others some have not even started.
             let victim = if turn <= 5 {
@@ -109,7 +109,7 @@ async fn an_operator_that_begins_anew_takes_nothing_back_that_is_known() {
             yaml("{name: server, standIn: {like: {kind: Deployment, name: server}}}");
         let test = home.test(&like).await?;
         test.conforms(2 * MINUTE).await?;
-        let witness = test.witness().await?;
+        let observer = test.observer().await?;
         for _ in 0..3 {
             let victim = operator::ready(&sandbox.client, MINUTE).await?;
             stand_ins::kill(&sandbox.client, &victim).await?;
@@ -118,7 +118,7 @@ async fn an_operator_that_begins_anew_takes_nothing_back_that_is_known() {
             let at = Timestamp::now();
             test.conforms_after(at, MINUTE).await?;
         }
-        witness.never("a doubt", |sight| !status::conformant(&sight.object))
+        observer.never("a doubt", |sight| !status::conformant(&sight.object))
     })
     .await;
 }
@@ -126,11 +126,11 @@ async fn an_operator_that_begins_anew_takes_nothing_back_that_is_known() {
 async fn hang(endpoint: &'static str) {
     sandbox(async |sandbox| {
         let (_home, test) = conforming_trio(sandbox, "hangs").await?;
-        let witness = test.witness().await?;
+        let observer = test.observer().await?;
         let probe = test.stand_in(endpoint).await?;
         let stopped_at = Instant::now();
         let stopped = node::stop(&probe).await?;
-        let doubt = witness.first(stopped_at, "a doubt", SOON, doubtful).await?;
+        let doubt = observer.first(stopped_at, "a doubt", SOON, doubtful).await?;
         // It is not only the round that was under way: the whole conversation is given up.
         let lost = (ConditionType::ProbesReady, ConditionStatus::False, Reason::AttachFailed);
         test.says(lost, MINUTE).await?;
@@ -150,7 +150,7 @@ async fn hang(endpoint: &'static str) {
         test.conforms_after(at, MINUTE).await?;
         say(format!("{endpoint} goes on: conformant after {:?}", resumed.elapsed()));
         ensure!(test.stand_in(endpoint).await?.uid() == probe.uid(), "it is another pod");
-        witness.accuses_nobody()
+        observer.accuses_nobody()
     })
     .await;
 }

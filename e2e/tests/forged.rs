@@ -6,7 +6,7 @@ use std::time::Duration;
 use k8s_openapi::api::{apps::v1::Deployment, core::v1::Pod};
 use kube::{ResourceExt, api::ListParams};
 use netproof_e2e::{
-    Context, Home, MINUTE, Result, SOON, Test, Witness, ensure, eventually,
+    Context, MINUTE, Observer, Result, SOON, Test, TestNamespace, ensure, eventually,
     examples::{TRIO_CONFORMS, deployment, only_the_client, trio},
     operator, sandbox, stand_ins, status,
 };
@@ -25,7 +25,7 @@ fn of_ours(pod: &Pod) -> Vec<(String, String)> {
 }
 
 /// A pod that its labels make look like this stand-in, of a name that comes before it.
-async fn forge(home: &Home, original: &Pod) -> Result<Pod> {
+async fn forge(home: &TestNamespace, original: &Pod) -> Result<Pod> {
     let template = deployment("forged", 1).spec.context("a spec")?.template;
     let mut labels: serde_json::Map<_, _> =
         of_ours(original).into_iter().map(|(key, value)| (key, json!(value))).collect();
@@ -67,8 +67,8 @@ async fn a_pod_with_the_labels_of_a_stand_in_is_left_alone() {
         let test = home.test(&trio()).await?;
         test.conforms(2 * MINUTE).await?;
         let before = test.stand_ins().await?;
-        let statuses = test.witness().await?;
-        let pods = Witness::of_pods(&home).await?;
+        let statuses = test.observer().await?;
+        let pods = Observer::of_pods(&home).await?;
         let forged = forge(&home, &test.stand_in("client").await?).await?;
         eventually("it is counted", SOON, async || {
             let count = forged_in_metrics(client).await?;
@@ -106,7 +106,7 @@ async fn a_workload_whose_template_carries_our_labels_runs_on() {
         let test = home.test(&trio()).await?;
         test.conforms(2 * MINUTE).await?;
         let before = test.stand_ins().await?;
-        let statuses = test.witness().await?;
+        let statuses = test.observer().await?;
         let mut workload: Deployment = deployment("carrier", 2);
         let template = workload.spec.as_mut().context("a spec")?.template.metadata.as_mut();
         let labels = template.context("metadata")?.labels.as_mut().context("labels")?;

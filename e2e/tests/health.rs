@@ -6,7 +6,7 @@ use std::time::Duration;
 use k8s_openapi::api::core::v1::Pod;
 use kube::{Api, ResourceExt};
 use netproof_e2e::{
-    MINUTE, ensure, node::Silence, operator, sandbox, say, stand_ins, witness::Witness,
+    MINUTE, ensure, node::Silence, observer::Observer, operator, sandbox, say, stand_ins,
 };
 use tokio::time::{Instant, sleep};
 
@@ -21,7 +21,7 @@ async fn besieged(port: u16) {
         let ip = ip.unwrap_or_default();
         let pods = Api::<Pod>::namespaced(client.clone(), operator::NAMESPACE);
         let fields = format!("metadata.name={}", before.name_any());
-        let pods = Witness::start(pods, Some(&fields), stand_ins::text).await?;
+        let pods = Observer::start(pods, Some(&fields), stand_ins::text).await?;
         let silence = Silence::keep(stand_ins::node(&before), 300, &ip, port)?;
         let (began, mut answers) = (Instant::now(), 0);
         while began.elapsed() < SIEGE {

@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, time::Duration};
 use k8s_openapi::{api::core::v1::Pod, jiff::Timestamp};
 use kube::ResourceExt;
 use netproof_e2e::{
-    Home, MINUTE, Result, SOON, Sandbox, Test, Witness, ensure, eventually,
+    MINUTE, Observer, Result, SOON, Sandbox, Test, TestNamespace, ensure, eventually,
     examples::{TRIO_CONFORMS, only_the_client, trio},
     node, operator,
     rival::{self, Rival},
@@ -21,7 +21,7 @@ const PEACE: Duration = Duration::from_secs(20);
 /// A Lease is left to a silent holder for 15 s; one that was given back is taken at once.
 const SUCCESSION: Duration = Duration::from_secs(20);
 
-async fn conforming(sandbox: &Sandbox, word: &str) -> Result<(Home, Test)> {
+async fn conforming(sandbox: &Sandbox, word: &str) -> Result<(TestNamespace, Test)> {
     let home = sandbox.namespace(word, &[]).await?;
     home.create(&only_the_client()).await?;
     let test = home.test(&trio()).await?;
@@ -30,9 +30,9 @@ async fn conforming(sandbox: &Sandbox, word: &str) -> Result<(Home, Test)> {
 }
 
 /// For some time no pod comes or goes, and the test is judged all the while.
-async fn keep_peace(home: &Home, test: &Test) -> Result<()> {
+async fn keep_peace(home: &TestNamespace, test: &Test) -> Result<()> {
     let before = stand_ins::uids(&test.stand_ins().await?);
-    let (pods, statuses) = (Witness::of_pods(home).await?, test.witness().await?);
+    let (pods, statuses) = (Observer::of_pods(home).await?, test.observer().await?);
     sleep(PEACE).await;
     let seen: BTreeSet<String> = pods.sights().iter().filter_map(|s| s.object.uid()).collect();
     ensure!(seen == before, "pods came: {}", pods.timeline());
@@ -164,7 +164,7 @@ async fn one_that_is_stopped_is_succeeded_and_touches_nothing_when_it_goes_on() 
         let stopped = node::stop_process(&first, "netproof").await?;
         takes_over(&rival, Instant::now()).await?;
         // Its liveness has not ended it yet: it goes on, with all that it was about to do.
-        let witness = test.witness().await?;
+        let observer = test.observer().await?;
         let again = operator::pod(client).await?;
         ensure!(restarts(&again) == restarts(&first), "it was restarted before it went on");
         stopped.resume().await?;
@@ -177,7 +177,7 @@ async fn one_that_is_stopped_is_succeeded_and_touches_nothing_when_it_goes_on() 
         ensure!(rival.figure("netproof_leader").await? == "1", "the second one acts no more");
         test.conforms_after(Timestamp::now(), 2 * MINUTE).await?;
         keep_peace(&home, &test).await?;
-        witness.accuses_nobody()?;
+        observer.accuses_nobody()?;
         rival.remove().await?;
         test.conforms_after(Timestamp::now(), 2 * MINUTE).await?;
         operator::ready(client, MINUTE).await.map(drop)

@@ -3,13 +3,13 @@
 use k8s_openapi::api::core::v1::Namespace;
 use netproof_crds::{ConditionStatus, ConditionType, ConnectivityTest, Reason};
 use netproof_e2e::{
-    Home, MINUTE, Result, SOON, Sandbox, Test, ensure, examples::connectivity_test, sandbox,
-    sandbox::gone, say, stand_ins,
+    MINUTE, Result, SOON, Sandbox, Test, TestNamespace, ensure, examples::connectivity_test,
+    sandbox, sandbox::gone, say, stand_ins,
 };
 use tokio::time::Instant;
 
 /// A test with a stand-in in its own namespace and one in another that has opted in.
-async fn over_two_namespaces(sandbox: &Sandbox) -> Result<(Home, Home, Test)> {
+async fn over_two_namespaces(sandbox: &Sandbox) -> Result<(TestNamespace, TestNamespace, Test)> {
     let home = sandbox.namespace("home", &[]).await?;
     let away = sandbox.namespace("away", &[("netproof.dev/allow-stand-ins", "true")]).await?;
     let test = home.test(&spanning(&away)).await?;
@@ -22,7 +22,7 @@ async fn over_two_namespaces(sandbox: &Sandbox) -> Result<(Home, Home, Test)> {
     Ok((home, away, test))
 }
 
-fn spanning(away: &Home) -> ConnectivityTest {
+fn spanning(away: &TestNamespace) -> ConnectivityTest {
     connectivity_test(
         "spanning",
         &"
@@ -88,7 +88,7 @@ async fn a_deleted_namespace_of_a_test_is_held_by_nothing() {
 async fn a_deleted_namespace_of_a_stand_in_is_held_by_nothing_and_named() {
     sandbox(async |sandbox| {
         let (_home, away, test) = over_two_namespaces(sandbox).await?;
-        let witness = test.witness().await?;
+        let observer = test.observer().await?;
         let deleted = Instant::now();
         away.remove().await?;
         gone::<Namespace>(&sandbox.client, &away.name, MINUTE).await?;
@@ -97,7 +97,7 @@ async fn a_deleted_namespace_of_a_stand_in_is_held_by_nothing_and_named() {
         let said = test.says(missing, SOON).await?;
         ensure!(said.message.contains(&away.name), "{}", said.message);
         test.leaves_nothing(SOON).await?;
-        witness.accuses_nobody()
+        observer.accuses_nobody()
     })
     .await;
 }

@@ -11,10 +11,10 @@ use k8s_openapi::api::{
 };
 use kube::{ResourceExt, api::ListParams};
 use netproof_e2e::{
-    Home, MINUTE, Result, SOON, Test, Witness, ensure, eventually,
+    MINUTE, Observer, Result, SOON, Test, TestNamespace, ensure, eventually,
     examples::{connectivity_test, deployment, yaml},
+    observer::Observed,
     sandbox, say, stand_ins,
-    witness::Sight,
 };
 use serde_json::json;
 
@@ -29,7 +29,7 @@ endpoints:
 ";
 
 /// The Deployment, and a test with four stand-ins for it.
-async fn with_stand_ins(home: &Home) -> Result<Test> {
+async fn with_stand_ins(home: &TestNamespace) -> Result<Test> {
     let test = home.test(&connectivity_test("like", LIKE_THE_SERVER)).await?;
     test.conforms(2 * MINUTE).await?;
     let pods = test.stand_ins().await?;
@@ -42,7 +42,7 @@ async fn with_stand_ins(home: &Home) -> Result<Test> {
 }
 
 /// The pods of the Deployment are these many, and all are ready; returns them.
-async fn real_pods(home: &Home, count: usize) -> Result<Vec<Pod>> {
+async fn real_pods(home: &TestNamespace, count: usize) -> Result<Vec<Pod>> {
     eventually(&format!("{count} real pods are ready"), MINUTE, async || {
         let mut pods = home.pods().await?;
         pods.retain(|pod| !stand_ins::is(pod));
@@ -53,7 +53,7 @@ async fn real_pods(home: &Home, count: usize) -> Result<Vec<Pod>> {
     .await
 }
 
-async fn scale(home: &Home, name: &str, replicas: i32) -> Result<()> {
+async fn scale(home: &TestNamespace, name: &str, replicas: i32) -> Result<()> {
     home.patch::<Deployment>(name, &json!({"spec": {"replicas": replicas}})).await.map(drop)
 }
 
@@ -72,7 +72,7 @@ fn addresses(pods: &[Pod]) -> BTreeSet<&str> {
     pods.iter().filter_map(|pod| pod.status.as_ref()?.pod_ip.as_deref()).collect()
 }
 
-async fn routes_only_to(home: &Home, pods: &[Pod]) -> Result<()> {
+async fn routes_only_to(home: &TestNamespace, pods: &[Pod]) -> Result<()> {
     eventually("the Service's endpoints are the real pods", SOON, async || {
         let slices = home.api::<EndpointSlice>().list(&ListParams::default()).await?.items;
         let (routed, real) = (routed(&slices), addresses(pods));
@@ -97,7 +97,7 @@ async fn a_service_keeps_only_its_real_endpoints() {
         let real = real_pods(&home, 2).await?;
         routes_only_to(&home, &real).await?;
         let all = home.api::<EndpointSlice>();
-        let slices = Witness::start(all.clone(), None, |s| format!("{:?}", s.endpoints)).await?;
+        let slices = Observer::start(all.clone(), None, |s| format!("{:?}", s.endpoints)).await?;
 
         let test = with_stand_ins(&home).await?;
         let pods = test.stand_ins().await?;
@@ -193,7 +193,7 @@ fn budgets() -> [Budget; 4] {
     ]
 }
 
-async fn says(home: &Home, name: &str, wanted: [i32; 3]) -> Result<()> {
+async fn says(home: &TestNamespace, name: &str, wanted: [i32; 3]) -> Result<()> {
     eventually(&format!("{name}: {wanted:?}"), MINUTE, async || {
         let budget = home.api::<PodDisruptionBudget>().get(name).await?;
         ensure!(arithmetic(&budget) == Some(wanted), "{}", budget_text(&budget));
@@ -223,11 +223,11 @@ async fn a_disruption_budget_allows_what_it_allowed_without_stand_ins() {
         for Budget { name, of_two, .. } in budgets() {
             says(&home, name, of_two).await?;
         }
-        let witness = Witness::start(home.api(), None, budget_text).await?;
+        let observer = Observer::start(home.api(), None, budget_text).await?;
         let test = home.test(&connectivity_test("budgets", &spec)).await?;
         test.conforms(2 * MINUTE).await?;
         ensure!(test.stand_ins().await?.len() == 8, "not two stand-ins a workload");
-        witness.never("other arithmetic", |sight: &Sight<PodDisruptionBudget>| {
+        observer.never("other arithmetic", |sight: &Observed<PodDisruptionBudget>| {
             let of = |budget: &Budget| sight.object.name_any() == budget.name;
             let wanted = budgets().into_iter().find(of).map(|budget| budget.of_two);
             arithmetic(&sight.object) != wanted

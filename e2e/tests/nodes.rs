@@ -6,7 +6,7 @@ use std::time::Duration;
 use k8s_openapi::jiff::Timestamp;
 use netproof_crds::{ConditionStatus, ConditionType, ConnectivityTest, Reason, Spread};
 use netproof_e2e::{
-    Context, Home, MINUTE, Result, SOON, Sandbox, Test, ensure,
+    Context, MINUTE, Result, SOON, Sandbox, Test, TestNamespace, ensure,
     examples::{only_the_client, trio},
     node, operator, sandbox, say, stand_ins, status,
 };
@@ -23,7 +23,7 @@ fn everywhere() -> ConnectivityTest {
 }
 
 /// A conforming test on every node, and the one of its nodes that the operator is not on.
-async fn conforming(sandbox: &Sandbox, word: &str) -> Result<(Home, Test, String)> {
+async fn conforming(sandbox: &Sandbox, word: &str) -> Result<(TestNamespace, Test, String)> {
     let home = sandbox.namespace(word, &[]).await?;
     home.create(&only_the_client()).await?;
     let test = home.test(&everywhere()).await?;
@@ -54,7 +54,7 @@ async fn names(test: &Test, node: &str, patience: Duration) -> Result<Connectivi
 async fn a_cordoned_node_is_named_and_what_is_there_is_still_attempted() {
     sandbox(async |sandbox| {
         let (home, test, node) = conforming(sandbox, "cordoned").await?;
-        let witness = test.witness().await?;
+        let observer = test.observer().await?;
         let before = stand_ins::uids(&test.stand_ins().await?);
         let cordoned = node::cordon(&node).await?;
         let at = Instant::now();
@@ -80,10 +80,10 @@ async fn a_cordoned_node_is_named_and_what_is_there_is_still_attempted() {
         ensure!(status::summary(&conforms).flows == FLOWS, "{}", status::text(&conforms));
         let after = stand_ins::uids(&test.stand_ins().await?);
         ensure!(before == after, "before {before:?}, after {after:?}");
-        witness.never("fewer flows", |sight| {
+        observer.never("fewer flows", |sight| {
             status::conformant(&sight.object) && status::summary(&sight.object).flows != FLOWS
         })?;
-        witness.accuses_nobody()
+        observer.accuses_nobody()
     })
     .await;
 }
@@ -92,7 +92,7 @@ async fn a_cordoned_node_is_named_and_what_is_there_is_still_attempted() {
 async fn a_node_that_is_tainted_later_is_named_and_one_that_always_was_is_not() {
     sandbox(async |sandbox| {
         let (_home, test, node) = conforming(sandbox, "tainted").await?;
-        let witness = test.witness().await?;
+        let observer = test.observer().await?;
         let tainted = node::taint(&node, "netproof-e2e=x:NoSchedule").await?;
         // The control plane has had its taint all the time: it is not among those named.
         let now = names(&test, &node, SOON).await?;
@@ -101,7 +101,7 @@ async fn a_node_that_is_tainted_later_is_named_and_one_that_always_was_is_not() 
         ensure!(why.contains("netproof-e2e:NoSchedule"), "{why}");
         tainted.remove().await?;
         test.conforms(MINUTE).await?;
-        witness.accuses_nobody()
+        observer.accuses_nobody()
     })
     .await;
 }
@@ -110,7 +110,7 @@ async fn a_node_that_is_tainted_later_is_named_and_one_that_always_was_is_not() 
 async fn a_node_that_hangs_is_named_and_nothing_is_green_meanwhile() {
     sandbox(async |sandbox| {
         let (_home, test, node) = conforming(sandbox, "hanging").await?;
-        let witness = test.witness().await?;
+        let observer = test.observer().await?;
         let paused = node::pause(&node).await?;
         let at = Instant::now();
         names(&test, &node, 2 * MINUTE).await?;
@@ -127,10 +127,10 @@ async fn a_node_that_hangs_is_named_and_nothing_is_green_meanwhile() {
         paused.resume().await?;
         test.conforms_after(resumed, 2 * MINUTE).await?;
         say(format!("conformant {:?} after it went on", lost.elapsed()));
-        witness.never("fewer flows", |sight| {
+        observer.never("fewer flows", |sight| {
             status::conformant(&sight.object) && status::summary(&sight.object).flows != FLOWS
         })?;
-        witness.accuses_nobody()
+        observer.accuses_nobody()
     })
     .await;
 }

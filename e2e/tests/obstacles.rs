@@ -59,7 +59,7 @@ async fn a_quota_that_forbids_pods_is_said_and_nothing_is_blocked() {
         .await?;
         let made = trio();
         let test = home.test(&made).await?;
-        let witness = test.witness().await?;
+        let observer = test.observer().await?;
         is_not_judged(&test, Reason::PodRejected, "exceeded quota: none").await?;
 
         // Part of them may come: the flows between those that are there are not held up by others.
@@ -73,7 +73,7 @@ async fn a_quota_that_forbids_pods_is_said_and_nothing_is_blocked() {
         home.delete::<ResourceQuota>("none").await?;
         test.conforms(2 * MINUTE).await?;
         test.reports(&TRIO_CONFORMS, SOON).await?;
-        witness.accuses_nobody()
+        observer.accuses_nobody()
     })
     .await;
 }
@@ -85,11 +85,11 @@ async fn a_node_selector_that_no_node_has_is_unschedulable() {
         let mut nowhere = trio();
         nowhere.spec.placement.node_selector.insert("e2e".into(), "nowhere".into());
         let test = home.test(&nowhere).await?;
-        let witness = test.witness().await?;
+        let observer = test.observer().await?;
         is_not_judged(&test, Reason::Unschedulable, "didn't match").await?;
         test.change(&json!({"placement": {"nodeSelector": null}})).await?;
         test.conforms(2 * MINUTE).await?;
-        witness.accuses_nobody()
+        observer.accuses_nobody()
     })
     .await;
 }

@@ -38,13 +38,13 @@ endpoints:
         test.conforms(2 * MINUTE).await?;
         test.reports(&["client server 8080/TCP Allow conforms"], SOON).await?;
 
-        let witness = test.witness().await?;
+        let observer = test.observer().await?;
         let withdrawn = Instant::now();
         away.relabel(&[(LABEL, None)]).await?;
         test.says(REFUSED, SOON).await?;
         test.leaves_nothing(SOON).await?;
         say(format!("no stand-in left {:?} after the label was taken away", withdrawn.elapsed()));
-        witness.accuses_nobody()
+        observer.accuses_nobody()
     })
     .await;
 }

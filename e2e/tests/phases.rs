@@ -16,7 +16,7 @@ async fn a_suspended_test_has_no_probes_and_claims_nothing_until_it_is_resumed()
         home.create(&only_the_client()).await?;
         let test = home.test(&trio()).await?;
         test.conforms(2 * MINUTE).await?;
-        let witness = test.witness().await?;
+        let observer = test.observer().await?;
 
         let suspended = Instant::now();
         test.change(&json!({"suspend": true})).await?;
@@ -29,7 +29,7 @@ async fn a_suspended_test_has_no_probes_and_claims_nothing_until_it_is_resumed()
         test.change(&json!({"suspend": false})).await?;
         test.conforms(2 * MINUTE).await?;
         test.reports(&TRIO_CONFORMS, SOON).await?;
-        witness.accuses_nobody()
+        observer.accuses_nobody()
     })
     .await;
 }

@@ -7,7 +7,7 @@ use k8s_openapi::{api::core::v1::Pod, jiff::Timestamp};
 use kube::{Client, ResourceExt};
 use netproof_crds::{ConditionStatus, ConditionType, ConnectivityTest, FindingVerdict};
 use netproof_e2e::{
-    Home, MINUTE, Result, SOON, Test, Witness, ensure,
+    MINUTE, Observer, Result, SOON, Test, TestNamespace, ensure,
     examples::{TRIO_CONFORMS, only_the_client, trio, yaml},
     operator,
     policy_kind::{
@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 
 /// A spec with one rule: what the server of the trio receives from one of the others.
-fn rule(home: &Home, rank: &Value, action: &str, from: &str) -> Value {
+fn rule(home: &TestNamespace, rank: &Value, action: &str, from: &str) -> Value {
     let of_home = json!({"matchLabels": {"kubernetes.io/metadata.name": home.name}});
     let pods = |app: &str| {
         let labels = json!({"matchLabels": {"app": app}});
@@ -44,11 +44,11 @@ fn leaks_by(test: &ConnectivityTest, rule: &str) -> bool {
 }
 
 async fn leak_is_named(
-    witness: &Witness<ConnectivityTest>,
+    observer: &Observer<ConnectivityTest>,
     since: Instant,
     rule: &str,
 ) -> Result<()> {
-    let leak = witness.first(since, "a leak", MINUTE, |test| leaks_by(test, rule)).await?;
+    let leak = observer.first(since, "a leak", MINUTE, |test| leaks_by(test, rule)).await?;
     say(format!("{rule}: leak after {:.2} s", (leak.at - since).as_secs_f32()));
     Ok(())
 }
@@ -61,7 +61,7 @@ async fn run_of_operator(client: &Client) -> Result<(Option<String>, i32)> {
 }
 
 /// A trio that conforms by a `NetworkPolicy`, and that wishes that nobody spoke to the server.
-async fn unwished_trio(home: &Home) -> Result<Test> {
+async fn unwished_trio(home: &TestNamespace) -> Result<Test> {
     home.create(&only_the_client()).await?;
     let mut wished = trio();
     wished.spec.checks = yaml("[{from: [client, stranger], to: [server], expect: Deny}]");
@@ -76,7 +76,7 @@ async fn a_kind_of_cluster_policies_arrives_and_goes_without_a_restart() {
         let home = sandbox.namespace("tiers", &[]).await?;
         let test = unwished_trio(&home).await?;
         let before = run_of_operator(&sandbox.client).await?;
-        let witness = test.witness().await?;
+        let observer = test.observer().await?;
         let [first, last] = ["Admin", "Baseline"].map(|tier| json!({"tier": tier, "priority": 10}));
         for _ in 0..2 {
             let arrived = Instant::now();
@@ -90,7 +90,7 @@ async fn a_kind_of_cluster_policies_arrives_and_goes_without_a_restart() {
                 status::condition(test, ConditionType::Intended)
                     .is_some_and(|said| said.message.contains(let_in))
             };
-            witness.first(arrived, let_in, SOON, named).await?;
+            observer.first(arrived, let_in, SOON, named).await?;
             test.conforms_after(Timestamp::now(), MINUTE).await?;
             test.reports(&TRIO_CONFORMS, SOON).await?;
             kind.delete("let-in").await?;
@@ -98,7 +98,7 @@ async fn a_kind_of_cluster_policies_arrives_and_goes_without_a_restart() {
             kind.create("passed", &rule(&home, &first, "Pass", "client")).await?;
             test.conforms_after(Timestamp::now(), MINUTE).await?;
             test.reports(&TRIO_CONFORMS, SOON).await?;
-            witness.never("an accusation while the network was right", |sight| {
+            observer.never("an accusation while the network was right", |sight| {
                 sight.at > arrived && status::accuses(&sight.object)
             })?;
 
@@ -108,10 +108,10 @@ async fn a_kind_of_cluster_policies_arrives_and_goes_without_a_restart() {
             let expects = |test: &ConnectivityTest| {
                 status::is(test, ConditionType::Intended, ConditionStatus::True)
             };
-            let expected = witness.first(denied, "Deny is expected", SOON, expects).await?;
+            let expected = observer.first(denied, "Deny is expected", SOON, expects).await?;
             say(format!("Deny expected after {:.2} s", (expected.at - denied).as_secs_f32()));
             let by = "ClusterNetworkPolicy deny-client ingress[0].from[0]";
-            leak_is_named(&witness, denied, by).await?;
+            leak_is_named(&observer, denied, by).await?;
             let flows =
                 ["client server 8080/TCP Deny leak", "stranger server 8080/TCP Deny conforms"];
             test.reports(&flows, SOON).await?;
@@ -122,7 +122,7 @@ async fn a_kind_of_cluster_policies_arrives_and_goes_without_a_restart() {
             test.reports(&TRIO_CONFORMS, SOON).await?;
             say(format!("conformant {:.1?} after the kind was removed", removed.elapsed()));
         }
-        witness.never("a Blocked", |sight| status::summary(&sight.object).blocked > 0)?;
+        observer.never("a Blocked", |sight| status::summary(&sight.object).blocked > 0)?;
         let after = run_of_operator(&sandbox.client).await?;
         ensure!(after == before, "the operator began anew: {before:?}, {after:?}");
         Ok(())
@@ -137,14 +137,14 @@ async fn the_older_kinds_of_cluster_policies_decide_before_and_after_network_pol
         let test = home.test(&trio()).await?;
         test.conforms(2 * MINUTE).await?;
         let before = run_of_operator(&sandbox.client).await?;
-        let witness = test.witness().await?;
+        let observer = test.observer().await?;
         let admin = PolicyKind::install(sandbox, ADMIN_NETWORK_POLICY).await?;
         let baseline = PolicyKind::install(sandbox, BASELINE_ADMIN_NETWORK_POLICY).await?;
 
         let denied = Instant::now();
         baseline.create("default", &rule(&home, &json!({}), "Deny", "stranger")).await?;
         let by = "BaselineAdminNetworkPolicy default ingress[0].from[0]";
-        leak_is_named(&witness, denied, by).await?;
+        leak_is_named(&observer, denied, by).await?;
         // Where a NetworkPolicy isolates, the baseline is not asked, and the network does as it
         // says.
         home.create(&only_the_client()).await?;
@@ -155,13 +155,13 @@ async fn the_older_kinds_of_cluster_policies_decide_before_and_after_network_pol
         admin
             .create("deny-client", &rule(&home, &json!({"priority": 10}), "Deny", "client"))
             .await?;
-        leak_is_named(&witness, denied, "AdminNetworkPolicy deny-client ingress[0].from[0]")
+        leak_is_named(&observer, denied, "AdminNetworkPolicy deny-client ingress[0].from[0]")
             .await?;
         admin.remove(sandbox).await?;
         baseline.remove(sandbox).await?;
         test.conforms(MINUTE).await?;
         test.reports(&TRIO_CONFORMS, SOON).await?;
-        witness.never("a Blocked", |sight| status::summary(&sight.object).blocked > 0)?;
+        observer.never("a Blocked", |sight| status::summary(&sight.object).blocked > 0)?;
         let after = run_of_operator(&sandbox.client).await?;
         ensure!(after == before, "the operator began anew: {before:?}, {after:?}");
         Ok(())
@@ -174,7 +174,7 @@ async fn a_policy_in_a_version_that_cannot_be_read_keeps_everything_from_being_j
     sandbox(async |sandbox| {
         let home = sandbox.namespace("later", &[]).await?;
         let test = unwished_trio(&home).await?;
-        let witness = test.witness().await?;
+        let observer = test.observer().await?;
         let later = CLUSTER_NETWORK_POLICY.replace("v1alpha2", "v1beta1");
         let kind = PolicyKind::install(sandbox, &later).await?;
         test.conforms_after(Timestamp::now(), MINUTE).await?;
@@ -194,7 +194,7 @@ async fn a_policy_in_a_version_that_cannot_be_read_keeps_everything_from_being_j
         test.conforms(MINUTE).await?;
         kind.remove(sandbox).await?;
         test.conforms_after(Timestamp::now(), MINUTE).await?;
-        witness.accuses_nobody()
+        observer.accuses_nobody()
     })
     .await;
 }

@@ -16,7 +16,7 @@ use kube::{
 };
 use netproof_crds::{ConditionStatus, ConditionType, ConnectivityTest, Reason};
 use netproof_e2e::{
-    Context, Home, MINUTE, Result, SOON, Sandbox, Test, cluster, ensure, eventually,
+    Context, MINUTE, Result, SOON, Sandbox, Test, TestNamespace, cluster, ensure, eventually,
     examples::{TRIO_CONFORMS, connectivity_test, only_the_client, trio},
     operator, sandbox,
     sandbox::gone,
@@ -28,7 +28,7 @@ const DEFINITIONS: [&str; 2] = ["connectivitytests.netproof.dev", "standinsets.n
 
 /// What is placed, in the test's own namespace and in another one, where no owner reaches.
 struct Placed {
-    home: Home,
+    home: TestNamespace,
     test: Test,
     spanning: Test,
     pods: usize,
@@ -102,7 +102,7 @@ async fn a_namespace_that_is_deleted_leaves_nothing_and_says_that_nobody_tests()
     sandbox(async |sandbox| {
         let client = &sandbox.client;
         let placed = placed(sandbox, "by-namespace").await?;
-        let witness = placed.test.witness().await?;
+        let observer = placed.test.observer().await?;
         let removed = Instant::now();
         remove_namespace(client).await?;
         nothing_is_left(client, &placed, removed).await?;
@@ -113,7 +113,7 @@ async fn a_namespace_that_is_deleted_leaves_nothing_and_says_that_nobody_tests()
         }
         gone::<Namespace>(client, operator::NAMESPACE, MINUTE).await?;
         say(format!("the namespace was gone after {:?}", removed.elapsed()));
-        witness.accuses_nobody()?;
+        observer.accuses_nobody()?;
         comes_back(sandbox, &placed).await
     })
     .await;
@@ -164,7 +164,7 @@ async fn an_operator_that_is_restarted_or_moved_removes_nothing() {
         let test = home.test(&trio()).await?;
         test.conforms(2 * MINUTE).await?;
         let before = stand_ins::uids(&test.stand_ins().await?);
-        let witness = test.witness().await?;
+        let observer = test.observer().await?;
         let victim = operator::ready(client, MINUTE).await?;
         let api =
             Api::<k8s_openapi::api::core::v1::Pod>::namespaced(client.clone(), operator::NAMESPACE);
@@ -178,7 +178,7 @@ async fn an_operator_that_is_restarted_or_moved_removes_nothing() {
         test.conforms_after(at, MINUTE).await?;
         let after = stand_ins::uids(&test.stand_ins().await?);
         ensure!(before == after, "before {before:?}, after {after:?}");
-        witness.never("a doubt", |sight| !status::conformant(&sight.object))
+        observer.never("a doubt", |sight| !status::conformant(&sight.object))
     })
     .await;
 }
@@ -201,7 +201,7 @@ async fn an_operator_that_is_removed_takes_all_stand_ins_with_it() {
         let before = conformant(client).await?;
         let pods = stand_ins::all(client).await?;
         ensure!(pods.len() >= 3, "{}", stand_ins::texts(&pods));
-        let witness = test.witness().await?;
+        let observer = test.observer().await?;
         sandbox.save_operator().await?;
 
         let removed = Instant::now();
@@ -231,7 +231,7 @@ async fn an_operator_that_is_removed_takes_all_stand_ins_with_it() {
             Ok(())
         })
         .await?;
-        witness.accuses_nobody()
+        observer.accuses_nobody()
     })
     .await;
 }

@@ -32,9 +32,9 @@ use tokio::{
 use tracing::{Instrument, debug, info_span, warn};
 
 use crate::{
-    place::{Pods, decide},
+    placement::{Pods, decide},
     removal,
-    standin::PodSettings,
+    stand_in_pod::PodSettings,
     tester::{Assignment, Shared, Tester},
 };
 use netproof_rounds::{
@@ -349,7 +349,7 @@ async fn reconcile(
 
 fn stand_ins(
     wanted: Vec<Desired>,
-    found: Vec<Option<(ObjectRef, netproof_rounds::read::PodState)>>,
+    found: Vec<Option<(ObjectRef, netproof_rounds::decode::PodState)>>,
     troubles: &BTreeMap<usize, Problem>,
 ) -> Vec<StandIn> {
     wanted

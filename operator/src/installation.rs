@@ -8,7 +8,7 @@ use netproof_conformance::snapshot::ObjectRef;
 use tokio::sync::watch;
 use tracing::warn;
 
-use crate::{backoff::Backoff, standin::is_of, tester::Shared};
+use crate::{backoff::Backoff, stand_in_pod::is_of, tester::Shared};
 use netproof_rounds::{desired::INSTALLATION_LABEL, world::World};
 
 /// Between two counts, whatever changes in between.

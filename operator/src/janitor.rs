@@ -14,7 +14,7 @@ use tracing::warn;
 
 use crate::{
     controller::{Context, attempts::Aim, perform::Performer},
-    standin::is_of,
+    stand_in_pod::is_of,
 };
 use netproof_rounds::{kind::Kind, world::World};
 

@@ -15,9 +15,9 @@ pub mod controller;
 pub mod installation;
 pub mod janitor;
 pub mod lease;
-pub mod place;
+pub mod placement;
 pub mod removal;
-pub mod standin;
+pub mod stand_in_pod;
 
 pub mod certify;
 pub mod tester;

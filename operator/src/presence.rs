@@ -12,7 +12,7 @@ use netproof_conformance::kinds::KindRow;
 use serde::Deserialize;
 
 use crate::keeper::erased;
-use netproof_rounds::{kind::resource, read::part};
+use netproof_rounds::{decode::part, kind::resource};
 
 /// What the API server has of a kind.
 #[derive(Clone, Debug, PartialEq)]

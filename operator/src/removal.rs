@@ -28,13 +28,13 @@ use crate::{
         perform::{delete_pod, delete_set},
     },
     keeper::erased,
-    standin::is_of,
+    stand_in_pod::is_of,
     watch::{Which, list},
 };
 use netproof_rounds::{
+    decode::{PodState, Progress, SetState},
     desired::TEST_UID_LABEL,
     kind::Kind,
-    read::{PodState, Progress, SetState},
     scenario::Problem,
     world::World,
 };

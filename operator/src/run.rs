@@ -36,7 +36,7 @@ use crate::{
     pacing::{self, Pacing},
     readiness::readiness,
     removal::{self, Itself},
-    standin::PodSettings,
+    stand_in_pod::PodSettings,
     tester::Shared,
 };
 use netproof_rounds::{clock::nonce, reports::Reports, world::World};

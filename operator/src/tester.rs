@@ -6,7 +6,7 @@ mod news;
 mod probing;
 mod publish;
 mod rounds;
-mod scout;
+mod timing;
 mod view;
 
 use std::{
@@ -45,7 +45,7 @@ use diagnosis::PROMPT;
 use rounds::Scope;
 
 use publish::Publisher;
-use scout::{Facts, Lines, Scout, Sources};
+use timing::{Measurements, ProbeLinks, Sources, Timing};
 
 /// Between two looks while nothing can be attempted. What ends that wakes the test; only that
 /// evidence ages does not.
@@ -109,12 +109,12 @@ pub struct Tester {
     /// The last round over all flows in which every probe spoke.
     last_round: Option<(LastRound, Instant)>,
     publisher: Publisher,
-    /// What the scout sees; it is owned here, and ends with the tester.
-    facts: watch::Receiver<Arc<Facts>>,
-    /// The ways to the probes, for the scout.
-    lines: watch::Sender<Arc<Lines>>,
-    scout: Option<Scout>,
-    scouting: JoinSet<()>,
+    /// What the timing sees; it is owned here, and ends with the tester.
+    measurements: watch::Receiver<Arc<Measurements>>,
+    /// The ways to the probes, for the timing.
+    links: watch::Sender<Arc<ProbeLinks>>,
+    timing: Option<Timing>,
+    timings: JoinSet<()>,
 }
 
 impl Tester {
@@ -133,21 +133,21 @@ impl Tester {
             leak_retention: Duration::ZERO,
         };
         let turned = watch::Sender::new(());
-        let lines = watch::Sender::new(Arc::default());
-        let (facts, seen) = watch::channel(Arc::new(Facts::left_by(&before)));
-        let scout = Scout::new(Sources {
+        let links = watch::Sender::new(Arc::default());
+        let (measurements, seen) = watch::channel(Arc::new(Measurements::left_by(&before)));
+        let timing = Timing::new(Sources {
             test: test.clone(),
             shared: Arc::clone(&shared),
             assignment: assignment.clone(),
-            lines: lines.subscribe(),
+            links: links.subscribe(),
             turned: turned.subscribe(),
-            facts,
+            measurements,
         });
         Self {
-            facts: seen,
-            lines,
-            scout: Some(scout),
-            scouting: JoinSet::new(),
+            measurements: seen,
+            links,
+            timing: Some(timing),
+            timings: JoinSet::new(),
             world: shared.world.clone(),
             publisher: Publisher::new(test, created, before, Arc::clone(&shared)),
             shared,
@@ -170,8 +170,8 @@ impl Tester {
     /// Carries the test out until the controller takes it away.
     pub async fn run(mut self) {
         let mut turned = self.turned.subscribe();
-        if let Some(scout) = self.scout.take() {
-            self.scouting.spawn(scout.run().in_current_span());
+        if let Some(timing) = self.timing.take() {
+            self.timings.spawn(timing.run().in_current_span());
         }
         loop {
             let wake = self.step().await;
@@ -179,9 +179,9 @@ impl Tester {
                 changed = self.assignment.changed() => if changed.is_err() { return },
                 changed = self.world.changed() => if changed.is_err() { return },
                 _ = turned.changed() => {}
-                Ok(()) = self.facts.changed() => {}
+                Ok(()) = self.measurements.changed() => {}
                 Some(()) = self.diagnoses.next() => {}
-                Some(ended) = self.scouting.join_next() => warn!(?ended, "Scout ended"),
+                Some(ended) = self.timings.join_next() => warn!(?ended, "Timing ended"),
                 () = tokio::time::sleep_until(wake) => {}
             }
         }

@@ -10,13 +10,13 @@ use netproof_conformance::matrix::Cell;
 use super::*;
 use crate::{api_server::ApiServer, probes::Conversation};
 use netproof_rounds::{
+    decode::{NamespaceState, policy},
     diagnosing::testing::{scenario, stand_ins},
     engine::{
         session::Session,
         testing::{InMemory, agent},
     },
     kind::Kind,
-    read::{NamespaceState, policy},
     status::View,
     world::Read,
 };

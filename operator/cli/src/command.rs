@@ -12,9 +12,9 @@ use tracing_subscriber::EnvFilter;
 
 use crate::{
     args::{Cli, Command, OperatorArgs, ReportArgs},
-    diff, explain, lint,
-    outcome::Outcome,
-    predict,
+    diff,
+    exit_status::ExitStatus,
+    explain, lint, predict,
 };
 #[cfg(feature = "lab")]
 use netproof_lab as lab;
@@ -38,10 +38,10 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     };
     match perform(cli.command) {
         Ok(outcome) => outcome.into(),
-        Err(error) if is_broken_pipe(&error) => Outcome::Fine.into(),
+        Err(error) if is_broken_pipe(&error) => ExitStatus::Fine.into(),
         Err(error) => {
             tell(format_args!("error: {error:#}"));
-            Outcome::CannotTell.into()
+            ExitStatus::CannotTell.into()
         }
     }
 }
@@ -56,7 +56,7 @@ fn command(own_name: Option<&OsStr>) -> clap::Command {
     }
 }
 
-fn perform(command: Command) -> anyhow::Result<Outcome> {
+fn perform(command: Command) -> anyhow::Result<ExitStatus> {
     match command {
         Command::Predict(args) => predict::run(&args),
         Command::Explain(args) => explain::run(&args),
@@ -65,14 +65,14 @@ fn perform(command: Command) -> anyhow::Result<Outcome> {
         #[cfg(feature = "lab")]
         Command::Lab(args) if args.list_faults => {
             lab::run::list_faults()?;
-            Ok(Outcome::Fine)
+            Ok(ExitStatus::Fine)
         }
         #[cfg(feature = "lab")]
         Command::Lab(args) => Ok(lab::run::run(&args.into())?.into()),
         #[cfg(feature = "lab")]
         Command::LabProbe { arguments } => {
             lab::process::probe(arguments)?;
-            Ok(Outcome::Fine)
+            Ok(ExitStatus::Fine)
         }
         Command::Operator(args) => operator(args),
         Command::Matrix(args) => report("matrix", &args),
@@ -105,13 +105,13 @@ fn manual(mut command: clap::Command, page: &mut Vec<u8>) -> io::Result<()> {
     Ok(())
 }
 
-fn print(text: &[u8]) -> anyhow::Result<Outcome> {
+fn print(text: &[u8]) -> anyhow::Result<ExitStatus> {
     io::stdout().lock().write_all(text)?;
-    Ok(Outcome::Fine)
+    Ok(ExitStatus::Fine)
 }
 
 #[tokio::main(worker_threads = 2)]
-async fn operator(args: OperatorArgs) -> anyhow::Result<Outcome> {
+async fn operator(args: OperatorArgs) -> anyhow::Result<ExitStatus> {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| "info".into());
     tracing_subscriber::fmt()
         .with_env_filter(filter)
@@ -119,11 +119,11 @@ async fn operator(args: OperatorArgs) -> anyhow::Result<Outcome> {
         .with_ansi(io::stdout().is_terminal())
         .init();
     run::operator(args.into()).await?;
-    Ok(Outcome::Fine)
+    Ok(ExitStatus::Fine)
 }
 
 #[tokio::main(flavor = "current_thread")]
-async fn report(what: &str, args: &ReportArgs) -> anyhow::Result<Outcome> {
+async fn report(what: &str, args: &ReportArgs) -> anyhow::Result<ExitStatus> {
     let text = admin::ask(&format!("/{what}/{}/{}", args.namespace, args.name)).await?;
     print(text.as_bytes())
 }

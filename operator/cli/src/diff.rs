@@ -12,9 +12,9 @@ use std::{
 use anyhow::{bail, ensure};
 
 use super::{
-    outcome::Outcome,
+    exit_status::ExitStatus,
+    loaded::{Loaded, load_files},
     port::PortSpec,
-    world::{World, load_files},
 };
 use crate::args::{DiffArgs, offline::DiffFormat};
 use changes::Changes;
@@ -22,16 +22,16 @@ use netproof_conformance::spans::{self, Span};
 use netproof_manifests::notes::Notes;
 
 /// Compares what the arguments name.
-pub fn run(args: &DiffArgs) -> anyhow::Result<Outcome> {
+pub fn run(args: &DiffArgs) -> anyhow::Result<ExitStatus> {
     let [before, after] = &args.files[..] else {
         bail!("give two inputs, -f OLD -f NEW; here are {}", args.files.len());
     };
     let stdin = Path::new("-");
     ensure!(before != stdin || after != stdin, "standard input cannot be both OLD and NEW");
     let notes = Notes::unless(args.quiet);
-    let load = |path: &std::path::PathBuf| -> anyhow::Result<World> {
+    let load = |path: &std::path::PathBuf| -> anyhow::Result<Loaded> {
         let cluster = load_files(std::slice::from_ref(path), &args.namespace, notes)?;
-        Ok(World::of(cluster, &args.namespace))
+        Ok(Loaded::of(cluster, &args.namespace))
     };
     let (old, new) = (load(before)?, load(after)?);
     let (spans, only) = match &args.port {
@@ -48,5 +48,5 @@ pub fn run(args: &DiffArgs) -> anyhow::Result<Outcome> {
         DiffFormat::Jsonl => show::lines(&changes, &mut out)?,
     }
     out.flush()?;
-    Ok(if changes.is_empty() { Outcome::Fine } else { Outcome::No })
+    Ok(if changes.is_empty() { ExitStatus::Fine } else { ExitStatus::No })
 }

@@ -14,24 +14,24 @@ use netproof_conformance::{
 };
 use serde_json::{Value, json};
 
-use super::{by::By, end, outcome::Outcome, pairs, world::World};
+use super::{decided_by::DecidedBy, exit_status::ExitStatus, flow_end, loaded::Loaded, pairs};
 use crate::args::{ExplainArgs, offline::ExplainFormat};
 
 /// Explains what the arguments ask.
-pub fn run(args: &ExplainArgs) -> anyhow::Result<Outcome> {
-    let world = World::load(&args.input)?;
-    let senders = end::resolve(&args.from, &world)?.ends();
-    let receivers = pairs::to_one(&args.to, args.port.as_ref(), &world)?;
+pub fn run(args: &ExplainArgs) -> anyhow::Result<ExitStatus> {
+    let loaded = Loaded::load(&args.input)?;
+    let senders = flow_end::resolve(&args.from, &loaded)?.ends();
+    let receivers = pairs::to_one(&args.to, args.port.as_ref(), &loaded)?;
     let flows = senders.iter().flat_map(|from| {
         receivers.iter().flat_map(move |(port, ends)| {
             ends.iter().map(move |to| Flow { from: *from, to: *to, port: *port, family: None })
         })
     });
-    let services = services(&world);
-    let written: Vec<&NetworkPolicy> = world.written.iter().map(|one| &one.policy).collect();
+    let services = services(&loaded);
+    let written: Vec<&NetworkPolicy> = loaded.written.iter().map(|one| &one.policy).collect();
     let background = Background { services: &services, written: &written };
     let explained: Vec<(Flow, Explanation)> =
-        flows.map(|flow| (flow, explain_with(world.snapshot(), &flow, background))).collect();
+        flows.map(|flow| (flow, explain_with(loaded.snapshot(), &flow, background))).collect();
     ensure!(!explained.is_empty(), "nobody sends: {:?} stands for no pod", args.from);
     let mut out = io::stdout().lock();
     match args.output {
@@ -40,7 +40,7 @@ pub fn run(args: &ExplainArgs) -> anyhow::Result<Outcome> {
             writeln!(out, "{}", texts.join("\n\n").trim_end())?;
         }
         ExplainFormat::Json => {
-            let objects = explained.iter().map(|(flow, one)| object(flow, one, &world));
+            let objects = explained.iter().map(|(flow, one)| object(flow, one, &loaded));
             let objects = objects.collect::<Result<Vec<_>, _>>()?;
             // As an error of I/O, by which it is known that the reader has gone.
             serde_json::to_writer_pretty(&mut out, &objects).map_err(io::Error::from)?;
@@ -48,19 +48,19 @@ pub fn run(args: &ExplainArgs) -> anyhow::Result<Outcome> {
         }
     }
     out.flush()?;
-    let outcomes = explained.iter().map(|(_, one)| Outcome::of(Answer::from(&one.expected)));
-    Ok(outcomes.max().unwrap_or(Outcome::CannotTell))
+    let outcomes = explained.iter().map(|(_, one)| ExitStatus::of(Answer::from(&one.expected)));
+    Ok(outcomes.max().unwrap_or(ExitStatus::CannotTell))
 }
 
-fn object(flow: &Flow, explained: &Explanation, world: &World) -> serde_json::Result<Value> {
+fn object(flow: &Flow, explained: &Explanation, loaded: &Loaded) -> serde_json::Result<Value> {
     let answer = Answer::from(&explained.expected);
     let mut object = json!({
-        "from": world.name(flow.from),
-        "to": world.name(flow.to),
+        "from": loaded.name(flow.from),
+        "to": loaded.name(flow.to),
         "port": flow.port.number,
         "protocol": flow.port.protocol.to_string(),
         "expected": answer.word(),
-        "by": serde_json::to_value(By::of(flow, &explained.expected, world.snapshot()))?,
+        "by": serde_json::to_value(DecidedBy::of(flow, &explained.expected, loaded.snapshot()))?,
         "sentences": explained.sentences(),
     });
     if let Answer::Unspecified(why) = answer {
@@ -70,8 +70,8 @@ fn object(flow: &Flow, explained: &Explanation, world: &World) -> serde_json::Re
 }
 
 /// The ports of Services, which people write into policies in the place of the pods'.
-fn services(world: &World) -> Vec<ServicePort> {
-    let ports = world.services.iter().filter_map(|service| match &service.backends {
+fn services(loaded: &Loaded) -> Vec<ServicePort> {
+    let ports = loaded.services.iter().filter_map(|service| match &service.backends {
         Backends::Pods(labels) => Some((service, labels)),
         Backends::Unknown | Backends::External(_) => None,
     });

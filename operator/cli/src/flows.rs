@@ -17,7 +17,7 @@ use netproof_conformance::{
     flow::{End, Flow, PodId},
 };
 
-use super::{by::By, progress::Progress, render::json, world::World};
+use super::{decided_by::DecidedBy, loaded::Loaded, progress::Progress, render::json};
 use line::{Line, Wrong};
 use lines::{Lines, Next};
 use netproof_manifests::notes::Notes;
@@ -47,7 +47,7 @@ pub struct Answered {
 pub fn answer(
     file: &Path,
     detail: Detail,
-    world: &World,
+    loaded: &Loaded,
     notes: Notes,
 ) -> anyhow::Result<Answered> {
     let cannot_read = || format!("{}: cannot be read", file.display());
@@ -58,7 +58,7 @@ pub fn answer(
     };
     let mut out = BufWriter::with_capacity(1 << 16, io::stdout().lock());
     let mut lines = Lines::new(input);
-    let answerer = Answerer { world, ends: Named::new(world), detail };
+    let answerer = Answerer { loaded, ends: Named::new(loaded), detail };
     let mut answered = Answered::default();
     let mut told = notes == Notes::Hidden;
     let progress = Progress::start("Answering");
@@ -88,7 +88,7 @@ fn name(file: &Path) -> std::path::Display<'_> {
 }
 
 struct Answerer<'a> {
-    world: &'a World,
+    loaded: &'a Loaded,
     ends: Named,
     detail: Detail,
 }
@@ -100,9 +100,9 @@ struct Named {
 }
 
 impl Named {
-    fn new(world: &World) -> Self {
-        let pods = world.pods().map(|(id, pod)| (pod.name.to_string(), id)).collect();
-        Self { pods, taken: world.addresses() }
+    fn new(loaded: &Loaded) -> Self {
+        let pods = loaded.pods().map(|(id, pod)| (pod.name.to_string(), id)).collect();
+        Self { pods, taken: loaded.addresses() }
     }
 
     fn end(&self, field: &'static str, text: &str) -> Result<End, Wrong> {
@@ -133,7 +133,7 @@ impl Answerer<'_> {
             Ok(flow) => flow,
             Err(wrong) => return Ok(Err(wrong)),
         };
-        let compiled = &self.world.compiled;
+        let compiled = &self.loaded.compiled;
         let answer = match self.detail {
             Detail::Count => compiled.answer(&flow),
             Detail::Answer => {
@@ -149,7 +149,10 @@ impl Answerer<'_> {
                 begin(text, out)?;
                 json::answer(out, answer)?;
                 out.write_all(b",\"by\":")?;
-                serde_json::to_writer(&mut *out, &By::of(&flow, &expected, self.world.snapshot()))?;
+                serde_json::to_writer(
+                    &mut *out,
+                    &DecidedBy::of(&flow, &expected, self.loaded.snapshot()),
+                )?;
                 out.write_all(b"}\n")?;
                 answer
             }

@@ -11,7 +11,7 @@ use netproof_conformance::{
     snapshot::PodNetwork,
 };
 
-use super::{pairs::Question, predict::pods, world::World};
+use super::{loaded::Loaded, pairs::Question, predict::pods};
 
 /// Some ends that behave alike on all ports that are asked of.
 #[derive(Debug)]
@@ -29,7 +29,7 @@ pub struct Groups {
     pub senders: Vec<Group>,
     /// Who receives on which port, likewise.
     pub receivers: Vec<(Group, Port)>,
-    /// By sender, then receiver: the answers of all their flows.
+    /// DecidedBy sender, then receiver: the answers of all their flows.
     pub cells: Vec<Vec<Counts>>,
     /// All answers.
     pub counts: Counts,
@@ -96,19 +96,19 @@ impl Cell {
 
 impl Groups {
     /// Puts ends together that behave alike.
-    pub fn new(question: &Question, world: &World) -> Self {
-        let alike = Alike::new(question, world);
-        let senders = alike.group(&question.senders, world);
+    pub fn new(question: &Question, loaded: &Loaded) -> Self {
+        let alike = Alike::new(question, loaded);
+        let senders = alike.group(&question.senders, loaded);
         let receivers: Vec<(Group, Port)> = question
             .receivers
             .iter()
             .flat_map(|(port, ends)| {
-                alike.group(ends, world).into_iter().map(move |group| (group, *port))
+                alike.group(ends, loaded).into_iter().map(move |group| (group, *port))
             })
             .collect();
         let cells: Vec<Vec<Counts>> = senders
             .iter()
-            .map(|from| receivers.iter().map(|(to, port)| cell(from, to, *port, world)).collect())
+            .map(|from| receivers.iter().map(|(to, port)| cell(from, to, *port, loaded)).collect())
             .collect();
         let mut counts = Counts::default();
         for cell in cells.iter().flatten() {
@@ -125,7 +125,7 @@ impl Groups {
 
 /// Who behaves like whom, on all ports.
 struct Alike {
-    /// By pod.
+    /// DecidedBy pod.
     signatures: Vec<Vec<Signature>>,
 }
 
@@ -137,11 +137,11 @@ enum Key<'a> {
 }
 
 impl Alike {
-    fn new(question: &Question, world: &World) -> Self {
-        let mut signatures = vec![Vec::new(); world.snapshot().pods.len()];
+    fn new(question: &Question, loaded: &Loaded) -> Self {
+        let mut signatures = vec![Vec::new(); loaded.snapshot().pods.len()];
         for (port, receivers) in &question.receivers {
             let receivers: Vec<PodId> = pods(receivers).collect();
-            let of_port = world.compiled.pairs(*port, &receivers).signatures();
+            let of_port = loaded.compiled.pairs(*port, &receivers).signatures();
             for (all, one) in signatures.iter_mut().zip(of_port) {
                 all.push(one);
             }
@@ -149,7 +149,7 @@ impl Alike {
         Self { signatures }
     }
 
-    fn group(&self, ends: &[End], world: &World) -> Vec<Group> {
+    fn group(&self, ends: &[End], loaded: &Loaded) -> Vec<Group> {
         let mut groups: HashMap<Key<'_>, Vec<End>> = HashMap::new();
         for end in ends {
             let key = match end {
@@ -162,7 +162,7 @@ impl Alike {
             .into_values()
             .map(|mut members| {
                 members.sort_unstable();
-                Group { name: name(&members, world), members }
+                Group { name: name(&members, loaded), members }
             })
             .collect();
         groups.sort_by(|one, other| {
@@ -173,17 +173,17 @@ impl Alike {
 }
 
 /// The labels that all members share say more than a list, where there are many.
-fn name(members: &[End], world: &World) -> String {
+fn name(members: &[End], loaded: &Loaded) -> String {
     let Some(first) = members.first() else { return String::new() };
     match members.len() - 1 {
-        0 => world.name(*first),
-        others => format!("{} and {others} more{}", world.name(*first), shared(members, world)),
+        0 => loaded.name(*first),
+        others => format!("{} and {others} more{}", loaded.name(*first), shared(members, loaded)),
     }
 }
 
-fn shared(members: &[End], world: &World) -> String {
+fn shared(members: &[End], loaded: &Loaded) -> String {
     let mut labels: Option<BTreeMap<&str, &str>> = None;
-    for pod in pods(members).map(|id| world.snapshot().pod(id)) {
+    for pod in pods(members).map(|id| loaded.snapshot().pod(id)) {
         let of_pod = pod.labels.iter().map(|(key, value)| (key.as_str(), value.as_str()));
         match &mut labels {
             None => labels = Some(of_pod.collect()),
@@ -201,34 +201,34 @@ fn shared(members: &[End], world: &World) -> String {
     if words.is_empty() { String::new() } else { format!(" ({})", words.join(",")) }
 }
 
-fn cell(from: &Group, to: &Group, port: Port, world: &World) -> Counts {
+fn cell(from: &Group, to: &Group, port: Port, loaded: &Loaded) -> Counts {
     let all_pods = |group: &Group| {
         let pods: Vec<PodId> = pods(&group.members).collect();
         (pods.len() == group.members.len()).then_some(pods)
     };
     if let (Some(from), Some(to)) = (all_pods(from), all_pods(to)) {
-        let is_host = |pod: &PodId| world.snapshot().pod(*pod).network == PodNetwork::Host;
+        let is_host = |pod: &PodId| loaded.snapshot().pod(*pod).network == PodNetwork::Host;
         return if from.iter().chain(&to).any(is_host) {
-            world.compiled.count(port, &from, &to)
+            loaded.compiled.count(port, &from, &to)
         } else {
-            alike(&from, &to, port, world)
+            alike(&from, &to, port, loaded)
         };
     }
     let mut counts = Counts::default();
     for from in &from.members {
         for to in &to.members {
             let flow = Flow { from: *from, to: *to, port, family: None };
-            counts.add(world.compiled.answer(&flow), 1);
+            counts.add(loaded.compiled.answer(&flow), 1);
         }
     }
     counts
 }
 
 /// Between pods that behave alike, one flow speaks for all but those of a pod to itself.
-fn alike(from: &[PodId], to: &[PodId], port: Port, world: &World) -> Counts {
+fn alike(from: &[PodId], to: &[PodId], port: Port, loaded: &Loaded) -> Counts {
     let answer = |from: PodId, to: PodId| -> Answer {
         let (from, to) = (End::Pod(from), End::Pod(to));
-        world.compiled.answer(&Flow { from, to, port, family: None })
+        loaded.compiled.answer(&Flow { from, to, port, family: None })
     };
     let mut counts = Counts::default();
     let itself: Vec<PodId> =

@@ -4,11 +4,11 @@
 pub mod args;
 pub mod command;
 
-pub mod outcome;
+pub mod exit_status;
 
-pub mod end;
+pub mod flow_end;
+pub mod loaded;
 pub mod port;
-pub mod world;
 
 pub mod predict;
 
@@ -16,7 +16,7 @@ pub mod diff;
 pub mod explain;
 pub mod lint;
 
-mod by;
+mod decided_by;
 mod flows;
 mod groups;
 mod pairs;

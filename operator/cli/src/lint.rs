@@ -14,7 +14,7 @@ use netproof_conformance::{
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 
-use super::{outcome::Outcome, progress::Progress, world::World};
+use super::{exit_status::ExitStatus, loaded::Loaded, progress::Progress};
 use crate::args::{LintArgs, offline::LintFormat};
 
 /// What an input that is no file is called.
@@ -25,9 +25,9 @@ const NOT_IN_PATHS: &AsciiSet =
     &NON_ALPHANUMERIC.remove(b'/').remove(b'.').remove(b'-').remove(b'_').remove(b'~');
 
 /// Finds what the arguments ask for.
-pub fn run(args: &LintArgs) -> anyhow::Result<Outcome> {
-    let world = World::load(&args.input)?;
-    let findings = findings(&world);
+pub fn run(args: &LintArgs) -> anyhow::Result<ExitStatus> {
+    let loaded = Loaded::load(&args.input)?;
+    let findings = findings(&loaded);
     let mut out = io::stdout().lock();
     match args.output {
         LintFormat::Text => text(&findings, &mut out)?,
@@ -43,21 +43,21 @@ pub fn run(args: &LintArgs) -> anyhow::Result<Outcome> {
         let _ = writeln!(io::stderr(), "{errors} errors, {warnings} warnings, {notes} notes");
     }
     // A note is worth knowing, and speaks against nothing.
-    Ok(if errors + warnings == 0 { Outcome::Fine } else { Outcome::No })
+    Ok(if errors + warnings == 0 { ExitStatus::Fine } else { ExitStatus::No })
 }
 
 type Located<'a> = (Option<&'a Source>, Finding);
 
 /// All findings, by file and line.
-fn findings(world: &World) -> Vec<Located<'_>> {
+fn findings(loaded: &Loaded) -> Vec<Located<'_>> {
     let _progress = Progress::start("Checking");
-    let written: Vec<Written<'_>> = world.written.iter().map(as_written).collect();
+    let written: Vec<Written<'_>> = loaded.written.iter().map(as_written).collect();
     let declared: Vec<Vec<Port>> =
-        world.origins.iter().map(|origin| origin.declared.clone()).collect();
+        loaded.origins.iter().map(|origin| origin.declared.clone()).collect();
     let known = Known { written: &written, declared: Some(&declared) };
-    let found = lint::lint(world.snapshot(), known);
+    let found = lint::lint(loaded.snapshot(), known);
     let mut located: Vec<Located<'_>> =
-        found.into_iter().map(|finding| (source(&finding.object, world), finding)).collect();
+        found.into_iter().map(|finding| (source(&finding.object, loaded), finding)).collect();
     located.sort();
     located
 }
@@ -66,16 +66,16 @@ fn as_written(WrittenPolicy { policy, has_empty_egress }: &WrittenPolicy) -> Wri
     if *has_empty_egress { Written::with_empty_egress(policy) } else { Written::new(policy) }
 }
 
-fn source<'a>(object: &Object, world: &'a World) -> Option<&'a Source> {
-    let snapshot = world.snapshot();
+fn source<'a>(object: &Object, loaded: &'a Loaded) -> Option<&'a Source> {
+    let snapshot = loaded.snapshot();
     match object {
         Object::NetworkPolicy(name) => {
             let place = snapshot.policies.iter().position(|policy| policy.name == *name)?;
-            world.sources.policies.get(place)
+            loaded.sources.policies.get(place)
         }
         Object::Cluster(name) => {
             let place = snapshot.cluster_policies.iter().position(|one| one.name == *name)?;
-            world.sources.cluster_policies.get(place)
+            loaded.sources.cluster_policies.get(place)
         }
     }
 }

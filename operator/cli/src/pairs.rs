@@ -9,9 +9,9 @@ use netproof_conformance::{
 };
 
 use super::{
-    end::{self, EndSpec, Who},
+    flow_end::{self, EndSpec, Who},
+    loaded::Loaded,
     port::{self, PortSpec},
-    world::World,
 };
 use crate::args::PredictArgs;
 
@@ -30,15 +30,15 @@ pub struct Question {
 
 impl Question {
     /// What the arguments ask.
-    pub fn new(args: &PredictArgs, world: &World) -> anyhow::Result<Self> {
-        let everyone = || world.pods().map(|(id, _)| End::Pod(id)).collect::<Vec<End>>();
+    pub fn new(args: &PredictArgs, loaded: &Loaded) -> anyhow::Result<Self> {
+        let everyone = || loaded.pods().map(|(id, _)| End::Pod(id)).collect::<Vec<End>>();
         let senders = match &args.from {
-            Some(from) => end::resolve(from, world)?.ends(),
+            Some(from) => flow_end::resolve(from, loaded)?.ends(),
             None => everyone(),
         };
         let receivers = match &args.to {
-            Some(to) => to_one(to, args.port.as_ref(), world)?,
-            None => to_all(args.port.as_ref(), world)?,
+            Some(to) => to_one(to, args.port.as_ref(), loaded)?,
+            None => to_all(args.port.as_ref(), loaded)?,
         };
         let flows = senders.len() * receivers.values().map(Vec::len).sum::<usize>();
         Ok(Self {
@@ -73,10 +73,10 @@ impl Question {
 pub fn to_one(
     spec: &EndSpec,
     asked: Option<&PortSpec>,
-    world: &World,
+    loaded: &Loaded,
 ) -> anyhow::Result<BTreeMap<Port, Vec<End>>> {
     let mut receivers: BTreeMap<Port, Vec<End>> = BTreeMap::new();
-    match end::resolve(spec, world)? {
+    match flow_end::resolve(spec, loaded)? {
         Who::Address(address) => match asked {
             Some(PortSpec::Number(port)) => {
                 receivers.insert(*port, vec![End::Address(address)]);
@@ -87,15 +87,15 @@ pub fn to_one(
             None => bail!("--to {address}: an address declares no ports; give one with --port"),
         },
         Who::Pod(pod) => {
-            let ports = ports_of(pod, asked, world);
-            ensure!(!ports.is_empty(), "{}", no_port(spec, asked, world, pod));
+            let ports = ports_of(pod, asked, loaded);
+            ensure!(!ports.is_empty(), "{}", no_port(spec, asked, loaded, pod));
             for port in ports {
                 receivers.entry(port).or_default().push(End::Pod(pod));
             }
         }
         Who::Service(service, pods) => {
             for pod in pods {
-                for port in targets(service, asked, pod, world) {
+                for port in targets(service, asked, pod, loaded) {
                     receivers.entry(port).or_default().push(End::Pod(pod));
                 }
             }
@@ -109,8 +109,8 @@ pub fn to_one(
     Ok(receivers)
 }
 
-fn no_port(spec: &EndSpec, asked: Option<&PortSpec>, world: &World, pod: PodId) -> String {
-    let name = &world.snapshot().pod(pod).name;
+fn no_port(spec: &EndSpec, asked: Option<&PortSpec>, loaded: &Loaded, pod: PodId) -> String {
+    let name = &loaded.snapshot().pod(pod).name;
     match (spec, asked) {
         (_, Some(port)) => format!("{name} calls no port {port}; give its number"),
         (_, None) => format!("{name} declares no ports; give one with --port"),
@@ -118,10 +118,10 @@ fn no_port(spec: &EndSpec, asked: Option<&PortSpec>, world: &World, pod: PodId) 
 }
 
 /// All pods that declare the port, or, where a number is asked for, all pods.
-fn to_all(asked: Option<&PortSpec>, world: &World) -> anyhow::Result<BTreeMap<Port, Vec<End>>> {
+fn to_all(asked: Option<&PortSpec>, loaded: &Loaded) -> anyhow::Result<BTreeMap<Port, Vec<End>>> {
     let mut receivers: BTreeMap<Port, Vec<End>> = BTreeMap::new();
-    for (id, _) in world.pods() {
-        for port in ports_of(id, asked, world) {
+    for (id, _) in loaded.pods() {
+        for port in ports_of(id, asked, loaded) {
             receivers.entry(port).or_default().push(End::Pod(id));
         }
     }
@@ -131,13 +131,13 @@ fn to_all(asked: Option<&PortSpec>, world: &World) -> anyhow::Result<BTreeMap<Po
     Ok(receivers)
 }
 
-fn ports_of(pod: PodId, asked: Option<&PortSpec>, world: &World) -> Vec<Port> {
+fn ports_of(pod: PodId, asked: Option<&PortSpec>, loaded: &Loaded) -> Vec<Port> {
     match asked {
         Some(PortSpec::Number(port)) => vec![*port],
         Some(PortSpec::Name(name, protocol)) => {
-            port::named(world.snapshot().pod(pod), name, *protocol)
+            port::named(loaded.snapshot().pod(pod), name, *protocol)
         }
-        None => world.origin(pod).declared.clone(),
+        None => loaded.origin(pod).declared.clone(),
     }
 }
 
@@ -146,7 +146,7 @@ pub fn targets(
     service: &Service,
     asked: Option<&PortSpec>,
     pod: PodId,
-    world: &World,
+    loaded: &Loaded,
 ) -> Vec<Port> {
     let is_asked = |port: &Port, name: Option<&str>| match asked {
         None => true,
@@ -160,7 +160,7 @@ pub fn targets(
         .flat_map(|one| match &one.target {
             Target::Number(number) => vec![Port { number: *number, ..one.port }],
             Target::Name(name) => {
-                port::named(world.snapshot().pod(pod), name, Some(one.port.protocol))
+                port::named(loaded.snapshot().pod(pod), name, Some(one.port.protocol))
             }
         })
         .collect()

@@ -12,27 +12,27 @@ use netproof_conformance::{
 };
 
 use super::{
+    exit_status::ExitStatus,
     flows::{self, Detail},
     groups::Groups,
-    outcome::Outcome,
+    loaded::Loaded,
     pairs::Question,
     progress::Progress,
     render::{dot, html, json, table},
     summary::Summary,
-    world::World,
 };
 use crate::args::{PredictArgs, offline::PredictFormat};
 use netproof_manifests::notes::Notes;
 
 /// Answers what the arguments ask.
-pub fn run(args: &PredictArgs) -> anyhow::Result<Outcome> {
+pub fn run(args: &PredictArgs) -> anyhow::Result<ExitStatus> {
     match &args.flows {
         Some(file) => answer_flows(file, args),
         None => answer_pairs(args),
     }
 }
 
-fn answer_flows(file: &Path, args: &PredictArgs) -> anyhow::Result<Outcome> {
+fn answer_flows(file: &Path, args: &PredictArgs) -> anyhow::Result<ExitStatus> {
     let stdin = Path::new("-");
     if file == stdin && args.input.files.iter().any(|path| path == stdin) {
         anyhow::bail!("standard input cannot be both the objects (-f -) and the flows (--flows -)");
@@ -40,76 +40,76 @@ fn answer_flows(file: &Path, args: &PredictArgs) -> anyhow::Result<Outcome> {
     if !matches!(args.output, None | Some(PredictFormat::Jsonl)) {
         anyhow::bail!("answers to --flows are lines of JSON: leave -o out, or give -o jsonl");
     }
-    let world = World::load(&args.input)?;
+    let loaded = Loaded::load(&args.input)?;
     let start = Instant::now();
     let detail = match (args.summary, args.explain) {
         (true, _) => Detail::Count,
         (false, true) => Detail::Explain,
         (false, false) => Detail::Answer,
     };
-    let answered = flows::answer(file, detail, &world, Notes::unless(args.input.quiet))?;
+    let answered = flows::answer(file, detail, &loaded, Notes::unless(args.input.quiet))?;
     if args.summary {
-        Summary::new(&world, answered.counts, start.elapsed()).write(&mut io::stdout().lock())?;
+        Summary::new(&loaded, answered.counts, start.elapsed()).write(&mut io::stdout().lock())?;
     }
     io::stdout().flush()?;
-    Ok(if answered.errors == 0 { Outcome::Fine } else { Outcome::CannotTell })
+    Ok(if answered.errors == 0 { ExitStatus::Fine } else { ExitStatus::CannotTell })
 }
 
-fn answer_pairs(args: &PredictArgs) -> anyhow::Result<Outcome> {
+fn answer_pairs(args: &PredictArgs) -> anyhow::Result<ExitStatus> {
     let format = args.output.unwrap_or(PredictFormat::Table);
     if args.explain && !matches!(format, PredictFormat::Json | PredictFormat::Jsonl) {
         anyhow::bail!("--explain adds to each flow: give -o jsonl or -o json with it");
     }
-    let world = World::load(&args.input)?;
-    let question = Question::new(args, &world)?;
+    let loaded = Loaded::load(&args.input)?;
+    let question = Question::new(args, &loaded)?;
     let start = Instant::now();
     let mut out = BufWriter::with_capacity(1 << 16, io::stdout().lock());
     if args.summary {
-        let counts = count(&question, &world);
-        Summary::new(&world, counts, start.elapsed()).write(&mut out)?;
+        let counts = count(&question, &loaded);
+        Summary::new(&loaded, counts, start.elapsed()).write(&mut out)?;
     } else {
-        show(format, args.explain, &question, &world, &mut out)?;
+        show(format, args.explain, &question, &loaded, &mut out)?;
     }
     out.flush()?;
     if question.is_single {
-        let answers = question.flows().map(|flow| world.compiled.answer(&flow));
-        return Ok(answers.map(Outcome::of).max().unwrap_or(Outcome::CannotTell));
+        let answers = question.flows().map(|flow| loaded.compiled.answer(&flow));
+        return Ok(answers.map(ExitStatus::of).max().unwrap_or(ExitStatus::CannotTell));
     }
-    Ok(Outcome::Fine)
+    Ok(ExitStatus::Fine)
 }
 
 fn show(
     format: PredictFormat,
     explain: bool,
     question: &Question,
-    world: &World,
+    loaded: &Loaded,
     out: &mut impl Write,
 ) -> anyhow::Result<()> {
     match format {
-        PredictFormat::Table => table::write(&Groups::new(question, world), world, out)?,
-        PredictFormat::Dot => dot::write(&Groups::new(question, world), world, out)?,
-        PredictFormat::Html => html::write(&Groups::new(question, world), world, out)?,
-        PredictFormat::Jsonl => json::lines(question, world, explain, out)?,
-        PredictFormat::Json => json::array(question, world, explain, out)?,
-        PredictFormat::Csv => json::csv(question, world, out)?,
+        PredictFormat::Table => table::write(&Groups::new(question, loaded), loaded, out)?,
+        PredictFormat::Dot => dot::write(&Groups::new(question, loaded), loaded, out)?,
+        PredictFormat::Html => html::write(&Groups::new(question, loaded), loaded, out)?,
+        PredictFormat::Jsonl => json::lines(question, loaded, explain, out)?,
+        PredictFormat::Json => json::array(question, loaded, explain, out)?,
+        PredictFormat::Csv => json::csv(question, loaded, out)?,
     }
     Ok(())
 }
 
 /// How many flows have which answer.
-pub fn count(question: &Question, world: &World) -> Counts {
+pub fn count(question: &Question, loaded: &Loaded) -> Counts {
     let ports = question.receivers.len() as u64;
     let progress = Progress::towards("Predicting", ports);
     let mut counts = Counts::default();
     if !question.is_of_all {
         for flow in question.flows() {
-            counts.add(world.compiled.answer(&flow), 1);
+            counts.add(loaded.compiled.answer(&flow), 1);
         }
         return counts;
     }
     for ((port, receivers), done) in question.receivers.iter().zip(1..) {
         let receivers: Vec<PodId> = pods(receivers).collect();
-        counts += world.compiled.pairs(*port, &receivers).counts();
+        counts += loaded.compiled.pairs(*port, &receivers).counts();
         progress.at(done);
     }
     counts

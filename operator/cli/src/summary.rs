@@ -5,7 +5,7 @@ use std::{fs, io::Write, time::Duration};
 use netproof_conformance::compiled::Counts;
 use serde::Serialize;
 
-use super::world::World;
+use super::loaded::Loaded;
 
 /// The figures of one prediction.
 #[derive(Debug, Serialize)]
@@ -23,8 +23,8 @@ pub struct Summary {
 
 impl Summary {
     /// Of what was counted, in the time that preparing and counting took.
-    pub fn new(world: &World, counts: Counts, counting: Duration) -> Self {
-        let snapshot = world.snapshot();
+    pub fn new(loaded: &Loaded, counts: Counts, counting: Duration) -> Self {
+        let snapshot = loaded.snapshot();
         let Counts { allow, deny, unspecified } = counts;
         Self {
             pods: snapshot.pods.len(),
@@ -33,8 +33,8 @@ impl Summary {
             allow,
             deny,
             unspecified,
-            load_ms: milliseconds(world.loading),
-            predict_ms: milliseconds(world.preparing + counting),
+            load_ms: milliseconds(loaded.loading),
+            predict_ms: milliseconds(loaded.preparing + counting),
             peak_rss_bytes: peak(),
         }
     }

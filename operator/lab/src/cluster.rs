@@ -19,10 +19,10 @@ use serde_json::json;
 use tokio::{sync::watch, time::Instant};
 
 use super::{
+    agent_objects::AgentObjects,
     fabric::{Fabric, NodeId},
-    followed::Objects,
     netns::Netns,
-    newcomer::{Attempting, NewPod},
+    new_pod::{Attempting, NewPod},
     node::NodeAgent,
     process::{Order, Process, Starter},
     scene::{LabPod, Outsider, Scene, node_address, pod_range, pod_range_v6},
@@ -125,7 +125,7 @@ impl LabCluster {
             stage: watch::Sender::new(Arc::new(stage)),
             told: Instant::now(),
         };
-        for update in Objects::of(&scene)?.listed() {
+        for update in AgentObjects::of(&scene)?.listed() {
             lab.tell(&update)?;
         }
         let started = lab.start_pods(&scene.pods).await?;
@@ -175,7 +175,7 @@ impl LabCluster {
             pod.object["metadata"]["creationTimestamp"] = created;
         }
         self.keep_listening(&mut scene);
-        let changes = Objects::of(&before.scene)?.changes_to(Objects::of(&scene)?);
+        let changes = AgentObjects::of(&before.scene)?.changes_to(AgentObjects::of(&scene)?);
         let is_there = |identity: &String| scene.pods.iter().any(|pod| pod.identity == *identity);
         self.pods.retain(|identity, _| is_there(identity));
         let new: Vec<LabPod> = scene

@@ -4,28 +4,28 @@
 //! It drives the operator's engine, predictions and ledger in one process. Nothing in it leaves the
 //! machine: no namespace has a way out.
 
-pub mod beside;
+pub mod agent_objects;
+pub mod change_latency;
 pub mod cluster;
 pub mod diagnose;
-pub mod enter;
 pub mod existing;
-pub mod followed;
-pub mod following;
-pub mod newcomer;
+pub mod new_pod;
 pub mod objects;
 pub mod process;
 pub mod rounds;
 pub mod run;
 pub mod scene;
 pub mod stage;
+pub mod trials;
+pub mod user_namespace;
 pub mod verdict;
 
-mod aim;
+mod api_defaults;
 mod fabric;
+mod fault_targets;
 mod netns;
 mod node;
-mod stored;
-mod watch;
+mod watched_files;
 
 use std::time::Duration;
 

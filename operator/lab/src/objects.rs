@@ -12,7 +12,7 @@ use netproof_conformance::{
 use netproof_crds::ConnectivityTest;
 use serde_json::{Value, json};
 
-use super::stored::as_stored;
+use super::api_defaults::as_stored;
 use netproof_manifests::{
     input,
     notes::{Notes, accept},

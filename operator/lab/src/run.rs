@@ -16,20 +16,20 @@ use netproof_policy_agent::fault::Fault;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::{
-    aim::Aim,
-    beside::{existing, how_they_started, start_up},
+    change_latency::follow,
     cluster::{LabCluster, Network},
     diagnose::{explain, manner, ruled_out_by},
-    enter::enter,
-    following::follow,
-    newcomer::{Attempting, PACE},
+    fault_targets::FaultTargets,
+    new_pod::{Attempting, PACE},
     objects::Objects,
     process::this_program,
     rounds::Rounds,
     scene::{IpFamilies, LabPod, Pace, Scene, Setup},
     stage::Stage,
+    trials::{existing, how_they_started, start_up},
+    user_namespace::enter,
     verdict::{Conclusion, LabVerdict, OfFamily},
-    watch::Watched,
+    watched_files::WatchedFiles,
 };
 use netproof_manifests::notes::{Notes, tell};
 use netproof_rounds::measurements::start_up::ObservedStart;
@@ -103,7 +103,7 @@ async fn carry_out(settings: &Settings) -> anyhow::Result<Conclusion> {
     for pod in &scene.left_out {
         tell(format_args!("note: left out, as it has no network of its own: pod {pod}"));
     }
-    let aim = Aim { scene: &scene, watches: settings.watch };
+    let aim = FaultTargets { scene: &scene, watches: settings.watch };
     aim.check(&settings.network)?;
     for note in aim.notes(&settings.network) {
         tell(format_args!("note: {note}"));
@@ -197,7 +197,7 @@ async fn follow_files(
     mut told: LabVerdict,
     conclusion: &mut Conclusion,
 ) -> anyhow::Result<()> {
-    let mut files = Watched::new(&settings.files);
+    let mut files = WatchedFiles::new(&settings.files);
     let mut start_ups = Vec::new();
     loop {
         tokio::select! {

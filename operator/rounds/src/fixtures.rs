@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use netproof_conformance::{matrix::Actor, snapshot::ObjectRef};
 
 use crate::{
+    decode::{PodState, Progress},
     desired::Desired,
     predict::StandIn,
-    read::{PodState, Progress},
 };
 
 /// One with a label of its own, that listens on nothing.

@@ -8,7 +8,7 @@ use netproof_conformance::{
 use serde_json::{Value, json};
 
 use super::*;
-use crate::{fixtures::stand_in, read::policy, world::Read};
+use crate::{decode::policy, fixtures::stand_in, world::Read};
 
 const NAMES: [&str; 3] = ["web", "was", "db"];
 

@@ -4,10 +4,10 @@
 pub mod clock;
 
 pub mod change;
+pub mod decode;
 pub mod desired;
 pub mod journal;
 pub mod kind;
-pub mod read;
 pub mod world;
 
 pub mod nodes;

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use k8s_openapi::api::core::v1::{Taint, Toleration};
 use netproof_crds::Placement;
 
-use crate::{read::NodeState, world::Objects};
+use crate::{decode::NodeState, world::Objects};
 
 /// The taint of a cordoned node, which follows the cordon a moment later.
 const UNSCHEDULABLE: &str = "node.kubernetes.io/unschedulable";

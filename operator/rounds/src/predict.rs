@@ -16,9 +16,9 @@ use netproof_conformance::{
 };
 
 use crate::{
+    decode::{PodState, Progress},
     desired::Desired,
     engine::round::{Asked, Receiver},
-    read::{PodState, Progress},
     scenario::{Problem, Scenario, to_flow},
     world::World,
 };

@@ -12,8 +12,8 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::{
+    decode::{cluster_policy, policy},
     fixtures::stand_in,
-    read::{cluster_policy, policy},
     world::Read,
 };
 

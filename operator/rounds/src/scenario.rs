@@ -24,10 +24,10 @@ use netproof_crds::{
 
 use crate::{
     change::Blind,
+    decode::Template,
     desired::{Desired, workload_labels},
     kind::Kind,
     nodes::{self, Meant, Uncovered},
-    read::Template,
     world::World,
 };
 

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::{
-    read::{NamespaceState, NodeState},
+    decode::{NamespaceState, NodeState},
     world::Read,
 };
 

@@ -18,9 +18,9 @@ use tracing::warn;
 
 use crate::{
     change::{Blind, Change},
+    decode::{self, NamespaceState, NodeState, PodState, Template},
     journal::{Journal, Touched},
     kind::Kind,
-    read::{self, NamespaceState, NodeState, PodState, Template},
 };
 
 /// Without a sign of life for this long, what is known of a kind is too old to judge by: bookmarks
@@ -57,7 +57,7 @@ pub struct World {
     /// The UIDs of all tests.
     pub tests: Arc<Objects<String>>,
     /// The owners of our own probe pods, and the UIDs of the tests that they belong to.
-    pub stand_in_sets: Arc<Objects<read::SetState>>,
+    pub stand_in_sets: Arc<Objects<decode::SetState>>,
     /// Our own probe pods.
     pub stand_ins: Arc<Objects<PodState>>,
     /// The pod templates of Deployments.
@@ -166,19 +166,19 @@ impl World {
 
     fn store(&mut self, kind: Kind, change: Change) -> bool {
         match kind {
-            Kind::NetworkPolicies => store(&mut self.policies, change, read::policy),
+            Kind::NetworkPolicies => store(&mut self.policies, change, decode::policy),
             Kind::ClusterPolicies(kind) => {
                 let objects = self.cluster_policies.entry(kind).or_default();
-                store(objects, change, |object| read::cluster_policy(kind, object))
+                store(objects, change, |object| decode::cluster_policy(kind, object))
             }
-            Kind::Namespaces => store(&mut self.namespaces, change, read::namespace),
-            Kind::Nodes => store(&mut self.nodes, change, read::node),
-            Kind::Tests => store(&mut self.tests, change, read::uid),
-            Kind::StandInSets => store(&mut self.stand_in_sets, change, read::stand_in_set),
-            Kind::StandIns => store(&mut self.stand_ins, change, read::pod),
-            Kind::Deployments => store(&mut self.deployments, change, read::template),
-            Kind::StatefulSets => store(&mut self.stateful_sets, change, read::template),
-            Kind::DaemonSets => store(&mut self.daemon_sets, change, read::template),
+            Kind::Namespaces => store(&mut self.namespaces, change, decode::namespace),
+            Kind::Nodes => store(&mut self.nodes, change, decode::node),
+            Kind::Tests => store(&mut self.tests, change, decode::uid),
+            Kind::StandInSets => store(&mut self.stand_in_sets, change, decode::stand_in_set),
+            Kind::StandIns => store(&mut self.stand_ins, change, decode::pod),
+            Kind::Deployments => store(&mut self.deployments, change, decode::template),
+            Kind::StatefulSets => store(&mut self.stateful_sets, change, decode::template),
+            Kind::DaemonSets => store(&mut self.daemon_sets, change, decode::template),
         }
     }
 

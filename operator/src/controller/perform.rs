@@ -15,10 +15,10 @@ use tracing::{info, warn};
 use super::attempts::{Aim, Attempts, NotDue};
 use crate::{
     FIELD_MANAGER,
-    place::Action,
-    standin::{PodSettings, is_of, set, set_name},
+    placement::Action,
+    stand_in_pod::{PodSettings, is_of, set, set_name},
 };
-use netproof_rounds::{desired::Desired, read::SetState, scenario::Problem, world::World};
+use netproof_rounds::{decode::SetState, desired::Desired, scenario::Problem, world::World};
 
 /// The UID of the owner in each namespace, or why there is none.
 pub type Sets = BTreeMap<String, Result<String, Problem>>;

@@ -45,7 +45,7 @@ impl Tester {
     fn question(&self, assignment: &Assignment, scenario: &Scenario) -> Question {
         let (stand_ins, world) = (&assignment.stand_ins, Arc::clone(&self.world.borrow()));
         let moment = Moment { scenario, stand_ins, world: &world, now: uptime() };
-        let starts = self.facts.borrow().sign(assignment.generation);
+        let starts = self.measurements.borrow().sign(assignment.generation);
         self.book.question(moment, |actor| self.speaking.contains(actor), starts)
     }
 

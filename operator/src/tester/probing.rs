@@ -9,7 +9,7 @@ use std::{
 use k8s_openapi::jiff::Timestamp;
 use netproof_conformance::matrix::{Actor, Cell};
 
-use super::{Assignment, Tester, scout::Lines};
+use super::{Assignment, Tester, timing::ProbeLinks};
 use crate::probes::{PodId, Probe};
 use netproof_rounds::{
     clock::uptime,
@@ -53,10 +53,10 @@ impl Tester {
             let now = uptime();
             self.book.meet(&actor, &id.uid, now.saturating_sub(age), now);
         }
-        let lines = self.probes.iter().map(|(id, probe)| (id.clone(), probe.line())).collect();
-        self.lines.send_if_modified(|known: &mut Arc<Lines>| {
+        let links = self.probes.iter().map(|(id, probe)| (id.clone(), probe.line())).collect();
+        self.links.send_if_modified(|known: &mut Arc<ProbeLinks>| {
             let differs = !known.keys().eq(self.probes.keys());
-            *known = Arc::new(lines);
+            *known = Arc::new(links);
             differs
         });
     }

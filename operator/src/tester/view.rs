@@ -50,7 +50,7 @@ impl Tester {
 
     pub(super) fn view(&self, assignment: &Assignment, phase: Phase) -> View {
         let stand_ins = &assignment.stand_ins;
-        let facts = Arc::clone(&self.facts.borrow());
+        let measurements = Arc::clone(&self.measurements.borrow());
         let active = phase == Phase::Active;
         let start_up = assignment.scenario.as_ref().map(|scenario| scenario.start_up).ok();
         let missing = |stand_in: &StandIn| -> Option<Problem> {
@@ -86,13 +86,18 @@ impl Tester {
                 details: if active { self.details(assignment) } else { Matrix::default() },
                 coverage: None,
                 left_out: 0,
-                start_ups: if active { facts.leaks_of(assignment.generation) } else { vec![] },
+                start_ups: if active {
+                    measurements.leaks_of(assignment.generation)
+                } else {
+                    vec![]
+                },
                 strict: start_up == Some(StartUp::Strict),
                 starts: start_up.filter(|start_up| *start_up != StartUp::Off).map(|_| {
                     let denied = self.book.denied_receivers();
-                    facts.counts(stand_ins.iter().filter(|one| denied.contains(&one.desired.actor)))
+                    measurements
+                        .counts(stand_ins.iter().filter(|one| denied.contains(&one.desired.actor)))
                 }),
-                existing: facts.existing,
+                existing: measurements.existing,
                 diagnosis: if active { self.said.clone() } else { None },
                 manner: if active { self.book.manner(uptime()) } else { None },
             },

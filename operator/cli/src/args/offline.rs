@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use crate::{end::EndSpec, port::PortSpec};
+use crate::{flow_end::EndSpec, port::PortSpec};
 
 /// Where the objects come from.
 #[derive(Clone, Debug, Args)]

@@ -8,13 +8,13 @@ use netproof_conformance::{
     snapshot::Pod,
 };
 
-use crate::world::World;
+use crate::loaded::Loaded;
 
 /// The policies that differ between two inputs.
 pub struct Causes<'a> {
-    old: &'a World,
-    new: &'a World,
-    /// By name: what became of it.
+    old: &'a Loaded,
+    new: &'a Loaded,
+    /// DecidedBy name: what became of it.
     policies: BTreeMap<String, &'static str>,
 }
 
@@ -28,7 +28,7 @@ pub struct Touch {
 }
 
 impl<'a> Causes<'a> {
-    pub fn new(old: &'a World, new: &'a World) -> Self {
+    pub fn new(old: &'a Loaded, new: &'a Loaded) -> Self {
         let mut policies = BTreeMap::new();
         let (before, after) = (by_name(old), by_name(new));
         let names: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
@@ -46,8 +46,8 @@ impl<'a> Causes<'a> {
     /// What of the changes touches a pod, if anything does.
     pub fn touch(&self, old: PodId, new: PodId) -> Option<Touch> {
         let mut policies = BTreeSet::new();
-        for (world, id) in [(self.old, old), (self.new, new)] {
-            let selecting = selecting(world, End::Pod(id));
+        for (loaded, id) in [(self.old, old), (self.new, new)] {
+            let selecting = selecting(loaded, End::Pod(id));
             policies.extend(selecting.filter(|name| self.policies.contains_key(name)));
         }
         let itself = !self.of_end(End::Pod(old), End::Pod(new)).is_empty();
@@ -59,12 +59,12 @@ impl<'a> Causes<'a> {
     pub fn of(&self, flows: &[Flow; 2]) -> Vec<String> {
         let [before, after] = flows;
         let mut decided = BTreeSet::new();
-        for (world, flow) in [(self.old, before), (self.new, after)] {
-            match world.compiled.expect(flow) {
+        for (loaded, flow) in [(self.old, before), (self.new, after)] {
+            match loaded.compiled.expect(flow) {
                 Expected::Allow(because) | Expected::Deny(because) => {
                     named(&because, &mut decided);
                 }
-                Expected::Unspecified(_) => decided.extend(selecting_ends(world, flow)),
+                Expected::Unspecified(_) => decided.extend(selecting_ends(loaded, flow)),
             }
         }
         let mut causes = self.changed(&decided);
@@ -93,10 +93,10 @@ impl<'a> Causes<'a> {
     /// How an end differs.
     fn of_end(&self, before: End, after: End) -> Vec<String> {
         let (End::Pod(before), End::Pod(after)) = (before, after) else { return Vec::new() };
-        let pod = |world: &'a World, id: PodId| -> &'a Pod { world.snapshot().pod(id) };
+        let pod = |loaded: &'a Loaded, id: PodId| -> &'a Pod { loaded.snapshot().pod(id) };
         let (was, is) = (pod(self.old, before), pod(self.new, after));
         let namespace = &was.name.namespace;
-        let of_namespace = |world: &'a World| world.snapshot().namespaces.get(namespace);
+        let of_namespace = |loaded: &'a Loaded| loaded.snapshot().namespaces.get(namespace);
         let differences = [
             (was.labels != is.labels, format!("labels of {} changed", was.name)),
             (
@@ -115,8 +115,8 @@ impl<'a> Causes<'a> {
 }
 
 /// What each policy says, by its name.
-fn by_name(world: &World) -> BTreeMap<String, String> {
-    let snapshot = world.snapshot();
+fn by_name(loaded: &Loaded) -> BTreeMap<String, String> {
+    let snapshot = loaded.snapshot();
     let of_namespaces =
         snapshot.policies.iter().map(|policy| (policy.name.to_string(), format!("{policy:?}")));
     let of_cluster = snapshot
@@ -144,13 +144,13 @@ fn named(because: &Because, names: &mut BTreeSet<String>) {
 }
 
 /// The policies that select one of the ends of a flow.
-fn selecting_ends<'a>(world: &'a World, flow: &Flow) -> impl Iterator<Item = String> + use<'a> {
-    [flow.from, flow.to].into_iter().flat_map(|end| selecting(world, end))
+fn selecting_ends<'a>(loaded: &'a Loaded, flow: &Flow) -> impl Iterator<Item = String> + use<'a> {
+    [flow.from, flow.to].into_iter().flat_map(|end| selecting(loaded, end))
 }
 
 /// The policies that select an end.
-fn selecting(world: &World, end: End) -> impl Iterator<Item = String> {
-    let snapshot = world.snapshot();
+fn selecting(loaded: &Loaded, end: End) -> impl Iterator<Item = String> {
+    let snapshot = loaded.snapshot();
     let pod = match end {
         End::Pod(id) => Some(snapshot.pod(id)),
         End::Address(_) => None,

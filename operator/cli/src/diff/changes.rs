@@ -15,7 +15,7 @@ use netproof_conformance::{
 };
 
 use super::causes::{Causes, Touch};
-use crate::{progress::Progress, world::World};
+use crate::{loaded::Loaded, progress::Progress};
 
 /// All that changes.
 #[derive(Debug)]
@@ -114,12 +114,12 @@ impl Changes {
     }
 
     /// Compares two inputs on some ports; where it is asked for but one port, on that alone.
-    pub fn between(old: &World, new: &World, spans: &[Span], only: Option<Port>) -> Self {
+    pub fn between(old: &Loaded, new: &Loaded, spans: &[Span], only: Option<Port>) -> Self {
         let both: Vec<Both> = old
             .pods()
             .filter_map(|(id, pod)| Some(Both { old: id, new: new.find(&pod.name)? }))
             .collect();
-        let missing = |of: &World, from: &World| -> Vec<ObjectRef> {
+        let missing = |of: &Loaded, from: &Loaded| -> Vec<ObjectRef> {
             let names = of.pods().map(|(_, pod)| &pod.name);
             names.filter(|name| from.find(name).is_none()).cloned().collect()
         };
@@ -184,8 +184,8 @@ impl Changes {
 
 /// Groups of flows on one port whose answer changes: only with an end that a change touches.
 fn changed(
-    old: &World,
-    new: &World,
+    old: &Loaded,
+    new: &Loaded,
     both: &[Both],
     touched: &HashMap<Both, Touch>,
     port: Port,
@@ -226,14 +226,14 @@ fn changed(
 
 /// The pods, in groups that behave alike before and after.
 fn alike(
-    old: &World,
-    new: &World,
+    old: &Loaded,
+    new: &Loaded,
     both: &[Both],
     touched: &HashMap<Both, Touch>,
     port: Port,
 ) -> Vec<Vec<Both>> {
-    let signatures = |world: &World, receivers: Vec<PodId>| -> Vec<Signature> {
-        world.compiled.pairs(port, &receivers).signatures()
+    let signatures = |loaded: &Loaded, receivers: Vec<PodId>| -> Vec<Signature> {
+        loaded.compiled.pairs(port, &receivers).signatures()
     };
     let before = signatures(old, both.iter().map(|pod| pod.old).collect());
     let after = signatures(new, both.iter().map(|pod| pod.new).collect());
@@ -246,8 +246,8 @@ fn alike(
 /// Changes of flows from and to pods of the host's network. Signatures say nothing of these: to
 /// them, pods differ by their nodes, and by what policies say of addresses that no other pod has.
 fn with_hosts(
-    old: &World,
-    new: &World,
+    old: &Loaded,
+    new: &Loaded,
     [hosts, others]: [&[Both]; 2],
     touched: &HashMap<Both, Touch>,
     answer: &impl Fn(Both, Both) -> (&'static str, &'static str),
@@ -304,10 +304,10 @@ fn with_hosts(
 }
 
 /// Whether a pod is of the host's network, before or after.
-fn is_host(old: &World, new: &World, pod: Both) -> bool {
+fn is_host(old: &Loaded, new: &Loaded, pod: Both) -> bool {
     [(old, pod.old), (new, pod.new)]
         .into_iter()
-        .any(|(world, id)| world.snapshot().pod(id).network == PodNetwork::Host)
+        .any(|(loaded, id)| loaded.snapshot().pod(id).network == PodNetwork::Host)
 }
 
 /// Pods by what they share, in the order of the pods.

@@ -7,12 +7,12 @@ use std::{
 
 use crate::{
     groups::{Answered, Cell, Groups},
-    world::World,
+    loaded::Loaded,
 };
 
 /// Writes the graph: an edge where a flow is allowed, labelled with the ports; dashed where it is
 /// left open or not the same for all.
-pub fn write(groups: &Groups, _: &World, out: &mut impl Write) -> io::Result<()> {
+pub fn write(groups: &Groups, _: &Loaded, out: &mut impl Write) -> io::Result<()> {
     writeln!(out, "digraph netproof {{\n  rankdir=LR;\n  node [shape=box];")?;
     let mut edges: BTreeMap<(&str, &str, bool), Vec<String>> = BTreeMap::new();
     for (from, sender) in groups.senders.iter().enumerate() {

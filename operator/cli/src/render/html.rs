@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use crate::{
     groups::{Answered, Cell, Group, Groups},
-    world::World,
+    loaded::Loaded,
 };
 
 const HEAD: &str = r#"<!doctype html>
@@ -51,14 +51,14 @@ filter("to", () => [...table.tHead.rows[0].cells].slice(1),
 "#;
 
 /// Writes the page.
-pub fn write(groups: &Groups, world: &World, out: &mut impl Write) -> io::Result<()> {
+pub fn write(groups: &Groups, loaded: &Loaded, out: &mut impl Write) -> io::Result<()> {
     let counts = groups.counts;
     out.write_all(HEAD.as_bytes())?;
     writeln!(
         out,
         "<p>{} pods, {} policies; {} flows: {} allowed, {} denied, {} left open by the API. Rows send, columns receive; what behaves alike is one of them.</p>",
-        world.snapshot().pods.len(),
-        world.snapshot().policies.len() + world.snapshot().cluster_policies.len(),
+        loaded.snapshot().pods.len(),
+        loaded.snapshot().policies.len() + loaded.snapshot().cluster_policies.len(),
         counts.total(),
         counts.allow,
         counts.deny,
@@ -69,13 +69,13 @@ pub fn write(groups: &Groups, world: &World, out: &mut impl Write) -> io::Result
     )?;
     for (group, port) in &groups.receivers {
         write!(out, "<th scope=\"col\">{port}<br>")?;
-        name(group, world, out)?;
+        name(group, loaded, out)?;
         out.write_all(b"</th>")?;
     }
     out.write_all(b"</tr></thead>\n<tbody>\n")?;
     for (row, sender) in groups.senders.iter().enumerate() {
         out.write_all(b"<tr><th scope=\"row\">")?;
-        name(sender, world, out)?;
+        name(sender, loaded, out)?;
         out.write_all(b"</th>")?;
         for (column, (receiver, port)) in groups.receivers.iter().enumerate() {
             let cell = groups.cell(row, column);
@@ -104,13 +104,13 @@ pub fn write(groups: &Groups, world: &World, out: &mut impl Write) -> io::Result
     out.write_all(TAIL.as_bytes())
 }
 
-fn name(group: &Group, world: &World, out: &mut impl Write) -> io::Result<()> {
+fn name(group: &Group, loaded: &Loaded, out: &mut impl Write) -> io::Result<()> {
     if group.members.len() == 1 {
         return out.write_all(escaped(&group.name).as_bytes());
     }
     write!(out, "<details><summary>{}</summary>", escaped(&group.name))?;
     for member in &group.members {
-        write!(out, "{}<br>", escaped(&world.name(*member)))?;
+        write!(out, "{}<br>", escaped(&loaded.name(*member)))?;
     }
     out.write_all(b"</details>")
 }

@@ -10,7 +10,7 @@ use netproof_conformance::{
     flow::{End, Flow, Port},
 };
 
-use crate::{by::By, pairs::Question, progress::Progress, world::World};
+use crate::{decided_by::DecidedBy, loaded::Loaded, pairs::Question, progress::Progress};
 
 /// The fields of an answer, inside of an object.
 pub fn answer(out: &mut impl Write, answer: Answer) -> io::Result<()> {
@@ -27,11 +27,11 @@ pub fn answer(out: &mut impl Write, answer: Answer) -> io::Result<()> {
 /// One object a line, one line a flow.
 pub fn lines(
     question: &Question,
-    world: &World,
+    loaded: &Loaded,
     explain: bool,
     out: &mut impl Write,
 ) -> io::Result<()> {
-    let mut writer = Flows::new(world, explain);
+    let mut writer = Flows::new(loaded, explain);
     for flow in question.flows() {
         writer.object(&flow, out)?;
         out.write_all(b"\n")?;
@@ -42,11 +42,11 @@ pub fn lines(
 /// One array of all flows, an element a line.
 pub fn array(
     question: &Question,
-    world: &World,
+    loaded: &Loaded,
     explain: bool,
     out: &mut impl Write,
 ) -> io::Result<()> {
-    let mut writer = Flows::new(world, explain);
+    let mut writer = Flows::new(loaded, explain);
     let mut before: &[u8] = b"[\n";
     for flow in question.flows() {
         out.write_all(before)?;
@@ -57,21 +57,21 @@ pub fn array(
 }
 
 /// One line a flow, under a line of names.
-pub fn csv(question: &Question, world: &World, out: &mut impl Write) -> io::Result<()> {
+pub fn csv(question: &Question, loaded: &Loaded, out: &mut impl Write) -> io::Result<()> {
     let progress = Progress::start("Writing");
     out.write_all(b"from,to,port,protocol,expected,reason\n")?;
     let mut names = Names::default();
     for (flow, number) in question.flows().zip(1..) {
         progress.at(number);
-        let answer = world.compiled.answer(&flow);
+        let answer = loaded.compiled.answer(&flow);
         let reason = match answer {
             Answer::Allow | Answer::Deny => "",
             Answer::Unspecified(why) => why.reason(),
         };
         // Names of pods and addresses have neither commas nor quotes.
         let Port { number, protocol } = flow.port;
-        let from = names.of(flow.from, world).to_owned();
-        let to = names.of(flow.to, world);
+        let from = names.of(flow.from, loaded).to_owned();
+        let to = names.of(flow.to, loaded);
         writeln!(out, "{from},{to},{number},{protocol},{answer},{reason}")?;
     }
     Ok(())
@@ -82,13 +82,13 @@ pub fn csv(question: &Question, world: &World, out: &mut impl Write) -> io::Resu
 struct Names(HashMap<End, String>);
 
 impl Names {
-    fn of(&mut self, end: End, world: &World) -> &str {
-        self.0.entry(end).or_insert_with(|| world.name(end))
+    fn of(&mut self, end: End, loaded: &Loaded) -> &str {
+        self.0.entry(end).or_insert_with(|| loaded.name(end))
     }
 }
 
 struct Flows<'a> {
-    world: &'a World,
+    loaded: &'a Loaded,
     explain: bool,
     names: Names,
     progress: Progress,
@@ -96,9 +96,9 @@ struct Flows<'a> {
 }
 
 impl<'a> Flows<'a> {
-    fn new(world: &'a World, explain: bool) -> Self {
+    fn new(loaded: &'a Loaded, explain: bool) -> Self {
         let progress = Progress::start("Writing");
-        Self { world, explain, names: Names::default(), progress, written: 0 }
+        Self { loaded, explain, names: Names::default(), progress, written: 0 }
     }
 
     fn object(&mut self, flow: &Flow, out: &mut impl Write) -> io::Result<()> {
@@ -106,16 +106,19 @@ impl<'a> Flows<'a> {
         self.progress.at(self.written);
         // Names of pods and addresses need no escapes.
         let Port { number, protocol } = flow.port;
-        write!(out, "{{\"from\":\"{}\"", self.names.of(flow.from, self.world))?;
-        write!(out, ",\"to\":\"{}\"", self.names.of(flow.to, self.world))?;
+        write!(out, "{{\"from\":\"{}\"", self.names.of(flow.from, self.loaded))?;
+        write!(out, ",\"to\":\"{}\"", self.names.of(flow.to, self.loaded))?;
         write!(out, ",\"port\":{number},\"protocol\":\"{protocol}\",")?;
         if self.explain {
-            let expected = self.world.compiled.expect(flow);
+            let expected = self.loaded.compiled.expect(flow);
             answer(out, Answer::from(&expected))?;
             out.write_all(b",\"by\":")?;
-            serde_json::to_writer(&mut *out, &By::of(flow, &expected, self.world.snapshot()))?;
+            serde_json::to_writer(
+                &mut *out,
+                &DecidedBy::of(flow, &expected, self.loaded.snapshot()),
+            )?;
         } else {
-            answer(out, self.world.compiled.answer(flow))?;
+            answer(out, self.loaded.compiled.answer(flow))?;
         }
         out.write_all(b"}")
     }

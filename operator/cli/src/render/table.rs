@@ -2,17 +2,17 @@
 
 use std::io::{self, Write};
 
-use crate::{groups::Groups, world::World};
+use crate::{groups::Groups, loaded::Loaded};
 
 /// The most rows and columns of a page; the largest groups come first.
 const ROWS: usize = 40;
 const COLUMNS: usize = 26;
 
 /// Writes the matrix, with the ends that behave alike as one row or column.
-pub fn write(groups: &Groups, world: &World, out: &mut impl Write) -> io::Result<()> {
+pub fn write(groups: &Groups, loaded: &Loaded, out: &mut impl Write) -> io::Result<()> {
     let counts = groups.counts;
-    let pods = world.snapshot().pods.len();
-    let policies = world.snapshot().policies.len() + world.snapshot().cluster_policies.len();
+    let pods = loaded.snapshot().pods.len();
+    let policies = loaded.snapshot().policies.len() + loaded.snapshot().cluster_policies.len();
     writeln!(
         out,
         "{pods} pods, {policies} policies; {} flows: {} allowed, {} denied, {} left open by the API",

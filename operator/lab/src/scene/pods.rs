@@ -19,9 +19,9 @@ use super::{
 };
 use crate::objects::BEGINNING;
 use netproof_rounds::{
+    decode::{PodState, Progress},
     desired::Desired,
     predict::StandIn,
-    read::{PodState, Progress},
     scenario::to_flow,
 };
 

@@ -15,7 +15,7 @@ mod world;
 
 use std::{env, process::ExitCode};
 
-use netproof_lab::{enter::enter, process::probe_if_told};
+use netproof_lab::{process::probe_if_told, user_namespace::enter};
 
 fn main() -> ExitCode {
     if let Some(ended) = probe_if_told() {

@@ -12,8 +12,8 @@ use futures::{StreamExt, stream};
 use netproof_cases::{NetworkCase, network_cases};
 use netproof_conformance::flow::Family;
 use netproof_lab::{
+    agent_objects::UnreadableObject,
     cluster::{LabCluster, Network},
-    followed::UnreadableObject,
     objects::Objects,
     process::this_program,
     scene::{IpFamilies, Pace, Scene, Setup},

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
-use netproof_lab::{cluster::LabCluster, following::follow, scene::Scene};
+use netproof_lab::{change_latency::follow, cluster::LabCluster, scene::Scene};
 use netproof_policy_agent::setting::Setting;
 use serde_json::json;
 use tokio::time::Instant;

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use anyhow::ensure;
 use netproof_lab::{
-    beside::how_they_started,
-    newcomer::{Attempting, PACE},
+    new_pod::{Attempting, PACE},
+    trials::how_they_started,
 };
 use netproof_rounds::measurements::start_up::Found;
 use serde_json::json;

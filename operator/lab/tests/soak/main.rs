@@ -9,7 +9,7 @@ mod world;
 
 use std::{env, process::ExitCode};
 
-use netproof_lab::{enter::enter, process::probe_if_told};
+use netproof_lab::{process::probe_if_told, user_namespace::enter};
 
 /// As many as take a few seconds.
 const OBSERVATIONS: u64 = 20_000;

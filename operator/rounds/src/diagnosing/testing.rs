@@ -16,10 +16,10 @@ use netproof_crds::{NamedPort, StartUp};
 use serde_json::json;
 
 use crate::{
+    decode::{NamespaceState, PodState, Progress, policy},
     desired::Desired,
     fixtures,
     predict::StandIn,
-    read::{NamespaceState, PodState, Progress, policy},
     scenario::Scenario,
     world::{Read, World},
 };

@@ -11,7 +11,7 @@ use netproof_conformance::{
 use netproof_crds::{Finding, StartUp};
 use tracing::{debug, info};
 
-use super::{Done, Scout, stand_in};
+use super::{Done, Timing, stand_in};
 use crate::tester::Assignment;
 use netproof_rounds::{
     measurements::start_up::{self, Found, Newcomer, ObservedStart, Pace, Started, Window, search},
@@ -47,7 +47,7 @@ pub(super) fn choose(
     start_up::choose(denied.map(|(cell, _)| cell), |cell| Some(node(cell)? == home))
 }
 
-impl Scout {
+impl Timing {
     /// Starts to attempt stand-ins that have got an address and have not spoken yet.
     pub(super) fn greet_newcomers(&mut self, scenario: &Scenario, assignment: &Assignment) {
         for Greeted { stand_in, newcomer } in self.newcomers.values() {
@@ -114,25 +114,25 @@ impl Scout {
         let result = Started::of(found);
         info!(stand_in = %actor, ?result, ?found, "New stand-in was attempted");
         self.metrics().startup(result, worst);
-        self.sources.facts.send_modify(|facts| {
-            let facts = Arc::make_mut(facts);
-            facts.starts.retain(|uid, _| self.started.contains(uid));
-            facts.starts.insert(uid.to_owned(), result);
+        self.sources.measurements.send_modify(|measurements| {
+            let measurements = Arc::make_mut(measurements);
+            measurements.starts.retain(|uid, _| self.started.contains(uid));
+            measurements.starts.insert(uid.to_owned(), result);
         });
         if result == Started::Inconclusive {
             return;
         }
         let leaks = self.leaks(&greeted, found);
         let generation = self.seen.as_ref().map_or(0, |(assignment, _)| assignment.generation);
-        let mut facts = self.sources.facts.borrow().as_ref().clone();
-        let mut stand: Vec<_> = facts.standing(generation).cloned().collect();
+        let mut measurements = self.sources.measurements.borrow().as_ref().clone();
+        let mut stand: Vec<_> = measurements.standing(generation).cloned().collect();
         // What is known of the newest pod of an endpoint replaces what was of those before.
         stand.retain(|(leak, _)| {
             leak.to.endpoint != actor.endpoint || (actor.on.is_some() && leak.to.node != actor.on)
         });
         stand.extend(leaks);
-        (facts.generation, facts.leaks) = (generation, stand);
-        self.sources.facts.send_replace(Arc::new(facts));
+        (measurements.generation, measurements.leaks) = (generation, stand);
+        self.sources.measurements.send_replace(Arc::new(measurements));
     }
 
     /// The leaks, and when each accepted.
@@ -162,7 +162,7 @@ mod tests {
     };
 
     use super::*;
-    use netproof_rounds::{fixtures::stand_in, read::Progress};
+    use netproof_rounds::{decode::Progress, fixtures::stand_in};
 
     fn newcomer(node: &str) -> StandIn {
         let mut stand_in = stand_in("db", "10.0.0.9");

@@ -12,10 +12,10 @@ use serde_json::json;
 use super::*;
 use crate::{metrics::Metrics, probes::Conversation};
 use netproof_rounds::{
+    decode::{NamespaceState, PodState, Progress, policy},
     engine::testing::{agent_on, free_port},
     fixtures::desired,
     kind::Kind,
-    read::{NamespaceState, PodState, Progress, policy},
     reports::Reports,
     world::Read,
 };
@@ -28,9 +28,9 @@ struct Bed {
     port: u16,
     world: watch::Sender<Arc<World>>,
     assignment: watch::Sender<Arc<Assignment>>,
-    lines: watch::Sender<Arc<Lines>>,
+    links: watch::Sender<Arc<ProbeLinks>>,
     turned: watch::Sender<()>,
-    facts: watch::Receiver<Arc<Facts>>,
+    measurements: watch::Receiver<Arc<Measurements>>,
     shared: Arc<Shared>,
     speaking: Vec<watch::Sender<Conversation>>,
     stand_ins: BTreeMap<&'static str, StandIn>,
@@ -53,26 +53,26 @@ impl Bed {
         });
         let port = free_port();
         let assignment = watch::Sender::new(Arc::new(assignment(port, vec![])));
-        let (lines, turned) = (watch::Sender::new(Arc::default()), watch::Sender::new(()));
-        let (tell, facts) = watch::channel(Arc::default());
-        let scout = Scout::new(Sources {
+        let (links, turned) = (watch::Sender::new(Arc::default()), watch::Sender::new(()));
+        let (tell, measurements) = watch::channel(Arc::default());
+        let timing = Timing::new(Sources {
             test: TestRef { namespace: "shop".into(), name: "t".into(), uid: "u".into() },
             shared: Arc::clone(&shared),
             assignment: assignment.subscribe(),
-            lines: lines.subscribe(),
+            links: links.subscribe(),
             turned: turned.subscribe(),
-            facts: tell,
+            measurements: tell,
         });
         let mut task = JoinSet::new();
-        task.spawn(scout.run());
+        task.spawn(timing.run());
         let (speaking, stand_ins) = (vec![], BTreeMap::new());
         Self {
             port,
             world,
             assignment,
-            lines,
+            links,
             turned,
-            facts,
+            measurements,
             shared,
             speaking,
             stand_ins,
@@ -115,8 +115,8 @@ impl Bed {
         let (tell, state) = watch::channel(Ok(Arc::new(session)));
         self.speaking.push(tell);
         let id = PodId { namespace: "shop".into(), name: uid.into(), uid: uid.into() };
-        self.lines.send_modify(|lines| {
-            Arc::make_mut(lines).insert(id, Line::of(state));
+        self.links.send_modify(|links| {
+            Arc::make_mut(links).insert(id, Line::of(state));
         });
         self.turned.send_replace(());
     }
@@ -200,15 +200,16 @@ async fn a_newcomer_that_accepts_what_is_denied_is_a_finding_and_is_counted() {
     bed.address("db", "db-1");
     tokio::time::sleep(Duration::from_millis(100)).await;
     bed.speak("db-1", bed.port).await;
-    bed.eventually("the leak is a fact", |bed| bed.facts.borrow().leaks_of(1).len() == 1).await;
-    let leak = bed.facts.borrow().leaks_of(1).remove(0);
+    bed.eventually("the leak is a fact", |bed| bed.measurements.borrow().leaks_of(1).len() == 1)
+        .await;
+    let leak = bed.measurements.borrow().leaks_of(1).remove(0);
     assert_eq!(leak.verdict, FindingVerdict::StartupLeak);
     assert_eq!(leak.by, ["shop/deny ingress"]);
     assert_eq!((leak.from.pod.as_deref(), leak.to.pod.as_deref()), (Some("web-1"), Some("db-1")));
     let begins = "Start-up leak: web (shop/web-1 on node one) to db (shop/db-1 on node one) port ";
     assert!(leak.message.starts_with(begins), "{}", leak.message);
     assert!(leak.message.contains(" ms and to the end of the search"), "{}", leak.message);
-    assert_eq!(bed.facts.borrow().leaks_of(2), [], "another generation is another test");
+    assert_eq!(bed.measurements.borrow().leaks_of(2), [], "another generation is another test");
     let leaked = r#"netproof_startups_total{namespace="shop",result="leaked",test="t"}"#;
     assert_eq!(bed.figure(leaked), Some(1.0));
     assert_eq!(
@@ -264,5 +265,5 @@ async fn a_connection_under_a_deny_that_is_not_enforced_says_nothing() {
     tokio::time::sleep(SETTLE).await;
     bed.policy(true);
     tokio::time::sleep(2 * SETTLE).await;
-    assert_eq!(bed.facts.borrow().existing, None);
+    assert_eq!(bed.measurements.borrow().existing, None);
 }

@@ -16,7 +16,7 @@ use netproof_conformance::{
 use super::{
     cluster::LabCluster,
     existing,
-    newcomer::{Attempting, NewPod, PACE},
+    new_pod::{Attempting, NewPod, PACE},
     now,
     rounds::Rounds,
 };

@@ -1,7 +1,7 @@
 //! Looks at what rounds are too slow for, beside them: how new stand-ins start, how fast the
 //! network follows a change, and what becomes of connections that exist.
 //!
-//! It judges no flow. Its facts go into the status through the tester, its figures to Prometheus.
+//! It judges no flow. Its measurements go into the status through the tester, its figures to Prometheus.
 
 mod changes;
 mod connections;
@@ -50,11 +50,11 @@ use newcomers::Greeted;
 const LOOK: Duration = Duration::from_secs(5);
 
 /// The ways to the probes of a test.
-pub(super) type Lines = BTreeMap<PodId, Line>;
+pub(super) type ProbeLinks = BTreeMap<PodId, Line>;
 
-/// What the scout has seen.
+/// What the timing has seen.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(super) struct Facts {
+pub(super) struct Measurements {
     /// The generation of the spec under which the leaks were seen.
     generation: i64,
     /// The start-up leaks that stand, and when each accepted; none where that was seen by an
@@ -66,7 +66,7 @@ pub(super) struct Facts {
     pub(super) existing: Option<ExistingConnections>,
 }
 
-impl Facts {
+impl Measurements {
     /// What an earlier operator has seen.
     pub(super) fn left_by(before: &ConnectivityTestStatus) -> Self {
         Self {
@@ -100,19 +100,19 @@ impl Facts {
     }
 }
 
-/// What the scout looks at, and whom it tells.
+/// What the timing looks at, and whom it tells.
 pub(super) struct Sources {
     pub(super) test: TestRef,
     pub(super) shared: Arc<Shared>,
     pub(super) assignment: watch::Receiver<Arc<Assignment>>,
-    pub(super) lines: watch::Receiver<Arc<Lines>>,
+    pub(super) links: watch::Receiver<Arc<ProbeLinks>>,
     /// Told when a conversation with a probe begins or ends.
     pub(super) turned: watch::Receiver<()>,
-    pub(super) facts: watch::Sender<Arc<Facts>>,
+    pub(super) measurements: watch::Sender<Arc<Measurements>>,
 }
 
 /// Looks at one test.
-pub(super) struct Scout {
+pub(super) struct Timing {
     sources: Sources,
     world: watch::Receiver<Arc<World>>,
     jobs: JoinSet<Done>,
@@ -137,7 +137,7 @@ enum Done {
     Fated { cell: Cell, fate: existing::Fate },
 }
 
-impl Scout {
+impl Timing {
     /// Nothing has been looked at.
     pub(super) fn new(sources: Sources) -> Self {
         // Pods that are there already have started unseen.
@@ -164,7 +164,7 @@ impl Scout {
             tokio::select! {
                 changed = self.sources.assignment.changed() => if changed.is_err() { return },
                 changed = self.world.changed() => if changed.is_err() { return },
-                changed = self.sources.lines.changed() => if changed.is_err() { return },
+                changed = self.sources.links.changed() => if changed.is_err() { return },
                 changed = self.sources.turned.changed() => if changed.is_err() { return },
                 Some(done) = self.jobs.join_next() => {
                     // One that was cancelled has nothing to say.
@@ -260,7 +260,7 @@ impl Scout {
             name: name.name.clone(),
             uid: pod.uid.clone(),
         };
-        self.sources.lines.borrow().get(&id)?.conversation().ok()
+        self.sources.links.borrow().get(&id)?.conversation().ok()
     }
 
     /// Whether both ends of a flow speak for as long as a network may take to know them.
@@ -296,5 +296,5 @@ fn stand_in<'a>(actor: &Actor, assignment: &'a Assignment) -> Option<&'a StandIn
 }
 
 #[cfg(test)]
-#[path = "scout_tests.rs"]
+#[path = "timing_tests.rs"]
 mod tests;

@@ -9,11 +9,11 @@ use k8s_openapi::jiff::Timestamp;
 use netproof_conformance::snapshot::ObjectRef;
 use netproof_crds::{Reason, TestRef};
 
-use crate::standin::PodSettings;
+use crate::stand_in_pod::PodSettings;
 use netproof_rounds::{
+    decode::{PodState, Progress},
     desired::{Desired, HASH_LABEL, TEST_UID_LABEL},
     nodes::Uncovered,
-    read::{PodState, Progress},
     scenario::Problem,
     world::Objects,
 };
@@ -227,5 +227,5 @@ impl Life {
 }
 
 #[cfg(test)]
-#[path = "place_tests.rs"]
+#[path = "placement_tests.rs"]
 mod tests;

@@ -10,7 +10,7 @@ use serde::{Serialize, Serializer};
 
 /// Both sides of a flow. The help of `predict` is its specification.
 #[derive(Debug, Serialize)]
-pub struct By<'a> {
+pub struct DecidedBy<'a> {
     egress: Side<'a>,
     ingress: Side<'a>,
 }
@@ -51,7 +51,7 @@ enum Policy<'a> {
     OfCluster(&'a str),
 }
 
-impl<'a> By<'a> {
+impl<'a> DecidedBy<'a> {
     /// What decided; nothing if the API leaves it open.
     pub fn of(flow: &Flow, expected: &'a Expected, snapshot: &'a Snapshot) -> Option<Self> {
         let Because { egress, ingress } = match expected {

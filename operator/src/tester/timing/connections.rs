@@ -6,7 +6,7 @@ use netproof_conformance::{expected::Expected, matrix::Cell};
 use tokio::time::Instant;
 use tracing::{debug, info};
 
-use super::{Done, Scout, stand_in};
+use super::{Done, Timing, stand_in};
 use crate::tester::Assignment;
 use netproof_rounds::{
     engine::round::Receiver,
@@ -82,7 +82,7 @@ impl Connections {
     }
 }
 
-impl Scout {
+impl Timing {
     /// Opens connections where some are lacking, and asks those that there are for a sign of life.
     pub(super) fn keep_connections(&mut self, scenario: &Scenario, assignment: &Assignment) {
         let pods = |cell: &Cell| -> Option<[String; 2]> {
@@ -180,11 +180,11 @@ impl Scout {
         let fates = self.connections.fates;
         let Some(existing) = fates.fact() else { return };
         self.metrics().existing_connections(fates);
-        let mut facts = self.sources.facts.borrow().as_ref().clone();
-        facts.existing = Some(existing);
-        self.sources.facts.send_if_modified(|known| {
-            let differs = **known != facts;
-            *known = Arc::new(facts);
+        let mut measurements = self.sources.measurements.borrow().as_ref().clone();
+        measurements.existing = Some(existing);
+        self.sources.measurements.send_if_modified(|known| {
+            let differs = **known != measurements;
+            *known = Arc::new(measurements);
             differs
         });
     }

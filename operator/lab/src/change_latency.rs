@@ -17,7 +17,7 @@ const FLOWS: usize = 4;
 
 /// How fast a flow was seen to go as the policies say.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Timed {
+pub struct TimedChange {
     /// The flow.
     pub cell: Cell,
     /// Which way it was turned.
@@ -28,7 +28,12 @@ pub struct Timed {
 
 /// Attempts flows that a change at this moment turned, between pods that were there before, for as
 /// long as it may take.
-pub async fn follow(before: &Stage, now: &Stage, at: Instant, within: Duration) -> Vec<Timed> {
+pub async fn follow(
+    before: &Stage,
+    now: &Stage,
+    at: Instant,
+    within: Duration,
+) -> Vec<TimedChange> {
     let timed = turned(before, now).into_iter().filter_map(|(cell, change)| {
         let Scene { scenario, stand_ins, .. } = &*now.scene;
         let session = |actor: &_| Some(Arc::clone(now.sessions.get(actor)?.as_ref().ok()?));
@@ -36,7 +41,7 @@ pub async fn follow(before: &Stage, now: &Stage, at: Instant, within: Duration) 
         let timeout = scenario.timeout;
         Some(async move {
             let latency = latency::time(&changed, timeout, at + within).await;
-            Timed { cell, change, latency }
+            TimedChange { cell, change, latency }
         })
     });
     join_all(timed).await

@@ -26,13 +26,13 @@ pub struct UnreadableObject {
 }
 
 /// All objects that decide, as the agent reads them.
-pub struct Objects {
+pub struct AgentObjects {
     pods: Table<Pod>,
     namespaces: Table<Namespace>,
     policies: Table<Policy>,
 }
 
-impl Objects {
+impl AgentObjects {
     /// Those of a scene.
     pub fn of(scene: &Scene) -> anyhow::Result<Self> {
         let pods = scene.pods.iter().map(|pod| &pod.object);

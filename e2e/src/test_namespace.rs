@@ -19,14 +19,14 @@ use crate::{stand_ins, status, test::Test};
 
 /// One namespace.
 #[derive(Clone)]
-pub struct Home {
+pub struct TestNamespace {
     /// The way to the cluster.
     pub client: Client,
     /// Its name.
     pub name: String,
 }
 
-impl Home {
+impl TestNamespace {
     /// The objects of a kind in this namespace.
     pub fn api<K>(&self) -> Api<K>
     where
@@ -103,7 +103,7 @@ impl Home {
 }
 
 /// All that a failed test leaves to look at.
-pub async fn describe(home: &Home) -> String {
+pub async fn describe(home: &TestNamespace) -> String {
     let mut lines = vec![format!("\n  namespace {}", home.name)];
     let all = ListParams::default();
     match home.api::<ConnectivityTest>().list(&all).await {

@@ -56,7 +56,7 @@ async fn a_workload_that_changes_takes_its_stand_in_along() {
         let test = home.test(&connectivity_test("like", SPEC)).await?;
         test.conforms(2 * MINUTE).await?;
         let (server, client) = (test.stand_in("server").await?, test.stand_in("client").await?);
-        let witness = test.witness().await?;
+        let observer = test.observer().await?;
 
         let ports = json!([{"name": "server", "ports": [{"name": "web", "containerPort": 8081}]}]);
         let labels = json!({"app": "server", "tier": "front"});
@@ -75,7 +75,7 @@ async fn a_workload_that_changes_takes_its_stand_in_along() {
         ensure!(changed.metadata.uid != server.metadata.uid, "it is the same pod");
         let other = test.stand_in("client").await?;
         ensure!(other.metadata.uid == client.metadata.uid, "the client was replaced too");
-        witness.accuses_nobody()
+        observer.accuses_nobody()
     })
     .await;
 }

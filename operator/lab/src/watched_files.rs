@@ -13,12 +13,12 @@ use std::{
 const LOOK: Duration = Duration::from_millis(200);
 
 /// Files and directories, as they were when last looked at.
-pub struct Watched {
+pub struct WatchedFiles {
     paths: Vec<PathBuf>,
     seen: u64,
 }
 
-impl Watched {
+impl WatchedFiles {
     /// Looks at them for the first time.
     pub fn new(paths: &[PathBuf]) -> Self {
         let paths = paths.to_vec();

@@ -9,7 +9,7 @@ use netproof_conformance::{
 use tokio::time::Instant;
 use tracing::debug;
 
-use super::{Done, Scout, stand_in};
+use super::{Done, Timing, stand_in};
 use crate::tester::Assignment;
 use netproof_rounds::{
     measurements::latency::{self, Changed, spread},
@@ -20,7 +20,7 @@ use netproof_rounds::{
 /// 40 attempts a second.
 const FLOWS: usize = 8;
 
-impl Scout {
+impl Timing {
     /// Times a few of the flows that changed, and each that a connection is held of.
     pub(super) fn follow(
         &mut self,

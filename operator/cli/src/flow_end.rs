@@ -9,7 +9,7 @@ use netproof_conformance::{
 };
 use thiserror::Error;
 
-use super::world::World;
+use super::loaded::Loaded;
 
 /// An end as it is written.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -113,45 +113,45 @@ fn hint(others: &[ObjectRef]) -> String {
 }
 
 /// Who is meant.
-pub fn resolve<'a>(spec: &EndSpec, world: &'a World) -> Result<Who<'a>, Nobody> {
+pub fn resolve<'a>(spec: &EndSpec, loaded: &'a Loaded) -> Result<Who<'a>, Nobody> {
     match spec {
         EndSpec::Address(address) => Ok(Who::Address(*address)),
         EndSpec::Service(name) => {
-            let name = name.in_world(world);
-            match world.service(&name) {
-                Some(service) => with_pods(service, world),
+            let name = name.in_world(loaded);
+            match loaded.service(&name) {
+                Some(service) => with_pods(service, loaded),
                 None => Err(Nobody::UnknownService(name)),
             }
         }
         EndSpec::Named(name) => {
-            let name = name.in_world(world);
-            if let Some(pod) = world.find(&name) {
+            let name = name.in_world(loaded);
+            if let Some(pod) = loaded.find(&name) {
                 return Ok(Who::Pod(pod));
             }
-            if let Some(service) = world.service(&name) {
-                return with_pods(service, world);
+            if let Some(service) = loaded.service(&name) {
+                return with_pods(service, loaded);
             }
-            let others = others(&name, world);
+            let others = others(&name, loaded);
             Err(Nobody::Unknown(name, others))
         }
     }
 }
 
 impl Name {
-    fn in_world(&self, world: &World) -> ObjectRef {
-        let namespace = self.namespace.as_deref().unwrap_or(&world.default_namespace);
+    fn in_world(&self, loaded: &Loaded) -> ObjectRef {
+        let namespace = self.namespace.as_deref().unwrap_or(&loaded.default_namespace);
         ObjectRef { namespace: namespace.to_owned(), name: self.name.clone() }
     }
 }
 
-fn with_pods<'a>(service: &'a Service, world: &'a World) -> Result<Who<'a>, Nobody> {
+fn with_pods<'a>(service: &'a Service, loaded: &'a Loaded) -> Result<Who<'a>, Nobody> {
     let name = || service.name.clone();
     let labels = match &service.backends {
         Backends::Pods(labels) => labels,
         Backends::Unknown => return Err(Nobody::WithoutSelector(name())),
         Backends::External(target) => return Err(Nobody::External(name(), target.clone())),
     };
-    let pods: Vec<PodId> = world
+    let pods: Vec<PodId> = loaded
         .pods()
         .filter(|(_, pod)| {
             pod.name.namespace == service.name.namespace
@@ -165,10 +165,10 @@ fn with_pods<'a>(service: &'a Service, world: &'a World) -> Result<Who<'a>, Nobo
 
 /// A few that could have been meant: the same name elsewhere, or that of a workload of one of
 /// several kinds.
-fn others(name: &ObjectRef, world: &World) -> Vec<ObjectRef> {
+fn others(name: &ObjectRef, loaded: &Loaded) -> Vec<ObjectRef> {
     const MOST: usize = 3;
     let last = |full: &str| full.rsplit('/').next().map(str::to_owned);
-    let alike = world.pods().map(|(_, pod)| &pod.name).filter(|other| {
+    let alike = loaded.pods().map(|(_, pod)| &pod.name).filter(|other| {
         last(&other.name).as_deref() == Some(name.name.as_str())
             || (other.namespace == name.namespace && other.name.starts_with(&name.name))
     });

@@ -25,7 +25,7 @@ const DEFAULT_NAMESPACE: &str = "default";
 
 /// What was read, prepared for answers.
 #[derive(Debug)]
-pub struct World {
+pub struct Loaded {
     /// Who answers.
     pub compiled: Compiled,
     /// What else there is to know of each pod.
@@ -53,14 +53,14 @@ pub struct PolicySources {
     pub cluster_policies: Vec<Source>,
 }
 
-impl World {
+impl Loaded {
     /// Reads what the arguments name, and prepares it.
     pub fn load(args: &InputArgs) -> anyhow::Result<Self> {
         let start = Instant::now();
         let cluster = load(args)?;
-        let mut world = Self::of(cluster, &default_namespace(args));
-        world.loading = start.elapsed().saturating_sub(world.preparing);
-        Ok(world)
+        let mut loaded = Self::of(cluster, &default_namespace(args));
+        loaded.loading = start.elapsed().saturating_sub(loaded.preparing);
+        Ok(loaded)
     }
 
     /// Prepares what was read.

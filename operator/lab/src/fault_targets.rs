@@ -13,14 +13,14 @@ use netproof_policy_agent::{
 use super::{cluster::Network, scene::Scene};
 
 /// What faults are aimed at.
-pub struct Aim<'a> {
+pub struct FaultTargets<'a> {
     /// What is there.
     pub scene: &'a Scene,
     /// Whether it is looked at for long, and may change.
     pub watches: bool,
 }
 
-impl Aim<'_> {
+impl FaultTargets<'_> {
     /// That every place is there that a fault names. Namespaces and pods may come while files are
     /// watched.
     pub fn check(&self, network: &Network) -> anyhow::Result<()> {

@@ -21,14 +21,14 @@ use tokio::{
     time::{Instant, timeout},
 };
 
-use crate::{home::Home, stand_ins, status};
+use crate::{stand_ins, status, test_namespace::TestNamespace};
 
 /// How many of the last sights a failure shows.
 const SHOWN: usize = 40;
 
 /// One version of one object.
 #[derive(Clone, Debug)]
-pub struct Sight<K> {
+pub struct Observed<K> {
     /// When it was seen.
     pub at: Instant,
     /// What was seen.
@@ -39,24 +39,24 @@ pub struct Sight<K> {
 
 struct Log<K> {
     complete: bool,
-    sights: Vec<Sight<K>>,
+    sights: Vec<Observed<K>>,
 }
 
 /// Sees every version of some objects for as long as it is held.
-pub struct Witness<K> {
+pub struct Observer<K> {
     log: watch::Receiver<Log<K>>,
     text: fn(&K) -> String,
     began: Instant,
     task: JoinHandle<()>,
 }
 
-impl<K> Drop for Witness<K> {
+impl<K> Drop for Observer<K> {
     fn drop(&mut self) {
         self.task.abort();
     }
 }
 
-impl<K> Witness<K>
+impl<K> Observer<K>
 where
     K: Resource + Clone + Debug + DeserializeOwned + Send + Sync + 'static,
 {
@@ -82,7 +82,7 @@ where
     }
 
     /// All that was seen.
-    pub fn sights(&self) -> Vec<Sight<K>> {
+    pub fn sights(&self) -> Vec<Observed<K>> {
         self.log.borrow().sights.clone()
     }
 
@@ -93,8 +93,8 @@ where
         what: &str,
         patience: Duration,
         is: impl Fn(&K) -> bool,
-    ) -> Result<Sight<K>> {
-        let wanted = |sight: &&Sight<K>| sight.at >= since && !sight.gone && is(&sight.object);
+    ) -> Result<Observed<K>> {
+        let wanted = |sight: &&Observed<K>| sight.at >= since && !sight.gone && is(&sight.object);
         let mut log = self.log.clone();
         let seen =
             timeout(patience, log.wait_for(|log| log.sights.iter().any(|s| wanted(&s)))).await;
@@ -108,7 +108,7 @@ where
     }
 
     /// No object was ever seen that is as `is` says.
-    pub fn never(&self, what: &str, is: impl Fn(&Sight<K>) -> bool) -> Result<()> {
+    pub fn never(&self, what: &str, is: impl Fn(&Observed<K>) -> bool) -> Result<()> {
         let found = self.sights().into_iter().filter(|sight| is(sight)).count();
         ensure!(found == 0, "seen {found} times: {what}; {}", self.timeline());
         Ok(())
@@ -130,16 +130,16 @@ where
     }
 }
 
-impl Witness<ConnectivityTest> {
+impl Observer<ConnectivityTest> {
     /// Never since the beginning did the test say that the network is wrong.
     pub fn accuses_nobody(&self) -> Result<()> {
         self.never("a Leak or Blocked", |sight| status::accuses(&sight.object))
     }
 }
 
-impl Witness<Pod> {
+impl Observer<Pod> {
     /// Watches the pods of a namespace.
-    pub async fn of_pods(home: &Home) -> Result<Self> {
+    pub async fn of_pods(home: &TestNamespace) -> Result<Self> {
         Self::start(home.api(), None, stand_ins::text).await
     }
 }
@@ -155,6 +155,6 @@ impl<K> Log<K> {
             Event::Apply(object) | Event::InitApply(object) => (object, false),
             Event::Delete(object) => (object, true),
         };
-        self.sights.push(Sight { at: Instant::now(), object: Arc::new(object), gone });
+        self.sights.push(Observed { at: Instant::now(), object: Arc::new(object), gone });
     }
 }

@@ -8,7 +8,7 @@ use netproof_lab::verdict::Conclusion;
 
 /// How a command ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Outcome {
+pub enum ExitStatus {
     /// Everything that was asked is answered, and nothing speaks against it.
     Fine,
     /// The answer is no: a flow is denied, something differs, something was found.
@@ -17,7 +17,7 @@ pub enum Outcome {
     CannotTell,
 }
 
-impl Outcome {
+impl ExitStatus {
     /// Of one flow that was asked of. What the API leaves open is no yes.
     pub fn of(answer: Answer) -> Self {
         match answer {
@@ -29,7 +29,7 @@ impl Outcome {
 }
 
 #[cfg(feature = "lab")]
-impl From<Conclusion> for Outcome {
+impl From<Conclusion> for ExitStatus {
     fn from(conclusion: Conclusion) -> Self {
         match conclusion {
             Conclusion::Conforms => Self::Fine,
@@ -39,12 +39,12 @@ impl From<Conclusion> for Outcome {
     }
 }
 
-impl From<Outcome> for ExitCode {
-    fn from(outcome: Outcome) -> Self {
+impl From<ExitStatus> for ExitCode {
+    fn from(outcome: ExitStatus) -> Self {
         Self::from(match outcome {
-            Outcome::Fine => 0,
-            Outcome::No => 1,
-            Outcome::CannotTell => 2,
+            ExitStatus::Fine => 0,
+            ExitStatus::No => 1,
+            ExitStatus::CannotTell => 2,
         })
     }
 }

@@ -173,5 +173,5 @@ fn fnv1a(bytes: &[u8]) -> u64 {
 }
 
 #[cfg(test)]
-#[path = "standin_tests.rs"]
+#[path = "stand_in_pod_tests.rs"]
 mod tests;
