@@ -84,8 +84,8 @@ impl Change {
     }
 }
 
-/// From when to when an attempt was made, at most: the network has had its time to settle only if it
-/// had it when the attempt began, however long it took until that was seen.
+/// From when to when an attempt was made, at most: the network has had its time to settle only if
+/// it had it when the attempt began, however long it took until that was seen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Interval {
     /// No later than the attempt began.

@@ -292,8 +292,8 @@ impl Book {
         }
     }
 
-    /// Takes what was seen in that time. Returns where that is the first sign that the network has followed a
-    /// change.
+    /// Takes what was seen in that time. Returns where that is the first sign that the network has
+    /// followed a change.
     pub fn take(
         &mut self,
         sighted: Vec<Sighted>,

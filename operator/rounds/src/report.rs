@@ -116,8 +116,8 @@ impl Report {
         Some((reason, message))
     }
 
-    /// What is lacking before it is proven that the network keeps the policies, where it is not seen
-    /// to break them.
+    /// What is lacking before it is proven that the network keeps the policies, where it is not
+    /// seen to break them.
     pub fn lacking(&self) -> Option<Because> {
         let counts = self.counts();
         let message = self.summary();
@@ -156,8 +156,8 @@ impl Report {
     }
 
     /// What the network does wrong, as far as it can be claimed on evidence that is recent, and all
-    /// there or not. That nothing is wrong is claimed only if nothing is missing; what is wrong is, on
-    /// half of the evidence too, and then says what it rests on.
+    /// there or not. That nothing is wrong is claimed only if nothing is missing; what is wrong is,
+    /// on half of the evidence too, and then says what it rests on.
     pub fn claimed(&self, is_whole: bool) -> Option<&Diagnosed> {
         let diagnosed = self.diagnosis.as_deref()?;
         let is_claimed = match diagnosed.diagnosis {

@@ -68,8 +68,8 @@ pub struct View {
 type Said = (ConditionType, ConditionStatus, Reason, String);
 
 impl View {
-    /// What the network does wrong, as far as it can be claimed: nothing on old evidence, or without
-    /// a picture of the policies.
+    /// What the network does wrong, as far as it can be claimed: nothing on old evidence, or
+    /// without a picture of the policies.
     pub fn diagnosed(&self) -> Option<&Diagnosed> {
         let is_whole = self.stale.is_none() && self.missing.is_none();
         self.report.claimed(is_whole).filter(|_| self.is_sighted())

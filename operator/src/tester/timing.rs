@@ -1,7 +1,8 @@
 //! Looks at what rounds are too slow for, beside them: how new stand-ins start, how fast the
 //! network follows a change, and what becomes of connections that exist.
 //!
-//! It judges no flow. Its measurements go into the status through the tester, its figures to Prometheus.
+//! It judges no flow. Its measurements go into the status through the tester, its figures to
+//! Prometheus.
 
 mod changes;
 mod connections;
