@@ -34,8 +34,9 @@ pub fn replacement(ruleset: &Ruleset) -> String {
 }
 
 /// What puts a script in force where another one is, known or not. A base chain that stays keeps
-/// its place in the kernel, so that each packet finds the rules of before or those of now: where the
-/// table is made anew, one may pass the new chain before it has rules and the old one after it had.
+/// its place in the kernel, so that each packet finds the rules of before or those of now: where
+/// the table is made anew, one may pass the new chain before it has rules and the old one after it
+/// had.
 pub fn transition(before: Option<&str>, script: &str) -> String {
     let (Some(before), Some(body)) = (before, script.strip_prefix(removal().as_str())) else {
         return script.to_owned();
