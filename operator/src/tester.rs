@@ -109,9 +109,9 @@ pub struct Tester {
     /// The last round over all flows in which every probe spoke.
     last_round: Option<(LastRound, Instant)>,
     publisher: Publisher,
-    /// What the timing sees; it is owned here, and ends with the tester.
+    /// What is measured beside the rounds.
     measurements: watch::Receiver<Arc<Measurements>>,
-    /// The ways to the probes, for the timing.
+    /// The links to the probes, for what is measured beside the rounds.
     links: watch::Sender<Arc<ProbeLinks>>,
     timing: Option<Timing>,
     timings: JoinSet<()>,

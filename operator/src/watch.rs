@@ -17,7 +17,7 @@ use crate::backoff::{Backoff, LIVED};
 use netproof_rounds::change::{Blind, Change};
 
 /// The API server is asked to end a watch after this long, below the idle limits of load balancers
-/// (kubernetes-measurements: about 240 s); it sends a bookmark about every minute until then.
+/// (about 240 s); it sends a bookmark about every minute until then.
 const WATCH_SECONDS: u32 = 180;
 
 /// Objects asked for in one page of a list.

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use k8s_openapi::api::rbac::v1::{ClusterRole, PolicyRule};
-use netproof_conformance::kinds::Availability;
+use netproof_conformance::kinds::{Availability, KindRow};
 use netproof_rounds::kind::Kind;
 
 /// A group, a resource, and the names of the objects if it is not all of them.
@@ -47,7 +47,7 @@ fn followed() -> BTreeSet<Right> {
     let definitions = (
         "apiextensions.k8s.io".to_owned(),
         "customresourcedefinitions".to_owned(),
-        Some(optional.map(|row| row.definition()).collect()),
+        Some(optional.map(KindRow::definition).collect()),
     );
     let kinds = rows().map(|row| (row.group().to_owned(), row.plural.to_owned(), None));
     kinds.chain([definitions]).collect()

@@ -29,7 +29,7 @@ pub struct Groups {
     pub senders: Vec<Group>,
     /// Who receives on which port, likewise.
     pub receivers: Vec<(Group, Port)>,
-    /// DecidedBy sender, then receiver: the answers of all their flows.
+    /// By sender, then receiver: the answers of all their flows.
     pub cells: Vec<Vec<Counts>>,
     /// All answers.
     pub counts: Counts,
@@ -125,7 +125,7 @@ impl Groups {
 
 /// Who behaves like whom, on all ports.
 struct Alike {
-    /// DecidedBy pod.
+    /// By pod.
     signatures: Vec<Vec<Signature>>,
 }
 

@@ -53,7 +53,7 @@ const LOOK: Duration = Duration::from_secs(5);
 /// The ways to the probes of a test.
 pub(super) type ProbeLinks = BTreeMap<PodId, Line>;
 
-/// What the timing has seen.
+/// What was measured.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Measurements {
     /// The generation of the spec under which the leaks were seen.
@@ -101,7 +101,7 @@ impl Measurements {
     }
 }
 
-/// What the timing looks at, and whom it tells.
+/// What is measured, and who is told.
 pub(super) struct Sources {
     pub(super) test: TestRef,
     pub(super) shared: Arc<Shared>,

@@ -14,7 +14,7 @@ use crate::loaded::Loaded;
 pub struct Causes<'a> {
     old: &'a Loaded,
     new: &'a Loaded,
-    /// DecidedBy name: what became of it.
+    /// By name: what became of it.
     policies: BTreeMap<String, &'static str>,
 }
 

@@ -43,7 +43,8 @@ pub fn transition(before: Option<&str>, script: &str) -> String {
     };
     let stay: BTreeSet<&str> = chains(script).collect();
     let gone = chains(before).filter(|name| !stay.contains(name));
-    let gone: String = gone.map(|name| format!("delete chain {TABLE} {name}\n")).collect();
+    let gone: Vec<String> = gone.map(|name| format!("delete chain {TABLE} {name}\n")).collect();
+    let gone = gone.concat();
     format!("table {TABLE}\nflush table {TABLE}\n{body}{gone}")
 }
 

@@ -104,7 +104,7 @@ struct Broken {
 impl Broken {
     /// Whether its objects are such as the test network's agent does not read.
     fn is_unreadable(&self) -> bool {
-        self.error.chain().any(|cause| cause.is::<UnreadableObject>())
+        self.error.chain().any(<dyn std::error::Error>::is::<UnreadableObject>)
     }
 }
 

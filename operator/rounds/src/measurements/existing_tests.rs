@@ -65,7 +65,9 @@ async fn a_stranger_is_not_held() {
 fn the_fact_is_what_became_of_those_that_are_known() {
     let fact = |fates: &[Fate]| {
         let mut all = Fates::default();
-        fates.iter().for_each(|fate| all.count(fate));
+        for fate in fates {
+            all.count(fate);
+        }
         all.fact()
     };
     let cut = || Fate::Cut("reset".into());

@@ -184,8 +184,9 @@ fn a_denial_may_be_answered_and_connections_may_be_kept() {
 #[test]
 fn chains_that_stay_keep_their_place_and_others_go() {
     let script = |chains: &[&str]| {
-        let chains: String =
+        let chains: Vec<String> =
             chains.iter().map(|name| format!("\tchain {name} {{\n\t}}\n")).collect();
+        let chains = chains.concat();
         format!("{}table {TABLE} {{\n{chains}}}\n", removal())
     };
     let (before, now) = (script(&["egress", "egress_10_0_0_1"]), script(&["egress"]));
