@@ -43,6 +43,8 @@ Ports         agent conformance
 Rule          agent conformance
 Scope         agent conformance
 Selector      agent conformance
+Subject       agent conformance
+World         agent rounds
 # What each kind of policy calls so in the API, and what all of them are read into.
 EgressRule    conformance
 IngressRule   conformance
@@ -50,50 +52,6 @@ IpBlock       conformance
 PortMatch     conformance
 # The arguments of a binary.
 Args          agent probe
-
-# TO BE RENAMED: different things of one name, as they were when this check came. Add none.
-Action        conformance operator
-Actor         conformance
-Aim           lab operator
-Answer        conformance operator rounds
-Answered      cli
-Asked         conformance rounds
-Attempt       conformance probe
-Cell          cli conformance
-Change        agent conformance rounds
-Detail        cli rounds
-Elsewhere     cli conformance
-Finding       conformance crds
-Group         cli
-Held          probe rounds
-Limits        operator probe
-Line          conformance operator
-Manner        agent conformance
-Matrix        conformance
-Namespaces    manifests
-Numbers       agent conformance
-Objects       conformance lab rounds
-Outcome       cli
-Pace          lab rounds
-Pass          rounds
-Placement     crds operator
-PodId         conformance operator
-Port          probe
-Problem       conformance rounds
-Progress      agent cli rounds
-Proof         conformance probe
-Question      cli rounds
-Record        conformance operator
-Role          conformance lab
-Scope         manifests
-ServicePort   conformance
-Settings      lab operator
-Source        conformance operator
-Subject       agent conformance
-Target        agent conformance
-Why           conformance rounds
-World         agent cli rounds
-Written       conformance
 END
 
 # shellcheck disable=SC2016 # awk's own

@@ -16,13 +16,13 @@ use tokio::{
 };
 
 use crate::{
-    server::{self, Answer, Limits, text},
+    server::{self, HttpResponse, ServerLimits, text},
     tester::Shared,
 };
 use netproof_rounds::reports::{flow_lines, matrix_text};
 
 /// Few: nobody but Prometheus and people ask, and an answer may be large.
-const LIMITS: Limits = Limits {
+const LIMITS: ServerLimits = ServerLimits {
     connections: 32,
     request: Duration::from_secs(5),
     connection: Duration::from_secs(20),
@@ -49,7 +49,7 @@ pub async fn serve(listener: TcpListener, site: Site, shared: Arc<Shared>) {
     server::serve(listener, LIMITS, move |request| respond(request, site, &shared)).await;
 }
 
-fn respond(request: &Request<Incoming>, site: Site, shared: &Shared) -> Answer {
+fn respond(request: &Request<Incoming>, site: Site, shared: &Shared) -> HttpResponse {
     if request.method() != Method::GET {
         return text(StatusCode::METHOD_NOT_ALLOWED, "only GET\n");
     }

@@ -30,12 +30,12 @@ pub struct ApiServer {
     pub client: Client,
     /// What ways to it are made from.
     pub config: Config,
-    state: Arc<Mutex<State>>,
+    state: Arc<Mutex<ServerState>>,
     _tasks: JoinSet<()>,
 }
 
 #[derive(Default)]
-struct State {
+struct ServerState {
     version: u64,
     /// The objects of each collection that is served, by its path and their names.
     collections: BTreeMap<String, BTreeMap<String, Value>>,
@@ -44,14 +44,14 @@ struct State {
     watches: Vec<Watch>,
     requests: Vec<String>,
     methods: Vec<(Method, String)>,
-    refusals: Vec<Refusal>,
+    refusals: Vec<RequestRefusal>,
     /// Whether watches end as soon as all that has happened was told.
     ends_watches: bool,
 }
 
 /// What is not done, and what is said instead.
 #[derive(Clone)]
-pub struct Refusal {
+pub struct RequestRefusal {
     /// Requests of this method,
     pub method: Method,
     /// with this in their path and query.
@@ -81,7 +81,7 @@ impl ApiServer {
     pub async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("loopback has ports");
         let address = listener.local_addr().expect("it is bound");
-        let state = Arc::new(Mutex::new(State::default()));
+        let state = Arc::new(Mutex::new(ServerState::default()));
         let shared = Arc::clone(&state);
         let mut tasks = JoinSet::new();
         tasks.spawn(async move {
@@ -114,7 +114,7 @@ impl ApiServer {
         server
     }
 
-    fn with<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
+    fn with<T>(&self, change: impl FnOnce(&mut ServerState) -> T) -> T {
         change(&mut self.state.lock().expect("no holder of this lock can panic"))
     }
 
@@ -168,7 +168,7 @@ impl ApiServer {
     }
 
     /// Refuses from now on what is asked for like this.
-    pub fn refuse(&self, refusal: Refusal) {
+    pub fn refuse(&self, refusal: RequestRefusal) {
         self.with(|state| state.refusals.push(refusal));
     }
 
@@ -197,7 +197,7 @@ impl ApiServer {
     }
 }
 
-impl State {
+impl ServerState {
     fn tell(&mut self, path: &str, type_: &str, object: &Value) {
         let event = json!({"type": type_, "object": object});
         let happening = Happening { version: self.version, path: path.to_owned(), event };
@@ -223,7 +223,7 @@ fn named(object: &Value) -> Option<&str> {
 
 type Body = UnsyncBoxBody<Bytes, Infallible>;
 
-fn respond(request: &Request<Incoming>, state: &Mutex<State>) -> Response<Body> {
+fn respond(request: &Request<Incoming>, state: &Mutex<ServerState>) -> Response<Body> {
     let mut state = state.lock().expect("no holder of this lock can panic");
     let path = request.uri().path();
     let query = request.uri().query().unwrap_or_default();
@@ -231,7 +231,7 @@ fn respond(request: &Request<Incoming>, state: &Mutex<State>) -> Response<Body> 
     let method = request.method().clone();
     state.requests.push(uri.clone());
     state.methods.push((method.clone(), uri.clone()));
-    let refuses = |one: &&Refusal| one.method == method && uri.contains(one.part);
+    let refuses = |one: &&RequestRefusal| one.method == method && uri.contains(one.part);
     if let Some(refusal) = state.refusals.iter().find(refuses) {
         return refused(refusal);
     }
@@ -277,7 +277,7 @@ fn respond(request: &Request<Incoming>, state: &Mutex<State>) -> Response<Body> 
     whole(StatusCode::OK, &list)
 }
 
-fn refused(refusal: &Refusal) -> Response<Body> {
+fn refused(refusal: &RequestRefusal) -> Response<Body> {
     let said = json!({
         "apiVersion": "v1", "kind": "Status", "status": "Failure", "code": refusal.code,
         "reason": "Refused", "message": refusal.message,

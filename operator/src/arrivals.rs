@@ -15,15 +15,15 @@ use crate::{
     presence::{Presence, Served, definition, presence},
     watch::{Following, Which},
 };
-use netproof_rounds::change::{Blind, Change};
+use netproof_rounds::change::{Blind, ObjectChange};
 
 /// Follows all objects of a kind that a cluster may lack, for as long as somebody listens. Where it
 /// is absent, that is all there is: nothing.
-pub async fn follow(client: Client, kind: &'static KindRow, changes: mpsc::Sender<Change>) {
+pub async fn follow(client: Client, kind: &'static KindRow, changes: mpsc::Sender<ObjectChange>) {
     let (definitions, name) = definition(kind);
     let definitions = Api::all_with(client.clone(), &definitions);
     let mut definition = Following::begin(definitions, Which::Named(name));
-    let mut known = Known { client, kind, state: State::Unclear };
+    let mut known = Known { client, kind, state: ArrivalState::Unclear };
     loop {
         // A follower ends with its listener only. If one broke, what is known ages.
         let change = tokio::select! {
@@ -47,10 +47,10 @@ pub async fn follow(client: Client, kind: &'static KindRow, changes: mpsc::Sende
 struct Known {
     client: Client,
     kind: &'static KindRow,
-    state: State,
+    state: ArrivalState,
 }
 
-enum State {
+enum ArrivalState {
     /// Its definition was not read, or lets nobody read the objects.
     Unclear,
     /// It has no definition.
@@ -61,56 +61,58 @@ enum State {
 
 impl Known {
     /// What is told of the objects themselves.
-    async fn objects(&mut self) -> Option<Change> {
+    async fn objects(&mut self) -> Option<ObjectChange> {
         match &mut self.state {
-            State::Present(_, objects) => objects.next().await,
-            State::Unclear | State::Absent => pending().await,
+            ArrivalState::Present(_, objects) => objects.next().await,
+            ArrivalState::Unclear | ArrivalState::Absent => pending().await,
         }
     }
 
     /// Takes over what is told of the definition; returns what that says of the objects.
-    fn learn(&mut self, news: Change) -> Option<Change> {
+    fn learn(&mut self, news: ObjectChange) -> Option<ObjectChange> {
         let definition = match &news {
-            Change::Reset(definitions) => definitions.first(),
-            Change::Applied(definition) => Some(&**definition),
-            Change::Deleted(_) => None,
+            ObjectChange::Reset(definitions) => definitions.first(),
+            ObjectChange::Applied(definition) => Some(&**definition),
+            ObjectChange::Deleted(_) => None,
             // While the objects are followed, their own watch says how old they are.
-            Change::Alive | Change::Blind(_) => {
+            ObjectChange::Alive | ObjectChange::Blind(_) => {
                 return match (&self.state, &news) {
-                    (State::Absent, _) | (State::Unclear, Change::Blind(_)) => Some(news),
-                    (State::Unclear | State::Present(..), _) => None,
+                    (ArrivalState::Absent, _) | (ArrivalState::Unclear, ObjectChange::Blind(_)) => {
+                        Some(news)
+                    }
+                    (ArrivalState::Unclear | ArrivalState::Present(..), _) => None,
                 };
             }
         };
         match presence(self.kind, definition) {
             Presence::Absent => {
-                if let State::Present(..) = self.state {
+                if let ArrivalState::Present(..) = self.state {
                     info!(kind = self.kind.kind, "Kind has gone");
                 }
-                self.state = State::Absent;
-                Some(Change::Reset(vec![]))
+                self.state = ArrivalState::Absent;
+                Some(ObjectChange::Reset(vec![]))
             }
             Presence::Served(served) => {
                 self.turn_to(served);
                 None
             }
             Presence::Unserved(why) => {
-                self.state = State::Unclear;
-                Some(Change::Blind(Blind::Failed(why)))
+                self.state = ArrivalState::Unclear;
+                Some(ObjectChange::Blind(Blind::Failed(why)))
             }
         }
     }
 
     /// Follows the objects as they are served now.
     fn turn_to(&mut self, served: Served) {
-        if let State::Present(before, _) = &self.state
+        if let ArrivalState::Present(before, _) = &self.state
             && *before == served
         {
             return;
         }
         info!(kind = self.kind.kind, version = served.resource.version, "Kind is there");
         let objects = Api::all_with(self.client.clone(), &served.resource);
-        self.state = State::Present(served, Following::begin(objects, Which::All));
+        self.state = ArrivalState::Present(served, Following::begin(objects, Which::All));
     }
 }
 

@@ -29,7 +29,7 @@ fn policy(name: &str) -> Value {
 }
 
 /// What is learned, in words.
-struct Learned(mpsc::Receiver<Change>);
+struct Learned(mpsc::Receiver<ObjectChange>);
 
 impl Learned {
     fn from(server: &ApiServer) -> Self {
@@ -42,13 +42,13 @@ impl Learned {
         let change = timeout(Duration::from_secs(10), self.0.recv()).await;
         let name = |object: &kube::api::DynamicObject| object.metadata.name.clone();
         match change.expect("a change within ten seconds").expect("somebody who follows") {
-            Change::Reset(all) => {
+            ObjectChange::Reset(all) => {
                 format!("all: {:?}", all.iter().filter_map(name).collect::<Vec<_>>())
             }
-            Change::Applied(one) => format!("applied {}", name(&one).unwrap_or_default()),
-            Change::Deleted(one) => format!("deleted {}", name(&one).unwrap_or_default()),
-            Change::Alive => "alive".into(),
-            Change::Blind(why) => format!("blind: {why}"),
+            ObjectChange::Applied(one) => format!("applied {}", name(&one).unwrap_or_default()),
+            ObjectChange::Deleted(one) => format!("deleted {}", name(&one).unwrap_or_default()),
+            ObjectChange::Alive => "alive".into(),
+            ObjectChange::Blind(why) => format!("blind: {why}"),
         }
     }
 

@@ -22,7 +22,7 @@ use crate::{
     backoff::Backoff,
     presence::{Presence, definition, presence},
 };
-use netproof_rounds::world::{Objects, World};
+use netproof_rounds::world::{ObjectMap, World};
 
 /// What the API server says of a picture.
 #[derive(Debug)]
@@ -39,9 +39,9 @@ pub enum Certificate {
 
 /// Asks the API server for one test, and not with each attempt while it does not confirm anything.
 #[derive(Default)]
-pub struct Certifier(Mutex<Option<Pause>>);
+pub struct Certifier(Mutex<Option<CertifierPause>>);
 
-struct Pause {
+struct CertifierPause {
     until: Instant,
     backoff: Backoff,
 }
@@ -68,11 +68,11 @@ impl Certifier {
         let mut held = self.held();
         let fresh = || Backoff::new(Duration::from_millis(200), Duration::from_secs(15));
         let mut backoff = held.take().map_or_else(fresh, |pause| pause.backoff);
-        *held = Some(Pause { until: Instant::now() + backoff.next(), backoff });
+        *held = Some(CertifierPause { until: Instant::now() + backoff.next(), backoff });
         said
     }
 
-    fn held(&self) -> std::sync::MutexGuard<'_, Option<Pause>> {
+    fn held(&self) -> std::sync::MutexGuard<'_, Option<CertifierPause>> {
         self.0.lock().expect("no holder of this lock can panic")
     }
 }
@@ -131,7 +131,7 @@ fn versions<K>(items: Vec<PartialObjectMeta<K>>) -> impl Iterator<Item = (Object
     })
 }
 
-fn known<T>(objects: &Objects<T>, which: impl Fn(&ObjectRef) -> bool) -> Versions {
+fn known<T>(objects: &ObjectMap<T>, which: impl Fn(&ObjectRef) -> bool) -> Versions {
     objects
         .iter()
         .filter(|(name, _)| which(name))

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use tokio::time::sleep;
 
 use super::*;
-use crate::api_server::{ApiServer, DEFINITIONS, Refusal};
+use crate::api_server::{ApiServer, DEFINITIONS, RequestRefusal};
 use netproof_rounds::world::Read;
 
 const NAMESPACES: &str = "/api/v1/namespaces";
@@ -110,13 +110,13 @@ async fn an_api_server_that_does_not_confirm_is_asked_ever_more_seldom_until_it_
     let count = lists(&behind, &server, &certifier, ten_minutes).await;
     assert!((40..=100).contains(&count), "{count} in ten minutes while the picture is behind");
     let (method, message) = (Method::GET, "no");
-    server.refuse(Refusal { method, part: POLICIES, code: 500, message, retry_after: None });
+    server.refuse(RequestRefusal { method, part: POLICIES, code: 500, message, retry_after: None });
     let count = lists(&behind, &server, &certifier, ten_minutes).await;
     assert!((40..=100).contains(&count), "{count} in ten minutes while it cannot be asked");
     server.relent();
     sleep(Duration::from_secs(15)).await;
     let namespaces = ["shop".to_owned()].into();
-    let world = World { namespaces: Arc::new(Objects::new()), ..World::default() };
+    let world = World { namespaces: Arc::new(ObjectMap::new()), ..World::default() };
     for _ in 0..3 {
         // One accusation comes with several attempts, each of which is certified.
         let said = certifier.certify(&world, &server.client, &namespaces).await;

@@ -69,11 +69,11 @@ pub struct Context {
     pub most_flows: usize,
     /// What was attempted lately.
     pub(crate) attempts: Attempts,
-    testers: Mutex<HashMap<ObjectRef, Running>>,
+    testers: Mutex<HashMap<ObjectRef, RunningTest>>,
 }
 
 /// A test that is being carried out.
-struct Running {
+struct RunningTest {
     uid: String,
     meant: MeantFor,
     assignment: watch::Sender<Arc<Assignment>>,
@@ -97,7 +97,7 @@ impl MeantFor {
     }
 }
 
-impl Running {
+impl RunningTest {
     /// Waits until the tester has said why it ends.
     async fn retire(mut self, why: Problem) {
         let last = Assignment {
@@ -116,7 +116,7 @@ impl Running {
     }
 }
 
-impl Drop for Running {
+impl Drop for RunningTest {
     fn drop(&mut self) {
         self.task.abort();
     }
@@ -175,7 +175,7 @@ impl Context {
         let uid = reference.uid.clone();
         let tester = Tester::new(reference, created, before, Arc::clone(&self.shared), receiver);
         let task = tokio::spawn(tester.run().instrument(span));
-        testers.insert(name, Running { uid, meant, assignment: sender, task });
+        testers.insert(name, RunningTest { uid, meant, assignment: sender, task });
     }
 
     /// The nodes that a test, as it is written now, was meant for before: as it was carried out, or
@@ -188,7 +188,7 @@ impl Context {
         let testers = self.testers.lock().expect("no holder of this lock can panic");
         let uid = test.uid();
         let running = testers.values().find(|running| Some(&running.uid) == uid.as_ref());
-        if let Some(Running { meant, .. }) = running
+        if let Some(RunningTest { meant, .. }) = running
             && Some(meant.generation) == generation
         {
             nodes.extend(meant.nodes.iter().cloned());

@@ -10,7 +10,7 @@ use tokio::time::sleep;
 
 use super::*;
 use crate::{
-    api_server::{ApiServer, Refusal},
+    api_server::{ApiServer, RequestRefusal},
     janitor,
     metrics::Metrics,
     pacing::{self, Pacing},
@@ -59,7 +59,7 @@ impl Bed {
     }
 
     fn refuse(&self, method: Method, part: &'static str, code: u16, message: &'static str) {
-        self.server.refuse(Refusal { method, part, code, message, retry_after: None });
+        self.server.refuse(RequestRefusal { method, part, code, message, retry_after: None });
     }
 
     /// A test is reconciled by each of two hundred changes, all in all.

@@ -15,12 +15,12 @@ use anyhow::Context as _;
 use hyper::{Method, Request, StatusCode};
 use tokio::{runtime, time::interval};
 
-use crate::server::{Answer, Limits, serve, text};
+use crate::server::{HttpResponse, ServerLimits, serve, text};
 use netproof_rounds::clock::uptime;
 
 /// More connections than anybody but an attacker opens: the kubelet has its place beside several
 /// hundred that say nothing, and these go in a moment.
-const LIMITS: Limits = Limits {
+const LIMITS: ServerLimits = ServerLimits {
     connections: 512,
     request: Duration::from_secs(2),
     connection: Duration::from_secs(5),
@@ -85,7 +85,7 @@ fn answer<B>(
     request: &Request<B>,
     pulse: &Pulse,
     readiness: &impl Fn(Instant) -> Result<String, String>,
-) -> Answer {
+) -> HttpResponse {
     if request.method() != Method::GET {
         return text(StatusCode::METHOD_NOT_ALLOWED, "only GET\n");
     }

@@ -14,7 +14,7 @@ use crate::{
     watch::{self as watches, Which},
 };
 use netproof_rounds::{
-    change::Change,
+    change::ObjectChange,
     desired,
     kind::{Kind, resource},
     world::World,
@@ -22,7 +22,7 @@ use netproof_rounds::{
 
 /// Where the objects of a kind are to be had.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Source {
+pub enum ObjectSource {
     /// At every API server: all of a resource, or what of it concerns us.
     Everywhere(ApiResource, Which),
     /// Where the cluster has this kind.
@@ -30,11 +30,11 @@ pub enum Source {
 }
 
 /// Where the objects of a kind are to be had.
-pub fn source(kind: Kind) -> Source {
+pub fn source(kind: Kind) -> ObjectSource {
     let row = kind.row();
     match row.availability {
-        Availability::Always => Source::Everywhere(resource(row, row.version()), which(kind)),
-        Availability::WhereDefined => Source::WhereDefined(row),
+        Availability::Always => ObjectSource::Everywhere(resource(row, row.version()), which(kind)),
+        Availability::WhereDefined => ObjectSource::WhereDefined(row),
     }
 }
 
@@ -55,7 +55,7 @@ fn which(kind: Kind) -> Which {
 
 /// Keeps a picture of the cluster up to date for as long as somebody looks at it.
 pub async fn keep(client: Client, pictures: watch::Sender<Arc<World>>) {
-    let (changes, mut all) = mpsc::channel::<(Kind, Change)>(256);
+    let (changes, mut all) = mpsc::channel::<(Kind, ObjectChange)>(256);
     for kind in Kind::all() {
         tokio::spawn(follow(client.clone(), kind, changes.clone()));
     }
@@ -79,14 +79,14 @@ pub async fn keep(client: Client, pictures: watch::Sender<Arc<World>>) {
     }
 }
 
-async fn follow(client: Client, kind: Kind, changes: mpsc::Sender<(Kind, Change)>) {
+async fn follow(client: Client, kind: Kind, changes: mpsc::Sender<(Kind, ObjectChange)>) {
     let (of_kind, mut received) = mpsc::channel(64);
     let follower = match source(kind) {
-        Source::Everywhere(resource, which) => {
+        ObjectSource::Everywhere(resource, which) => {
             let api = Api::all_with(client, &resource);
             tokio::spawn(watches::follow(api, which, of_kind))
         }
-        Source::WhereDefined(kind) => tokio::spawn(arrivals::follow(client, kind, of_kind)),
+        ObjectSource::WhereDefined(kind) => tokio::spawn(arrivals::follow(client, kind, of_kind)),
     };
     while let Some(change) = received.recv().await {
         if changes.send((kind, change)).await.is_err() {

@@ -38,7 +38,7 @@ pub struct Holder {
 
 /// A Lease as the API server has it, without its times.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Record {
+pub struct LeaseRecord {
     /// Its `resourceVersion`.
     pub version: String,
     /// Who holds it; none if it was given back.
@@ -53,7 +53,7 @@ pub enum Event {
     /// Nothing yet, or a rest is over.
     Rested,
     /// The API server has this Lease, or none.
-    Found(Option<Record>),
+    Found(Option<LeaseRecord>),
     /// It has taken the claim, which made this version.
     Granted(String),
     /// It has refused the claim: the Lease is not any more what the claim was decided on.
@@ -167,7 +167,7 @@ impl Election {
         Step::Claim(version)
     }
 
-    fn found(&mut self, found: Option<Record>, now: Instant) -> Step {
+    fn found(&mut self, found: Option<LeaseRecord>, now: Instant) -> Step {
         let Some(record) = found else {
             // Who removed it has not ended who held it.
             return if self.is_respected(now) { Step::Rest(POLL) } else { self.claim(None, now) };

@@ -3,7 +3,7 @@ use super::*;
 /// An API server with one Lease, or none, that may be silent.
 #[derive(Default)]
 struct Server {
-    lease: Option<Record>,
+    lease: Option<LeaseRecord>,
     version: u64,
     silent: bool,
 }
@@ -32,7 +32,7 @@ impl Server {
         let holder = holder
             .map(|identity| Holder { identity: identity.into(), installation: Some("x".into()) });
         let version = self.version.to_string();
-        self.lease = Some(Record { version: version.clone(), holder, duration: DURATION });
+        self.lease = Some(LeaseRecord { version: version.clone(), holder, duration: DURATION });
         version
     }
 }

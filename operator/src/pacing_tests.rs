@@ -7,7 +7,7 @@ use kube::{
 use serde_json::json;
 
 use super::*;
-use crate::api_server::{ApiServer, Refusal};
+use crate::api_server::{ApiServer, RequestRefusal};
 
 const NAMESPACES: &str = "/api/v1/namespaces";
 const NODES: &str = "/api/v1/nodes";
@@ -23,7 +23,7 @@ async fn server() -> (ApiServer, Client) {
 
 fn refuse(server: &ApiServer, part: &'static str, code: u16, retry_after: u32) {
     let (method, message) = (Method::GET, "later");
-    server.refuse(Refusal { method, part, code, message, retry_after: Some(retry_after) });
+    server.refuse(RequestRefusal { method, part, code, message, retry_after: Some(retry_after) });
 }
 
 /// The code with which a namespace is not had.
@@ -80,7 +80,7 @@ async fn nobody_is_held_back_for_ever() {
 async fn a_failure_without_a_time_holds_nobody_back() {
     let (server, client) = server().await;
     let (method, part) = (Method::GET, "/namespaces/shop");
-    server.refuse(Refusal { method, part, code: 500, message: "no", retry_after: None });
+    server.refuse(RequestRefusal { method, part, code: 500, message: "no", retry_after: None });
     assert_eq!(code(&client).await, Some(500));
     server.relent();
     assert_eq!(code(&client).await, None);

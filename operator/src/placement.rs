@@ -11,11 +11,11 @@ use netproof_crds::{Reason, TestRef};
 
 use crate::stand_in_pod::PodSettings;
 use netproof_rounds::{
-    decode::{PodState, Progress},
+    decode::{PodProgress, PodState},
     desired::{Desired, HASH_LABEL, TEST_UID_LABEL},
     nodes::Uncovered,
     scenario::Problem,
-    world::Objects,
+    world::ObjectMap,
 };
 
 /// A stand-in that has ended is kept this long before it is replaced, so that one that always ends
@@ -24,7 +24,7 @@ const REST: i64 = 5;
 
 /// What to do about a test's stand-ins.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Action {
+pub enum PlacementAction {
     /// Make this one; which of the desired ones it is, and its incarnation.
     Create {
         /// The place in the list of desired stand-ins.
@@ -43,11 +43,11 @@ pub enum Action {
 
 /// What there is, and what is to be done.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Placement {
+pub struct PlacementPlan {
     /// For each desired stand-in, in order, the pod that is it.
     pub found: Vec<Option<(ObjectRef, PodState)>>,
     /// What to do.
-    pub actions: Vec<Action>,
+    pub actions: Vec<PlacementAction>,
     /// For some that were not found, the pod in their place that is owned like one of ours and runs
     /// something else: it is left alone, and another would meet with the same.
     pub altered: BTreeMap<usize, Problem>,
@@ -59,7 +59,7 @@ pub struct Placement {
 #[derive(Clone, Copy, Debug)]
 pub struct Pods<'a> {
     /// All that carry the label of stand-ins, which anybody may set.
-    pub labelled: &'a Objects<PodState>,
+    pub labelled: &'a ObjectMap<PodState>,
     /// The UIDs of the test's own `StandInSets`, which nobody but the operator makes. A pod of
     /// another owner is not touched, whatever its labels say.
     pub owners: &'a BTreeSet<String>,
@@ -81,13 +81,13 @@ pub fn decide(
     test: &TestRef,
     settings: &PodSettings,
     now: Timestamp,
-) -> Placement {
+) -> PlacementPlan {
     let ours: Vec<(&ObjectRef, &PodState)> = pods
         .of(test)
         .filter(|(_, pod)| pod.owner.as_ref().is_some_and(|owner| pods.owners.contains(owner)))
         .collect();
     let taken: BTreeSet<&str> = pods.of(test).map(|(name, _)| name.name.as_str()).collect();
-    let mut placement = Placement::default();
+    let mut placement = PlacementPlan::default();
     let mut kept = BTreeSet::new();
     for (index, wanted) in desired.iter().enumerate() {
         let hash = settings.hash(wanted, test);
@@ -108,7 +108,7 @@ pub fn decide(
             kept.insert((*name).clone());
             placement.found.push(Some(((*name).clone(), (*pod).clone())));
         } else if let Some((name, pod)) =
-            altered.iter().find(|(_, pod)| pod.progress != Progress::Terminating)
+            altered.iter().find(|(_, pod)| pod.progress != PodProgress::Terminating)
         {
             placement.found.push(None);
             kept.extend(altered.iter().map(|(name, _)| (*name).clone()));
@@ -125,25 +125,25 @@ pub fn decide(
                 !taken.contains(pod.metadata.name.as_deref().unwrap_or_default())
             });
             let incarnation = free.expect("there are more incarnations than pods");
-            placement.actions.push(Action::Create { desired: index, incarnation });
+            placement.actions.push(PlacementAction::Create { desired: index, incarnation });
         }
     }
     for (name, pod) in ours {
-        if !kept.contains(name) && pod.progress != Progress::Terminating {
+        if !kept.contains(name) && pod.progress != PodProgress::Terminating {
             let (pod, uid) = (name.clone(), pod.uid.clone());
-            placement.actions.push(Action::Delete { pod, uid });
+            placement.actions.push(PlacementAction::Delete { pod, uid });
         }
     }
     placement
 }
 
-impl Placement {
+impl PlacementPlan {
     /// Removes the oldest stand-in, so that another comes and its start can be measured, if none
     /// came for so long and nothing else is going on.
     pub fn renew(&mut self, every: Duration, now: Timestamp) {
         let age = |pod: &PodState| pod.created.map_or(0, |at| now.as_second() - at.as_second());
         let running = |found: &Option<(ObjectRef, PodState)>| {
-            found.as_ref().is_some_and(|(_, pod)| pod.progress == Progress::Running)
+            found.as_ref().is_some_and(|(_, pod)| pod.progress == PodProgress::Running)
         };
         if !self.actions.is_empty() || !self.found.iter().all(running) {
             return;
@@ -159,7 +159,7 @@ impl Placement {
         let oldest = self.found.iter_mut().max_by_key(|f| f.as_ref().map(|(_, pod)| age(pod)));
         // Its successor is made when it is going.
         if let Some((pod, state)) = oldest.and_then(Option::take) {
-            self.actions.push(Action::Delete { pod, uid: state.uid });
+            self.actions.push(PlacementAction::Delete { pod, uid: state.uid });
         }
     }
 
@@ -173,7 +173,7 @@ impl Placement {
     ) -> BTreeMap<usize, Problem> {
         let mut waiting = BTreeMap::new();
         self.actions.retain(|action| {
-            let Action::Create { desired: index, .. } = action else { return true };
+            let PlacementAction::Create { desired: index, .. } = action else { return true };
             let node = desired[*index].node.as_ref();
             let Some(gap) = uncovered.iter().find(|gap| Some(&gap.node) == node) else {
                 return true;
@@ -209,13 +209,13 @@ impl Life {
         let lifetime = i64::try_from(settings.lifetime.as_secs()).unwrap_or(i64::MAX);
         let retires = lifetime / 5 * 4;
         match &pod.progress {
-            Progress::Terminating => Self::Leaving,
-            Progress::Ended(_) if age < REST => Self::Resting { ends: REST - age },
-            Progress::Ended(_) => Self::Over,
-            Progress::Running
-            | Progress::Starting
-            | Progress::Unschedulable(_)
-            | Progress::ImageUnavailable(_) => {
+            PodProgress::Terminating => Self::Leaving,
+            PodProgress::Ended(_) if age < REST => Self::Resting { ends: REST - age },
+            PodProgress::Ended(_) => Self::Over,
+            PodProgress::Running
+            | PodProgress::Starting
+            | PodProgress::Unschedulable(_)
+            | PodProgress::ImageUnavailable(_) => {
                 if age < retires {
                     Self::Usable { ends: retires - age }
                 } else {

@@ -23,7 +23,7 @@ fn made(
     desired: &Desired,
     incarnation: u32,
     age: i64,
-    progress: Progress,
+    progress: PodProgress,
 ) -> (ObjectRef, PodState) {
     let pod = settings().pod(desired, &test(), "set", incarnation);
     let name = ObjectRef {
@@ -44,7 +44,7 @@ fn made(
     (name, state)
 }
 
-fn placed(desired: &[Desired], pods: &[(ObjectRef, PodState)]) -> Placement {
+fn placed(desired: &[Desired], pods: &[(ObjectRef, PodState)]) -> PlacementPlan {
     let pods = pods
         .iter()
         .map(|(name, pod)| {
@@ -57,12 +57,12 @@ fn placed(desired: &[Desired], pods: &[(ObjectRef, PodState)]) -> Placement {
     decide(desired, pods, &test(), &settings(), now)
 }
 
-fn create(incarnation: u32) -> Action {
-    Action::Create { desired: 0, incarnation }
+fn create(incarnation: u32) -> PlacementAction {
+    PlacementAction::Create { desired: 0, incarnation }
 }
 
-fn delete((pod, state): &(ObjectRef, PodState)) -> Action {
-    Action::Delete { pod: pod.clone(), uid: state.uid.clone() }
+fn delete((pod, state): &(ObjectRef, PodState)) -> PlacementAction {
+    PlacementAction::Delete { pod: pod.clone(), uid: state.uid.clone() }
 }
 
 #[test]
@@ -72,7 +72,9 @@ fn what_is_missing_is_made() {
 
 #[test]
 fn what_is_there_is_left_alone() {
-    for progress in [Progress::Running, Progress::Starting, Progress::Unschedulable("x".into())] {
+    for progress in
+        [PodProgress::Running, PodProgress::Starting, PodProgress::Unschedulable("x".into())]
+    {
         let pod = made(&desired("a"), 0, 10, progress);
         let placement = placed(&[desired("a")], std::slice::from_ref(&pod));
         assert_eq!(placement.actions, []);
@@ -83,13 +85,13 @@ fn what_is_there_is_left_alone() {
 
 #[test]
 fn what_nobody_wants_any_more_is_removed() {
-    let pod = made(&desired("a"), 0, 10, Progress::Running);
+    let pod = made(&desired("a"), 0, 10, PodProgress::Running);
     assert_eq!(placed(&[], std::slice::from_ref(&pod)).actions, [delete(&pod)]);
 }
 
 #[test]
 fn pods_of_other_tests_are_not_ours() {
-    let mut pod = made(&desired("a"), 0, 10, Progress::Running);
+    let mut pod = made(&desired("a"), 0, 10, PodProgress::Running);
     pod.1.labels.insert(TEST_UID_LABEL.into(), "u-2".into());
     assert_eq!(placed(&[], &[pod]).actions, []);
 }
@@ -97,7 +99,7 @@ fn pods_of_other_tests_are_not_ours() {
 #[test]
 fn labels_alone_make_no_stand_in() {
     for owner in [None, Some("a ReplicaSet's".to_owned()), Some("another test's".to_owned())] {
-        let mut forged = made(&desired("a"), 0, 10, Progress::Running);
+        let mut forged = made(&desired("a"), 0, 10, PodProgress::Running);
         forged.1.owner = owner;
         let placement = placed(&[desired("a")], std::slice::from_ref(&forged));
         assert_eq!(placement.found, [None], "it is not attached to");
@@ -109,7 +111,7 @@ fn labels_alone_make_no_stand_in() {
 #[test]
 fn one_that_runs_something_else_is_left_alone_and_named() {
     for image in [None, Some("forged:1".to_owned())] {
-        let mut altered = made(&desired("a"), 0, 10, Progress::Running);
+        let mut altered = made(&desired("a"), 0, 10, PodProgress::Running);
         altered.1.image = image;
         let placement = placed(&[desired("a")], std::slice::from_ref(&altered));
         assert_eq!((placement.found, placement.actions), (vec![None], vec![]));
@@ -121,7 +123,7 @@ fn one_that_runs_something_else_is_left_alone_and_named() {
 
 #[test]
 fn what_an_older_image_was_made_from_is_replaced() {
-    let pod = made(&desired("a"), 0, 10, Progress::Running);
+    let pod = made(&desired("a"), 0, 10, PodProgress::Running);
     let pods = [(pod.0.clone(), Read { version: String::new(), meaning: Ok(pod.1.clone()) })];
     let (pods, owners) = (pods.into(), ["set".to_owned()].into());
     let pods = Pods { labelled: &pods, owners: &owners };
@@ -138,10 +140,10 @@ fn none_is_made_on_a_node_that_takes_none_and_those_there_stay() {
     let closed = |node: &str| Uncovered { node: node.into(), why: "it is cordoned".into() };
     let mut placement = placed(&wanted, &[]);
     let waiting = placement.postpone(&wanted, &[closed("n1")]);
-    assert_eq!(placement.actions, [Action::Create { desired: 1, incarnation: 0 }]);
+    assert_eq!(placement.actions, [PlacementAction::Create { desired: 1, incarnation: 0 }]);
     let problem = Problem::new(Reason::Unschedulable, "node n1: it is cordoned");
     assert_eq!(waiting, [(0, problem)].into());
-    let there = made(&wanted[0], 0, 10, Progress::Running);
+    let there = made(&wanted[0], 0, 10, PodProgress::Running);
     let mut placement = placed(&wanted[..1], std::slice::from_ref(&there));
     assert_eq!(placement.postpone(&wanted[..1], &[closed("n1")]), BTreeMap::new());
     assert_eq!((placement.found, placement.actions), (vec![Some(there)], vec![]));
@@ -149,20 +151,21 @@ fn none_is_made_on_a_node_that_takes_none_and_those_there_stay() {
 
 #[test]
 fn a_changed_endpoint_is_replaced() {
-    let old = made(&Desired { node: Some("n".into()), ..desired("a") }, 0, 10, Progress::Running);
+    let old =
+        made(&Desired { node: Some("n".into()), ..desired("a") }, 0, 10, PodProgress::Running);
     let placement = placed(&[desired("a")], std::slice::from_ref(&old));
     assert_eq!(placement.actions, [create(0), delete(&old)]);
 }
 
 #[test]
 fn a_pod_that_lingers_does_not_delay_its_successor() {
-    let leaving = made(&desired("a"), 0, 10, Progress::Terminating);
+    let leaving = made(&desired("a"), 0, 10, PodProgress::Terminating);
     assert_eq!(placed(&[desired("a")], &[leaving]).actions, [create(1)]);
 }
 
 #[test]
 fn one_that_ended_is_replaced_after_a_rest() {
-    let ended = |age| made(&desired("a"), 0, age, Progress::Ended("OOMKilled".into()));
+    let ended = |age| made(&desired("a"), 0, age, PodProgress::Ended("OOMKilled".into()));
     let placement = placed(&[desired("a")], &[ended(2)]);
     assert_eq!((placement.actions, placement.look_again), (vec![], Some(3)));
     let placement = placed(&[desired("a")], &[ended(5)]);
@@ -171,15 +174,15 @@ fn one_that_ended_is_replaced_after_a_rest() {
 
 #[test]
 fn an_old_one_is_replaced_before_the_kubelet_ends_it() {
-    let old = made(&desired("a"), 0, 800, Progress::Running);
+    let old = made(&desired("a"), 0, 800, PodProgress::Running);
     let placement = placed(&[desired("a")], std::slice::from_ref(&old));
     assert_eq!(placement.actions, [create(1), delete(&old)]);
 }
 
 /// What renewing every 100 seconds does where `a` and `b` are so old.
-fn renewed(ages: [i64; 2], progress: Progress) -> (Placement, [(ObjectRef, PodState); 2]) {
+fn renewed(ages: [i64; 2], progress: PodProgress) -> (PlacementPlan, [(ObjectRef, PodState); 2]) {
     let [a, b] = ["a", "b"].map(desired);
-    let pods = [made(&a, 0, ages[0], Progress::Running), made(&b, 0, ages[1], progress)];
+    let pods = [made(&a, 0, ages[0], PodProgress::Running), made(&b, 0, ages[1], progress)];
     let mut placement = placed(&[a, b], &pods);
     placement.renew(Duration::from_secs(100), Timestamp::from_second(NOW).expect("a time"));
     (placement, pods)
@@ -187,15 +190,15 @@ fn renewed(ages: [i64; 2], progress: Progress) -> (Placement, [(ObjectRef, PodSt
 
 #[test]
 fn the_oldest_is_renewed_when_no_new_one_came_for_long() {
-    let (placement, [a, b]) = renewed([300, 100], Progress::Running);
+    let (placement, [a, b]) = renewed([300, 100], PodProgress::Running);
     assert_eq!(placement.actions, [delete(&a)]);
     assert_eq!(placement.found, [None, Some(b)], "nobody is to rely on it any more");
 }
 
 #[test]
 fn one_is_renewed_at_a_time() {
-    let (placement, _) = renewed([300, 40], Progress::Running);
+    let (placement, _) = renewed([300, 40], PodProgress::Running);
     assert_eq!((placement.actions, placement.look_again), (vec![], Some(60)));
-    let (placement, _) = renewed([300, 200], Progress::Starting);
+    let (placement, _) = renewed([300, 200], PodProgress::Starting);
     assert_eq!(placement.actions, [], "another is on its way");
 }

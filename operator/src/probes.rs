@@ -29,7 +29,7 @@ pub type Conversation = Result<Arc<Session>, String>;
 
 /// Names one incarnation of a probe's pod.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct PodId {
+pub struct PodRef {
     /// Its namespace.
     pub namespace: String,
     /// Its name.
@@ -40,15 +40,15 @@ pub struct PodId {
 
 /// Keeps a conversation for as long as it is held.
 pub struct Probe {
-    line: Line,
+    line: ProbeLink,
     task: JoinHandle<()>,
 }
 
 /// Tells of the conversation with a probe, to whoever wants to know.
 #[derive(Clone)]
-pub struct Line(watch::Receiver<Conversation>);
+pub struct ProbeLink(watch::Receiver<Conversation>);
 
-impl Line {
+impl ProbeLink {
     /// One that says what is sent to it.
     #[cfg(test)]
     pub(crate) fn of(state: watch::Receiver<Conversation>) -> Self {
@@ -75,17 +75,17 @@ impl Drop for Probe {
 
 impl Probe {
     /// Begins to attach to a pod that runs. `turned` is told of every change.
-    pub fn keep(client: Client, pod: PodId, turned: watch::Sender<()>) -> Self {
+    pub fn keep(client: Client, pod: PodRef, turned: watch::Sender<()>) -> Self {
         let (sender, state) = watch::channel(Err("attaching to it".to_owned()));
         let span = info_span!("probe", pod = %format!("{}/{}", pod.namespace, pod.name));
         let task = tokio::spawn(keep(client, pod, sender, turned).instrument(span));
-        Self { line: Line(state), task }
+        Self { line: ProbeLink(state), task }
     }
 
     /// One that says what is sent to it.
     #[cfg(test)]
     pub(crate) fn of(state: watch::Receiver<Conversation>) -> Self {
-        Self { line: Line(state), task: tokio::spawn(std::future::pending()) }
+        Self { line: ProbeLink(state), task: tokio::spawn(std::future::pending()) }
     }
 
     /// The conversation as it is now.
@@ -94,14 +94,14 @@ impl Probe {
     }
 
     /// What tells of it, for as long as this is kept.
-    pub fn line(&self) -> Line {
+    pub fn line(&self) -> ProbeLink {
         self.line.clone()
     }
 }
 
 async fn keep(
     client: Client,
-    pod: PodId,
+    pod: PodRef,
     state: watch::Sender<Conversation>,
     turned: watch::Sender<()>,
 ) {
@@ -133,7 +133,7 @@ async fn keep(
     }
 }
 
-async fn open(api: &Api<Pod>, pod: &PodId) -> Result<Session, String> {
+async fn open(api: &Api<Pod>, pod: &PodRef) -> Result<Session, String> {
     let params = AttachParams::default()
         .container(CONTAINER)
         .stdin(true)
@@ -166,14 +166,14 @@ mod tests {
     use tokio::time::sleep;
 
     use super::*;
-    use crate::api_server::{ApiServer, Refusal};
+    use crate::api_server::{ApiServer, RequestRefusal};
 
     #[tokio::test(start_paused = true)]
     async fn attaching_that_is_refused_is_tried_ever_more_seldom() {
         let server = ApiServer::start().await;
         let (method, part, message) = (Method::GET, "/attach", "cannot get resource");
-        server.refuse(Refusal { method, part, code: 403, message, retry_after: None });
-        let pod = PodId { namespace: "shop".into(), name: "a".into(), uid: "u".into() };
+        server.refuse(RequestRefusal { method, part, code: 403, message, retry_after: None });
+        let pod = PodRef { namespace: "shop".into(), name: "a".into(), uid: "u".into() };
         let probe = Probe::keep(server.client.clone(), pod, watch::Sender::new(()));
         sleep(Duration::from_secs(600)).await;
         let count = server.count(&Method::GET, "/attach");

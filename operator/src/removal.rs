@@ -32,7 +32,7 @@ use crate::{
     watch::{Which, list},
 };
 use netproof_rounds::{
-    decode::{PodState, Progress, SetState},
+    decode::{PodProgress, PodState, SetState},
     desired::TEST_UID_LABEL,
     kind::Kind,
     scenario::Problem,
@@ -174,7 +174,7 @@ impl Left {
             .stand_ins
             .iter()
             .filter_map(|(name, read)| Some((name, read.meaning.as_ref().ok()?)))
-            .filter(|(_, pod)| pod.progress != Progress::Terminating && owned(pod))
+            .filter(|(_, pod)| pod.progress != PodProgress::Terminating && owned(pod))
             .map(|(name, pod)| (name.clone(), pod.uid.clone()))
             .collect();
         let sets = ours.into_iter().filter(|(_, set)| !set.terminating);
@@ -213,7 +213,7 @@ mod tests {
         Read { version: "1".into(), meaning }
     }
 
-    fn pod(name: &str, owner: Option<&str>, progress: Progress) -> (ObjectRef, Read<PodState>) {
+    fn pod(name: &str, owner: Option<&str>, progress: PodProgress) -> (ObjectRef, Read<PodState>) {
         let (reference, pod) = stand_in(name, "10.0.0.1").pod.expect("it runs");
         let pod = PodState { owner: owner.map(str::to_owned), progress, ..pod };
         (reference, Read { version: "1".into(), meaning: Ok(pod) })
@@ -228,12 +228,12 @@ mod tests {
             (reference("theirs"), set("s4", Some("there"), false)),
         ];
         let pods = [
-            pod("of-ours", Some("s1"), Progress::Running),
-            pod("of-going", Some("s3"), Progress::Starting),
-            pod("going", Some("s1"), Progress::Terminating),
-            pod("of-gone", Some("s0"), Progress::Running),
-            pod("theirs", Some("s4"), Progress::Running),
-            pod("forged", None, Progress::Running),
+            pod("of-ours", Some("s1"), PodProgress::Running),
+            pod("of-going", Some("s3"), PodProgress::Starting),
+            pod("going", Some("s1"), PodProgress::Terminating),
+            pod("of-gone", Some("s0"), PodProgress::Running),
+            pod("theirs", Some("s4"), PodProgress::Running),
+            pod("forged", None, PodProgress::Running),
         ];
         let world = World {
             stand_in_sets: Arc::new(sets.into()),

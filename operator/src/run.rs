@@ -53,7 +53,7 @@ const FAREWELL: Duration = Duration::from_secs(20);
 
 /// How the operator runs.
 #[derive(Clone, Debug)]
-pub struct Settings {
+pub struct OperatorSettings {
     /// The image of the probe.
     pub probe_image: String,
     /// The priority class of stand-ins; the cluster's default if there is none.
@@ -77,8 +77,8 @@ pub struct Settings {
 }
 
 /// Runs the operator until it is told to end.
-pub async fn operator(settings: Settings) -> anyhow::Result<()> {
-    let mut told = Told::listen()?;
+pub async fn operator(settings: OperatorSettings) -> anyhow::Result<()> {
+    let mut told = EndSignals::listen()?;
     let config = Config::infer().await.context("no way to a cluster")?;
     let (standings, standing) =
         watch::channel(Standing::Unknown("the Lease was not read yet".into()));
@@ -131,7 +131,7 @@ pub async fn operator(settings: Settings) -> anyhow::Result<()> {
 
 /// Waits until this operator is the one that acts.
 async fn take_turn(
-    settings: &Settings,
+    settings: &OperatorSettings,
     client: Client,
     standings: watch::Sender<Standing>,
     shared: &Arc<Shared>,
@@ -150,10 +150,10 @@ async fn take_turn(
 
 /// Carries tests out until told to end.
 async fn act(
-    settings: Settings,
+    settings: OperatorSettings,
     lease: Keeper,
     shared: Arc<Shared>,
-    mut told: Told,
+    mut told: EndSignals,
     keeper: JoinHandle<()>,
 ) -> anyhow::Result<()> {
     let world = shared.world.clone();
@@ -210,13 +210,13 @@ async fn act(
 }
 
 /// Whoever tells the operator to end.
-struct Told {
+struct EndSignals {
     terminate: Signal,
     interrupt: Signal,
     already: bool,
 }
 
-impl Told {
+impl EndSignals {
     fn listen() -> anyhow::Result<Self> {
         let [terminate, interrupt] = [SignalKind::terminate(), SignalKind::interrupt()].map(signal);
         Ok(Self { terminate: terminate?, interrupt: interrupt?, already: false })

@@ -18,11 +18,11 @@ use tokio::{
 use tracing::debug;
 
 /// The answer to a request.
-pub type Answer = Response<Full<Bytes>>;
+pub type HttpResponse = Response<Full<Bytes>>;
 
 /// What clients may take.
 #[derive(Clone, Copy, Debug)]
-pub struct Limits {
+pub struct ServerLimits {
     /// Connections at a time; the newest beyond them is closed.
     pub connections: usize,
     /// How long a client may take for its request.
@@ -34,8 +34,8 @@ pub struct Limits {
 /// Answers for ever.
 pub async fn serve(
     listener: TcpListener,
-    limits: Limits,
-    answer: impl Fn(&Request<Incoming>) -> Answer + Send + Sync + 'static,
+    limits: ServerLimits,
+    answer: impl Fn(&Request<Incoming>) -> HttpResponse + Send + Sync + 'static,
 ) {
     let places = Arc::new(Semaphore::new(limits.connections));
     let answer = Arc::new(answer);
@@ -60,8 +60,8 @@ pub async fn serve(
 
 async fn converse(
     stream: TcpStream,
-    limits: Limits,
-    answer: &(impl Fn(&Request<Incoming>) -> Answer + Send + Sync),
+    limits: ServerLimits,
+    answer: &(impl Fn(&Request<Incoming>) -> HttpResponse + Send + Sync),
 ) {
     let service = service_fn(|request| {
         let answer = answer(&request);
@@ -79,7 +79,7 @@ async fn converse(
 }
 
 /// An answer in plain text.
-pub fn text(status: StatusCode, body: impl Into<Bytes>) -> Answer {
+pub fn text(status: StatusCode, body: impl Into<Bytes>) -> HttpResponse {
     Response::builder()
         .status(status)
         .header("content-type", "text/plain; charset=utf-8")

@@ -4,8 +4,11 @@ use tokio::{io::AsyncReadExt, time::Instant};
 
 use super::*;
 
-const LIMITS: Limits =
-    Limits { connections: 4, request: Duration::from_secs(2), connection: Duration::from_secs(5) };
+const LIMITS: ServerLimits = ServerLimits {
+    connections: 4,
+    request: Duration::from_secs(2),
+    connection: Duration::from_secs(5),
+};
 
 async fn bed() -> std::net::SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("loopback has ports");

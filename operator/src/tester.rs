@@ -26,7 +26,7 @@ use crate::{
     certify::Certifier,
     lease::Standing,
     metrics::Metrics,
-    probes::{PodId, Probe},
+    probes::{PodRef, Probe},
 };
 use netproof_rounds::{
     book::{Book, Looked},
@@ -42,7 +42,7 @@ use netproof_rounds::{
 
 use diagnoses::{Diagnoses, names_a_fault};
 use diagnosis::PROMPT;
-use rounds::Scope;
+use rounds::FlowScope;
 
 use publish::Publisher;
 use timing::{Measurements, ProbeLinks, Sources, Timing};
@@ -90,7 +90,7 @@ pub struct Tester {
     world: watch::Receiver<Arc<World>>,
     assignment: watch::Receiver<Arc<Assignment>>,
     turned: watch::Sender<()>,
-    probes: BTreeMap<PodId, Probe>,
+    probes: BTreeMap<PodRef, Probe>,
     /// Whose probes spoke when last asked.
     speaking: BTreeSet<Actor>,
     book: Book,
@@ -230,16 +230,16 @@ impl Tester {
         let blind = world.blindness(now.into_std());
         let newcomers = self.note_speaking(stand_ins);
         let able = blind.is_none() && !self.speaking.is_empty();
-        let mut scope = Scope::Some;
+        let mut scope = FlowScope::Some;
         if able {
             if now >= self.next_round || newcomers {
-                scope = Scope::All;
+                scope = FlowScope::All;
                 self.next_round = now + scenario.interval;
-                self.round(&assignment, scenario, Scope::All, BTreeSet::new()).await;
+                self.round(&assignment, scenario, FlowScope::All, BTreeSet::new()).await;
             } else {
                 let mut due = self.book.due(uptime());
                 due.extend(changed);
-                self.round(&assignment, scenario, Scope::Some, due).await;
+                self.round(&assignment, scenario, FlowScope::Some, due).await;
             }
         } else {
             self.note_missing(&assignment);

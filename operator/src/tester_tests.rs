@@ -17,7 +17,7 @@ use netproof_rounds::{
         testing::{InMemory, agent},
     },
     kind::Kind,
-    status::View,
+    status::StatusView,
     world::Read,
 };
 
@@ -94,7 +94,7 @@ impl Bed {
             let session = Session::open(link, &name).await.expect("it greets");
             let (tell, state) = watch::channel(Ok(Arc::new(session)));
             speaking.push(tell);
-            let id = PodId { namespace: "shop".into(), name: name.clone(), uid: name };
+            let id = PodRef { namespace: "shop".into(), name: name.clone(), uid: name };
             tester.probes.insert(id, Probe::of(state));
         }
         let mut test = JoinSet::new();
@@ -110,12 +110,12 @@ impl Bed {
         }
     }
 
-    fn view(&self) -> Option<Arc<View>> {
+    fn view(&self) -> Option<Arc<StatusView>> {
         let name = ObjectRef { namespace: "shop".into(), name: "t".into() };
         self.shared.reports.get(&name)
     }
 
-    async fn eventually(&self, what: &str, holds: impl Fn(&View) -> bool) -> Arc<View> {
+    async fn eventually(&self, what: &str, holds: impl Fn(&StatusView) -> bool) -> Arc<StatusView> {
         let end = Instant::now() + Duration::from_secs(30);
         loop {
             let view = self.view();
@@ -177,14 +177,14 @@ fn policy_of(app: &str) -> Value {
     })
 }
 
-fn named(view: &View) -> Option<&'static str> {
+fn named(view: &StatusView) -> Option<&'static str> {
     view.diagnosed().map(|diagnosed| diagnosed.diagnosis.name())
 }
 
 #[tokio::test]
 async fn what_is_wrong_is_named_by_flows_that_nobody_asked_for_and_these_count_nowhere() {
     let bed = Bed::new(&[("was", "db"), ("was", "web")], 100, false).await;
-    let is_told = |view: &View| {
+    let is_told = |view: &StatusView| {
         view.diagnosed().is_some_and(|diagnosed| diagnosed.basis.beside > 0 && !view.undecided)
     };
     let view = bed.eventually("flows beside tell", is_told).await;
@@ -210,7 +210,7 @@ async fn what_is_wrong_is_named_by_flows_that_nobody_asked_for_and_these_count_n
 #[tokio::test]
 async fn a_change_of_policies_makes_nothing_of_what_is_wrong_but_what_it_was() {
     let bed = Bed::new(&[("was", "db"), ("was", "web")], 100, false).await;
-    let is_told = |view: &View| named(view) == Some("ignores-all") && !view.undecided;
+    let is_told = |view: &StatusView| named(view) == Some("ignores-all") && !view.undecided;
     bed.eventually("the fault is named", is_told).await;
     // Another policy, by which nothing is other than before.
     let mut world = picture(&bed.server, true);
@@ -247,13 +247,14 @@ async fn nothing_is_attempted_beyond_the_budget() {
 #[tokio::test]
 async fn a_test_that_ends_with_its_verdict_knows_what_is_wrong_by_then() {
     let bed = Bed::new(&[("was", "db"), ("was", "web")], 100, true).await;
-    let is_wrong = |view: &View| view.report.counts().values().sum::<u32>() > 0 && !is_open(view);
+    let is_wrong =
+        |view: &StatusView| view.report.counts().values().sum::<u32>() > 0 && !is_open(view);
     let view = bed.eventually("a verdict", is_wrong).await;
     assert_eq!(named(&view), Some("ignores-all"));
 }
 
 /// Whether there is no verdict yet.
-fn is_open(view: &View) -> bool {
+fn is_open(view: &StatusView) -> bool {
     let conditions = view.conditions();
     let complete =
         conditions.iter().find(|(type_, ..)| *type_ == netproof_crds::ConditionType::Complete);

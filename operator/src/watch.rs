@@ -14,7 +14,7 @@ use tokio::{sync::mpsc, task::JoinHandle, time::Instant};
 use tracing::{debug, warn};
 
 use crate::backoff::{Backoff, LIVED};
-use netproof_rounds::change::{Blind, Change};
+use netproof_rounds::change::{Blind, ObjectChange};
 
 /// The API server is asked to end a watch after this long, below the idle limits of load balancers
 /// (about 240 s); it sends a bookmark about every minute until then.
@@ -52,7 +52,7 @@ impl Which {
 
 /// Follows something for as long as it is held.
 pub struct Following {
-    changes: mpsc::Receiver<Change>,
+    changes: mpsc::Receiver<ObjectChange>,
     task: JoinHandle<()>,
 }
 
@@ -64,7 +64,7 @@ impl Following {
     }
 
     /// What is learned next; none if the follower broke.
-    pub async fn next(&mut self) -> Option<Change> {
+    pub async fn next(&mut self) -> Option<ObjectChange> {
         self.changes.recv().await
     }
 }
@@ -76,7 +76,7 @@ impl Drop for Following {
 }
 
 /// Follows these objects of `api`, for as long as somebody listens.
-pub async fn follow(api: Api<DynamicObject>, which: Which, changes: mpsc::Sender<Change>) {
+pub async fn follow(api: Api<DynamicObject>, which: Which, changes: mpsc::Sender<ObjectChange>) {
     let mut backoff = Backoff::default();
     while let Err(error) = follow_once(&api, &which, &changes, &mut backoff).await {
         if changes.is_closed() {
@@ -84,7 +84,7 @@ pub async fn follow(api: Api<DynamicObject>, which: Which, changes: mpsc::Sender
         }
         let delay = backoff.next();
         warn!(%error, ?delay, "Watch failed");
-        if changes.send(Change::Blind(error.blind())).await.is_err() {
+        if changes.send(ObjectChange::Blind(error.blind())).await.is_err() {
             return;
         }
         tokio::time::sleep(delay).await;
@@ -118,11 +118,11 @@ impl Failure {
 async fn follow_once(
     api: &Api<DynamicObject>,
     which: &Which,
-    changes: &mpsc::Sender<Change>,
+    changes: &mpsc::Sender<ObjectChange>,
     backoff: &mut Backoff,
 ) -> Result<(), Failure> {
     let (objects, mut version) = list(api, which).await?;
-    if changes.send(Change::Reset(objects)).await.is_err() {
+    if changes.send(ObjectChange::Reset(objects)).await.is_err() {
         return Ok(());
     }
     loop {
@@ -154,7 +154,7 @@ async fn watch_once(
     api: &Api<DynamicObject>,
     which: &Which,
     version: &mut String,
-    changes: &mpsc::Sender<Change>,
+    changes: &mpsc::Sender<ObjectChange>,
 ) -> Result<Ended, kube::Error> {
     let mut params = WatchParams::default().timeout(WATCH_SECONDS);
     params.label_selector = which.labels();
@@ -164,15 +164,15 @@ async fn watch_once(
         let change = match event? {
             WatchEvent::Added(object) | WatchEvent::Modified(object) => {
                 *version = object.resource_version().unwrap_or_else(|| version.clone());
-                Change::Applied(Box::new(object))
+                ObjectChange::Applied(Box::new(object))
             }
             WatchEvent::Deleted(object) => {
                 *version = object.resource_version().unwrap_or_else(|| version.clone());
-                Change::Deleted(Box::new(object))
+                ObjectChange::Deleted(Box::new(object))
             }
             WatchEvent::Bookmark(bookmark) => {
                 *version = bookmark.metadata.resource_version;
-                Change::Alive
+                ObjectChange::Alive
             }
             // Among them 410 Gone: the history that the watch would go on from is no more.
             WatchEvent::Error(status) => return Err(kube::Error::Api(status)),

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::*;
 use crate::{
-    api_server::{ApiServer, DEFINITIONS, Refusal},
+    api_server::{ApiServer, DEFINITIONS, RequestRefusal},
     pacing::{self, Pacing},
     presence::definition,
 };
@@ -33,7 +33,7 @@ impl Bed {
     }
 
     /// What was learned within a time that passes while nothing happens.
-    async fn learn(&mut self, time: Duration) -> Vec<Change> {
+    async fn learn(&mut self, time: Duration) -> Vec<ObjectChange> {
         let end = Instant::now() + time;
         let mut changes = vec![];
         while let Ok(Some(change)) = tokio::time::timeout_at(end, self.following.next()).await {
@@ -60,7 +60,7 @@ fn paced(server: &ApiServer) -> Client {
 
 fn refuse_watches(server: &ApiServer, code: u16, retry_after: Option<u32>) {
     let message = "no";
-    server.refuse(Refusal { method: Method::GET, part: WATCH, code, message, retry_after });
+    server.refuse(RequestRefusal { method: Method::GET, part: WATCH, code, message, retry_after });
 }
 
 #[tokio::test(start_paused = true)]
@@ -81,7 +81,7 @@ async fn who_may_list_and_not_watch_lists_seldom_and_is_told_why() {
     let changes = bed.learn(MINUTE).await;
     let (lists, watches) = bed.asked();
     assert!((5..=14).contains(&lists) && watches <= lists, "{lists} lists, {watches} watches");
-    let is_blind = |change: &&Change| matches!(change, Change::Blind(Blind::Forbidden(why)) if why.contains("no"));
+    let is_blind = |change: &&ObjectChange| matches!(change, ObjectChange::Blind(Blind::Forbidden(why)) if why.contains("no"));
     assert!(changes.iter().any(|change| is_blind(&change)), "{changes:?}");
 }
 
@@ -113,7 +113,7 @@ async fn a_watch_that_has_lived_is_followed_by_another_at_once() {
 #[tokio::test(start_paused = true)]
 async fn an_api_server_that_is_gone_is_asked_ever_more_seldom() {
     let mut bed = Bed::begin(plain, |server| {
-        server.refuse(Refusal {
+        server.refuse(RequestRefusal {
             method: Method::GET,
             part: DEFINITIONS,
             code: 503,

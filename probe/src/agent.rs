@@ -21,8 +21,8 @@ use crate::{
     wire::{MAX_IN_FLIGHT, Protocol, Reply, Unsupported, VERSION},
 };
 
-use decode::Command;
-use lines::{Line, Lines};
+use decode::CheckedRequest;
+use lines::{Lines, ReceivedLine};
 
 /// How many replies wait to be written before those who make them wait too.
 const QUEUE: usize = 256;
@@ -64,9 +64,9 @@ impl Agent {
         let mut in_flight = JoinSet::new();
         let read = loop {
             let decoded = match lines.next().await {
-                Ok(Some(Line::Whole(line))) if line.trim_ascii().is_empty() => continue,
-                Ok(Some(Line::Whole(line))) => decode::command(line),
-                Ok(Some(Line::TooLong)) => Err(decode::too_long()),
+                Ok(Some(ReceivedLine::Whole(line))) if line.trim_ascii().is_empty() => continue,
+                Ok(Some(ReceivedLine::Whole(line))) => decode::command(line),
+                Ok(Some(ReceivedLine::TooLong)) => Err(decode::too_long()),
                 Ok(None) => break Ok(()),
                 Err(error) => break Err(error),
             };
@@ -82,7 +82,7 @@ impl Agent {
     /// Starts a command once there is room for it.
     async fn start(
         &self,
-        command: Command,
+        command: CheckedRequest,
         replies: &mpsc::Sender<Reply>,
         in_flight: &mut JoinSet<()>,
     ) {
@@ -94,9 +94,9 @@ impl Agent {
         in_flight.spawn(async move { send(&replies, agent.perform(command).await).await });
     }
 
-    async fn perform(&self, command: Command) -> Reply {
+    async fn perform(&self, command: CheckedRequest) -> Reply {
         match command {
-            Command::Hello { id, nonce } => Reply::Hello {
+            CheckedRequest::Hello { id, nonce } => Reply::Hello {
                 id,
                 nonce,
                 version: VERSION,
@@ -104,30 +104,30 @@ impl Agent {
                 unsupported: unsupported(),
                 listeners: self.listeners.check().await,
             },
-            Command::Ping { id, nonce } => Reply::Pong { id, nonce },
-            Command::CheckListeners { id } => {
+            CheckedRequest::Ping { id, nonce } => Reply::Pong { id, nonce },
+            CheckedRequest::CheckListeners { id } => {
                 let listeners = self.listeners.check().await;
                 Reply::Listeners { id, listeners, open_us: Some(micros(self.listeners.age())) }
             }
-            Command::Attempt { id, attempt } => {
+            CheckedRequest::Attempt { id, attempt } => {
                 let attempted = dial::dial(&attempt).await;
                 let elapsed_us = micros(attempted.elapsed);
                 Reply::Attempted { id, outcome: attempted.outcome, elapsed_us }
             }
-            Command::Heard { id, nonces } => {
+            CheckedRequest::Heard { id, nonces } => {
                 let heard = self.listeners.heard(nonces);
                 let heard = heard.iter().map(|nonce| nonce.as_str().to_owned()).collect();
                 Reply::Heard { id, heard }
             }
-            Command::Hold { id, hold } => {
+            CheckedRequest::Hold { id, hold } => {
                 let (attempted, held) = self.held.open(&hold).await;
                 let elapsed_us = micros(attempted.elapsed);
                 Reply::Held { id, held, outcome: attempted.outcome, elapsed_us }
             }
-            Command::Touch { id, held, nonce, timeout } => {
+            CheckedRequest::Touch { id, held, nonce, timeout } => {
                 Reply::Touched { id, fate: self.held.touch(held, &nonce, timeout).await }
             }
-            Command::Release { id, held } => {
+            CheckedRequest::Release { id, held } => {
                 self.held.release(held);
                 Reply::Released { id }
             }

@@ -9,7 +9,7 @@ use thiserror::Error;
 
 use crate::{
     challenge::{Identity, MAX_IDENTITY},
-    listen::Port,
+    listen::ListenPort,
     wire::Protocol,
 };
 
@@ -30,7 +30,7 @@ pub struct Args {
     /// Who to say this is.
     pub identity: Identity,
     /// Where to answer.
-    pub listen: Vec<Port>,
+    pub listen: Vec<ListenPort>,
 }
 
 /// What to change on the command line.
@@ -96,7 +96,7 @@ fn text(argument: &OsStr) -> String {
     argument.to_string_lossy().into_owned()
 }
 
-fn add(listen: &mut Vec<Port>, value: String) -> Result<(), ArgsError> {
+fn add(listen: &mut Vec<ListenPort>, value: String) -> Result<(), ArgsError> {
     let Some(port) = port(&value) else { return Err(ArgsError::BadListen(value)) };
     if listen.contains(&port) {
         return Err(ArgsError::Twice(value));
@@ -108,7 +108,7 @@ fn add(listen: &mut Vec<Port>, value: String) -> Result<(), ArgsError> {
     Ok(())
 }
 
-fn port(value: &str) -> Option<Port> {
+fn port(value: &str) -> Option<ListenPort> {
     let (protocol, number) = value.split_once('/')?;
     let protocol = match protocol {
         "tcp" => Protocol::Tcp,
@@ -116,7 +116,7 @@ fn port(value: &str) -> Option<Port> {
         "sctp" => Protocol::Sctp,
         _ => return None,
     };
-    Some(Port { protocol, number: number.parse::<NonZeroU16>().ok()?.get() })
+    Some(ListenPort { protocol, number: number.parse::<NonZeroU16>().ok()?.get() })
 }
 
 #[cfg(test)]
@@ -130,7 +130,10 @@ mod tests {
     fn pod_a(listen: &[(Protocol, u16)]) -> Args {
         Args {
             identity: Identity::new("pod-a").expect("an identity"),
-            listen: listen.iter().map(|&(protocol, number)| Port { protocol, number }).collect(),
+            listen: listen
+                .iter()
+                .map(|&(protocol, number)| ListenPort { protocol, number })
+                .collect(),
         }
     }
 

@@ -26,12 +26,12 @@ pub struct Attempt {
     /// The deadline of the whole attempt, proof included, counted from its first system call.
     pub timeout: Duration,
     /// What counts as connected.
-    pub proof: Proof,
+    pub proof: DialProof,
 }
 
 /// What the far end has to show.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Proof {
+pub enum DialProof {
     /// An identity beside this nonce.
     Identity(Nonce),
     /// Any answer.

@@ -31,7 +31,7 @@ const RETRY: Duration = Duration::from_secs(1);
 
 /// A port to listen on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Port {
+pub struct ListenPort {
     /// By which protocol.
     pub protocol: Protocol,
     /// Its number; 0 lets the kernel choose one.
@@ -84,12 +84,12 @@ pub struct Listeners {
 /// A port and how its opening went last.
 #[derive(Debug)]
 struct Opening {
-    port: Port,
-    state: watch::Receiver<State>,
+    port: ListenPort,
+    state: watch::Receiver<OpeningState>,
 }
 
 /// How an opening went: the number that is being listened on, or why there is none.
-type State = Result<u16, String>;
+type OpeningState = Result<u16, String>;
 
 /// An open socket.
 enum Socket {
@@ -99,7 +99,7 @@ enum Socket {
 
 /// What every listener's task needs.
 #[derive(Clone)]
-struct Context {
+struct ListenerContext {
     identity: Identity,
     connections: Arc<Semaphore>,
     patience: Duration,
@@ -112,8 +112,8 @@ impl Listeners {
     /// Opens the ports. One that cannot be opened is reported as silent, and tried again.
     ///
     /// Must be called within a tokio runtime.
-    pub fn open(identity: Identity, ports: &[Port], limits: Limits) -> Self {
-        let context = Context {
+    pub fn open(identity: Identity, ports: &[ListenPort], limits: Limits) -> Self {
+        let context = ListenerContext {
             identity: identity.clone(),
             connections: Arc::new(Semaphore::new(limits.connections)),
             patience: limits.patience,
@@ -137,12 +137,12 @@ impl Listeners {
     }
 
     /// The ports that are open now, with the numbers that they really have.
-    pub fn opened(&self) -> Vec<Port> {
+    pub fn opened(&self) -> Vec<ListenPort> {
         self.ports
             .iter()
             .filter_map(|Opening { port, state }| {
                 let number = *state.borrow().as_ref().ok()?;
-                Some(Port { number, ..*port })
+                Some(ListenPort { number, ..*port })
             })
             .collect()
     }
@@ -178,7 +178,7 @@ impl Listeners {
 }
 
 impl Socket {
-    fn open(port: Port) -> io::Result<Self> {
+    fn open(port: ListenPort) -> io::Result<Self> {
         match port.protocol {
             Protocol::Tcp => socket::tcp(port.number).map(Self::Tcp),
             Protocol::Udp => socket::udp(port.number).map(Self::Udp),
@@ -195,7 +195,7 @@ impl Socket {
     }
 
     /// Answers until the task is dropped.
-    async fn serve(self, context: &Context) {
+    async fn serve(self, context: &ListenerContext) {
         match self {
             Self::Tcp(listener) => tcp::serve(listener, context).await,
             Self::Udp(socket) => udp::serve(socket, context).await,
@@ -203,7 +203,7 @@ impl Socket {
     }
 }
 
-fn state(port: Port, opened: &io::Result<Socket>) -> State {
+fn state(port: ListenPort, opened: &io::Result<Socket>) -> OpeningState {
     let number = match opened {
         Ok(socket) => socket.port().map_err(|error| error.to_string()),
         Err(error) => Err(error.to_string()),
@@ -215,10 +215,10 @@ fn state(port: Port, opened: &io::Result<Socket>) -> State {
 }
 
 async fn keep_listening(
-    port: Port,
+    port: ListenPort,
     mut opened: io::Result<Socket>,
-    tell: watch::Sender<State>,
-    context: Context,
+    tell: watch::Sender<OpeningState>,
+    context: ListenerContext,
 ) {
     loop {
         if let Ok(socket) = opened {

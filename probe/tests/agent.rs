@@ -5,7 +5,7 @@ use std::time::Duration;
 use netproof_probe::{
     agent::Agent,
     challenge::Identity,
-    listen::{Limits, Listeners, Port},
+    listen::{Limits, ListenPort, Listeners},
     wire::{
         ErrorKind, Fate, Listener, ListenerState, MAX_IN_FLIGHT, MAX_LINE, Op, Outcome, Proof,
         Protocol, Reply, Request, VERSION,
@@ -33,7 +33,7 @@ impl Session {
         Self::with_ports(&[])
     }
 
-    fn with_ports(ports: &[Port]) -> Self {
+    fn with_ports(ports: &[ListenPort]) -> Self {
         let agent = agent(ports);
         let (operator, probe) = duplex(4096);
         let (reader, writer) = split(probe);
@@ -73,7 +73,7 @@ impl Session {
     }
 }
 
-fn agent(ports: &[Port]) -> Agent {
+fn agent(ports: &[ListenPort]) -> Agent {
     let identity = Identity::new("pod-a").expect("an identity");
     let listeners = Listeners::open(identity.clone(), ports, Limits::default());
     Agent::new(identity, listeners)
@@ -101,7 +101,7 @@ async fn unanswered() -> (UdpSocket, Op) {
 
 #[tokio::test]
 async fn hello_says_who_it_is_what_it_lacks_and_how_its_listeners_fare() {
-    let mut session = Session::with_ports(&[Port { protocol: Protocol::Tcp, number: 0 }]);
+    let mut session = Session::with_ports(&[ListenPort { protocol: Protocol::Tcp, number: 0 }]);
     session.request(1, Op::Hello { nonce: "any text".to_owned() }).await;
     match session.reply().await {
         Reply::Hello { id, nonce, version, identity, unsupported, listeners } => {
@@ -125,8 +125,8 @@ async fn hello_says_who_it_is_what_it_lacks_and_how_its_listeners_fare() {
 #[tokio::test]
 async fn a_check_names_every_listener() {
     let mut session = Session::with_ports(&[
-        Port { protocol: Protocol::Udp, number: 0 },
-        Port { protocol: Protocol::Sctp, number: 9 },
+        ListenPort { protocol: Protocol::Udp, number: 0 },
+        ListenPort { protocol: Protocol::Sctp, number: 9 },
     ]);
     session.request(1, Op::CheckListeners).await;
     match session.reply().await {
@@ -144,7 +144,7 @@ async fn a_check_names_every_listener() {
 #[tokio::test]
 async fn an_attempt_reports_what_the_far_end_showed() {
     let identity = Identity::new("pod-b").expect("an identity");
-    let port = Port { protocol: Protocol::Tcp, number: 0 };
+    let port = ListenPort { protocol: Protocol::Tcp, number: 0 };
     let far_end = Listeners::open(identity, &[port], Limits::default());
     let mut session = Session::start();
     let op = Op::Attempt {
@@ -265,7 +265,7 @@ async fn nothing_to_read_is_an_end() {
 
 #[tokio::test]
 async fn a_connection_is_held_touched_and_released() {
-    let mut session = Session::with_ports(&[Port { protocol: Protocol::Tcp, number: 0 }]);
+    let mut session = Session::with_ports(&[ListenPort { protocol: Protocol::Tcp, number: 0 }]);
     session.request(1, Op::CheckListeners).await;
     let Reply::Listeners { listeners, open_us: Some(_), .. } = session.reply().await else {
         panic!("it says which listeners it has, and for how long");

@@ -9,8 +9,8 @@ use std::{
 
 use netproof_probe::{
     challenge::{Identity, Nonce},
-    dial::{Attempt, Proof, dial},
-    listen::{Limits, Listeners, Port},
+    dial::{Attempt, DialProof, dial},
+    listen::{Limits, ListenPort, Listeners},
     wire::{Outcome, Protocol},
 };
 use socket2::{Domain, Socket, Type};
@@ -39,17 +39,17 @@ async fn outcome(
     target: SocketAddr,
     protocol: Protocol,
     timeout: Duration,
-    proof: Proof,
+    proof: DialProof,
 ) -> Outcome {
     dial(&Attempt { target, protocol, timeout, proof }).await.outcome
 }
 
 async fn tcp(target: SocketAddr, timeout: Duration) -> Outcome {
-    outcome(target, Protocol::Tcp, timeout, Proof::Identity(nonce())).await
+    outcome(target, Protocol::Tcp, timeout, DialProof::Identity(nonce())).await
 }
 
 async fn udp(target: SocketAddr, timeout: Duration) -> Outcome {
-    outcome(target, Protocol::Udp, timeout, Proof::Identity(nonce())).await
+    outcome(target, Protocol::Udp, timeout, DialProof::Identity(nonce())).await
 }
 
 fn connected(identity: &str) -> Outcome {
@@ -87,13 +87,13 @@ async fn tcp_far_end(answer: &'static [u8]) -> SocketAddr {
 #[tokio::test]
 async fn a_probe_that_shows_its_identity_is_connected() {
     for protocol in [Protocol::Tcp, Protocol::Udp] {
-        let port = Port { protocol, number: 0 };
+        let port = ListenPort { protocol, number: 0 };
         let listeners = Listeners::open(identity_of("pod-b"), &[port], Limits::default());
         let target = (Ipv4Addr::LOCALHOST, listeners.opened()[0].number).into();
-        let proof = Proof::Identity(nonce());
+        let proof = DialProof::Identity(nonce());
         assert_eq!(outcome(target, protocol, PATIENT, proof).await, connected("pod-b"));
         let connected = Outcome::Connected { identity: None };
-        assert_eq!(outcome(target, protocol, PATIENT, Proof::Answer).await, connected);
+        assert_eq!(outcome(target, protocol, PATIENT, DialProof::Answer).await, connected);
     }
 }
 
@@ -238,7 +238,7 @@ async fn a_reset_after_the_handshake_is_not_refused() {
 async fn a_protocol_that_is_not_spoken_has_failed() {
     let target = (Ipv4Addr::LOCALHOST, 9).into();
     assert_eq!(
-        outcome(target, Protocol::Sctp, PATIENT, Proof::Answer).await,
+        outcome(target, Protocol::Sctp, PATIENT, DialProof::Answer).await,
         Outcome::Failed {
             why: "protocol not supported: this version of the probe does not speak SCTP".to_owned()
         }
@@ -252,7 +252,7 @@ async fn the_time_that_an_attempt_took_is_its_own() {
         target: silent.local_addr().expect("it is bound"),
         protocol: Protocol::Udp,
         timeout: BRIEF,
-        proof: Proof::Answer,
+        proof: DialProof::Answer,
     };
     assert!(dial(&attempt).await.elapsed >= BRIEF);
 }

@@ -9,7 +9,7 @@ use netproof_probe::{
     challenge::{Identity, Nonce},
     dial::Hold,
     hold::Held,
-    listen::{Limits, Listeners, Port},
+    listen::{Limits, ListenPort, Listeners},
     wire::{Fate, HOLD_S, MAX_HELD, Outcome, Protocol},
 };
 use tokio::{
@@ -24,7 +24,7 @@ const PATIENT: Duration = Duration::from_secs(30);
 const BRIEF: Duration = Duration::from_millis(200);
 
 fn listeners(limits: Limits) -> (Listeners, SocketAddr) {
-    let port = Port { protocol: Protocol::Tcp, number: 0 };
+    let port = ListenPort { protocol: Protocol::Tcp, number: 0 };
     let identity = Identity::new("pod-b").expect("an identity");
     let listeners = Listeners::open(identity, &[port], limits);
     let target = (Ipv4Addr::LOCALHOST, listeners.opened()[0].number).into();

@@ -7,8 +7,8 @@ use std::{
 
 use netproof_probe::{
     challenge::{Identity, Nonce},
-    dial::{Attempt, Proof, dial},
-    listen::{Limits, Listeners, Port},
+    dial::{Attempt, DialProof, dial},
+    listen::{Limits, ListenPort, Listeners},
     wire::{Listener, ListenerState, Outcome, Protocol},
 };
 use socket2::{Domain, Socket, Type};
@@ -21,16 +21,16 @@ use tokio::{
 /// Long enough for everything that answers, on a machine that is busy.
 const PATIENT: Duration = Duration::from_secs(30);
 
-const TCP: Port = Port { protocol: Protocol::Tcp, number: 0 };
-const UDP: Port = Port { protocol: Protocol::Udp, number: 0 };
+const TCP: ListenPort = ListenPort { protocol: Protocol::Tcp, number: 0 };
+const UDP: ListenPort = ListenPort { protocol: Protocol::Udp, number: 0 };
 
-fn open(ports: &[Port], limits: Limits) -> Listeners {
+fn open(ports: &[ListenPort], limits: Limits) -> Listeners {
     Listeners::open(Identity::new("pod-b").expect("an identity"), ports, limits)
 }
 
-async fn ask(address: IpAddr, port: Port) -> Outcome {
+async fn ask(address: IpAddr, port: ListenPort) -> Outcome {
     let target = SocketAddr::new(address, port.number);
-    let proof = Proof::Identity(Nonce::fresh());
+    let proof = DialProof::Identity(Nonce::fresh());
     let attempt = Attempt { target, protocol: port.protocol, timeout: PATIENT, proof };
     dial(&attempt).await.outcome
 }
@@ -43,7 +43,7 @@ fn has(address: Ipv6Addr) -> bool {
     UdpSocket::bind((address, 0)).is_ok()
 }
 
-async fn connect(port: Port) -> TcpStream {
+async fn connect(port: ListenPort) -> TcpStream {
     TcpStream::connect((Ipv4Addr::LOCALHOST, port.number)).await.expect("it is listening")
 }
 
@@ -55,7 +55,7 @@ async fn what_was_asked_over_udp_is_remembered() {
         target: (Ipv4Addr::LOCALHOST, listeners.opened()[0].number).into(),
         protocol: Protocol::Udp,
         timeout: PATIENT,
-        proof: Proof::Identity(nonces[0].clone()),
+        proof: DialProof::Identity(nonces[0].clone()),
     };
     assert_eq!(dial(&attempt).await.outcome, pod_b());
     assert_eq!(listeners.heard(nonces.to_vec()), nonces[..1]);
@@ -75,7 +75,7 @@ async fn one_listener_answers_both_families() {
 #[tokio::test]
 async fn listeners_that_answer_are_reported_in_the_order_given() {
     let listeners = open(&[UDP, TCP, UDP], Limits::default());
-    let expected = listeners.opened().into_iter().map(|Port { protocol, number }| Listener {
+    let expected = listeners.opened().into_iter().map(|ListenPort { protocol, number }| Listener {
         protocol,
         port: number,
         state: ListenerState::Answering,
@@ -89,7 +89,7 @@ async fn a_port_that_another_holds_is_silent_until_it_is_free() {
     holder.bind(&SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)).into()).expect("a free port");
     holder.listen(1).expect("it is bound");
     let number = holder.local_addr().ok().and_then(|a| a.as_socket()).expect("it is bound").port();
-    let listeners = open(&[Port { number, ..TCP }], Limits::default());
+    let listeners = open(&[ListenPort { number, ..TCP }], Limits::default());
     let why = "could not be opened: Address already in use (os error 98)".to_owned();
     let listener = |state| Listener { protocol: Protocol::Tcp, port: number, state };
     assert_eq!(listeners.check().await, [listener(ListenerState::Silent { why })]);
@@ -105,7 +105,7 @@ async fn a_port_that_another_holds_is_silent_until_it_is_free() {
 
 #[tokio::test]
 async fn sctp_is_silent_and_says_why() {
-    let port = Port { protocol: Protocol::Sctp, number: 9 };
+    let port = ListenPort { protocol: Protocol::Sctp, number: 9 };
     let why = "could not be opened: this version of the probe does not speak SCTP".to_owned();
     let state = ListenerState::Silent { why };
     assert_eq!(

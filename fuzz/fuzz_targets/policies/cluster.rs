@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, net::IpAddr};
 use arbitrary::{Result, Unstructured};
 use netproof_conformance::{
     flow::{End, Family, Flow, PodId, Port, Protocol},
-    snapshot::{Container, Labels, Lifecycle, NamedPort, ObjectRef, Pod, PodNetwork, Snapshot},
+    snapshot::{ContainerKind, Labels, Lifecycle, NamedPort, ObjectRef, Pod, PodNetwork, Snapshot},
 };
 
 use crate::{objects::Policies, written};
@@ -84,7 +84,7 @@ fn pod((namespace, app): (&str, &str), address: [u8; 4], network: PodNetwork) ->
         node: Some("n".to_owned()),
         network,
         lifecycle: Lifecycle::Live,
-        named_ports: vec![named("http", Container::Regular), named("dns", Container::Init)],
+        named_ports: vec![named("http", ContainerKind::Regular), named("dns", ContainerKind::Init)],
     }
 }
 

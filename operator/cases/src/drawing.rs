@@ -7,11 +7,11 @@ use netproof_conformance::{
     snapshot::Snapshot,
 };
 
-use crate::{error::Problem, port::port};
+use crate::{error::CaseProblem, port::port};
 
 /// One cell of a drawn matrix that asks for something.
 #[derive(Clone, Debug)]
-pub struct Cell {
+pub struct DrawnCell {
     /// The sender, as it is drawn.
     pub from: String,
     /// The receiver, as it is drawn.
@@ -43,7 +43,7 @@ impl fmt::Display for Mark {
     }
 }
 
-impl fmt::Display for Cell {
+impl fmt::Display for DrawnCell {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} > {} {}", self.from, self.to, self.flow.port)
     }
@@ -54,7 +54,7 @@ pub(crate) fn cells(
     heading: &str,
     drawing: &str,
     snapshot: &Snapshot,
-) -> Result<Vec<Cell>, Problem> {
+) -> Result<Vec<DrawnCell>, CaseProblem> {
     let (ports, family) = heading_of(heading)?;
     let mut lines = drawing.lines().filter(|line| !line.trim().is_empty());
     let columns = columns(lines.next().unwrap_or_default())?;
@@ -65,12 +65,12 @@ pub(crate) fn cells(
         let marks: Vec<&str> = words.collect();
         if marks.len() != columns.len() {
             let (sender, found, wanted) = (from.to_owned(), marks.len(), columns.len());
-            return Err(Problem::Row { sender, found, wanted });
+            return Err(CaseProblem::Row { sender, found, wanted });
         }
         for (&to, mark) in columns.iter().zip(marks) {
             let Some(expected) = mark_of(mark)? else { continue };
             let (sender, receiver) = (end_of(from, snapshot)?, end_of(to, snapshot)?);
-            cells.extend(ports.iter().map(|&port| Cell {
+            cells.extend(ports.iter().map(|&port| DrawnCell {
                 from: from.to_owned(),
                 to: to.to_owned(),
                 flow: Flow { from: sender, to: receiver, port, family },
@@ -81,15 +81,15 @@ pub(crate) fn cells(
     Ok(cells)
 }
 
-fn columns(line: &str) -> Result<Vec<&str>, Problem> {
+fn columns(line: &str) -> Result<Vec<&str>, CaseProblem> {
     let mut words = line.split_whitespace();
     match words.next() {
         Some(">") => Ok(words.collect()),
-        _ => Err(Problem::NoReceivers),
+        _ => Err(CaseProblem::NoReceivers),
     }
 }
 
-fn heading_of(heading: &str) -> Result<(Vec<Port>, Option<Family>), Problem> {
+fn heading_of(heading: &str) -> Result<(Vec<Port>, Option<Family>), CaseProblem> {
     let (mut ports, mut family) = (vec![], None);
     for word in heading.split_whitespace() {
         match word {
@@ -98,20 +98,24 @@ fn heading_of(heading: &str) -> Result<(Vec<Port>, Option<Family>), Problem> {
             text => ports.push(port(text)?),
         }
     }
-    if ports.is_empty() { Err(Problem::NoPort(heading.to_owned())) } else { Ok((ports, family)) }
+    if ports.is_empty() {
+        Err(CaseProblem::NoPort(heading.to_owned()))
+    } else {
+        Ok((ports, family))
+    }
 }
 
-fn mark_of(text: &str) -> Result<Option<Mark>, Problem> {
+fn mark_of(text: &str) -> Result<Option<Mark>, CaseProblem> {
     match text {
         "." => Ok(Some(Mark::Allow)),
         "X" => Ok(Some(Mark::Deny)),
         "?" => Ok(Some(Mark::Unspecified)),
         "-" => Ok(None),
-        other => Err(Problem::Mark(other.to_owned())),
+        other => Err(CaseProblem::Mark(other.to_owned())),
     }
 }
 
-fn end_of(name: &str, snapshot: &Snapshot) -> Result<End, Problem> {
+fn end_of(name: &str, snapshot: &Snapshot) -> Result<End, CaseProblem> {
     if let Ok(address) = name.parse() {
         return Ok(End::Address(address));
     }
@@ -119,7 +123,7 @@ fn end_of(name: &str, snapshot: &Snapshot) -> Result<End, Problem> {
     let named = numbered.filter(|(_, pod)| pod.name.name == name || pod.name.to_string() == name);
     match named.map(|(index, _)| PodId(index)).collect::<Vec<_>>()[..] {
         [id] => Ok(End::Pod(id)),
-        [] => Err(Problem::UnknownPod(name.to_owned())),
-        _ => Err(Problem::AmbiguousPod(name.to_owned())),
+        [] => Err(CaseProblem::UnknownPod(name.to_owned())),
+        _ => Err(CaseProblem::AmbiguousPod(name.to_owned())),
     }
 }

@@ -31,7 +31,7 @@ pub enum Error {
         /// The case.
         claim: String,
         /// What.
-        source: Problem,
+        source: CaseProblem,
     },
     /// A line of the law has no number.
     #[error("LAW.md: a line of the law begins with its number, not so: {0}")]
@@ -40,7 +40,7 @@ pub enum Error {
 
 /// What a case says and its cluster cannot mean.
 #[derive(Debug, PartialEq, Eq, Error)]
-pub enum Problem {
+pub enum CaseProblem {
     /// A pod is named without a namespace.
     #[error("pod {0} needs a namespace")]
     NoNamespace(String),

@@ -14,9 +14,9 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::{
-    drawing::{Cell, cells},
-    error::{Error, Problem},
-    text::{CaseText, FileText, Object},
+    drawing::{DrawnCell, cells},
+    error::{CaseProblem, Error},
+    text::{CaseText, FileText, PolicyObject},
 };
 
 /// The cases of one file.
@@ -46,7 +46,7 @@ pub struct Case {
     /// The policies that have to be.
     pub refusals: Vec<Refusal>,
     /// The flows that it asks for.
-    pub cells: Vec<Cell>,
+    pub cells: Vec<DrawnCell>,
     /// Why cells are unspecified.
     pub reason: Option<Reasons>,
     /// What decides cells, by the names of these.
@@ -113,7 +113,7 @@ impl CaseFile {
 
 impl Case {
     /// The cluster with what this case changes in it.
-    fn read(cluster: &FileText, text: CaseText) -> Result<Self, Problem> {
+    fn read(cluster: &FileText, text: CaseText) -> Result<Self, CaseProblem> {
         let mut refused = vec![];
         let snapshot = Snapshot {
             revision: Revision::default(),
@@ -131,7 +131,7 @@ impl Case {
         let strays = strays.filter(|name| !snapshot.namespaces.contains_key(&name.namespace));
         let strays: Vec<String> = strays.map(ToString::to_string).collect();
         if !strays.is_empty() {
-            return Err(Problem::UnknownNamespace(strays.join(", ")));
+            return Err(CaseProblem::UnknownNamespace(strays.join(", ")));
         }
         let mut asked = vec![];
         for (heading, drawing) in &text.expect {
@@ -173,7 +173,7 @@ fn cluster_policies(text: &CaseText, refused: &mut Vec<Rejected>) -> Vec<Cluster
 }
 
 fn each<A, B>(
-    written: &[Object<A>],
+    written: &[PolicyObject<A>],
     compile: impl Fn(&A) -> Result<B, Rejected>,
     refused: &mut Vec<Rejected>,
 ) -> Vec<B> {

@@ -9,7 +9,7 @@ const BULLET: &str = "- **";
 
 /// A line of the law.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Line {
+pub struct LawLine {
     /// What cases cite it by.
     pub number: u32,
     /// Where it stands.
@@ -36,18 +36,18 @@ impl About {
 }
 
 /// All lines of the law, by their numbers.
-pub fn law() -> Result<Vec<Line>, Error> {
+pub fn law() -> Result<Vec<LawLine>, Error> {
     lines(LAW)
 }
 
-fn lines(text: &str) -> Result<Vec<Line>, Error> {
+fn lines(text: &str) -> Result<Vec<LawLine>, Error> {
     let (mut lines, mut section) = (vec![], None);
     for written in text.lines() {
         if written.starts_with('#') {
             section = About::of_section(written);
         }
         if let (Some(about), true) = (section, written.starts_with('-')) {
-            lines.push(Line { number: number(written)?, about });
+            lines.push(LawLine { number: number(written)?, about });
         }
     }
     lines.sort_by_key(|line| line.number);
@@ -95,7 +95,10 @@ mod tests {
         let after = "## What is observed\n- **1** a\n## Else\n- d";
         let expected = [(1, About::Observation), (2, About::Policies)];
         let text = [before, after].concat();
-        assert_eq!(lines(&text).unwrap(), expected.map(|(number, about)| Line { number, about }));
+        assert_eq!(
+            lines(&text).unwrap(),
+            expected.map(|(number, about)| LawLine { number, about })
+        );
     }
 
     #[test]

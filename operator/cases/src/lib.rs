@@ -23,9 +23,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
-pub use error::{Error, Problem};
+pub use error::{CaseProblem, Error};
 pub use file::{By, Case, CaseFile, Reasons, Refusal};
-pub use law::{About, Line, law};
+pub use law::{About, LawLine, law};
 pub use network::NetworkCase;
 
 /// All cases, file by file in the order of their names.

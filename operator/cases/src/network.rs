@@ -7,7 +7,7 @@ use std::{
 
 use netproof_conformance::{
     flow::{End, Family, Port, Protocol},
-    snapshot::{Container, Lifecycle, NamedPort, Pod, PodNetwork, Snapshot},
+    snapshot::{ContainerKind, Lifecycle, NamedPort, Pod, PodNetwork, Snapshot},
 };
 use serde_json::{Value, json};
 
@@ -98,10 +98,10 @@ fn pod(pod: &Pod) -> Value {
         "metadata": {
             "name": pod.name.name, "namespace": pod.name.namespace, "labels": pod.labels,
         },
-        "spec": {"containers": [{"name": "c", "ports": declared(pod, Container::Regular)}]},
+        "spec": {"containers": [{"name": "c", "ports": declared(pod, ContainerKind::Regular)}]},
         "status": {"phase": phase, "podIPs": addresses},
     });
-    let of_init = declared(pod, Container::Init);
+    let of_init = declared(pod, ContainerKind::Init);
     if !of_init.is_empty() {
         object["spec"]["initContainers"] = json!([{"name": "i", "ports": of_init}]);
     }
@@ -114,7 +114,7 @@ fn pod(pod: &Pod) -> Value {
     object
 }
 
-fn declared(pod: &Pod, container: Container) -> Vec<Value> {
+fn declared(pod: &Pod, container: ContainerKind) -> Vec<Value> {
     let of_container = pod.named_ports.iter().filter(|port| port.container == container);
     of_container.map(declaration).collect()
 }

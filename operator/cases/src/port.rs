@@ -2,14 +2,14 @@
 
 use netproof_conformance::{
     flow::{Port, Protocol},
-    snapshot::{Container, NamedPort},
+    snapshot::{ContainerKind, NamedPort},
 };
 
-use crate::error::Problem;
+use crate::error::CaseProblem;
 
 /// Reads `80/TCP`.
-pub(crate) fn port(text: &str) -> Result<Port, Problem> {
-    let wrong = || Problem::Port(text.to_owned());
+pub(crate) fn port(text: &str) -> Result<Port, CaseProblem> {
+    let wrong = || CaseProblem::Port(text.to_owned());
     let (number, protocol) = text.split_once('/').ok_or_else(wrong)?;
     let protocol = match protocol {
         "TCP" => Protocol::Tcp,
@@ -21,9 +21,9 @@ pub(crate) fn port(text: &str) -> Result<Port, Problem> {
 }
 
 /// Reads `http 80/TCP`, which a container declares.
-pub(crate) fn named_port(text: &str, container: Container) -> Result<NamedPort, Problem> {
+pub(crate) fn named_port(text: &str, container: ContainerKind) -> Result<NamedPort, CaseProblem> {
     let (name, declared) =
-        text.split_once(' ').ok_or_else(|| Problem::NamedPort(text.to_owned()))?;
+        text.split_once(' ').ok_or_else(|| CaseProblem::NamedPort(text.to_owned()))?;
     let Port { number, protocol } = port(declared)?;
     Ok(NamedPort { name: name.to_owned(), number, protocol, container })
 }

@@ -17,7 +17,7 @@ const PROTOCOLS: [&str; 3] = ["TCP", "UDP", "SCTP"];
 
 /// Objects as they would be applied.
 #[derive(Clone, Debug)]
-pub struct Cluster {
+pub struct RandomCluster {
     /// Namespaces.
     pub namespaces: Vec<Value>,
     /// Pods, all on one node.
@@ -33,7 +33,7 @@ pub fn labels() -> impl Strategy<Value = Value> {
 }
 
 /// A cluster.
-pub fn cluster() -> impl Strategy<Value = Cluster> {
+pub fn cluster() -> impl Strategy<Value = RandomCluster> {
     let namespaces = (labels(), labels(), labels()).prop_map(|(x, y, z)| {
         let labelled = NAMESPACES.into_iter().zip([x, y, z]);
         labelled
@@ -48,7 +48,7 @@ pub fn cluster() -> impl Strategy<Value = Cluster> {
             policy["metadata"]["name"] = json!(format!("p{number}"));
             policy
         });
-        Cluster { namespaces, pods, policies: named.collect() }
+        RandomCluster { namespaces, pods, policies: named.collect() }
     })
 }
 

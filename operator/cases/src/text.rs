@@ -8,13 +8,13 @@ use netproof_conformance::{
         baseline_admin_network_policy::BaselineAdminNetworkPolicy,
         cluster_network_policy::ClusterNetworkPolicy, network_policy::NetworkPolicy,
     },
-    snapshot::{Container, Labels, Lifecycle, ObjectRef, Pod, PodNetwork},
+    snapshot::{ContainerKind, Labels, Lifecycle, ObjectRef, Pod, PodNetwork},
 };
 use serde::{Deserialize, Deserializer, de};
 use serde_json::Value;
 
 use crate::{
-    error::Problem,
+    error::CaseProblem,
     file::{By, Reasons, Refusal},
     port::named_port,
 };
@@ -46,13 +46,13 @@ pub(crate) struct CaseText {
     #[serde(default)]
     pub pods: BTreeMap<String, PodText>,
     #[serde(default)]
-    pub policies: Vec<Object<NetworkPolicy>>,
+    pub policies: Vec<PolicyObject<NetworkPolicy>>,
     #[serde(default)]
-    pub cluster_network_policies: Vec<Object<ClusterNetworkPolicy>>,
+    pub cluster_network_policies: Vec<PolicyObject<ClusterNetworkPolicy>>,
     #[serde(default)]
-    pub admin_network_policies: Vec<Object<AdminNetworkPolicy>>,
+    pub admin_network_policies: Vec<PolicyObject<AdminNetworkPolicy>>,
     #[serde(default)]
-    pub baseline_admin_network_policies: Vec<Object<BaselineAdminNetworkPolicy>>,
+    pub baseline_admin_network_policies: Vec<PolicyObject<BaselineAdminNetworkPolicy>>,
     #[serde(default)]
     pub rejected: Vec<Refusal>,
     #[serde(default)]
@@ -76,12 +76,12 @@ pub(crate) struct PodText {
 }
 
 /// A policy as JSON, as it would be applied, and as the predictor takes it from that JSON.
-pub(crate) struct Object<T> {
+pub(crate) struct PolicyObject<T> {
     pub written: Value,
     pub typed: T,
 }
 
-impl<'de, T: de::DeserializeOwned> Deserialize<'de> for Object<T> {
+impl<'de, T: de::DeserializeOwned> Deserialize<'de> for PolicyObject<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let written = Value::deserialize(deserializer)?;
         let typed = T::deserialize(&written).map_err(de::Error::custom)?;
@@ -91,9 +91,9 @@ impl<'de, T: de::DeserializeOwned> Deserialize<'de> for Object<T> {
 
 impl PodText {
     /// The pod; its place among all is its address if it names none.
-    pub fn read(&self, name: &str, place: u8) -> Result<Pod, Problem> {
+    pub fn read(&self, name: &str, place: u8) -> Result<Pod, CaseProblem> {
         let (namespace, name) =
-            name.split_once('/').ok_or_else(|| Problem::NoNamespace(name.to_owned()))?;
+            name.split_once('/').ok_or_else(|| CaseProblem::NoNamespace(name.to_owned()))?;
         let declared = |container| move |text: &String| named_port(text, container);
         Ok(Pod {
             name: ObjectRef { namespace: namespace.to_owned(), name: name.to_owned() },
@@ -105,8 +105,8 @@ impl PodText {
             named_ports: self
                 .ports
                 .iter()
-                .map(declared(Container::Regular))
-                .chain(self.init_ports.iter().map(declared(Container::Init)))
+                .map(declared(ContainerKind::Regular))
+                .chain(self.init_ports.iter().map(declared(ContainerKind::Init)))
                 .collect::<Result<_, _>>()?,
         })
     }

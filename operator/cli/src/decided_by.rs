@@ -11,33 +11,33 @@ use serde::{Serialize, Serializer};
 /// Both sides of a flow. The help of `predict` is its specification.
 #[derive(Debug, Serialize)]
 pub struct DecidedBy<'a> {
-    egress: Side<'a>,
-    ingress: Side<'a>,
+    egress: DecidingSide<'a>,
+    ingress: DecidingSide<'a>,
 }
 
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Side<'a> {
+struct DecidingSide<'a> {
     decision: &'static str,
-    isolated_by: Vec<Name<'a>>,
-    allowed_by: Vec<Rule<'a>>,
-    denied_by: Vec<Rule<'a>>,
+    isolated_by: Vec<QualifiedName<'a>>,
+    allowed_by: Vec<DecidingRule<'a>>,
+    denied_by: Vec<DecidingRule<'a>>,
 }
 
 /// `namespace/name`
 #[derive(Debug)]
-struct Name<'a>(&'a ObjectRef);
+struct QualifiedName<'a>(&'a ObjectRef);
 
-impl Serialize for Name<'_> {
+impl Serialize for QualifiedName<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self.0)
     }
 }
 
 #[derive(Debug, Serialize)]
-struct Rule<'a> {
+struct DecidingRule<'a> {
     kind: &'static str,
-    policy: Policy<'a>,
+    policy: DecidingPolicy<'a>,
     #[serde(rename = "rule")]
     place: usize,
     peer: Option<usize>,
@@ -46,8 +46,8 @@ struct Rule<'a> {
 
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
-enum Policy<'a> {
-    OfNamespace(Name<'a>),
+enum DecidingPolicy<'a> {
+    OfNamespace(QualifiedName<'a>),
     OfCluster(&'a str),
 }
 
@@ -70,8 +70,8 @@ fn side<'a>(
     direction: Direction,
     subject: End,
     snapshot: &'a Snapshot,
-) -> Side<'a> {
-    let mut side = Side {
+) -> DecidingSide<'a> {
+    let mut side = DecidingSide {
         decision: if decision.allows() { "Allow" } else { "Deny" },
         isolated_by: Vec::new(),
         allowed_by: Vec::new(),
@@ -81,17 +81,21 @@ fn side<'a>(
         Decision::Exempt | Decision::NotIsolated => {}
         Decision::AllowedBy(rules) => {
             side.isolated_by = isolating(direction, subject, snapshot);
-            side.allowed_by = rules.iter().map(Rule::of_namespace).collect();
+            side.allowed_by = rules.iter().map(DecidingRule::of_namespace).collect();
         }
-        Decision::DeniedBy(policies) => side.isolated_by = policies.iter().map(Name).collect(),
-        Decision::Ruled(Ruling::Accept, rule) => side.allowed_by.push(Rule::of_cluster(rule)),
-        Decision::Ruled(Ruling::Deny, rule) => side.denied_by.push(Rule::of_cluster(rule)),
+        Decision::DeniedBy(policies) => {
+            side.isolated_by = policies.iter().map(QualifiedName).collect();
+        }
+        Decision::Ruled(Ruling::Accept, rule) => {
+            side.allowed_by.push(DecidingRule::of_cluster(rule));
+        }
+        Decision::Ruled(Ruling::Deny, rule) => side.denied_by.push(DecidingRule::of_cluster(rule)),
     }
     side
 }
 
 /// The `NetworkPolicies` that isolate an end, by name.
-fn isolating(direction: Direction, subject: End, snapshot: &Snapshot) -> Vec<Name<'_>> {
+fn isolating(direction: Direction, subject: End, snapshot: &Snapshot) -> Vec<QualifiedName<'_>> {
     let End::Pod(id) = subject else { return Vec::new() };
     let pod = snapshot.pod(id);
     let policies = snapshot.policies.iter().filter(|policy| {
@@ -103,14 +107,14 @@ fn isolating(direction: Direction, subject: End, snapshot: &Snapshot) -> Vec<Nam
     });
     let mut names: Vec<&ObjectRef> = policies.map(|policy| &policy.name).collect();
     names.sort_unstable();
-    names.into_iter().map(Name).collect()
+    names.into_iter().map(QualifiedName).collect()
 }
 
-impl<'a> Rule<'a> {
+impl<'a> DecidingRule<'a> {
     fn of_namespace(rule: &'a RuleRef) -> Self {
         Self {
             kind: "NetworkPolicy",
-            policy: Policy::OfNamespace(Name(&rule.policy)),
+            policy: DecidingPolicy::OfNamespace(QualifiedName(&rule.policy)),
             place: rule.rule,
             peer: rule.peer,
             port: rule.port,
@@ -120,7 +124,7 @@ impl<'a> Rule<'a> {
     fn of_cluster(rule: &'a ClusterRuleRef) -> Self {
         Self {
             kind: rule.policy.kind.word(),
-            policy: Policy::OfCluster(&rule.policy.name),
+            policy: DecidingPolicy::OfCluster(&rule.policy.name),
             place: rule.rule,
             peer: Some(rule.peer),
             port: rule.port,

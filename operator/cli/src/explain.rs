@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use anyhow::ensure;
 use netproof_conformance::{
     compiled::Answer,
-    explain::{Background, Explanation, ServicePort, Target, explain_with},
+    explain::{Background, Explanation, RouteTarget, ServiceRoute, explain_with},
     flow::Flow,
     manifest::{self, Backends},
     policy::network_policy::NetworkPolicy,
@@ -70,20 +70,20 @@ fn object(flow: &Flow, explained: &Explanation, loaded: &Loaded) -> serde_json::
 }
 
 /// The ports of Services, which people write into policies in the place of the pods'.
-fn services(loaded: &Loaded) -> Vec<ServicePort> {
+fn services(loaded: &Loaded) -> Vec<ServiceRoute> {
     let ports = loaded.services.iter().filter_map(|service| match &service.backends {
         Backends::Pods(labels) => Some((service, labels)),
         Backends::Unknown | Backends::External(_) => None,
     });
     ports
         .flat_map(|(service, labels)| {
-            service.ports.iter().map(move |one| ServicePort {
+            service.ports.iter().map(move |one| ServiceRoute {
                 service: service.name.clone(),
                 pods: selector(labels),
                 port: one.port,
                 target: match &one.target {
-                    manifest::Target::Number(number) => Target::Number(*number),
-                    manifest::Target::Name(name) => Target::Named(name.clone()),
+                    manifest::ServiceTarget::Number(number) => RouteTarget::Number(*number),
+                    manifest::ServiceTarget::Name(name) => RouteTarget::Named(name.clone()),
                 },
             })
         })

@@ -17,14 +17,14 @@ pub enum EndSpec {
     /// An address, and nothing but an address.
     Address(IpAddr),
     /// `svc/NAMESPACE/NAME`
-    Service(Name),
+    Service(EndName),
     /// `NAMESPACE/NAME`: a pod, a workload that stands for its pods, or a Service.
-    Named(Name),
+    Named(EndName),
 }
 
 /// A name, perhaps without the namespace.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Name {
+pub struct EndName {
     namespace: Option<String>,
     name: String,
 }
@@ -48,7 +48,7 @@ impl FromStr for EndSpec {
     }
 }
 
-impl FromStr for Name {
+impl FromStr for EndName {
     type Err = NoEnd;
 
     fn from_str(text: &str) -> Result<Self, NoEnd> {
@@ -65,7 +65,7 @@ impl FromStr for Name {
 
 /// Who an end is.
 #[derive(Clone, Debug)]
-pub enum Who<'a> {
+pub enum EndIdentity<'a> {
     /// A pod, or a workload that stands for its pods.
     Pod(PodId),
     /// An address.
@@ -74,7 +74,7 @@ pub enum Who<'a> {
     Service(&'a Service, Vec<PodId>),
 }
 
-impl Who<'_> {
+impl EndIdentity<'_> {
     /// All of them.
     pub fn ends(&self) -> Vec<End> {
         match self {
@@ -113,9 +113,9 @@ fn hint(others: &[ObjectRef]) -> String {
 }
 
 /// Who is meant.
-pub fn resolve<'a>(spec: &EndSpec, loaded: &'a Loaded) -> Result<Who<'a>, Nobody> {
+pub fn resolve<'a>(spec: &EndSpec, loaded: &'a Loaded) -> Result<EndIdentity<'a>, Nobody> {
     match spec {
-        EndSpec::Address(address) => Ok(Who::Address(*address)),
+        EndSpec::Address(address) => Ok(EndIdentity::Address(*address)),
         EndSpec::Service(name) => {
             let name = name.in_world(loaded);
             match loaded.service(&name) {
@@ -126,7 +126,7 @@ pub fn resolve<'a>(spec: &EndSpec, loaded: &'a Loaded) -> Result<Who<'a>, Nobody
         EndSpec::Named(name) => {
             let name = name.in_world(loaded);
             if let Some(pod) = loaded.find(&name) {
-                return Ok(Who::Pod(pod));
+                return Ok(EndIdentity::Pod(pod));
             }
             if let Some(service) = loaded.service(&name) {
                 return with_pods(service, loaded);
@@ -137,14 +137,14 @@ pub fn resolve<'a>(spec: &EndSpec, loaded: &'a Loaded) -> Result<Who<'a>, Nobody
     }
 }
 
-impl Name {
+impl EndName {
     fn in_world(&self, loaded: &Loaded) -> ObjectRef {
         let namespace = self.namespace.as_deref().unwrap_or(&loaded.default_namespace);
         ObjectRef { namespace: namespace.to_owned(), name: self.name.clone() }
     }
 }
 
-fn with_pods<'a>(service: &'a Service, loaded: &'a Loaded) -> Result<Who<'a>, Nobody> {
+fn with_pods<'a>(service: &'a Service, loaded: &'a Loaded) -> Result<EndIdentity<'a>, Nobody> {
     let name = || service.name.clone();
     let labels = match &service.backends {
         Backends::Pods(labels) => labels,
@@ -160,7 +160,11 @@ fn with_pods<'a>(service: &'a Service, loaded: &'a Loaded) -> Result<Who<'a>, No
         })
         .map(|(id, _)| id)
         .collect();
-    if pods.is_empty() { Err(Nobody::WithoutPods(name())) } else { Ok(Who::Service(service, pods)) }
+    if pods.is_empty() {
+        Err(Nobody::WithoutPods(name()))
+    } else {
+        Ok(EndIdentity::Service(service, pods))
+    }
 }
 
 /// A few that could have been meant: the same name elsewhere, or that of a workload of one of
@@ -179,8 +183,8 @@ fn others(name: &ObjectRef, loaded: &Loaded) -> Vec<ObjectRef> {
 mod tests {
     use super::*;
 
-    fn named(namespace: Option<&str>, name: &str) -> Name {
-        Name { namespace: namespace.map(str::to_owned), name: name.to_owned() }
+    fn named(namespace: Option<&str>, name: &str) -> EndName {
+        EndName { namespace: namespace.map(str::to_owned), name: name.to_owned() }
     }
 
     #[test]

@@ -17,14 +17,14 @@ use netproof_conformance::{
     flow::{End, Flow, PodId},
 };
 
-use super::{decided_by::DecidedBy, loaded::Loaded, progress::Progress, render::json};
+use super::{decided_by::DecidedBy, loaded::Loaded, progress::ProgressLine, render::json};
 use line::{Line, Wrong};
-use lines::{Lines, Next};
+use lines::{InputLines, Next};
 use netproof_manifests::notes::Notes;
 
 /// What is written of each answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Detail {
+pub enum AnswerDetail {
     /// Nothing: they are counted.
     Count,
     /// The answer.
@@ -35,7 +35,7 @@ pub enum Detail {
 
 /// What came of a file.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Answered {
+pub struct FlowsTally {
     /// How many answers of which kind there are.
     pub counts: Counts,
     /// How many lines could not be answered.
@@ -46,10 +46,10 @@ pub struct Answered {
 /// their order. What cannot be answered is an error on standard error with its line.
 pub fn answer(
     file: &Path,
-    detail: Detail,
+    detail: AnswerDetail,
     loaded: &Loaded,
     notes: Notes,
-) -> anyhow::Result<Answered> {
+) -> anyhow::Result<FlowsTally> {
     let cannot_read = || format!("{}: cannot be read", file.display());
     let input: Box<dyn BufRead> = if file == Path::new("-") {
         Box::new(io::stdin().lock())
@@ -57,11 +57,11 @@ pub fn answer(
         Box::new(BufReader::with_capacity(1 << 16, File::open(file).with_context(cannot_read)?))
     };
     let mut out = BufWriter::with_capacity(1 << 16, io::stdout().lock());
-    let mut lines = Lines::new(input);
-    let answerer = Answerer { loaded, ends: Named::new(loaded), detail };
-    let mut answered = Answered::default();
+    let mut lines = InputLines::new(input);
+    let answerer = Answerer { loaded, ends: NamedEnds::new(loaded), detail };
+    let mut answered = FlowsTally::default();
     let mut told = notes == Notes::Hidden;
-    let progress = Progress::start("Answering");
+    let progress = ProgressLine::start("Answering");
     loop {
         let number = lines.number() + 1;
         progress.at(number);
@@ -89,17 +89,17 @@ fn name(file: &Path) -> std::path::Display<'_> {
 
 struct Answerer<'a> {
     loaded: &'a Loaded,
-    ends: Named,
-    detail: Detail,
+    ends: NamedEnds,
+    detail: AnswerDetail,
 }
 
 /// Who is meant by a name or an address.
-struct Named {
+struct NamedEnds {
     pods: HashMap<String, PodId>,
     taken: HashMap<IpAddr, String>,
 }
 
-impl Named {
+impl NamedEnds {
     fn new(loaded: &Loaded) -> Self {
         let pods = loaded.pods().map(|(id, pod)| (pod.name.to_string(), id)).collect();
         Self { pods, taken: loaded.addresses() }
@@ -135,15 +135,15 @@ impl Answerer<'_> {
         };
         let compiled = &self.loaded.compiled;
         let answer = match self.detail {
-            Detail::Count => compiled.answer(&flow),
-            Detail::Answer => {
+            AnswerDetail::Count => compiled.answer(&flow),
+            AnswerDetail::Answer => {
                 let answer = compiled.answer(&flow);
                 begin(text, out)?;
                 json::answer(out, answer)?;
                 out.write_all(b"}\n")?;
                 answer
             }
-            Detail::Explain => {
+            AnswerDetail::Explain => {
                 let expected = compiled.expect(&flow);
                 let answer = Answer::from(&expected);
                 begin(text, out)?;

@@ -11,7 +11,7 @@ use netproof_conformance::{
     snapshot::PodNetwork,
 };
 
-use super::{loaded::Loaded, pairs::Question, predict::pods};
+use super::{loaded::Loaded, pairs::PairQuery, predict::pods};
 
 /// Some ends that behave alike on all ports that are asked of.
 #[derive(Debug)]
@@ -37,9 +37,9 @@ pub struct Groups {
 
 /// What a cell has to say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Cell {
+pub enum GroupCell {
     /// All its flows have this answer.
-    All(Answered),
+    All(GroupAnswer),
     /// Its flows have different answers: those of a pod to itself are among them, or the nodes of
     /// pods of the host's network make a difference.
     Mixed,
@@ -49,7 +49,7 @@ pub enum Cell {
 
 /// An answer without a reason.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Answered {
+pub enum GroupAnswer {
     /// Allow
     Allow,
     /// Deny
@@ -58,14 +58,14 @@ pub enum Answered {
     Unspecified,
 }
 
-impl Cell {
+impl GroupCell {
     /// Of what was counted.
     pub fn of(counts: Counts) -> Self {
         let Counts { allow, deny, unspecified } = counts;
         match (allow > 0, deny > 0, unspecified > 0) {
-            (true, false, false) => Self::All(Answered::Allow),
-            (false, true, false) => Self::All(Answered::Deny),
-            (false, false, true) => Self::All(Answered::Unspecified),
+            (true, false, false) => Self::All(GroupAnswer::Allow),
+            (false, true, false) => Self::All(GroupAnswer::Deny),
+            (false, false, true) => Self::All(GroupAnswer::Unspecified),
             (false, false, false) => Self::Empty,
             _ => Self::Mixed,
         }
@@ -74,9 +74,9 @@ impl Cell {
     /// One character.
     pub fn mark(self) -> char {
         match self {
-            Self::All(Answered::Allow) => '.',
-            Self::All(Answered::Deny) => 'X',
-            Self::All(Answered::Unspecified) => '?',
+            Self::All(GroupAnswer::Allow) => '.',
+            Self::All(GroupAnswer::Deny) => 'X',
+            Self::All(GroupAnswer::Unspecified) => '?',
             Self::Mixed => '~',
             Self::Empty => ' ',
         }
@@ -85,9 +85,9 @@ impl Cell {
     /// One word.
     pub fn word(self) -> &'static str {
         match self {
-            Self::All(Answered::Allow) => "Allow",
-            Self::All(Answered::Deny) => "Deny",
-            Self::All(Answered::Unspecified) => "Unspecified",
+            Self::All(GroupAnswer::Allow) => "Allow",
+            Self::All(GroupAnswer::Deny) => "Deny",
+            Self::All(GroupAnswer::Unspecified) => "Unspecified",
             Self::Mixed => "mixed",
             Self::Empty => "",
         }
@@ -96,8 +96,8 @@ impl Cell {
 
 impl Groups {
     /// Puts ends together that behave alike.
-    pub fn new(question: &Question, loaded: &Loaded) -> Self {
-        let alike = Alike::new(question, loaded);
+    pub fn new(question: &PairQuery, loaded: &Loaded) -> Self {
+        let alike = EndSignatures::new(question, loaded);
         let senders = alike.group(&question.senders, loaded);
         let receivers: Vec<(Group, Port)> = question
             .receivers
@@ -118,26 +118,26 @@ impl Groups {
     }
 
     /// What a cell has to say.
-    pub fn cell(&self, from: usize, to: usize) -> Cell {
-        Cell::of(self.cells[from][to])
+    pub fn cell(&self, from: usize, to: usize) -> GroupCell {
+        GroupCell::of(self.cells[from][to])
     }
 }
 
 /// Who behaves like whom, on all ports.
-struct Alike {
+struct EndSignatures {
     /// By pod.
     signatures: Vec<Vec<Signature>>,
 }
 
 /// What the members of a group have in common.
 #[derive(PartialEq, Eq, Hash)]
-enum Key<'a> {
+enum MemberKey<'a> {
     Behaviour(&'a [Signature]),
     Address(IpAddr),
 }
 
-impl Alike {
-    fn new(question: &Question, loaded: &Loaded) -> Self {
+impl EndSignatures {
+    fn new(question: &PairQuery, loaded: &Loaded) -> Self {
         let mut signatures = vec![Vec::new(); loaded.snapshot().pods.len()];
         for (port, receivers) in &question.receivers {
             let receivers: Vec<PodId> = pods(receivers).collect();
@@ -150,11 +150,11 @@ impl Alike {
     }
 
     fn group(&self, ends: &[End], loaded: &Loaded) -> Vec<Group> {
-        let mut groups: HashMap<Key<'_>, Vec<End>> = HashMap::new();
+        let mut groups: HashMap<MemberKey<'_>, Vec<End>> = HashMap::new();
         for end in ends {
             let key = match end {
-                End::Pod(id) => Key::Behaviour(&self.signatures[id.0 as usize]),
-                End::Address(address) => Key::Address(*address),
+                End::Pod(id) => MemberKey::Behaviour(&self.signatures[id.0 as usize]),
+                End::Address(address) => MemberKey::Address(*address),
             };
             groups.entry(key).or_default().push(*end);
         }

@@ -8,13 +8,13 @@ use std::{
 
 use netproof_conformance::{
     flow::Port,
-    lint::{self, Code, Finding, Known, Object, Severity, Written},
+    lint::{self, Code, LintContext, LintFinding, LintedPolicy, Object, Severity},
     manifest::{Source, WrittenPolicy},
 };
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 
-use super::{exit_status::ExitStatus, loaded::Loaded, progress::Progress};
+use super::{exit_status::ExitStatus, loaded::Loaded, progress::ProgressLine};
 use crate::args::{LintArgs, offline::LintFormat};
 
 /// What an input that is no file is called.
@@ -46,15 +46,15 @@ pub fn run(args: &LintArgs) -> anyhow::Result<ExitStatus> {
     Ok(if errors + warnings == 0 { ExitStatus::Fine } else { ExitStatus::No })
 }
 
-type Located<'a> = (Option<&'a Source>, Finding);
+type Located<'a> = (Option<&'a Source>, LintFinding);
 
 /// All findings, by file and line.
 fn findings(loaded: &Loaded) -> Vec<Located<'_>> {
-    let _progress = Progress::start("Checking");
-    let written: Vec<Written<'_>> = loaded.written.iter().map(as_written).collect();
+    let _progress = ProgressLine::start("Checking");
+    let written: Vec<LintedPolicy<'_>> = loaded.written.iter().map(as_written).collect();
     let declared: Vec<Vec<Port>> =
         loaded.origins.iter().map(|origin| origin.declared.clone()).collect();
-    let known = Known { written: &written, declared: Some(&declared) };
+    let known = LintContext { written: &written, declared: Some(&declared) };
     let found = lint::lint(loaded.snapshot(), known);
     let mut located: Vec<Located<'_>> =
         found.into_iter().map(|finding| (source(&finding.object, loaded), finding)).collect();
@@ -62,8 +62,12 @@ fn findings(loaded: &Loaded) -> Vec<Located<'_>> {
     located
 }
 
-fn as_written(WrittenPolicy { policy, has_empty_egress }: &WrittenPolicy) -> Written<'_> {
-    if *has_empty_egress { Written::with_empty_egress(policy) } else { Written::new(policy) }
+fn as_written(WrittenPolicy { policy, has_empty_egress }: &WrittenPolicy) -> LintedPolicy<'_> {
+    if *has_empty_egress {
+        LintedPolicy::with_empty_egress(policy)
+    } else {
+        LintedPolicy::new(policy)
+    }
 }
 
 fn source<'a>(object: &Object, loaded: &'a Loaded) -> Option<&'a Source> {
@@ -81,7 +85,7 @@ fn source<'a>(object: &Object, loaded: &'a Loaded) -> Option<&'a Source> {
 }
 
 fn text(findings: &[Located<'_>], out: &mut impl Write) -> io::Result<()> {
-    for (source, Finding { object, field, code, sentence, fix }) in findings {
+    for (source, LintFinding { object, field, code, sentence, fix }) in findings {
         if let Some(source) = source {
             write!(out, "{source}: ")?;
         }

@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::progress::Progress;
+use super::progress::ProgressLine;
 use crate::args::offline::InputArgs;
 use netproof_conformance::{
     compiled::Compiled,
@@ -16,7 +16,7 @@ use netproof_conformance::{
     snapshot::{ObjectRef, Pod, Snapshot},
 };
 use netproof_manifests::{
-    input::{self, Input, Namespaces, Scope},
+    input::{self, ClusterScope, Input, NamespaceChoice},
     notes::{Notes, accept},
 };
 
@@ -66,7 +66,7 @@ impl Loaded {
     /// Prepares what was read.
     pub fn of(cluster: Cluster, default_namespace: &str) -> Self {
         let start = Instant::now();
-        let _progress = Progress::start("Comparing pods and policies");
+        let _progress = ProgressLine::start("Comparing pods and policies");
         Self {
             compiled: Compiled::new(cluster.snapshot),
             origins: cluster.pods,
@@ -140,12 +140,12 @@ pub fn load(args: &InputArgs) -> anyhow::Result<Cluster> {
     let notes = Notes::unless(args.quiet);
     if args.files.is_empty() {
         let namespaces = match (&args.namespace, args.all_namespaces) {
-            (_, true) => Namespaces::All,
-            (Some(namespace), false) => Namespaces::One(namespace.clone()),
-            (None, false) => Namespaces::Current,
+            (_, true) => NamespaceChoice::All,
+            (Some(namespace), false) => NamespaceChoice::One(namespace.clone()),
+            (None, false) => NamespaceChoice::Current,
         };
-        let _progress = Progress::start("Reading the cluster");
-        let input = from_cluster(&Scope { context: args.context.clone(), namespaces })?;
+        let _progress = ProgressLine::start("Reading the cluster");
+        let input = from_cluster(&ClusterScope { context: args.context.clone(), namespaces })?;
         accept(input, notes)
     } else {
         load_files(&args.files, &default_namespace(args), notes)
@@ -159,13 +159,13 @@ pub fn load_files(
     notes: Notes,
 ) -> anyhow::Result<Cluster> {
     let input = {
-        let _progress = Progress::start("Reading");
+        let _progress = ProgressLine::start("Reading");
         input::read(files, default_namespace)
     };
     accept(input, notes)
 }
 
 #[tokio::main(flavor = "current_thread")]
-async fn from_cluster(scope: &Scope) -> anyhow::Result<Input> {
+async fn from_cluster(scope: &ClusterScope) -> anyhow::Result<Input> {
     Ok(input::read_cluster(scope).await?)
 }

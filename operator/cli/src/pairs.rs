@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use anyhow::{bail, ensure};
 use netproof_conformance::{
     flow::{End, Flow, PodId, Port},
-    manifest::{Service, Target},
+    manifest::{Service, ServiceTarget},
 };
 
 use super::{
-    flow_end::{self, EndSpec, Who},
+    flow_end::{self, EndIdentity, EndSpec},
     loaded::Loaded,
     port::{self, PortSpec},
 };
@@ -17,7 +17,7 @@ use crate::args::PredictArgs;
 
 /// The flows that are asked of: from each sender to each receiver of a port, on that port.
 #[derive(Debug)]
-pub struct Question {
+pub struct PairQuery {
     /// Who sends.
     pub senders: Vec<End>,
     /// Who receives on each port.
@@ -28,7 +28,7 @@ pub struct Question {
     pub is_single: bool,
 }
 
-impl Question {
+impl PairQuery {
     /// What the arguments ask.
     pub fn new(args: &PredictArgs, loaded: &Loaded) -> anyhow::Result<Self> {
         let everyone = || loaded.pods().map(|(id, _)| End::Pod(id)).collect::<Vec<End>>();
@@ -77,7 +77,7 @@ pub fn to_one(
 ) -> anyhow::Result<BTreeMap<Port, Vec<End>>> {
     let mut receivers: BTreeMap<Port, Vec<End>> = BTreeMap::new();
     match flow_end::resolve(spec, loaded)? {
-        Who::Address(address) => match asked {
+        EndIdentity::Address(address) => match asked {
             Some(PortSpec::Number(port)) => {
                 receivers.insert(*port, vec![End::Address(address)]);
             }
@@ -86,14 +86,14 @@ pub fn to_one(
             }
             None => bail!("--to {address}: an address declares no ports; give one with --port"),
         },
-        Who::Pod(pod) => {
+        EndIdentity::Pod(pod) => {
             let ports = ports_of(pod, asked, loaded);
             ensure!(!ports.is_empty(), "{}", no_port(spec, asked, loaded, pod));
             for port in ports {
                 receivers.entry(port).or_default().push(End::Pod(pod));
             }
         }
-        Who::Service(service, pods) => {
+        EndIdentity::Service(service, pods) => {
             for pod in pods {
                 for port in targets(service, asked, pod, loaded) {
                     receivers.entry(port).or_default().push(End::Pod(pod));
@@ -158,8 +158,8 @@ pub fn targets(
     let ports = service.ports.iter().filter(|one| is_asked(&one.port, one.name.as_deref()));
     ports
         .flat_map(|one| match &one.target {
-            Target::Number(number) => vec![Port { number: *number, ..one.port }],
-            Target::Name(name) => {
+            ServiceTarget::Number(number) => vec![Port { number: *number, ..one.port }],
+            ServiceTarget::Name(name) => {
                 port::named(loaded.snapshot().pod(pod), name, Some(one.port.protocol))
             }
         })

@@ -4,7 +4,7 @@ use std::{fmt, str::FromStr};
 
 use netproof_conformance::{
     flow::{Port, Protocol},
-    snapshot::{Container, Pod},
+    snapshot::{ContainerKind, Pod},
 };
 use thiserror::Error;
 
@@ -84,9 +84,9 @@ pub fn named(pod: &Pod, name: &str, protocol: Option<Protocol>) -> Vec<Port> {
         });
         ports.map(|port| Port { number: port.number, protocol: port.protocol })
     };
-    let mut ports: Vec<Port> = of(Container::Regular).collect();
+    let mut ports: Vec<Port> = of(ContainerKind::Regular).collect();
     if ports.is_empty() {
-        ports = of(Container::Init).collect();
+        ports = of(ContainerKind::Init).collect();
     }
     ports.sort_unstable();
     ports.dedup();

@@ -13,11 +13,11 @@ use netproof_conformance::{
 
 use super::{
     exit_status::ExitStatus,
-    flows::{self, Detail},
+    flows::{self, AnswerDetail},
     groups::Groups,
     loaded::Loaded,
-    pairs::Question,
-    progress::Progress,
+    pairs::PairQuery,
+    progress::ProgressLine,
     render::{dot, html, json, table},
     summary::Summary,
 };
@@ -43,9 +43,9 @@ fn answer_flows(file: &Path, args: &PredictArgs) -> anyhow::Result<ExitStatus> {
     let loaded = Loaded::load(&args.input)?;
     let start = Instant::now();
     let detail = match (args.summary, args.explain) {
-        (true, _) => Detail::Count,
-        (false, true) => Detail::Explain,
-        (false, false) => Detail::Answer,
+        (true, _) => AnswerDetail::Count,
+        (false, true) => AnswerDetail::Explain,
+        (false, false) => AnswerDetail::Answer,
     };
     let answered = flows::answer(file, detail, &loaded, Notes::unless(args.input.quiet))?;
     if args.summary {
@@ -61,7 +61,7 @@ fn answer_pairs(args: &PredictArgs) -> anyhow::Result<ExitStatus> {
         anyhow::bail!("--explain adds to each flow: give -o jsonl or -o json with it");
     }
     let loaded = Loaded::load(&args.input)?;
-    let question = Question::new(args, &loaded)?;
+    let question = PairQuery::new(args, &loaded)?;
     let start = Instant::now();
     let mut out = BufWriter::with_capacity(1 << 16, io::stdout().lock());
     if args.summary {
@@ -81,7 +81,7 @@ fn answer_pairs(args: &PredictArgs) -> anyhow::Result<ExitStatus> {
 fn show(
     format: PredictFormat,
     explain: bool,
-    question: &Question,
+    question: &PairQuery,
     loaded: &Loaded,
     out: &mut impl Write,
 ) -> anyhow::Result<()> {
@@ -97,9 +97,9 @@ fn show(
 }
 
 /// How many flows have which answer.
-pub fn count(question: &Question, loaded: &Loaded) -> Counts {
+pub fn count(question: &PairQuery, loaded: &Loaded) -> Counts {
     let ports = question.receivers.len() as u64;
-    let progress = Progress::towards("Predicting", ports);
+    let progress = ProgressLine::towards("Predicting", ports);
     let mut counts = Counts::default();
     if !question.is_of_all {
         for flow in question.flows() {

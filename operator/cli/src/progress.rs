@@ -20,12 +20,12 @@ const INTERVAL: Duration = Duration::from_millis(200);
 /// A line on standard error that says how far a work is. It is taken away with this value; where
 /// standard error is no terminal, there is none.
 #[derive(Debug)]
-pub struct Progress {
+pub struct ProgressLine {
     done: Arc<AtomicU64>,
     line: Option<(Sender<()>, JoinHandle<()>)>,
 }
 
-impl Progress {
+impl ProgressLine {
     /// Of work whose end is not known.
     pub fn start(what: &str) -> Self {
         Self::towards(what, 0)
@@ -61,7 +61,7 @@ impl Progress {
     }
 }
 
-impl Drop for Progress {
+impl Drop for ProgressLine {
     fn drop(&mut self) {
         if let Some((stop, thread)) = self.line.take() {
             drop(stop);

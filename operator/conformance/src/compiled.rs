@@ -22,14 +22,14 @@ use crate::{
     policy::Policy,
     snapshot::{Pod, Snapshot},
 };
-use bits::Table;
-use profiles::{Picture, Profile, Profiles, Subjects};
-use rules::{ClusterRule, Peering, Rules, Who, side};
-use shapes::{Named, Place, Shapes};
+use bits::BitTable;
+use profiles::{Picture, Profile, Profiles, ShapeProfiles};
+use rules::{CompiledClusterRule, CompiledPeer, Peering, Rules, side};
+use shapes::{Named, PodPlace, Shapes};
 use terms::Terms;
-use tiers::{Matches, Outcomes};
+use tiers::{Matches, OutcomeMasks};
 
-pub use pairs::{Alike, Counts, Matrix, Meeting, Pairs, Signature};
+pub use pairs::{Alike, Counts, Meeting, PairAnswers, Pairs, Signature};
 
 /// A snapshot prepared for many questions.
 ///
@@ -59,7 +59,7 @@ pub struct Compiled {
     /// By direction: [`side`] says which of the two.
     profiles: [Profiles; 2],
     /// What applies to each shape.
-    subjects: Subjects,
+    subjects: ShapeProfiles,
     /// The `NetworkPolicies` of each namespace, for pods that are of no shape.
     by_namespace: HashMap<String, Vec<u32>>,
     /// Whether there are pods of the host's network at all.
@@ -105,7 +105,7 @@ impl From<&Expected> for Answer {
 }
 
 /// What a policy changed.
-enum Change {
+enum AffectedRows {
     /// It mentions what no other did, so that pods may have fallen into other shapes.
     Everything,
     /// What these profiles mean, by direction; some are new.
@@ -127,8 +127,8 @@ impl Compiled {
     pub fn new(snapshot: Snapshot) -> Self {
         let mut terms = rules::terms(&snapshot);
         let shapes = Shapes::new(&snapshot, &terms);
-        let subjects = Subjects::new(&snapshot, &terms, &shapes);
-        let rows = Table::new(shapes.all.len());
+        let subjects = ShapeProfiles::new(&snapshot, &terms, &shapes);
+        let rows = BitTable::new(shapes.all.len());
         let rules = Peering::new(&snapshot, &mut terms, &shapes, rows).all();
         let picture =
             Picture { snapshot: &snapshot, shapes: &shapes, rules: &rules, subjects: &subjects };
@@ -137,7 +137,7 @@ impl Compiled {
         for (number, policy) in (0u32..).zip(&snapshot.policies) {
             by_namespace.entry(policy.name.namespace.clone()).or_default().push(number);
         }
-        let has_hosts = shapes.places.iter().any(|place| matches!(place, Place::Host(_)));
+        let has_hosts = shapes.places.iter().any(|place| matches!(place, PodPlace::Host(_)));
         Self { snapshot, terms, shapes, rules, profiles, subjects, by_namespace, has_hosts }
     }
 
@@ -147,7 +147,7 @@ impl Compiled {
     }
 
     /// The same, and says what it changed.
-    fn take(&mut self, policy: Policy) -> Change {
+    fn take(&mut self, policy: Policy) -> AffectedRows {
         let name = policy.name.clone();
         let policies = &mut self.snapshot.policies;
         let number = policies.iter().position(|old| old.name == name);
@@ -161,7 +161,7 @@ impl Compiled {
         };
         if !is_known {
             *self = Self::new(std::mem::take(&mut self.snapshot));
-            return Change::Everything;
+            return AffectedRows::Everything;
         }
         let places = self.shapes.namespaces.get(&name.namespace).cloned().unwrap_or(0..0);
         let policy = &self.snapshot.policies[number];
@@ -179,7 +179,7 @@ impl Compiled {
         self.subjects.replace(place, policy, &self.terms, &self.shapes);
         let Self { snapshot, shapes, rules, subjects, profiles, .. } = self;
         let picture = Picture { snapshot, shapes, rules, subjects };
-        Change::Profiles(Direction::BOTH.map(|direction| {
+        AffectedRows::Profiles(Direction::BOTH.map(|direction| {
             let profiles = &mut profiles[side(direction)];
             let places = places.clone();
             profiles.replace(place, places, direction, picture)
@@ -208,8 +208,8 @@ impl Compiled {
     /// If the flow is of another snapshot.
     pub fn answer(&self, flow: &Flow) -> Answer {
         match self.between(flow).map(|between| self.outcomes(between, flow.from == flow.to)) {
-            Some(Outcomes { passes, stops: 0 }) if passes != 0 => Answer::Allow,
-            Some(Outcomes { passes: 0, stops }) if stops != 0 => Answer::Deny,
+            Some(OutcomeMasks { passes, stops: 0 }) if passes != 0 => Answer::Allow,
+            Some(OutcomeMasks { passes: 0, stops }) if stops != 0 => Answer::Deny,
             // What is open, or is no matter of shapes, wants a reason.
             Some(_) | None => Answer::from(&self.expect(flow)),
         }
@@ -218,7 +218,7 @@ impl Compiled {
     fn between(&self, flow: &Flow) -> Option<Between> {
         let (End::Pod(from), End::Pod(to)) = (flow.from, flow.to) else { return None };
         let [from, to] = [from, to].map(|id| self.shapes.places[id.0 as usize]);
-        let (Place::Shape(from), Place::Shape(to)) = (from, to) else { return None };
+        let (PodPlace::Shape(from), PodPlace::Shape(to)) = (from, to) else { return None };
         let [sender, receiver] = [from, to].map(|shape| self.shapes.all[shape as usize].families);
         let family = receiver.common(sender, flow.family)?;
         Some(Between { from, to, family, port: flow.port })
@@ -230,7 +230,7 @@ impl Compiled {
             numbers.iter().map(|number| &self.snapshot.policies[*number as usize]).collect()
         };
         match self.shapes.places[id.0 as usize] {
-            Place::Shape(shape) => {
+            PodPlace::Shape(shape) => {
                 let cluster = self.subjects.cluster[shape as usize].iter();
                 let all = &self.snapshot.cluster_policies;
                 Applying {
@@ -238,7 +238,7 @@ impl Compiled {
                     cluster: cluster.map(|number| &all[*number as usize]).collect(),
                 }
             }
-            Place::Host(_) => {
+            PodPlace::Host(_) => {
                 let Pod { name, labels, .. } = self.snapshot.pod(id);
                 let there = self.by_namespace.get(&name.namespace).into_iter().flatten().copied();
                 let applying = there.filter(|number| {
@@ -247,13 +247,13 @@ impl Compiled {
                 // Policies of the cluster have no such subjects.
                 Applying { network: network(&applying.collect::<Vec<_>>()), cluster: Vec::new() }
             }
-            Place::Void => Applying::default(),
+            PodPlace::Void => Applying::default(),
         }
     }
 
     /// What may happen to a flow between pods of two shapes, or from a pod to itself: the lowest
     /// bit.
-    fn outcomes(&self, between: Between, to_itself: bool) -> Outcomes {
+    fn outcomes(&self, between: Between, to_itself: bool) -> OutcomeMasks {
         let named = &self.shapes.named[self.shapes.all[between.to as usize].named as usize];
         let without_init = self.reading(between, named, false);
         let mut outcomes = without_init;
@@ -269,7 +269,7 @@ impl Compiled {
         outcomes
     }
 
-    fn reading(&self, between: Between, named: &[Named], init_resolves: bool) -> Outcomes {
+    fn reading(&self, between: Between, named: &[Named], init_resolves: bool) -> OutcomeMasks {
         let ports = PortsOf { port: between.port, named, init_resolves };
         let [egress, ingress] = Direction::BOTH.map(|direction| {
             let (own, peer) = match direction {
@@ -280,7 +280,7 @@ impl Compiled {
             let profile = &profiles.all[profiles.of[own as usize] as usize];
             self.side(profile, direction, peer as usize, between.family, ports)
         });
-        Outcomes {
+        OutcomeMasks {
             passes: egress.passes & ingress.passes & 1,
             stops: (egress.stops | ingress.stops) & 1,
         }
@@ -293,9 +293,9 @@ impl Compiled {
         peer: usize,
         family: Family,
         ports: PortsOf<'_>,
-    ) -> Outcomes {
-        let is = |who: &Who| self.is(*who, peer, family);
-        let matches = |rule: &ClusterRule| {
+    ) -> OutcomeMasks {
+        let is = |who: &CompiledPeer| self.is(*who, peer, family);
+        let matches = |rule: &CompiledClusterRule| {
             let (port, perhaps_port) = ports.certainly_and_perhaps(rule.ports.as_deref());
             let certain = rule.peers.iter().any(is);
             let doubtful = || rule.doubtful.iter().any(|who| who.as_ref().is_none_or(is));
@@ -314,10 +314,10 @@ impl Compiled {
         tiers::outcomes(profile, direction, &self.rules, &matches, admitted)
     }
 
-    fn is(&self, who: Who, shape: usize, family: Family) -> bool {
+    fn is(&self, who: CompiledPeer, shape: usize, family: Family) -> bool {
         match who {
-            Who::Pods(row) => self.rules.pods.get(row as usize, shape),
-            Who::Block(row) => self.shapes.blocks[index(family)].get(row as usize, shape),
+            CompiledPeer::Pods(row) => self.rules.pods.get(row as usize, shape),
+            CompiledPeer::Block(row) => self.shapes.blocks[index(family)].get(row as usize, shape),
         }
     }
 }
@@ -344,18 +344,18 @@ struct PortsOf<'a> {
 
 impl PortsOf<'_> {
     /// Whether a list of ports matches, and whether it may.
-    fn certainly_and_perhaps(self, list: Option<&[rules::Port]>) -> (bool, bool) {
+    fn certainly_and_perhaps(self, list: Option<&[rules::CompiledPort]>) -> (bool, bool) {
         let Some(list) = list else { return (true, true) };
         let certainly = list.iter().any(|port| self.is(*port));
-        (certainly, certainly || list.contains(&rules::Port::Unknown))
+        (certainly, certainly || list.contains(&rules::CompiledPort::Unknown))
     }
 
-    fn is(self, port: rules::Port) -> bool {
+    fn is(self, port: rules::CompiledPort) -> bool {
         match port {
-            rules::Port::Range { protocol, first, last } => {
+            rules::CompiledPort::Range { protocol, first, last } => {
                 protocol == self.port.protocol && (first..=last).contains(&self.port.number)
             }
-            rules::Port::Named { protocol, name } => {
+            rules::CompiledPort::Named { protocol, name } => {
                 protocol.is_none_or(|protocol| protocol == self.port.protocol)
                     && self.named.iter().any(|one| {
                         (one.name, one.number, one.protocol)
@@ -363,7 +363,7 @@ impl PortsOf<'_> {
                             && (self.init_resolves || !one.is_init)
                     })
             }
-            rules::Port::Unknown => false,
+            rules::CompiledPort::Unknown => false,
         }
     }
 }

@@ -29,11 +29,11 @@ use crate::{
 
 use clauses::{Clause, Clauses};
 use goals::{Goal, Goals};
-use tables::{Seen, Sided, Tables};
-use what_if::Change;
+use tables::{KnownFlow, Sided, Tables};
+use what_if::RuleChange;
 
 pub use choose::spread;
-pub use gap::{Gap, Proof, What, Why};
+pub use gap::{Gap, GapReason, RuleSide, What};
 pub use mutant::Mutant;
 
 /// How much of the policies a set of flows shows.
@@ -97,10 +97,10 @@ pub struct Survey {
     clauses: Clauses,
     tables: Tables,
     /// What the policies say of each flow, by its place in `flows`.
-    seen: Vec<Seen>,
+    seen: Vec<KnownFlow>,
     goals: Goals,
     /// Why no flow meets a goal, of those that none does.
-    never: BTreeMap<Goal, Why>,
+    never: BTreeMap<Goal, GapReason>,
 }
 
 impl Survey {
@@ -117,7 +117,7 @@ impl Survey {
         let clauses = Clauses::of(compiled.snapshot());
         let mut tables = Tables::new(clauses.all.len());
         let look = |(_, flow): &(Cell, Flow)| tables.look(&compiled, &clauses, flow);
-        let seen: Vec<Seen> = flows.iter().map(look).collect();
+        let seen: Vec<KnownFlow> = flows.iter().map(look).collect();
         let (goals, never) = (Goals::default(), BTreeMap::new());
         let mut survey = Self { compiled, flows, clauses, tables, seen, goals, never };
         survey.goals = survey.find_goals();
@@ -175,7 +175,11 @@ impl Survey {
     }
 
     /// The rules without which this allowed flow would be denied.
-    fn needed<'a>(&'a self, seen: &'a Seen, flow: &'a Flow) -> impl Iterator<Item = usize> + 'a {
+    fn needed<'a>(
+        &'a self,
+        seen: &'a KnownFlow,
+        flow: &'a Flow,
+    ) -> impl Iterator<Item = usize> + 'a {
         let sides = seen.sides.iter().flatten();
         let only = sides.filter_map(|side| {
             let mut admitting = self.tables.admitting(side, seen);
@@ -185,13 +189,13 @@ impl Survey {
     }
 
     fn denies_without(&self, clause: usize, flow: &Flow) -> bool {
-        matches!(self.what_if(clause, Change::Without, flow), Expected::Deny(_))
+        matches!(self.what_if(clause, RuleChange::Without, flow), Expected::Deny(_))
     }
 
     /// What a denied flow shows: the rules that it just misses, and the isolations without rules
     /// that deny it. Where both sides deny it, it shows neither; which of them do is certain only
     /// where the letter is the whole truth.
-    fn missed(&self, seen: &Seen, flow: &Flow) -> Vec<Goal> {
+    fn missed(&self, seen: &KnownFlow, flow: &Flow) -> Vec<Goal> {
         let denies = |side: &&Sided| {
             self.tables.isolates(side) && self.tables.admitting(side, seen).next().is_none()
         };
@@ -203,7 +207,7 @@ impl Survey {
         sides.flat_map(|side| self.missed_on(side, seen, flow)).collect()
     }
 
-    fn missed_on(&self, side: &Sided, seen: &Seen, flow: &Flow) -> impl Iterator<Item = Goal> {
+    fn missed_on(&self, side: &Sided, seen: &KnownFlow, flow: &Flow) -> impl Iterator<Item = Goal> {
         let isolating = self.tables.isolating(side);
         isolating.filter_map(|clause| match self.clauses.all[clause] {
             Clause::Bare { .. } => {
@@ -211,7 +215,7 @@ impl Survey {
             }
             Clause::Rule { .. } => {
                 let missed = self.tables.just_misses(clause, side, seen)?;
-                let would = || self.what_if(clause, Change::Widened(missed), flow);
+                let would = || self.what_if(clause, RuleChange::Widened(missed), flow);
                 let just = seen.exact || matches!(would(), Expected::Allow(_));
                 just.then_some(Goal::JustMisses(clause))
             }
@@ -239,7 +243,7 @@ impl Survey {
         }
         let expected = self.compiled.expect(flow);
         let decides = |clause: &usize| {
-            let without = self.what_if(*clause, Change::Without, flow);
+            let without = self.what_if(*clause, RuleChange::Without, flow);
             match (Answer::from(&expected), Answer::from(&without)) {
                 (_, Answer::Unspecified(_)) => false,
                 (with, without) => with != without,
@@ -257,7 +261,7 @@ impl Survey {
         Some([node(flow.from)?, node(flow.to)?])
     }
 
-    fn what_if(&self, clause: usize, change: Change, flow: &Flow) -> Expected {
+    fn what_if(&self, clause: usize, change: RuleChange, flow: &Flow) -> Expected {
         what_if::expect(&self.compiled, &self.clauses.all[clause], change, flow)
     }
 }

@@ -33,7 +33,7 @@ use mutation::Past;
 use trial::Trial;
 
 pub use candidate::{Candidate, Fault};
-pub use manner::Manner;
+pub use manner::RefusalManner;
 pub use time::TimeFault;
 
 /// All that is known when a network is to be judged.

@@ -309,10 +309,10 @@ fn the_manner_of_denials_needs_all_to_agree() {
         manner::manner(&evidence(&world, observations.collect()))
     };
     let icmp = || Outcome::Unreachable("EHOSTUNREACH".to_owned());
-    assert_eq!(with([TimedOut, TimedOut, Refused]), Some(Manner::Silence));
-    assert_eq!(with([Refused, Refused, TimedOut]), Some(Manner::Reset));
-    assert_eq!(with([icmp(), icmp(), TimedOut]), Some(Manner::Icmp));
-    assert_eq!(with([icmp(), TimedOut, TimedOut]), Some(Manner::Mixed));
+    assert_eq!(with([TimedOut, TimedOut, Refused]), Some(RefusalManner::Silence));
+    assert_eq!(with([Refused, Refused, TimedOut]), Some(RefusalManner::Reset));
+    assert_eq!(with([icmp(), icmp(), TimedOut]), Some(RefusalManner::Icmp));
+    assert_eq!(with([icmp(), TimedOut, TimedOut]), Some(RefusalManner::Mixed));
     assert_eq!(with([Connected, Connected, TimedOut]), None);
 }
 
@@ -469,9 +469,12 @@ fn a_place_is_said_unless_it_is_everywhere() {
 
 #[test]
 fn two_manners_are_mixed() {
-    let reset = Manner::of(&Outcome::Refused).expect("it was denied");
-    let silence = Manner::of(&Outcome::TimedOut).expect("it was denied");
-    assert_eq!((reset.and(reset), reset.and(silence)), (Manner::Reset, Manner::Mixed));
-    assert_eq!(Manner::of(&Outcome::Connected), None);
-    assert_eq!(Manner::of(&Outcome::Failed("why".into())), None);
+    let reset = RefusalManner::of(&Outcome::Refused).expect("it was denied");
+    let silence = RefusalManner::of(&Outcome::TimedOut).expect("it was denied");
+    assert_eq!(
+        (reset.and(reset), reset.and(silence)),
+        (RefusalManner::Reset, RefusalManner::Mixed)
+    );
+    assert_eq!(RefusalManner::of(&Outcome::Connected), None);
+    assert_eq!(RefusalManner::of(&Outcome::Failed("why".into())), None);
 }

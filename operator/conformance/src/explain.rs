@@ -22,7 +22,7 @@ use crate::{
 };
 
 pub use crate::near_miss::NearLabel;
-pub use actor::Actor;
+pub use actor::FlowEnd;
 pub use misses::{BlockMiss, LabelMiss, NamespaceMiss, PeerMiss, PortMiss};
 pub use open::{OpenQuestion, Would};
 pub use rules::{Does, Lacks, PolicyTold, RuleTold};
@@ -33,9 +33,9 @@ pub use tiers::{ClusterDoes, ClusterRuleTold, ClusterTold};
 #[non_exhaustive]
 pub struct Explanation {
     /// The end that opens the flow: the subject of egress.
-    pub from: Actor,
+    pub from: FlowEnd,
     /// The end that receives the flow: the subject of ingress.
-    pub to: Actor,
+    pub to: FlowEnd,
     /// The port of the receiver that the flow is to.
     pub port: Port,
     /// What the policies say of it: what [`expect`] says.
@@ -75,12 +75,12 @@ pub struct Course {
     /// What decides, by the letter.
     pub decision: Decision,
     /// What was asked until something decided.
-    pub asked: Asked,
+    pub asked: Consulted,
 }
 
 /// What was asked on one side.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Asked {
+pub enum Consulted {
     /// Nothing, as this end is an address and no more.
     NoPod,
     /// Nothing, as the traffic comes from the pod's own node.
@@ -104,14 +104,14 @@ pub enum Asked {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Background<'a> {
     /// The ports of Services: people write them in policies, where only the pod's port counts.
-    pub services: &'a [ServicePort],
+    pub services: &'a [ServiceRoute],
     /// The policies as they are written: what they compile to has lost the inert rules.
     pub written: &'a [&'a NetworkPolicy],
 }
 
 /// A port of a Service, and where it leads.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ServicePort {
+pub struct ServiceRoute {
     /// The name and namespace of the Service.
     pub service: ObjectRef,
     /// The pods behind it, in its namespace.
@@ -119,12 +119,12 @@ pub struct ServicePort {
     /// The Service's own port.
     pub port: Port,
     /// Where it leads in each pod (`targetPort`); the protocol is that of `port`.
-    pub target: Target,
+    pub target: RouteTarget,
 }
 
 /// Where a port of a Service leads in the pods behind it (`targetPort`).
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Target {
+pub enum RouteTarget {
     /// A number, the same on each pod.
     Number(u16),
     /// What each pod gives this name.
@@ -164,15 +164,15 @@ pub fn explain(snapshot: &Snapshot, flow: &Flow) -> Explanation {
 /// ```
 /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/shop.rs")); }
 /// # use example::*;
-/// use netproof_conformance::explain::{Background, ServicePort, Target, explain_with};
+/// use netproof_conformance::explain::{Background, RouteTarget, ServiceRoute, explain_with};
 ///
 /// // People write a Service's port into a policy, where only the pod's port counts.
 /// let web = flow("web", "db");
-/// let service = ServicePort {
+/// let service = ServiceRoute {
 ///     service: shop().pods[1].name.clone(),
 ///     pods: shop().policies[0].subjects.clone(),
 ///     port: web.port,
-///     target: Target::Number(15432),
+///     target: RouteTarget::Number(15432),
 /// };
 /// let background = Background { services: &[service], written: &[] };
 /// assert_eq!(explain_with(&shop(), &web, background).expected.word(), "Allow");
@@ -194,8 +194,8 @@ pub fn explain_with(snapshot: &Snapshot, flow: &Flow, background: Background<'_>
         }
     };
     Explanation {
-        from: Actor::of(snapshot, flow.from),
-        to: Actor::of(snapshot, flow.to),
+        from: FlowEnd::of(snapshot, flow.from),
+        to: FlowEnd::of(snapshot, flow.to),
         port: flow.port,
         expected,
         way,
@@ -210,17 +210,17 @@ fn course(
 ) -> Course {
     let asked = match Side::of(ends, Reading::LITERAL, direction) {
         Some(side) => tiers_of(&side, background),
-        None if ends.is_pod(direction) => Asked::OwnNode,
-        None => Asked::NoPod,
+        None if ends.is_pod(direction) => Consulted::OwnNode,
+        None => Consulted::NoPod,
     };
     Course { direction, decision, asked }
 }
 
-fn tiers_of(side: &Side<'_>, background: Background<'_>) -> Asked {
+fn tiers_of(side: &Side<'_>, background: Background<'_>) -> Consulted {
     let inert = rules::inert(side, background.written);
     let admin = tiers::tell(side, Tier::Admin, background.services);
     if tiers::decides(&admin) {
-        return Asked::Tiers { admin, isolating: Vec::new(), baseline: Vec::new(), inert };
+        return Consulted::Tiers { admin, isolating: Vec::new(), baseline: Vec::new(), inert };
     }
     let isolating = rules::tell(side, background.services);
     let baseline = if isolating.is_empty() {
@@ -228,7 +228,7 @@ fn tiers_of(side: &Side<'_>, background: Background<'_>) -> Asked {
     } else {
         Vec::new()
     };
-    Asked::Tiers { admin, isolating, baseline, inert }
+    Consulted::Tiers { admin, isolating, baseline, inert }
 }
 
 #[cfg(test)]

@@ -150,8 +150,8 @@ fn the_port_of_a_service_is_known_if_services_are() {
     let flow = world.flow("shop/web", "data/db", "3306/TCP");
     let service = ObjectRef { namespace: "data".into(), name: "mysql".into() };
     let port = Port { number: 80, ..flow.port };
-    let target = Target::Named("mysql".into());
-    let services = [ServicePort { service, pods: Selector::everything(), port, target }];
+    let target = RouteTarget::Named("mysql".into());
+    let services = [ServiceRoute { service, pods: Selector::everything(), port, target }];
     let background = Background { services: &services, ..Background::default() };
     let said = explain_with(&world.snapshot, &flow, background).to_string();
     assert!(said.contains("that is the port of Service data/mysql"), "{said}");

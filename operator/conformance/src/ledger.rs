@@ -16,9 +16,9 @@ use crate::{
     verdict::{Outcome, Sighting, Steadiness, Verdict, Why},
 };
 
-use record::Cause;
+use record::PendingCause;
 
-pub use record::Record;
+pub use record::FlowRecord;
 
 /// How long and how often a network may be wrong before that is reported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,24 +45,25 @@ impl Patience {
 
 /// Which way an expectation changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Change {
+pub enum ExpectationChange {
     /// The flow was allowed, and is to be denied.
     Tightening,
     /// The flow was denied, and is to be allowed.
     Loosening,
 }
 
-impl Change {
+impl ExpectationChange {
     /// Which way an answer turned; none if it did not, or either is left open.
     ///
     /// ```
     /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/shop.rs")); }
     /// # use example::*;
-    /// use netproof_conformance::{evaluate::expect, ledger::Change};
+    /// use netproof_conformance::{evaluate::expect, ledger::ExpectationChange};
     ///
     /// let [denied, allowed] = ["job", "web"].map(|from| expect(&shop(), &flow(from, "db")));
-    /// assert_eq!(Change::between(&denied, &allowed), Some(Change::Loosening));
-    /// assert_eq!(Change::between(&denied, &denied), None);
+    /// let loosening = Some(ExpectationChange::Loosening);
+    /// assert_eq!(ExpectationChange::between(&denied, &allowed), loosening);
+    /// assert_eq!(ExpectationChange::between(&denied, &denied), None);
     /// ```
     pub fn between(before: &Expected, after: &Expected) -> Option<Self> {
         match (before, after) {
@@ -105,7 +106,7 @@ impl From<Duration> for Interval {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Followed {
     /// Which way the expectation had changed.
-    pub change: Change,
+    pub change: ExpectationChange,
     /// From the change to the first observation that conformed.
     pub latency: Duration,
 }
@@ -147,7 +148,7 @@ pub struct Followed {
 #[derive(Clone, Debug)]
 pub struct Ledger {
     patience: Patience,
-    records: BTreeMap<Cell, Record>,
+    records: BTreeMap<Cell, FlowRecord>,
     /// Since when each stand-in is there.
     born: BTreeMap<Actor, Duration>,
 }
@@ -178,7 +179,7 @@ impl Ledger {
                 record.expect(expected, now)
             } else {
                 let since = since(&self.born, cell).unwrap_or(now);
-                let record = Record::new(expected.clone(), now, since);
+                let record = FlowRecord::new(expected.clone(), now, since);
                 self.records.insert(cell.clone(), record);
                 true
             };
@@ -255,10 +256,10 @@ impl Ledger {
             record.verdict == Verdict::Settling
                 && record.settling(&self.patience, now)
                 && match (record.unsettled, &record.expected) {
-                    (Some((_, Cause::Changed { followed, .. })), _) => !followed,
-                    (Some((_, Cause::NewStandIn)), Expected::Allow(_)) => true,
+                    (Some((_, PendingCause::Changed { followed, .. })), _) => !followed,
+                    (Some((_, PendingCause::NewStandIn)), Expected::Allow(_)) => true,
                     (
-                        Some((_, Cause::NewStandIn)),
+                        Some((_, PendingCause::NewStandIn)),
                         Expected::Deny(_) | Expected::Unspecified(_),
                     )
                     | (None, _) => false,
@@ -291,7 +292,7 @@ impl Ledger {
     /// The flows that are reported as wrong and whose last attempts all went wrong: others may be
     /// mended already.
     pub fn steadily_wrong(&self) -> BTreeSet<Cell> {
-        let is_steady = |record: &Record| {
+        let is_steady = |record: &FlowRecord| {
             matches!(
                 record.verdict,
                 Verdict::Leak(Steadiness::Steady) | Verdict::Blocked(Steadiness::Steady)
@@ -301,12 +302,12 @@ impl Ledger {
     }
 
     /// What is known of one flow.
-    pub fn record(&self, cell: &Cell) -> Option<&Record> {
+    pub fn record(&self, cell: &Cell) -> Option<&FlowRecord> {
         self.records.get(cell)
     }
 
     /// What is known of every flow.
-    pub fn records(&self) -> impl Iterator<Item = (&Cell, &Record)> {
+    pub fn records(&self) -> impl Iterator<Item = (&Cell, &FlowRecord)> {
         self.records.iter()
     }
 
@@ -323,7 +324,7 @@ impl Ledger {
         self.records.get(cell).map(|record| record.verdict(&self.patience, now))
     }
 
-    fn cells_where(&self, condition: impl Fn(&Record) -> bool) -> BTreeSet<Cell> {
+    fn cells_where(&self, condition: impl Fn(&FlowRecord) -> bool) -> BTreeSet<Cell> {
         let matching = self.records.iter().filter(|(_, record)| condition(record));
         matching.map(|(cell, _)| cell.clone()).collect()
     }

@@ -232,7 +232,7 @@ fn a_change_settles_until_the_network_follows() {
     assert_eq!(one.verdict(30), Verdict::Settling);
     assert_eq!(one.see(Sighting::Leak, 32), None);
     assert_eq!(one.verdict(32), Verdict::Settling);
-    let followed = Followed { change: Change::Tightening, latency: at(3) };
+    let followed = Followed { change: ExpectationChange::Tightening, latency: at(3) };
     assert_eq!(one.see(Sighting::Conforms, 33), Some(followed));
     assert_eq!(one.verdict(33), Verdict::Conforms);
     assert_eq!(one.see(Sighting::Conforms, 34), None, "a change is followed once");
@@ -246,7 +246,7 @@ fn what_stays_wrong_past_settle_is_a_leak() {
         one.see(Sighting::Leak, second);
     }
     assert_eq!(one.verdict(42), Verdict::Leak(Steadiness::Steady));
-    let followed = Followed { change: Change::Tightening, latency: at(20) };
+    let followed = Followed { change: ExpectationChange::Tightening, latency: at(20) };
     assert_eq!(one.see(Sighting::Conforms, 50), Some(followed), "late is measured as well");
 }
 

@@ -119,9 +119,9 @@
 //! - Not stable: sentences for people, such as the `Display` of a reason, a refusal, a finding or a
 //!   diagnosis.
 //! - `#[non_exhaustive]` is on what only this crate makes and what will grow: refusals
-//!   ([`policy::Problem`], [`manifest::Problem`]), findings ([`lint::Code`]), open questions
-//!   ([`expected::Unspecified`]), explanations and what objects amount to. A `match` over these
-//!   needs an arm for what is not known yet.
+//!   ([`policy::PolicyProblem`], [`manifest::ObjectProblem`]), findings ([`lint::Code`]), open
+//!   questions ([`expected::Unspecified`]), explanations and what objects amount to. A `match` over
+//!   these needs an arm for what is not known yet.
 //! - It is *not* on what a caller has to decide about: [`flow::Protocol`], [`flow::Family`],
 //!   [`expected::Expected`], [`expected::Decision`], [`kinds::ClusterPolicyKind`],
 //!   [`verdict::Outcome`], [`verdict::Verdict`]. A new protocol, or a new kind of policy, is a

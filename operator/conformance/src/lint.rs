@@ -27,7 +27,7 @@ pub use code::{Code, Severity};
 
 /// Something in an object that is legal and almost surely a mistake.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Finding {
+pub struct LintFinding {
     /// The policy that the finding is about.
     pub object: Object,
     /// The way to the field, such as `spec.ingress[0].from[1]`.
@@ -40,7 +40,7 @@ pub struct Finding {
     pub fix: String,
 }
 
-impl fmt::Display for Finding {
+impl fmt::Display for LintFinding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { object, field, code, sentence, fix } = self;
         write!(f, "{} {code}: {object}: {field}: {sentence} {fix}", code.severity())
@@ -67,9 +67,9 @@ impl fmt::Display for Object {
 
 /// What else is known, as compiled policies have lost it. Without it, there are fewer findings.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Known<'a> {
+pub struct LintContext<'a> {
     /// The policies as they are written.
-    pub written: &'a [Written<'a>],
+    pub written: &'a [LintedPolicy<'a>],
     /// The ports that the containers of each pod declare, named or not, in the order of the
     /// snapshot's pods.
     pub declared: Option<&'a [Vec<Port>]>,
@@ -77,12 +77,12 @@ pub struct Known<'a> {
 
 /// A policy as it is written.
 #[derive(Clone, Copy, Debug)]
-pub struct Written<'a> {
+pub struct LintedPolicy<'a> {
     policy: &'a NetworkPolicy,
     has_empty_egress: bool,
 }
 
-impl<'a> Written<'a> {
+impl<'a> LintedPolicy<'a> {
     /// A policy as far as its object tells, for which an empty list is an absent one.
     pub fn new(policy: &'a NetworkPolicy) -> Self {
         Self { policy, has_empty_egress: false }
@@ -94,7 +94,7 @@ impl<'a> Written<'a> {
     }
 }
 
-const CHECKS: [fn(&Census<'_>) -> Vec<Finding>; 10] = [
+const CHECKS: [fn(&Census<'_>) -> Vec<LintFinding>; 10] = [
     subjects::check,
     peers::check,
     directions::check,
@@ -112,36 +112,36 @@ const CHECKS: [fn(&Census<'_>) -> Vec<Finding>; 10] = [
 /// ```
 /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/shop.rs")); }
 /// # use example::*;
-/// use netproof_conformance::lint::{Code, Known, lint};
+/// use netproof_conformance::lint::{Code, LintContext, lint};
 ///
 /// let mut shop = shop();
 /// shop.pods[0].labels.insert("app".to_owned(), "wbe".to_owned());
-/// let findings = lint(&shop, Known::default());
+/// let findings = lint(&shop, LintContext::default());
 /// assert_eq!(findings[0].code, Code::AlmostPeer);
 /// assert_eq!(findings[0].field, "spec.ingress[0].from[0].podSelector");
 /// ```
-pub fn lint(snapshot: &Snapshot, known: Known<'_>) -> Vec<Finding> {
+pub fn lint(snapshot: &Snapshot, known: LintContext<'_>) -> Vec<LintFinding> {
     let census = Census::take(snapshot, known);
-    let mut findings: Vec<Finding> = CHECKS.iter().flat_map(|check| check(&census)).collect();
+    let mut findings: Vec<LintFinding> = CHECKS.iter().flat_map(|check| check(&census)).collect();
     findings.sort();
     findings.dedup();
     findings
 }
 
 /// Where a finding is.
-struct Place {
+struct FindingPlace {
     object: Object,
     field: String,
 }
 
-impl Place {
+impl FindingPlace {
     fn of(policy: &Policy, field: impl Into<String>) -> Self {
         Self { object: Object::NetworkPolicy(policy.name.clone()), field: field.into() }
     }
 
-    fn find(self, code: Code, sentence: impl Into<String>, fix: impl Into<String>) -> Finding {
+    fn find(self, code: Code, sentence: impl Into<String>, fix: impl Into<String>) -> LintFinding {
         let (sentence, fix) = (sentence.into(), fix.into());
-        Finding { object: self.object, field: self.field, code, sentence, fix }
+        LintFinding { object: self.object, field: self.field, code, sentence, fix }
     }
 }
 

@@ -19,9 +19,9 @@ fn cluster(text: &str) -> World {
     world(&format!("{CLUSTER}{text}"))
 }
 
-fn findings(world: &World) -> Vec<Finding> {
-    let written: Vec<_> = world.written.iter().map(Written::new).collect();
-    lint(&world.snapshot, Known { written: &written, declared: None })
+fn findings(world: &World) -> Vec<LintFinding> {
+    let written: Vec<_> = world.written.iter().map(LintedPolicy::new).collect();
+    lint(&world.snapshot, LintContext { written: &written, declared: None })
 }
 
 fn codes(world: &World) -> Vec<(Code, String)> {
@@ -138,8 +138,8 @@ fn rules_for_a_direction_that_is_left_out() {
 fn an_empty_egress_without_types() {
     let check = |types: &str| {
         let world = cluster(&format!("policies: {{data/p: {{podSelector: {{}}{types}}}}}"));
-        let written = [Written::with_empty_egress(&world.written[0])];
-        let known = Known { written: &written, declared: None };
+        let written = [LintedPolicy::with_empty_egress(&world.written[0])];
+        let known = LintContext { written: &written, declared: None };
         lint(&world.snapshot, known).into_iter().map(|one| one.code).collect::<Vec<_>>()
     };
     assert_eq!(check(""), [Code::EmptyEgress]);
@@ -241,7 +241,7 @@ fn numbers_of_ports_only_where_declarations_are_known() {
     let lint_with = |numbers: &[u16]| {
         let ports = |number: &u16| Port { number: *number, protocol: crate::flow::Protocol::Tcp };
         let declared = vec![numbers.iter().map(ports).collect(); world.snapshot.pods.len()];
-        let known = Known { written: &[], declared: Some(&declared) };
+        let known = LintContext { written: &[], declared: Some(&declared) };
         lint(&world.snapshot, known).into_iter().map(|one| one.code).collect::<Vec<_>>()
     };
     assert_eq!(lint_with(&[3306]), [Code::UndeclaredNumber]);
@@ -451,8 +451,8 @@ fn findings_are_in_order_and_once() {
     let mut shuffled = world.snapshot.clone();
     shuffled.policies.reverse();
     shuffled.pods.reverse();
-    let written: Vec<_> = world.written.iter().rev().map(Written::new).collect();
-    let known = Known { written: &written, declared: None };
+    let written: Vec<_> = world.written.iter().rev().map(LintedPolicy::new).collect();
+    let known = LintContext { written: &written, declared: None };
     let found = findings(&world);
     assert!(found.is_sorted() && found.len() == 3);
     assert_eq!(found, lint(&shuffled, known));

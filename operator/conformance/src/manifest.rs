@@ -34,11 +34,11 @@ use crate::{
     snapshot::{Labels, ObjectRef},
 };
 use kind::Treatment;
-use metadata::Metadata;
+use metadata::ManifestMetadata;
 use namespace::Namespace;
 use node::Node;
 use pod::{PodObject, ReadPod};
-use rejection::Fault;
+use rejection::ObjectFault;
 use service::ServiceObject;
 use stand_in::Workloads;
 use workload::{CronJob, Workload};
@@ -49,8 +49,8 @@ pub use cluster::{Cluster, Origin};
 pub use fields::{Misfit, Suggestion, Written, misfits, misfits_of_list};
 pub use header::Header;
 pub use kind::{matters, policy_groups, reads, was_once_read};
-pub use rejection::{Problem, Rejection};
-pub use service::{Backends, Service, ServicePort, Target};
+pub use rejection::{ObjectProblem, Rejection};
+pub use service::{Backends, Service, ServicePort, ServiceTarget};
 pub use source::Source;
 pub use written::WrittenPolicy;
 
@@ -78,14 +78,14 @@ pub use written::WrittenPolicy;
 #[derive(Clone, Debug)]
 pub struct Objects {
     default_namespace: String,
-    namespaces: BTreeMap<ObjectRef, Kept<Labels>>,
-    nodes: BTreeMap<ObjectRef, Kept<Vec<IpAddr>>>,
-    pods: BTreeMap<ObjectRef, Kept<ReadPod>>,
-    services: BTreeMap<ObjectRef, Kept<Service>>,
+    namespaces: BTreeMap<ObjectRef, Sourced<Labels>>,
+    nodes: BTreeMap<ObjectRef, Sourced<Vec<IpAddr>>>,
+    pods: BTreeMap<ObjectRef, Sourced<ReadPod>>,
+    services: BTreeMap<ObjectRef, Sourced<Service>>,
     workloads: Workloads,
-    policies: BTreeMap<ObjectRef, Kept<Policy>>,
+    policies: BTreeMap<ObjectRef, Sourced<Policy>>,
     written: BTreeMap<ObjectRef, WrittenPolicy>,
-    cluster_policies: BTreeMap<ClusterPolicyKind, BTreeMap<ObjectRef, Kept<ClusterPolicy>>>,
+    cluster_policies: BTreeMap<ClusterPolicyKind, BTreeMap<ObjectRef, Sourced<ClusterPolicy>>>,
     rejected: Vec<Rejection>,
     skipped: BTreeMap<String, usize>,
     ignored_policies: BTreeMap<String, usize>,
@@ -93,7 +93,7 @@ pub struct Objects {
 
 /// An object, and where it is.
 #[derive(Clone, Debug)]
-struct Kept<T> {
+struct Sourced<T> {
     source: Source,
     object: T,
 }
@@ -132,7 +132,7 @@ impl Objects {
         match Treatment::of(&header.api_version, &header.kind) {
             Treatment::Read(kind) => {
                 if let Err((name, fault)) = self.read(kind, &at, object)? {
-                    let Fault { field, problem } = fault;
+                    let ObjectFault { field, problem } = fault;
                     self.rejected.push(Rejection {
                         at,
                         kind: header.kind.clone(),
@@ -144,15 +144,15 @@ impl Objects {
             }
             Treatment::Refused(known) => {
                 let written = header.api_version.clone();
-                self.reject(at, header, "apiVersion", Problem::Version { written, known });
+                self.reject(at, header, "apiVersion", ObjectProblem::Version { written, known });
             }
             Treatment::Outdated(known) => {
                 let written = header.api_version.clone();
-                self.reject(at, header, "apiVersion", Problem::Outdated { written, known });
+                self.reject(at, header, "apiVersion", ObjectProblem::Outdated { written, known });
             }
             Treatment::Misspelt(known) => {
                 let (field, written, known) = known.difference(header);
-                self.reject(at, header, field, Problem::Spelling { written, known });
+                self.reject(at, header, field, ObjectProblem::Spelling { written, known });
             }
             Treatment::NotEvaluated => count(&mut self.ignored_policies, header),
             Treatment::Skipped => count(&mut self.skipped, header),
@@ -161,7 +161,7 @@ impl Objects {
     }
 
     /// Remembers that an object is wrong.
-    pub fn reject(&mut self, at: Source, header: &Header, field: &str, problem: Problem) {
+    pub fn reject(&mut self, at: Source, header: &Header, field: &str, problem: ObjectProblem) {
         let network_policy::Metadata { name, namespace, .. } = header.metadata.clone();
         self.rejected.push(Rejection {
             at,
@@ -178,8 +178,8 @@ impl Objects {
         kind: ApiKind,
         at: &Source,
         object: D,
-    ) -> Result<Result<(), (ObjectRef, Fault)>, D::Error> {
-        let namespaced = |metadata: &Metadata| metadata.namespaced(&self.default_namespace);
+    ) -> Result<Result<(), (ObjectRef, ObjectFault)>, D::Error> {
+        let namespaced = |metadata: &ManifestMetadata| metadata.namespaced(&self.default_namespace);
         Ok(match kind {
             ApiKind::Namespace => {
                 let object = Namespace::deserialize(object)?;
@@ -234,31 +234,33 @@ impl Objects {
 }
 
 /// What the API server would refuse of a policy.
-fn refused<T>(compiled: Result<T, policy::Rejected>) -> Result<T, Fault> {
-    compiled
-        .map_err(|policy::Rejected { field, problem, .. }| Fault { field, problem: problem.into() })
+fn refused<T>(compiled: Result<T, policy::Rejected>) -> Result<T, ObjectFault> {
+    compiled.map_err(|policy::Rejected { field, problem, .. }| ObjectFault {
+        field,
+        problem: problem.into(),
+    })
 }
 
 /// Keeps an object under its name, unless it is wrong or contradicts another one of that name.
 fn keep<T: PartialEq>(
-    kept: &mut BTreeMap<ObjectRef, Kept<T>>,
+    kept: &mut BTreeMap<ObjectRef, Sourced<T>>,
     at: &Source,
     name: ObjectRef,
-    read: impl FnOnce(&ObjectRef) -> Result<T, Fault>,
-) -> Result<(), (ObjectRef, Fault)> {
+    read: impl FnOnce(&ObjectRef) -> Result<T, ObjectFault>,
+) -> Result<(), (ObjectRef, ObjectFault)> {
     let object = match read(&name) {
         Ok(object) => object,
         Err(fault) => return Err((name, fault)),
     };
     match kept.entry(name) {
         Entry::Vacant(free) => {
-            free.insert(Kept { source: at.clone(), object });
+            free.insert(Sourced { source: at.clone(), object });
             Ok(())
         }
         Entry::Occupied(known) if known.get().object == object => Ok(()),
         Entry::Occupied(known) => {
-            let problem = Problem::Duplicate(known.get().source.clone());
-            Err((known.key().clone(), Fault { field: String::new(), problem }))
+            let problem = ObjectProblem::Duplicate(known.get().source.clone());
+            Err((known.key().clone(), ObjectFault { field: String::new(), problem }))
         }
     }
 }

@@ -4,7 +4,7 @@ use crate::{
     expected::Direction,
     near_miss::NearLabel,
     policy::{
-        IpBlock, Namespaces, Numbers, Peer, Peers, PortMatch, Ports, Rule,
+        IpBlock, MatchedPorts, Namespaces, Peer, Peers, PortMatch, Ports, Rule,
         cluster::{Action, ClusterPeer, ClusterPort, ClusterPorts, ClusterRule, PodsOf},
     },
     select::{NAMESPACE_NAME, Requirement, Selector},
@@ -131,10 +131,10 @@ pub(crate) fn peers(peers: &Peers, own: &str) -> String {
 pub(crate) fn port(port: &PortMatch) -> String {
     let protocol = port.protocol;
     match &port.numbers {
-        Numbers::Any => format!("all {protocol} ports"),
-        Numbers::Range { first, last } if first == last => format!("{first}/{protocol}"),
-        Numbers::Range { first, last } => format!("{first}-{last}/{protocol}"),
-        Numbers::Named(name) => format!("the port named {name} ({protocol})"),
+        MatchedPorts::Any => format!("all {protocol} ports"),
+        MatchedPorts::Range { first, last } if first == last => format!("{first}/{protocol}"),
+        MatchedPorts::Range { first, last } => format!("{first}-{last}/{protocol}"),
+        MatchedPorts::Named(name) => format!("the port named {name} ({protocol})"),
     }
 }
 

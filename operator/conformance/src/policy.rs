@@ -27,7 +27,7 @@ use crate::{
 
 use cluster::ClusterPolicy;
 
-pub use rejected::{Problem, Rejected};
+pub use rejected::{PolicyProblem, Rejected};
 
 /// Reads an object of a kind of cluster policies, and compiles it: fails if the object has not the
 /// form of its kind, and returns what the API server would refuse of one that has.
@@ -214,12 +214,12 @@ pub struct PortMatch {
     /// The protocol, TCP where the element names none.
     pub protocol: Protocol,
     /// The ports of that protocol.
-    pub numbers: Numbers,
+    pub numbers: MatchedPorts,
 }
 
 /// The ports of one protocol that a [`PortMatch`] means.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Numbers {
+pub enum MatchedPorts {
     /// Every port of the protocol: the element has no `port`.
     Any,
     /// From `first` to `last`, both included; the same one twice without `endPort`. Whether a

@@ -31,13 +31,13 @@ pub(crate) const NAMESPACE_NAME: &str = "kubernetes.io/metadata.name";
 /// ```
 #[derive(Clone, Debug, Default)]
 pub struct Selector {
-    requirements: BTreeMap<Requirement, Written>,
+    requirements: BTreeMap<Requirement, RequirementForm>,
 }
 
 /// How an object writes a requirement. It makes no difference to what a selector matches, only to
 /// networks that do not read all of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Written {
+pub(crate) enum RequirementForm {
     /// In `matchLabels`, if perhaps in `matchExpressions` too.
     AsLabel,
     /// In `matchExpressions` alone, which some networks read less well than `matchLabels`.
@@ -87,21 +87,21 @@ impl Selector {
     }
 
     /// The requirements, and how each is written.
-    pub(crate) fn written(&self) -> impl ExactSizeIterator<Item = (&Requirement, Written)> {
+    pub(crate) fn written(&self) -> impl ExactSizeIterator<Item = (&Requirement, RequirementForm)> {
         self.requirements.iter().map(|(requirement, written)| (requirement, *written))
     }
 }
 
 /// Requirements as they are written; what is written both ways is a label.
-impl FromIterator<(Requirement, Written)> for Selector {
-    fn from_iter<I: IntoIterator<Item = (Requirement, Written)>>(written: I) -> Self {
+impl FromIterator<(Requirement, RequirementForm)> for Selector {
+    fn from_iter<I: IntoIterator<Item = (Requirement, RequirementForm)>>(written: I) -> Self {
         let mut requirements = BTreeMap::new();
         for (requirement, written) in written {
             match written {
-                Written::AsLabel => {
+                RequirementForm::AsLabel => {
                     requirements.insert(requirement, written);
                 }
-                Written::AsExpression => {
+                RequirementForm::AsExpression => {
                     requirements.entry(requirement).or_insert(written);
                 }
             }
@@ -114,11 +114,13 @@ impl FromIterator<(Requirement, Written)> for Selector {
 impl FromIterator<Requirement> for Selector {
     fn from_iter<I: IntoIterator<Item = Requirement>>(requirements: I) -> Self {
         let written = |requirement| match &requirement {
-            Requirement::In(_, values) if values.len() == 1 => (requirement, Written::AsLabel),
+            Requirement::In(_, values) if values.len() == 1 => {
+                (requirement, RequirementForm::AsLabel)
+            }
             Requirement::In(..)
             | Requirement::NotIn(..)
             | Requirement::Exists(_)
-            | Requirement::DoesNotExist(_) => (requirement, Written::AsExpression),
+            | Requirement::DoesNotExist(_) => (requirement, RequirementForm::AsExpression),
         };
         requirements.into_iter().map(written).collect()
     }
@@ -193,7 +195,8 @@ mod tests {
     fn selectors_that_ask_for_the_same_are_equal_however_they_are_written() {
         let is = || Requirement::In("app".to_owned(), BTreeSet::from(["web".to_owned()]));
         let as_written = |written| Selector::from_iter([(is(), written)]);
-        let [label, expression] = [Written::AsLabel, Written::AsExpression].map(as_written);
+        let [label, expression] =
+            [RequirementForm::AsLabel, RequirementForm::AsExpression].map(as_written);
         let hasher = RandomState::new();
         assert_eq!(label, expression);
         assert_eq!(label.cmp(&expression), Ordering::Equal);
@@ -204,11 +207,12 @@ mod tests {
     #[test]
     fn what_is_written_both_ways_is_a_label() {
         let is = || Requirement::In("app".to_owned(), BTreeSet::from(["web".to_owned()]));
-        for ways in
-            [[Written::AsLabel, Written::AsExpression], [Written::AsExpression, Written::AsLabel]]
-        {
+        for ways in [
+            [RequirementForm::AsLabel, RequirementForm::AsExpression],
+            [RequirementForm::AsExpression, RequirementForm::AsLabel],
+        ] {
             let selector: Selector = ways.into_iter().map(|written| (is(), written)).collect();
-            assert_eq!(selector.written().collect::<Vec<_>>(), [(&is(), Written::AsLabel)]);
+            assert_eq!(selector.written().collect::<Vec<_>>(), [(&is(), RequirementForm::AsLabel)]);
         }
     }
 }

@@ -95,12 +95,12 @@ pub struct NamedPort {
     /// The name matches only together with its protocol.
     pub protocol: Protocol,
     /// The kind of container that declares the port.
-    pub container: Container,
+    pub container: ContainerKind,
 }
 
 /// The kind of container that declares a port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Container {
+pub enum ContainerKind {
     /// One of `containers`, whose port names resolve on every network.
     Regular,
     /// One of `initContainers`, native sidecars included: the API leaves open whether its port

@@ -8,7 +8,7 @@ use std::{
 use crate::{
     flow::{Port, Protocol},
     policy::{
-        Isolation, Numbers, Ports,
+        Isolation, MatchedPorts, Ports,
         cluster::{ClusterPort, ClusterPorts},
     },
     snapshot::Snapshot,
@@ -107,7 +107,7 @@ pub fn spans(snapshots: &[&Snapshot]) -> Vec<Span> {
                 for rule in rules {
                     let Ports::Only(ports) = &rule.ports else { continue };
                     for port in ports {
-                        if let Numbers::Range { first, last } = port.numbers {
+                        if let MatchedPorts::Range { first, last } = port.numbers {
                             mark(port.protocol, first, last);
                         }
                     }

@@ -19,9 +19,9 @@ use crate::{
     flow::Port,
     snapshot::ObjectRef,
 };
-use normal::{Changed, Side};
+use normal::{ChangedPolicies, DirectionPolicies};
 use peers::{Compared, compare};
-use subjects::{Subject, Who};
+use subjects::{ChangedSubject, SubjectIdentity};
 
 /// So many different subjects of a direction are looked at whatever was found of others.
 const SUBJECTS: usize = 64;
@@ -33,7 +33,7 @@ const MOST_SUBJECTS: usize = 512;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Elsewhere {
     /// Which flows change, and how.
-    pub changes: Vec<Change>,
+    pub changes: Vec<StrangerChange>,
     /// Policies that differ in what they say, by which no stranger was found to be concerned,
     /// though not all were tried.
     pub doubtful: BTreeSet<String>,
@@ -41,7 +41,7 @@ pub struct Elsewhere {
 
 /// Flows between subjects of policies and strangers that change alike.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Change {
+pub struct StrangerChange {
     /// The policies that differ and have these subjects.
     pub policies: BTreeSet<String>,
     /// Which side of the flows the policies speak of.
@@ -90,10 +90,10 @@ pub enum Subjects {
 /// assert!(changes[0].others.iter().any(|other| other == "every address outside"));
 /// ```
 pub fn elsewhere(old: &Compiled, new: &Compiled, port: Option<Port>) -> Elsewhere {
-    let (mut found, mut unproven) = (Vec::<Change>::new(), BTreeSet::new());
+    let (mut found, mut unproven) = (Vec::<StrangerChange>::new(), BTreeSet::new());
     for direction in Direction::BOTH {
-        let sides = [old, new].map(|compiled| Side::new(compiled, direction));
-        let changed = Changed::between(&sides);
+        let sides = [old, new].map(|compiled| DirectionPolicies::new(compiled, direction));
+        let changed = ChangedPolicies::between(&sides);
         if changed.is_empty() {
             continue;
         }
@@ -118,7 +118,7 @@ pub fn elsewhere(old: &Compiled, new: &Compiled, port: Option<Port>) -> Elsewher
             for peers::Difference { others, ports, old, new } in differences {
                 take(
                     &mut found,
-                    Change {
+                    StrangerChange {
                         policies: subject.policies.clone(),
                         direction,
                         subjects: vec![words(subject)],
@@ -137,9 +137,9 @@ pub fn elsewhere(old: &Compiled, new: &Compiled, port: Option<Port>) -> Elsewher
 }
 
 /// Adds a change; to one that is the same but for its subjects, if there is one.
-fn take(found: &mut Vec<Change>, change: Change) {
+fn take(found: &mut Vec<StrangerChange>, change: StrangerChange) {
     let same = found.iter_mut().find(|one| {
-        let Change { policies, direction, subjects: _, others, ports, old, new } = one;
+        let StrangerChange { policies, direction, subjects: _, others, ports, old, new } = one;
         (*policies == change.policies && *direction == change.direction)
             && (*others == change.others && *ports == change.ports)
             && (*old == change.old && *new == change.new)
@@ -157,10 +157,10 @@ fn take(found: &mut Vec<Change>, change: Change) {
     }
 }
 
-fn words(subject: &Subject) -> Subjects {
+fn words(subject: &ChangedSubject) -> Subjects {
     match &subject.who {
-        Who::Here(pods) => Subjects::Pods(pods.clone()),
-        Who::Stranger(words) => Subjects::Strangers(words.clone()),
+        SubjectIdentity::Here(pods) => Subjects::Pods(pods.clone()),
+        SubjectIdentity::Stranger(words) => Subjects::Strangers(words.clone()),
     }
 }
 

@@ -81,7 +81,7 @@ fn between(old: &[(&str, &str)], new: &[(&str, &str)]) -> Vec<String> {
 fn told(elsewhere: &Elsewhere) -> Vec<String> {
     let Elsewhere { changes, doubtful } = elsewhere;
     let lines = changes.iter().map(|change| {
-        let Change { policies: _, direction, subjects, others, ports, old, new } = change;
+        let StrangerChange { policies: _, direction, subjects, others, ports, old, new } = change;
         let subjects: Vec<String> = subjects
             .iter()
             .map(|subjects| match subjects {

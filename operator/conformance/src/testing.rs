@@ -10,7 +10,7 @@ use crate::{
         admin_network_policy, baseline_admin_network_policy, cluster_network_policy,
         network_policy::{self, NetworkPolicy},
     },
-    snapshot::{Container, Labels, Lifecycle, NamedPort, ObjectRef, Pod, PodNetwork, Snapshot},
+    snapshot::{ContainerKind, Labels, Lifecycle, NamedPort, ObjectRef, Pod, PodNetwork, Snapshot},
 };
 
 /// A cluster, and its `NetworkPolicies` as they are written.
@@ -120,7 +120,7 @@ impl PodText {
                 NamedPort { name: name.to_owned(), number, protocol, container }
             }
         };
-        let regular = self.ports.iter().map(named(Container::Regular));
+        let regular = self.ports.iter().map(named(ContainerKind::Regular));
         Pod {
             name: object(name),
             labels: self.labels.clone(),
@@ -129,7 +129,7 @@ impl PodText {
             network: if self.host { PodNetwork::Host } else { PodNetwork::Own },
             lifecycle: Lifecycle::Live,
             named_ports: regular
-                .chain(self.init_ports.iter().map(named(Container::Init)))
+                .chain(self.init_ports.iter().map(named(ContainerKind::Init)))
                 .collect(),
         }
     }

@@ -4,13 +4,13 @@ use std::{sync::Arc, time::Duration};
 
 use futures::future::join_all;
 use netproof_conformance::{
-    ledger::Change,
+    ledger::ExpectationChange,
     matrix::{Actor, Cell},
 };
 use tokio::time::Instant;
 
 use super::{rounds::prediction, scene::Scene, stage::Stage};
-use netproof_rounds::measurements::latency::{self, Changed, spread};
+use netproof_rounds::measurements::latency::{self, ChangedFlow, spread};
 
 /// How many flows are attempted for each way in which a change goes.
 const FLOWS: usize = 4;
@@ -21,7 +21,7 @@ pub struct TimedChange {
     /// The flow.
     pub cell: Cell,
     /// Which way it was turned.
-    pub change: Change,
+    pub change: ExpectationChange,
     /// From the change; none if it was not seen in time.
     pub latency: Option<Duration>,
 }
@@ -37,7 +37,7 @@ pub async fn follow(
     let timed = turned(before, now).into_iter().filter_map(|(cell, change)| {
         let Scene { scenario, stand_ins, .. } = &*now.scene;
         let session = |actor: &_| Some(Arc::clone(now.sessions.get(actor)?.as_ref().ok()?));
-        let changed = Changed::of((&cell, change), at, (scenario, stand_ins), session)?;
+        let changed = ChangedFlow::of((&cell, change), at, (scenario, stand_ins), session)?;
         let timeout = scenario.timeout;
         Some(async move {
             let latency = latency::time(&changed, timeout, at + within).await;
@@ -48,7 +48,7 @@ pub async fn follow(
 }
 
 /// Some of the flows of which the policies say the opposite of what they said.
-fn turned(before: &Stage, now: &Stage) -> Vec<(Cell, Change)> {
+fn turned(before: &Stage, now: &Stage) -> Vec<(Cell, ExpectationChange)> {
     let is_new = |actor: &Actor| {
         let identity = |stage: &Stage| {
             let pod = stage.scene.pods.iter().find(|pod| pod.actor == *actor);
@@ -60,6 +60,6 @@ fn turned(before: &Stage, now: &Stage) -> Vec<(Cell, Change)> {
     let all = latency::turned(&was, &is).into_iter();
     let (tightened, loosened): (Vec<_>, Vec<_>) = all
         .filter(|(cell, _)| !is_new(&cell.from) && !is_new(&cell.to))
-        .partition(|(_, change)| *change == Change::Tightening);
+        .partition(|(_, change)| *change == ExpectationChange::Tightening);
     [tightened, loosened].into_iter().flat_map(|way| spread(way, FLOWS)).collect()
 }

@@ -67,21 +67,21 @@ pub struct LabCluster {
     agents: Vec<NodeAgent>,
     setting: watch::Sender<Setting>,
     /// By identity.
-    pods: BTreeMap<String, Running>,
+    pods: BTreeMap<String, RunningPod>,
     _outsiders: Vec<Process>,
     stage: watch::Sender<Arc<Stage>>,
     told: Instant,
 }
 
 /// A pod that runs.
-struct Running {
+struct RunningPod {
     process: Process,
     netns: Netns,
     /// Where its probe was told to answer.
     listen: BTreeSet<Port>,
 }
 
-impl Running {
+impl RunningPod {
     /// Whether its probe answers wherever this pod has to.
     fn listens_like(&self, pod: &LabPod) -> bool {
         pod.listen.iter().all(|port| self.listen.contains(port))
@@ -272,7 +272,7 @@ impl LabCluster {
         let mut links = Vec::new();
         for pod in pods {
             let Some(running) = self.pods.remove(&pod.identity) else { continue };
-            let Running { process, netns, .. } = running;
+            let RunningPod { process, netns, .. } = running;
             drop(process);
             let listen = pod.listen.iter().copied().collect();
             links.push((pod.clone(), self.start_probe(pod, netns, listen).await?));
@@ -289,7 +289,7 @@ impl LabCluster {
         let identity = pod.identity.clone();
         let order = Order { identity: identity.clone(), listen: listen.iter().copied().collect() };
         let (process, link) = self.starter.start(self.program.clone(), &netns, &order).await?;
-        self.pods.insert(identity, Running { process, netns, listen });
+        self.pods.insert(identity, RunningPod { process, netns, listen });
         Ok(link)
     }
 

@@ -6,7 +6,7 @@ use std::{
 };
 
 use netproof_conformance::{
-    diagnosis::{Diagnosis, Evidence, Manner, diagnose},
+    diagnosis::{Diagnosis, Evidence, RefusalManner, diagnose},
     flow::{Family, Flow},
     matrix::Cell,
 };
@@ -64,9 +64,9 @@ pub fn ruled_out_by(diagnosis: &Diagnosis, rounds: &[Rounds]) -> Vec<String> {
 }
 
 /// In which manner denied flows were answered.
-pub fn manner(rounds: &[Rounds]) -> Option<Manner> {
+pub fn manner(rounds: &[Rounds]) -> Option<RefusalManner> {
     let now = uptime();
-    rounds.iter().filter_map(|rounds| rounds.book.manner(now)).reduce(Manner::and)
+    rounds.iter().filter_map(|rounds| rounds.book.manner(now)).reduce(RefusalManner::and)
 }
 
 /// Flows that could be attempted and are not judged.

@@ -14,7 +14,7 @@ use super::{
 };
 use netproof_rounds::{
     engine::round::{self, Reached, Receiver},
-    measurements::existing::{Fate, Held, is_holdable},
+    measurements::existing::{Fate, HeldConnection, is_holdable},
     predict::asked,
 };
 
@@ -47,7 +47,8 @@ pub async fn fate(lab: &mut LabCluster, cell: &Cell) -> anyhow::Result<Fate> {
     let Receiver::Probe { identity } = &flow.receiver else {
         return unknown("its receiver is outside");
     };
-    let held = match Held::open(Arc::clone(sender), flow.target, identity, TIMEOUT).await {
+    let held = match HeldConnection::open(Arc::clone(sender), flow.target, identity, TIMEOUT).await
+    {
         Ok(held) => held,
         Err(why) => return Ok(Fate::Unknown(why)),
     };

@@ -6,7 +6,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use super::netns::{Index, NetError, Netns, Role, Wire, has_ipv6};
+use super::netns::{Index, NamespaceRole, NetError, Netns, Wire, has_ipv6};
 
 /// The gateway of every pod: its node, at the other end of its only interface.
 const GATEWAY: Ipv4Addr = Ipv4Addr::new(169, 254, 1, 1);
@@ -50,14 +50,14 @@ pub struct NodeId(pub usize);
 impl Fabric {
     /// A network of nothing but its middle.
     pub async fn make() -> Result<Self, NetError> {
-        let middle = Netns::make(Role::Router).await?;
+        let middle = Netns::make(NamespaceRole::Router).await?;
         middle.own(MIDDLE.into()).await?;
         Ok(Self { middle, nodes: Vec::new() })
     }
 
     /// Adds a node, which has this address.
     pub async fn add_node(&mut self, address: Ipv4Addr) -> Result<NodeId, NetError> {
-        let netns = Netns::make(Role::Router).await?;
+        let netns = Netns::make(NamespaceRole::Router).await?;
         let id = NodeId(self.nodes.len());
         let toward = FIRST + Index::try_from(self.nodes.len()).expect("few nodes");
         let own = Wire { name: "uplink".to_owned(), index: UPLINK };
@@ -83,7 +83,7 @@ impl Fabric {
 
     /// Adds a pod to a node: a namespace that has these addresses. What is to run there enters it.
     pub async fn add_pod(&mut self, on: NodeId, addresses: &[IpAddr]) -> Result<Netns, NetError> {
-        let pod = Netns::make(Role::Host).await?;
+        let pod = Netns::make(NamespaceRole::Host).await?;
         let node = &mut self.nodes[on.0];
         let toward = node.next;
         node.next += 1;

@@ -76,7 +76,7 @@ impl AsFd for Netns {
 
 /// How a namespace treats packets that are not its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Role {
+pub enum NamespaceRole {
     /// It drops them.
     Host,
     /// It passes them on.
@@ -85,7 +85,7 @@ pub enum Role {
 
 impl Netns {
     /// Makes one, with its loopback up.
-    pub async fn make(role: Role) -> Result<Self, NetError> {
+    pub async fn make(role: NamespaceRole) -> Result<Self, NetError> {
         let runtime = runtime::Handle::current();
         // A thread of its own moves into the new namespace and ends: what it opened stays there.
         let thread = thread::spawn(move || -> Result<_, NetError> {
@@ -198,10 +198,10 @@ pub fn has_ipv6() -> bool {
 }
 
 /// Settings of the namespace that the calling thread is in.
-fn settings(role: Role) -> Result<(), NetError> {
+fn settings(role: NamespaceRole) -> Result<(), NetError> {
     let forwarding = match role {
-        Role::Host => "0",
-        Role::Router => "1",
+        NamespaceRole::Host => "0",
+        NamespaceRole::Router => "1",
     };
     let mut settings = vec![
         ("ipv4/ip_forward", forwarding),

@@ -28,14 +28,14 @@ pub const BEGINNING: Timestamp = Timestamp::constant(1_577_836_800, 0);
 
 /// Objects that have been read and are good.
 #[derive(Debug)]
-pub struct Objects {
+pub struct LabObjects {
     /// What they amount to.
     pub cluster: Cluster,
     /// The same as they are written, with namespace and time of creation.
     pub written: Vec<Value>,
 }
 
-impl Objects {
+impl LabObjects {
     /// Reads files. One that is wrong spoils all.
     pub fn read(paths: &[PathBuf], default_namespace: &str, notes: Notes) -> anyhow::Result<Self> {
         let (mut input, written) = input::read_written(paths, default_namespace);

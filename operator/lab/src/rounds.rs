@@ -45,14 +45,14 @@ pub struct Rounds {
     stages: Stages,
     family: Option<Family>,
     /// What was there when it was last looked at.
-    seen: Option<Seen>,
+    seen: Option<StageView>,
     /// What is known of the flows.
     pub book: Book,
 }
 
 /// What is there, as far as rounds are about it, and what the policies say.
 #[derive(Clone)]
-struct Seen {
+struct StageView {
     whole: Arc<Stage>,
     stage: Arc<Stage>,
     looked: Looked,
@@ -77,7 +77,7 @@ impl Rounds {
 
     /// Takes over what is there now: pods that are new have to settle. Returns it, with what is
     /// other than it was when last looked at.
-    fn look(&mut self) -> Seen {
+    fn look(&mut self) -> StageView {
         let whole = Arc::clone(&self.stages.borrow_and_update());
         if let Some(seen) = &mut self.seen
             && Arc::ptr_eq(&seen.whole, &whole)
@@ -92,7 +92,7 @@ impl Rounds {
             self.book.meet(&actor, &identity, now, now);
         }
         let looked = self.book.look(moment(&stage.scene), &whole.scene.stand_ins);
-        let seen = Seen { whole, stage, looked };
+        let seen = StageView { whole, stage, looked };
         self.seen = Some(seen.clone());
         seen
     }

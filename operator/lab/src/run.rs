@@ -21,10 +21,10 @@ use super::{
     diagnose::{explain, manner, ruled_out_by},
     fault_targets::FaultTargets,
     new_pod::{Attempting, PACE},
-    objects::Objects,
+    objects::LabObjects,
     process::this_program,
     rounds::Rounds,
-    scene::{IpFamilies, LabPod, Pace, Scene, Setup},
+    scene::{IpFamilies, LabPace, LabPod, Scene, Setup},
     stage::Stage,
     trials::{existing, how_they_started, start_up},
     user_namespace::enter,
@@ -45,7 +45,7 @@ const DEFAULT_NAMESPACE: &str = "default";
 
 /// What is put into the lab, and how it is to behave.
 #[derive(Clone, Debug)]
-pub struct Settings {
+pub struct LabSettings {
     /// Files, directories, or - for standard input.
     pub files: Vec<PathBuf>,
     /// The `ConnectivityTest` to carry out, where there are several.
@@ -59,7 +59,7 @@ pub struct Settings {
     /// Which addresses pods get, where the objects give them none.
     pub families: IpFamilies,
     /// How the lab goes about it.
-    pub pace: Pace,
+    pub pace: LabPace,
     /// Whether no new pod is tried to see whether it is isolated from its first instant.
     pub no_start_up: bool,
     /// How the verdict is told.
@@ -78,7 +78,7 @@ pub enum Output {
 }
 
 /// Puts the objects of files onto a network, and judges it.
-pub fn run(settings: &Settings) -> anyhow::Result<Conclusion> {
+pub fn run(settings: &LabSettings) -> anyhow::Result<Conclusion> {
     if settings.watch && settings.files.contains(&PathBuf::from("-")) {
         bail!("standard input cannot be watched: name files or directories by -f");
     }
@@ -96,7 +96,7 @@ pub fn list_faults() -> io::Result<()> {
 }
 
 #[tokio::main(worker_threads = 2)]
-async fn carry_out(settings: &Settings) -> anyhow::Result<Conclusion> {
+async fn carry_out(settings: &LabSettings) -> anyhow::Result<Conclusion> {
     let began = Instant::now();
     let scene = scene(settings, settings.notes, Vec::new())?;
     let program = this_program()?;
@@ -128,8 +128,8 @@ async fn carry_out(settings: &Settings) -> anyhow::Result<Conclusion> {
 }
 
 /// Reads the files and sets them up, beside the pods that are there already.
-fn scene(settings: &Settings, notes: Notes, before: Vec<LabPod>) -> anyhow::Result<Scene> {
-    let objects = Objects::read(&settings.files, DEFAULT_NAMESPACE, notes)?;
+fn scene(settings: &LabSettings, notes: Notes, before: Vec<LabPod>) -> anyhow::Result<Scene> {
+    let objects = LabObjects::read(&settings.files, DEFAULT_NAMESPACE, notes)?;
     let setup = Setup {
         pace: settings.pace,
         nodes: settings.nodes,
@@ -162,7 +162,7 @@ async fn judge(rounds: &mut [Rounds], began: Instant) -> LabVerdict {
     LabVerdict { families, diagnosis, manner, start_ups: Vec::new(), took }
 }
 
-fn print(settings: &Settings, verdict: &LabVerdict) -> anyhow::Result<()> {
+fn print(settings: &LabSettings, verdict: &LabVerdict) -> anyhow::Result<()> {
     let text = match settings.output {
         Output::Text => verdict.text(),
         Output::Json => format!("{}\n", verdict.json(&settings.network.to_string())),
@@ -174,7 +174,7 @@ fn print(settings: &Settings, verdict: &LabVerdict) -> anyhow::Result<()> {
 
 /// Goes on until it is interrupted, whatever it is at.
 async fn watch(
-    settings: &Settings,
+    settings: &LabSettings,
     lab: &mut LabCluster,
     rounds: &mut [Rounds],
     told: LabVerdict,
@@ -191,7 +191,7 @@ async fn watch(
 
 /// Follows changes of the files, and tells each change of the verdict. Ends only with an error.
 async fn follow_files(
-    settings: &Settings,
+    settings: &LabSettings,
     lab: &mut LabCluster,
     rounds: &mut [Rounds],
     mut told: LabVerdict,
@@ -227,7 +227,7 @@ async fn follow_files(
 /// Changes what is there, and tells how fast the network followed. Returns how new pods started:
 /// those that came now, and those that came before and are still there.
 async fn change(
-    settings: &Settings,
+    settings: &LabSettings,
     lab: &mut LabCluster,
     scene: Scene,
     mut start_ups: Vec<ObservedStart>,

@@ -28,7 +28,7 @@ use self::{
     given::{namespaces, node_names, node_object},
     pods::{Home, identity, place, pod_object, stand_in},
 };
-use super::objects::{Objects, dynamic};
+use super::objects::{LabObjects, dynamic};
 use netproof_rounds::{
     kind::Kind,
     predict::StandIn,
@@ -38,7 +38,7 @@ use netproof_rounds::{
 
 /// How the lab goes about it, whatever the test says of clusters.
 #[derive(Clone, Copy, Debug)]
-pub struct Pace {
+pub struct LabPace {
     /// One attempt.
     pub timeout: Duration,
     /// How long the network may take to follow a change.
@@ -65,7 +65,7 @@ pub enum IpFamilies {
 #[derive(Clone, Debug)]
 pub struct Setup {
     /// How the lab goes about it.
-    pub pace: Pace,
+    pub pace: LabPace,
     /// How many nodes there are, where the objects name none.
     pub nodes: usize,
     /// Which families of addresses pods get, where the objects give them none.
@@ -129,7 +129,7 @@ pub struct Scene {
 
 impl Scene {
     /// Puts objects onto that many nodes, or the ones that they name.
-    pub fn of(objects: &Objects, test: Option<&str>, setup: Setup) -> anyhow::Result<Self> {
+    pub fn of(objects: &LabObjects, test: Option<&str>, setup: Setup) -> anyhow::Result<Self> {
         let Setup { pace, nodes, families, ports, outside, before } = setup;
         let nodes = node_names(objects, nodes);
         if nodes.len() > MOST_NODES {
@@ -291,7 +291,7 @@ impl Scene {
     }
 }
 
-impl Pace {
+impl LabPace {
     fn patience(self) -> Patience {
         Patience {
             settle: self.settle,

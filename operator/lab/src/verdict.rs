@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use k8s_openapi::jiff::Timestamp;
 use netproof_conformance::{
     coverage::Coverage,
-    diagnosis::{Candidate, Diagnosis, Manner},
+    diagnosis::{Candidate, Diagnosis, RefusalManner},
     expected::Expected,
     flow::Family,
     matrix::Matrix,
@@ -44,7 +44,7 @@ pub struct LabVerdict {
     /// What the network does wrong.
     pub diagnosis: Diagnosis,
     /// In which manner it denies: a remark.
-    pub manner: Option<Manner>,
+    pub manner: Option<RefusalManner>,
     /// How new pods started, as far as that was tried.
     pub start_ups: Vec<ObservedStart>,
     /// How long it took, from the start of the lab.
@@ -76,7 +76,7 @@ impl OfFamily {
         &mut self,
         diagnosis: Diagnosis,
         ruled_out_by: Vec<String>,
-        manner: Option<Manner>,
+        manner: Option<RefusalManner>,
     ) {
         let basis = Basis::default();
         self.report.diagnosis = Some(Arc::new(Diagnosed { diagnosis, basis, ruled_out_by }));
@@ -230,7 +230,7 @@ impl LabVerdict {
             "startUps": self.start_ups.iter().map(start_up).collect::<Vec<_>>(),
             "existingConnections": self.families.last().and_then(|family| family.report.existing),
             "diagnosis": diagnosis(&self.diagnosis),
-            "remark": self.manner.and_then(Manner::name),
+            "remark": self.manner.and_then(RefusalManner::name),
             "tookMs": u64::try_from(self.took.as_millis()).unwrap_or(u64::MAX),
         })
     }

@@ -22,13 +22,13 @@ use std::{
 
 use netproof_conformance::manifest::{Cluster, Objects};
 
-use document::{Found, Parts, Reader};
+use document::{InputOrigin, Parts, Reader};
 use serde_json::Value;
-use skipped::{Skipped, Why};
-use template::Template;
+use skipped::{SkipReason, Skipped};
+use template::TextTemplate;
 
 #[cfg(feature = "cluster")]
-pub use from_cluster::{ClusterError, Namespaces, Scope, read_cluster};
+pub use from_cluster::{ClusterError, ClusterScope, NamespaceChoice, read_cluster};
 pub use unreadable::{Cause, Unreadable};
 
 /// What was read. Answers may be given of the cluster only if nothing was unreadable and none of
@@ -68,7 +68,7 @@ pub fn read_json(name: &str, text: &str, default_namespace: &str) -> (Input, Vec
 /// Reads the same from the bytes of one file, which has this name and was asked for by it.
 pub fn read_bytes(name: &str, bytes: Vec<u8>, default_namespace: &str) -> Input {
     let mut reader = Reader::new(Objects::new(default_namespace));
-    take(&mut reader, name, Format::of(Path::new(name)), Found::Named, Ok(bytes));
+    take(&mut reader, name, Format::of(Path::new(name)), InputOrigin::Named, Ok(bytes));
     let Parts { objects, unreadable, .. } = reader.into_parts();
     Input { cluster: objects.finish(), unreadable, notes: Vec::new() }
 }
@@ -81,11 +81,11 @@ fn read_by(mut reader: Reader, paths: &[PathBuf]) -> (Input, Vec<Value>) {
             if was_read.insert(PathBuf::from("-")) {
                 let mut bytes = Vec::new();
                 let outcome = io::stdin().read_to_end(&mut bytes).map(|_| bytes);
-                take(&mut reader, "stdin", Format::Unknown, Found::Named, outcome);
+                take(&mut reader, "stdin", Format::Unknown, InputOrigin::Named, outcome);
             }
             continue;
         }
-        let found = if path.is_dir() { Found::Lying } else { Found::Named };
+        let found = if path.is_dir() { InputOrigin::Lying } else { InputOrigin::Named };
         let before = reader.progress();
         let mut is_new = false;
         let files = search.below(path);
@@ -99,12 +99,12 @@ fn read_by(mut reader: Reader, paths: &[PathBuf]) -> (Input, Vec<Value>) {
             is_new = true;
             let name = file.to_string_lossy();
             if patches.contains(&real) {
-                reader.skip(&name.into(), Why::Patch);
+                reader.skip(&name.into(), SkipReason::Patch);
             } else {
                 take(&mut reader, &name, Format::of(&file), found, fs::read(&file));
             }
         }
-        if is_new && found == Found::Lying && reader.progress() == before {
+        if is_new && found == InputOrigin::Lying && reader.progress() == before {
             let input = path.to_string_lossy().into();
             reader.unreadable(&input, None, Cause::NothingInIt);
         }
@@ -141,11 +141,17 @@ impl Format {
     }
 }
 
-fn take(reader: &mut Reader, name: &str, format: Format, found: Found, bytes: io::Result<Vec<u8>>) {
+fn take(
+    reader: &mut Reader,
+    name: &str,
+    format: Format,
+    found: InputOrigin,
+    bytes: io::Result<Vec<u8>>,
+) {
     let name: Arc<str> = name.into();
     reader.begin(found);
     match text(bytes) {
-        Err((_, Cause::Empty)) if found == Found::Lying => {}
+        Err((_, Cause::Empty)) if found == InputOrigin::Lying => {}
         Err((line, cause)) => reader.unreadable(&name, line, cause),
         Ok(text) => {
             take_text(reader, &name, format, text.strip_prefix('\u{feff}').unwrap_or(&text));
@@ -155,9 +161,9 @@ fn take(reader: &mut Reader, name: &str, format: Format, found: Found, bytes: io
 }
 
 fn take_text(reader: &mut Reader, name: &Arc<str>, format: Format, text: &str) {
-    if let Some(Template { line, problem, has_policies }) = Template::of(text) {
-        return if reader.found() == Found::Lying && !has_policies {
-            reader.skip(name, Why::Template);
+    if let Some(TextTemplate { line, problem, has_policies }) = TextTemplate::of(text) {
+        return if reader.found() == InputOrigin::Lying && !has_policies {
+            reader.skip(name, SkipReason::Template);
         } else {
             reader.unreadable(name, Some(line), Cause::Template { problem });
         };
@@ -165,8 +171,10 @@ fn take_text(reader: &mut Reader, name: &Arc<str>, format: Format, text: &str) {
     match format {
         // Files of other programs may be no JSON, as they have comments, or YAML with tags that
         // only those programs know.
-        Format::Json | Format::Unknown if reader.found() == Found::Lying && !look::may_be(text) => {
-            reader.skip(name, Why::NoObject);
+        Format::Json | Format::Unknown
+            if reader.found() == InputOrigin::Lying && !look::may_be(text) =>
+        {
+            reader.skip(name, SkipReason::NoObject);
         }
         Format::Json => reader.json(name, text),
         // What begins like JSON is YAML only if it is no JSON, as for kubectl.

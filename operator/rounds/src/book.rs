@@ -20,8 +20,8 @@ use std::{
 
 use netproof_conformance::{
     diagnosis::{
-        Manner, Observation, TimeFault,
-        history::{Attempt, History},
+        Observation, RefusalManner, TimeFault,
+        history::{History, PastAttempt},
         mutation::Past,
     },
     expected::{Decision, Expected, Ruling},
@@ -34,7 +34,7 @@ use netproof_conformance::{
 
 use crate::{
     diagnosing::{DenialStyles, ExtraFlows, Question, observations, unasked},
-    engine::round::Asked,
+    engine::round::FlowAttempt,
     flow_budget::{FlowBudget, Moment, have_same_policies},
     journal::Unseen,
     pass::{Pass, Sighted},
@@ -268,7 +268,7 @@ impl Book {
         looked: &Looked,
         scenario: &Scenario,
         stand_ins: &[StandIn],
-    ) -> (Pass, Vec<Asked>) {
+    ) -> (Pass, Vec<FlowAttempt>) {
         let outside: BTreeSet<_> = cells
             .iter()
             .filter(|cell| scenario.externals.contains_key(&cell.to.endpoint))
@@ -324,7 +324,7 @@ impl Book {
         let age = births.map(|(_, birth)| *birth).max().map(|birth| now.saturating_sub(birth));
         // What leaks long after it came does not do so for being new.
         let age = age.filter(|age| *age < settle.max(NEW));
-        self.history.attempted(&Attempt { cell, sighting: &sighting, age }, now);
+        self.history.attempted(&PastAttempt { cell, sighting: &sighting, age }, now);
         self.tally.observations += 1;
         self.tally.conforming += u64::from(sighting == Sighting::Conforms);
         self.tally.doubtful += u64::from(self.ledger.would_accuse(cell, &sighting, during.began));
@@ -411,7 +411,7 @@ impl Book {
     }
 
     /// In which manner the network denies; none where nothing was denied lately.
-    pub fn manner(&self, now: Duration) -> Option<Manner> {
+    pub fn manner(&self, now: Duration) -> Option<RefusalManner> {
         self.denials.manner(now)
     }
 

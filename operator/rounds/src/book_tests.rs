@@ -3,7 +3,7 @@ use netproof_conformance::verdict::Control;
 use super::*;
 use crate::{
     diagnosing::testing::{AT_ONCE, cell, scenario, stand_ins, world},
-    engine::round::Seen,
+    engine::round::AttemptResult,
     journal::{Journal, Touched},
     world::World,
 };
@@ -44,8 +44,8 @@ impl Test {
     }
 }
 
-fn seen(cell: Cell, outcome: Outcome) -> Seen {
-    Seen { cell, outcome: Ok(outcome), control: Control::Listening }
+fn seen(cell: Cell, outcome: Outcome) -> AttemptResult {
+    AttemptResult { cell, outcome: Ok(outcome), control: Control::Listening }
 }
 
 #[test]
@@ -166,7 +166,7 @@ fn the_manner_of_denying_is_that_of_denied_flows_alone() {
     test.book.take(vec![conforms("was", Outcome::Connected)], test.now);
     assert_eq!(test.book.manner(test.now), None);
     test.book.take(vec![conforms("db", Outcome::Refused)], test.now);
-    assert_eq!(test.book.manner(test.now), Some(Manner::Reset));
+    assert_eq!(test.book.manner(test.now), Some(RefusalManner::Reset));
 }
 
 #[test]

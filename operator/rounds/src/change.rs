@@ -6,7 +6,7 @@ use kube::api::DynamicObject;
 
 /// What was learned.
 #[derive(Debug)]
-pub enum Change {
+pub enum ObjectChange {
     /// All there is; what is not among it is gone.
     Reset(Vec<DynamicObject>),
     /// This is new, or has changed.

@@ -92,12 +92,12 @@ pub struct PodState {
     /// When its probe started.
     pub started: Option<Timestamp>,
     /// How far it has come.
-    pub progress: Progress,
+    pub progress: PodProgress,
 }
 
 /// How far a pod has come.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Progress {
+pub enum PodProgress {
     /// Its probe runs.
     Running,
     /// Not there yet.
@@ -252,9 +252,9 @@ fn image(pod: &Pod) -> Option<String> {
     probe.image.clone().filter(|_| probe.command.is_none())
 }
 
-fn progress(pod: &Pod, addresses: &[IpAddr]) -> Progress {
+fn progress(pod: &Pod, addresses: &[IpAddr]) -> PodProgress {
     if pod.metadata.deletion_timestamp.is_some() {
-        return Progress::Terminating;
+        return PodProgress::Terminating;
     }
     let status = pod.status.clone().unwrap_or_default();
     let said = || {
@@ -263,12 +263,12 @@ fn progress(pod: &Pod, addresses: &[IpAddr]) -> Progress {
         if words.is_empty() { "its probe ended".to_owned() } else { words.join(": ") }
     };
     if let Some("Failed" | "Succeeded") = status.phase.as_deref() {
-        return Progress::Ended(said());
+        return PodProgress::Ended(said());
     }
     let state =
         container(&status).and_then(|container| container.state.clone()).unwrap_or_default();
     if state.running.is_some() && !addresses.is_empty() {
-        return Progress::Running;
+        return PodProgress::Running;
     }
     if let Some(waiting) = state.waiting {
         let reason = waiting.reason.unwrap_or_default();
@@ -276,15 +276,17 @@ fn progress(pod: &Pod, addresses: &[IpAddr]) -> Progress {
         if ["ErrImagePull", "ImagePullBackOff", "ErrImageNeverPull", "InvalidImageName"]
             .contains(&reason.as_str())
         {
-            return Progress::ImageUnavailable(message);
+            return PodProgress::ImageUnavailable(message);
         }
     }
     let unscheduled = status.conditions.iter().flatten().find(|condition| {
         condition.type_ == "PodScheduled" && condition.reason.as_deref() == Some("Unschedulable")
     });
     match unscheduled {
-        Some(condition) => Progress::Unschedulable(condition.message.clone().unwrap_or_default()),
-        None => Progress::Starting,
+        Some(condition) => {
+            PodProgress::Unschedulable(condition.message.clone().unwrap_or_default())
+        }
+        None => PodProgress::Starting,
     }
 }
 

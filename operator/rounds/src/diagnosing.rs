@@ -23,7 +23,7 @@ use netproof_conformance::{
 
 pub use denial_style::DenialStyles;
 pub use extra_flows::ExtraFlows;
-pub use question::{Answer, Basis, Diagnosed, Question, sentence};
+pub use question::{Basis, Diagnosed, DiagnosisAnswer, Question, sentence};
 pub use unasked::unasked;
 
 /// What was seen since a moment of each flow that is judged, confirmed and recent. Some may be

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use netproof_conformance::{matrix::Actor, snapshot::ObjectRef};
 
 use crate::{
-    decode::{PodState, Progress},
+    decode::{PodProgress, PodState},
     desired::Desired,
     predict::StandIn,
 };
@@ -35,7 +35,7 @@ pub fn stand_in(name: &str, address: &str) -> StandIn {
         node: None,
         created: None,
         started: None,
-        progress: Progress::Running,
+        progress: PodProgress::Running,
     };
     let name = ObjectRef { namespace: "shop".into(), name: name.into() };
     StandIn { desired, pod: Some((name, pod)), trouble: None }

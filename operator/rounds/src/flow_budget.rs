@@ -12,7 +12,7 @@ use std::{
 };
 
 use netproof_conformance::{
-    coverage::{Coverage, Gap, Mutant, Survey, What, Why, spread},
+    coverage::{Coverage, Gap, GapReason, Mutant, Survey, What, spread},
     diagnosis::mutation::{MUTATIONS, Past},
     matrix::Cell,
     snapshot::Snapshot,
@@ -43,12 +43,12 @@ pub struct FlowBudget {
     survey: Option<Survey>,
     /// Networks that are wrong in one thing each: a flow has to tell each of them.
     mutants: Vec<Mutant<'static>>,
-    chosen: Option<Choice>,
-    said: Option<Said>,
+    chosen: Option<FlowChoice>,
+    said: Option<BudgetStatement>,
 }
 
 /// The flows that were chosen, and of what.
-struct Choice {
+struct FlowChoice {
     required: BTreeSet<Cell>,
     budget: usize,
     cells: BTreeSet<Cell>,
@@ -57,7 +57,7 @@ struct Choice {
 }
 
 /// What was said last, of which flows.
-struct Said {
+struct BudgetStatement {
     judged: BTreeSet<Cell>,
     attempted: BTreeSet<Cell>,
     coverage: Arc<Coverage>,
@@ -76,7 +76,7 @@ impl FlowBudget {
         self.renew(moment);
         let required = required(scenario);
         let budget = scenario.budget;
-        let is_same = |choice: &Choice| {
+        let is_same = |choice: &FlowChoice| {
             choice.is_current && choice.budget == budget && choice.required == required
         };
         let choice = match self.chosen.take() {
@@ -84,7 +84,7 @@ impl FlowBudget {
             before => {
                 let before = before.map(|choice| choice.cells).unwrap_or_default();
                 let cells = self.choose(scenario, &required, &before);
-                Choice { required, budget, cells, is_current: true }
+                FlowChoice { required, budget, cells, is_current: true }
             }
         };
         let chosen = scenario.flows.iter().filter(|(cell, _)| choice.cells.contains(*cell));
@@ -115,11 +115,11 @@ impl FlowBudget {
         let mut coverage = self.survey().coverage(&judged, &attempted, &self.mutants);
         let left_out = required(moment.scenario).difference(&attempted).count();
         if left_out > 0 {
-            let gap = Gap { what: What::Required(left_out), why: Why::BudgetEnded };
+            let gap = Gap { what: What::Required(left_out), why: GapReason::BudgetEnded };
             coverage.gaps.insert(0, gap);
         }
         let coverage = Arc::new(coverage);
-        self.said = Some(Said { judged, attempted, coverage: Arc::clone(&coverage) });
+        self.said = Some(BudgetStatement { judged, attempted, coverage: Arc::clone(&coverage) });
         coverage
     }
 

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use k8s_openapi::api::core::v1::{Taint, Toleration};
 use netproof_crds::Placement;
 
-use crate::{decode::NodeState, world::Objects};
+use crate::{decode::NodeState, world::ObjectMap};
 
 /// The taint of a cordoned node, which follows the cordon a moment later.
 const UNSCHEDULABLE: &str = "node.kubernetes.io/unschedulable";
@@ -42,7 +42,7 @@ pub struct Meant {
 /// is: it has not ceased to carry workloads because of a taint.
 pub fn meant(
     placement: &Placement,
-    nodes: &Objects<NodeState>,
+    nodes: &ObjectMap<NodeState>,
     before: &BTreeSet<String>,
 ) -> Meant {
     let mut meant = Meant::default();

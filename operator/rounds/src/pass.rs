@@ -13,7 +13,7 @@ use netproof_conformance::{
 
 use crate::{
     book::Looked,
-    engine::round::{self, Asked},
+    engine::round::{self, FlowAttempt},
     predict::{Prediction, StandIn, asked},
     scenario::Scenario,
 };
@@ -48,7 +48,7 @@ impl Pass {
         looked: &Looked,
         scenario: &Scenario,
         stand_ins: &[StandIn],
-    ) -> (Self, Vec<Asked>) {
+    ) -> (Self, Vec<FlowAttempt>) {
         let (mut flows, mut absent) = (Vec::new(), Vec::new());
         for cell in cells {
             match asked(cell, scenario, stand_ins) {
@@ -95,7 +95,7 @@ impl Pass {
     /// Judges what was seen, by the predictions on both sides of it.
     pub fn judge(
         self,
-        seen: Vec<round::Seen>,
+        seen: Vec<round::AttemptResult>,
         after: &Looked,
         stand_ins: &[StandIn],
     ) -> Vec<Sighted> {
@@ -124,12 +124,12 @@ fn pods(stand_ins: &[StandIn]) -> BTreeMap<Actor, String> {
 
 /// Judges what was seen of one flow, with the predictions on both sides of it.
 fn sight(
-    seen: round::Seen,
+    seen: round::AttemptResult,
     before: &Prediction,
     after: &Prediction,
     stand_ins: &[StandIn],
 ) -> Sighted {
-    let round::Seen { cell, outcome, control } = seen;
+    let round::AttemptResult { cell, outcome, control } = seen;
     let outcome = match outcome {
         Ok(outcome) => outcome,
         Err(why) => return (cell, Sighting::Inconclusive(Why::NoProbe(why)), None),

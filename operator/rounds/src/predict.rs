@@ -12,13 +12,13 @@ use netproof_conformance::{
         cluster::{ClusterPolicy, ClusterPolicyRef},
     },
     report::Place,
-    snapshot::{Container, Lifecycle, NamedPort, ObjectRef, Pod, PodNetwork, Snapshot},
+    snapshot::{ContainerKind, Lifecycle, NamedPort, ObjectRef, Pod, PodNetwork, Snapshot},
 };
 
 use crate::{
-    decode::{PodState, Progress},
+    decode::{PodProgress, PodState},
     desired::Desired,
-    engine::round::{Asked, Receiver},
+    engine::round::{FlowAttempt, Receiver},
     scenario::{Problem, Scenario, to_flow},
     world::World,
 };
@@ -38,7 +38,7 @@ impl StandIn {
     /// Its pod, if its probe runs.
     pub fn running(&self) -> Option<(&ObjectRef, &PodState)> {
         let (name, pod) = self.pod.as_ref()?;
-        (pod.progress == Progress::Running).then_some((name, pod))
+        (pod.progress == PodProgress::Running).then_some((name, pod))
     }
 }
 
@@ -181,7 +181,7 @@ fn pod(stand_in: &StandIn) -> Pod {
                     name: port.name.clone()?,
                     number: port.port,
                     protocol: to_flow(port.protocol),
-                    container: Container::Regular,
+                    container: ContainerKind::Regular,
                 })
             })
             .collect(),
@@ -196,17 +196,21 @@ fn ends(scenario: &Scenario, stand_ins: &[StandIn]) -> BTreeMap<Actor, End> {
 }
 
 /// A flow as it is to be attempted; or why it cannot be.
-pub fn asked(cell: &Cell, scenario: &Scenario, stand_ins: &[StandIn]) -> Result<Asked, String> {
+pub fn asked(
+    cell: &Cell,
+    scenario: &Scenario,
+    stand_ins: &[StandIn],
+) -> Result<FlowAttempt, String> {
     let from = running(&cell.from, stand_ins)?;
     if let Some(address) = scenario.externals.get(&cell.to.endpoint) {
         let target = SocketAddr::new(*address, cell.port.number);
-        return Ok(Asked { cell: cell.clone(), target, receiver: Receiver::External });
+        return Ok(FlowAttempt { cell: cell.clone(), target, receiver: Receiver::External });
     }
     between(cell, from, running(&cell.to, stand_ins)?)
 }
 
 /// A flow between two pods as it is to be attempted, whether or not their probes run yet.
-pub fn between(cell: &Cell, from: &PodState, to: &PodState) -> Result<Asked, String> {
+pub fn between(cell: &Cell, from: &PodState, to: &PodState) -> Result<FlowAttempt, String> {
     let shared = to
         .addresses
         .iter()
@@ -214,7 +218,7 @@ pub fn between(cell: &Cell, from: &PodState, to: &PodState) -> Result<Asked, Str
     let address = shared.ok_or("the ends share no IP family")?;
     let target = SocketAddr::new(*address, cell.port.number);
     let receiver = Receiver::Probe { identity: to.uid.clone() };
-    Ok(Asked { cell: cell.clone(), target, receiver })
+    Ok(FlowAttempt { cell: cell.clone(), target, receiver })
 }
 
 fn running<'a>(actor: &Actor, stand_ins: &'a [StandIn]) -> Result<&'a PodState, String> {
@@ -235,19 +239,19 @@ pub fn not_running(stand_in: &StandIn) -> Problem {
         (Some(problem), _) => problem.clone(),
         (None, None) => Problem::new(Reason::Starting, "its pod is being created"),
         (None, Some((name, pod))) => match &pod.progress {
-            Progress::Starting | Progress::Running => {
+            PodProgress::Starting | PodProgress::Running => {
                 Problem::new(Reason::Starting, format!("pod {name} is starting"))
             }
-            Progress::Terminating => {
+            PodProgress::Terminating => {
                 Problem::new(Reason::Starting, format!("pod {name} is being replaced"))
             }
-            Progress::Unschedulable(why) => {
+            PodProgress::Unschedulable(why) => {
                 Problem::new(Reason::Unschedulable, format!("pod {name}: {why}"))
             }
-            Progress::ImageUnavailable(why) => {
+            PodProgress::ImageUnavailable(why) => {
                 Problem::new(Reason::ImageUnavailable, format!("pod {name}: {why}"))
             }
-            Progress::Ended(why) => {
+            PodProgress::Ended(why) => {
                 Problem::new(Reason::ProbeFailed, format!("pod {name} ended: {why}"))
             }
         },

@@ -9,7 +9,7 @@ use std::{
 use k8s_openapi::jiff::Timestamp;
 use netproof_conformance::{
     coverage::Coverage,
-    diagnosis::{Diagnosis, Manner, TimeFault},
+    diagnosis::{Diagnosis, RefusalManner, TimeFault},
     expected::Expected,
     matrix::{Cell, Matrix},
     plan::Intent,
@@ -57,11 +57,11 @@ pub struct Report {
     /// What the network does wrong, as far as that has been worked out.
     pub diagnosis: Option<Arc<Diagnosed>>,
     /// In which manner it denies.
-    pub manner: Option<Manner>,
+    pub manner: Option<RefusalManner>,
 }
 
 /// Why something is said, for programs and for people.
-pub type Because = (Reason, String);
+pub type StatedReason = (Reason, String);
 
 impl Report {
     /// How many flows have each verdict.
@@ -96,7 +96,7 @@ impl Report {
     }
 
     /// What the network does for certain that the policies do not say, whatever else is not known.
-    pub fn violation(&self) -> Option<Because> {
+    pub fn violation(&self) -> Option<StatedReason> {
         let counts = self.counts();
         let message = self.summary();
         let reason = match (counts[&VerdictKind::Leak], counts[&VerdictKind::Blocked]) {
@@ -118,7 +118,7 @@ impl Report {
 
     /// What is lacking before it is proven that the network keeps the policies, where it is not
     /// seen to break them.
-    pub fn lacking(&self) -> Option<Because> {
+    pub fn lacking(&self) -> Option<StatedReason> {
         let counts = self.counts();
         let message = self.summary();
         let of = |kind| counts[&kind];
@@ -172,7 +172,7 @@ impl Report {
     }
 
     /// In which manner the network denies, if that is worth a remark.
-    pub fn remark(&self) -> Option<Manner> {
+    pub fn remark(&self) -> Option<RefusalManner> {
         self.manner.filter(|manner| manner.name().is_some())
     }
 

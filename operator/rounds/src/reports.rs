@@ -8,7 +8,7 @@ use std::{
 use netproof_conformance::verdict::VerdictKind;
 use netproof_conformance::{
     coverage::Coverage,
-    diagnosis::Manner,
+    diagnosis::RefusalManner,
     matrix::Matrix,
     report::{FlowReport, grids},
     snapshot::ObjectRef,
@@ -19,16 +19,16 @@ use netproof_crds::{ConditionStatus, ConditionType, ExistingConnections, Reason}
 use crate::{
     diagnosing::Diagnosed,
     report::{Detail, Report},
-    status::View,
+    status::StatusView,
 };
 
 /// The newest report of each test.
 #[derive(Default)]
-pub struct Reports(RwLock<BTreeMap<ObjectRef, Arc<View>>>);
+pub struct Reports(RwLock<BTreeMap<ObjectRef, Arc<StatusView>>>);
 
 impl Reports {
     /// Replaces the report of a test.
-    pub fn put(&self, test: ObjectRef, view: Arc<View>) {
+    pub fn put(&self, test: ObjectRef, view: Arc<StatusView>) {
         self.0.write().expect("no holder of this lock can panic").insert(test, view);
     }
 
@@ -38,14 +38,14 @@ impl Reports {
     }
 
     /// The newest report of a test.
-    pub fn get(&self, test: &ObjectRef) -> Option<Arc<View>> {
+    pub fn get(&self, test: &ObjectRef) -> Option<Arc<StatusView>> {
         self.0.read().expect("no holder of this lock can panic").get(test).cloned()
     }
 }
 
 /// The report of a test as text: the matrix, a sentence for each finding, how much of the policies
 /// they show, and what the network does wrong.
-pub fn matrix_text(view: &View) -> String {
+pub fn matrix_text(view: &StatusView) -> String {
     report_text(&view.report, &verdict_line(view), view.diagnosed(), view.remark())
 }
 
@@ -60,7 +60,7 @@ fn report_text(
     report: &Report,
     verdict: &str,
     diagnosed: Option<&Diagnosed>,
-    remark: Option<Manner>,
+    remark: Option<RefusalManner>,
 ) -> String {
     let lines: Matrix<_> = report.details.map(|_, detail| detail.line.clone());
     let mut text = grids(&lines);
@@ -87,7 +87,7 @@ fn report_text(
 }
 
 /// What the network does wrong, what rules out that it is anything known, and how it denies.
-fn diagnosis_text(diagnosed: Option<&Diagnosed>, remark: Option<Manner>) -> String {
+fn diagnosis_text(diagnosed: Option<&Diagnosed>, remark: Option<RefusalManner>) -> String {
     let mut lines = Vec::new();
     if let Some(diagnosed) = diagnosed {
         lines.push(format!("Diagnosis: {diagnosed}\n"));
@@ -125,7 +125,7 @@ fn existing_line(existing: ExistingConnections) -> &'static str {
 }
 
 /// What the Conformant condition says, on a line.
-pub fn verdict_line(view: &View) -> String {
+pub fn verdict_line(view: &StatusView) -> String {
     let conditions = view.conditions();
     let found = conditions.iter().find(|(type_, ..)| *type_ == ConditionType::Conformant);
     match found {
@@ -139,7 +139,7 @@ fn line(status: ConditionStatus, reason: Reason, message: &str) -> String {
 }
 
 /// One line a flow, as [`FlowReport`] has it.
-pub fn flow_lines(view: &View) -> String {
+pub fn flow_lines(view: &StatusView) -> String {
     let flows = view.report.details.iter().map(|(cell, detail)| {
         let Detail { line, places, sentence, .. } = detail;
         format!("{}\n", FlowReport::new(cell, line, places, None, sentence))
@@ -152,8 +152,8 @@ mod tests {
     use std::sync::Arc;
 
     use netproof_conformance::{
-        coverage::{Gap, What, Why},
-        diagnosis::{Diagnosis, Manner, Unexplained},
+        coverage::{Gap, GapReason, What},
+        diagnosis::{Diagnosis, RefusalManner, Unexplained},
     };
 
     use super::*;
@@ -172,7 +172,7 @@ mod tests {
         };
         let diagnosis = Some(Arc::new(diagnosed));
         let view = with(view(vec![]), |report| {
-            (report.diagnosis, report.manner) = (diagnosis, Some(Manner::Reset));
+            (report.diagnosis, report.manner) = (diagnosis, Some(RefusalManner::Reset));
         });
         let wanted = "
 Diagnosis: behaves like no fault that is known; nothing explains any of 2 findings; \
@@ -183,7 +183,7 @@ Remark: denied TCP is refused, rather than left without an answer; both is allow
         let text = matrix_text(&view);
         assert!(text.ends_with(wanted), "{text}");
         let silent = with(view, |report| {
-            (report.diagnosis, report.manner) = (None, Some(Manner::Silence));
+            (report.diagnosis, report.manner) = (None, Some(RefusalManner::Silence));
         });
         assert!(!matrix_text(&silent).contains("Diagnosis"));
         assert!(!matrix_text(&silent).contains("Remark"));
@@ -191,7 +191,7 @@ Remark: denied TCP is refused, rather than left without an answer; both is allow
 
     #[test]
     fn coverage_is_a_line_and_one_for_each_gap() {
-        let gap = Gap { what: What::Required(2), why: Why::BudgetEnded };
+        let gap = Gap { what: What::Required(2), why: GapReason::BudgetEnded };
         let coverage = Coverage { rules: 12, exercised: 9, half_exercised: 2, gaps: vec![gap] };
         assert_eq!(
             coverage_text(&coverage),

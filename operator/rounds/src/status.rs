@@ -8,7 +8,7 @@ use k8s_openapi::{
 };
 use netproof_conformance::{
     coverage::Coverage,
-    diagnosis::{Candidate, Diagnosis, Manner},
+    diagnosis::{Candidate, Diagnosis, RefusalManner},
     expected::Expected,
     matrix::Cell,
     plan::Intent,
@@ -40,7 +40,7 @@ pub enum Phase {
 
 /// All that a status says.
 #[derive(Clone, Debug, PartialEq)]
-pub struct View {
+pub struct StatusView {
     /// The generation of the spec that it is about.
     pub generation: i64,
     /// What the test does at the moment.
@@ -65,9 +65,9 @@ pub struct View {
     pub report: Report,
 }
 
-type Said = (ConditionType, ConditionStatus, Reason, String);
+type ConditionText = (ConditionType, ConditionStatus, Reason, String);
 
-impl View {
+impl StatusView {
     /// What the network does wrong, as far as it can be claimed: nothing on old evidence, or
     /// without a picture of the policies.
     pub fn diagnosed(&self) -> Option<&Diagnosed> {
@@ -76,7 +76,7 @@ impl View {
     }
 
     /// In which manner the network denies, if that is worth a remark.
-    pub fn remark(&self) -> Option<Manner> {
+    pub fn remark(&self) -> Option<RefusalManner> {
         self.report.remark().filter(|_| self.is_sighted())
     }
 
@@ -87,7 +87,7 @@ impl View {
     }
 
     /// The conditions.
-    pub fn conditions(&self) -> Vec<Said> {
+    pub fn conditions(&self) -> Vec<ConditionText> {
         let mut conditions = vec![
             self.accepted(),
             self.probes_ready(),
@@ -109,7 +109,7 @@ impl View {
         conditions
     }
 
-    fn accepted(&self) -> Said {
+    fn accepted(&self) -> ConditionText {
         match &self.phase {
             Phase::NotAccepted(problem) => {
                 let status = match problem.reason {
@@ -144,7 +144,7 @@ impl View {
         }
     }
 
-    fn probes_ready(&self) -> Said {
+    fn probes_ready(&self) -> ConditionText {
         let type_ = ConditionType::ProbesReady;
         if let Some((reason, message)) = self.obstacle() {
             return said(type_, ConditionStatus::Unknown, reason, &message);
@@ -157,7 +157,7 @@ impl View {
         said(type_, ConditionStatus::True, Reason::AllAttached, &count)
     }
 
-    fn fresh(&self) -> Said {
+    fn fresh(&self) -> ConditionText {
         let type_ = ConditionType::Fresh;
         if let Some((reason, message)) = self.obstacle() {
             return said(type_, ConditionStatus::Unknown, reason, &message);
@@ -179,7 +179,7 @@ impl View {
         }
     }
 
-    fn conformant(&self) -> Said {
+    fn conformant(&self) -> ConditionText {
         let type_ = ConditionType::Conformant;
         let unknown =
             |reason, message: &str| said(type_, ConditionStatus::Unknown, reason, message);
@@ -228,7 +228,7 @@ impl View {
         (count > 0).then(|| format!("{nodes} not covered: {}", named.join(", ")))
     }
 
-    fn intended(&self) -> Said {
+    fn intended(&self) -> ConditionText {
         let type_ = ConditionType::Intended;
         if let Some((reason, message)) = self.obstacle() {
             return said(type_, ConditionStatus::Unknown, reason, &message);
@@ -291,7 +291,7 @@ impl View {
             start_ups: self.report.starts.filter(|_| active),
             existing_connections: self.report.existing,
             diagnosis: self.diagnosed().and_then(told),
-            remark: self.remark().and_then(Manner::name).map(str::to_owned),
+            remark: self.remark().and_then(RefusalManner::name).map(str::to_owned),
             uncovered_nodes: self
                 .uncovered
                 .iter()
@@ -467,7 +467,12 @@ fn outcome(outcome: &Outcome) -> FlowOutcome {
     }
 }
 
-fn said(type_: ConditionType, status: ConditionStatus, reason: Reason, message: &str) -> Said {
+fn said(
+    type_: ConditionType,
+    status: ConditionStatus,
+    reason: Reason,
+    message: &str,
+) -> ConditionText {
     (type_, status, reason, message.to_owned())
 }
 
@@ -478,7 +483,7 @@ const NAMED_NODES: usize = 3;
 const MESSAGE: usize = 1024;
 
 fn condition(
-    (type_, status, reason, mut message): Said,
+    (type_, status, reason, mut message): ConditionText,
     generation: i64,
     before: &[Condition],
     now: Timestamp,

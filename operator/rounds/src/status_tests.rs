@@ -1,7 +1,7 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use netproof_conformance::{
-    coverage::{Gap, What, Why as GapWhy},
+    coverage::{Gap, GapReason as GapWhy, What},
     diagnosis::{
         Explained, Fault, Nearest, TimeFault, Unexplained, mutation::Mutation, scope::Scope,
     },
@@ -50,14 +50,14 @@ fn blocked() -> Detail {
     detail(Expected::Allow(because()), Verdict::Blocked(Steadiness::Steady))
 }
 
-fn says(view: &View, wanted: ConditionType) -> (ConditionStatus, Reason) {
+fn says(view: &StatusView, wanted: ConditionType) -> (ConditionStatus, Reason) {
     let conditions = view.conditions();
     let (_, status, reason, _) =
         conditions.iter().find(|(type_, ..)| *type_ == wanted).expect("the condition is there");
     (*status, *reason)
 }
 
-fn conformant(view: &View) -> (ConditionStatus, Reason) {
+fn conformant(view: &StatusView) -> (ConditionStatus, Reason) {
     says(view, ConditionType::Conformant)
 }
 
@@ -140,7 +140,7 @@ fn strict_means_that_every_start_is_established() {
 #[test]
 fn old_evidence_is_never_green() {
     let stale = Some(Problem::new(Reason::Stale, "long ago"));
-    let view = View { stale, ..view(vec![conforming()]) };
+    let view = StatusView { stale, ..view(vec![conforming()]) };
     assert_eq!(conformant(&view), (ConditionStatus::Unknown, Reason::Stale));
     assert_eq!(says(&view, ConditionType::Fresh), (ConditionStatus::False, Reason::Stale));
 }
@@ -148,17 +148,17 @@ fn old_evidence_is_never_green() {
 #[test]
 fn a_missing_probe_is_never_green_and_says_why() {
     let missing = Some(Problem::new(Reason::ImageUnavailable, "no such image"));
-    let view = View { missing, attached: 1, ..view(vec![conforming()]) };
+    let view = StatusView { missing, attached: 1, ..view(vec![conforming()]) };
     let ready = says(&view, ConditionType::ProbesReady);
     assert_eq!(ready, (ConditionStatus::False, Reason::ImageUnavailable));
     assert_eq!(conformant(&view), (ConditionStatus::Unknown, Reason::ProbesNotReady));
 }
 
 /// A test that does not cover two of its nodes.
-fn with_gaps(details: Vec<Detail>) -> View {
+fn with_gaps(details: Vec<Detail>) -> StatusView {
     let gaps = [("n2", "it is cordoned"), ("n3", "it is not ready")];
     let uncovered = gaps.map(|(node, why)| (node.to_owned(), why.to_owned())).into();
-    View { uncovered, ..view(details) }
+    StatusView { uncovered, ..view(details) }
 }
 
 #[test]
@@ -189,17 +189,17 @@ fn findings_weigh_more_than_nodes_that_are_not_covered() {
 #[test]
 fn nodes_are_named_though_no_round_with_all_probes_ends_any_more() {
     let stale = Some(Problem::new(Reason::Stale, "long ago"));
-    let view = View { stale, ..with_gaps(vec![conforming()]) };
+    let view = StatusView { stale, ..with_gaps(vec![conforming()]) };
     assert_eq!(conformant(&view), (ConditionStatus::Unknown, Reason::NodesNotCovered));
     let stale = Some(Problem::new(Reason::SnapshotIncomplete, "nothing was heard of nodes"));
-    let view = View { stale, ..with_gaps(vec![conforming()]) };
+    let view = StatusView { stale, ..with_gaps(vec![conforming()]) };
     assert_eq!(conformant(&view), (ConditionStatus::Unknown, Reason::SnapshotIncomplete));
 }
 
 #[test]
 fn an_operator_that_is_removed_leaves_word_and_no_verdict() {
     let problem = Problem::new(Reason::OperatorRemoved, "nobody tests any more");
-    let view = View { phase: Phase::NotAccepted(problem), ..view(vec![]) };
+    let view = StatusView { phase: Phase::NotAccepted(problem), ..view(vec![]) };
     for type_ in [ConditionType::Accepted, ConditionType::Fresh, ConditionType::Conformant] {
         assert_eq!(says(&view, type_), (ConditionStatus::Unknown, Reason::OperatorRemoved));
     }
@@ -208,7 +208,7 @@ fn an_operator_that_is_removed_leaves_word_and_no_verdict() {
 #[test]
 fn what_is_not_accepted_claims_nothing() {
     let problem = Problem::new(Reason::WorkloadNotFound, "there is no Deployment shop/was");
-    let view = View { phase: Phase::NotAccepted(problem), ..view(vec![]) };
+    let view = StatusView { phase: Phase::NotAccepted(problem), ..view(vec![]) };
     let accepted = says(&view, ConditionType::Accepted);
     assert_eq!(accepted, (ConditionStatus::False, Reason::WorkloadNotFound));
     for other in [ConditionType::ProbesReady, ConditionType::Fresh, ConditionType::Conformant] {
@@ -233,7 +233,7 @@ fn intent_is_compared_with_the_policies_only() {
 
 #[test]
 fn a_test_that_runs_once_is_complete_with_its_verdict() {
-    let once = |details| View { once: true, ..view(details) };
+    let once = |details| StatusView { once: true, ..view(details) };
     let complete = |details| says(&once(details), ConditionType::Complete);
     assert_eq!(complete(vec![conforming()]), (ConditionStatus::True, Reason::Finished));
     assert_eq!(complete(vec![leak()]), (ConditionStatus::True, Reason::Finished));
@@ -310,7 +310,7 @@ fn coverage_is_counted_and_its_gaps_are_bounded() {
 
 #[test]
 fn nothing_is_covered_while_nothing_is_attempted() {
-    let view = View { phase: Phase::Suspended, ..view(vec![]) };
+    let view = StatusView { phase: Phase::Suspended, ..view(vec![]) };
     assert_eq!(view.status(&ConnectivityTestStatus::default(), now()).coverage, None);
 }
 
@@ -383,13 +383,13 @@ fn ignores_egress() -> Diagnosis {
 
 const WHOLE: Basis = Basis { judged: 20, of: 20, beside: 0 };
 
-fn diagnosed(diagnosis: Diagnosis, basis: Basis) -> View {
+fn diagnosed(diagnosis: Diagnosis, basis: Basis) -> StatusView {
     let ruled_out_by = vec!["a sentence".to_owned(); MAX_REASONS + 2];
     let diagnosis = Some(Arc::new(Diagnosed { diagnosis, basis, ruled_out_by }));
     with(view(vec![leak()]), |report| report.diagnosis = diagnosis)
 }
 
-fn told_in(view: &View) -> Option<netproof_crds::Diagnosis> {
+fn told_in(view: &StatusView) -> Option<netproof_crds::Diagnosis> {
     view.status(&ConnectivityTestStatus::default(), now()).diagnosis
 }
 
@@ -442,12 +442,12 @@ fn a_fault_of_time_explains_no_findings_since_there_are_none() {
 fn nothing_is_diagnosed_blind_or_on_old_evidence_or_at_rest() {
     for reason in [Reason::Stale, Reason::SnapshotIncomplete] {
         let stale = Some(Problem::new(reason, "why"));
-        let view = View { stale, ..diagnosed(ignores_egress(), WHOLE) };
+        let view = StatusView { stale, ..diagnosed(ignores_egress(), WHOLE) };
         assert_eq!((told_in(&view), view.diagnosed()), (None, None), "{reason}");
     }
     let problem = Problem::new(Reason::WorkloadNotFound, "why");
     for phase in [Phase::Suspended, Phase::NotAccepted(problem)] {
-        let view = View { phase, ..diagnosed(ignores_egress(), WHOLE) };
+        let view = StatusView { phase, ..diagnosed(ignores_egress(), WHOLE) };
         assert_eq!((told_in(&view), view.diagnosed()), (None, None));
     }
     assert_eq!(told_in(&diagnosed(Diagnosis::NoEvidence, WHOLE)), None);
@@ -458,7 +458,7 @@ fn half_of_the_evidence_accuses_and_says_what_it_rests_on() {
     let half = Basis { judged: 9, ..WHOLE };
     let missing = Some(Problem::new(Reason::Unschedulable, "no node"));
     let stale = Some(Problem::new(Reason::NoRoundYet, "no round yet"));
-    let view = View { missing, stale, ..diagnosed(ignores_egress(), half) };
+    let view = StatusView { missing, stale, ..diagnosed(ignores_egress(), half) };
     let told = told_in(&view).expect("there is one");
     assert!(told.message.ends_with("; rests on 9 of 20 flows"), "{}", told.message);
 }
@@ -466,15 +466,15 @@ fn half_of_the_evidence_accuses_and_says_what_it_rests_on() {
 #[test]
 fn that_nothing_is_wrong_takes_all_of_the_evidence_and_is_left_to_the_conditions() {
     let conforms = || Diagnosis::Conforms { observations: 20 };
-    let name = |view: &View| view.diagnosed().map(|diagnosed| diagnosed.diagnosis.name());
+    let name = |view: &StatusView| view.diagnosed().map(|diagnosed| diagnosed.diagnosis.name());
     let whole = diagnosed(conforms(), WHOLE);
     assert_eq!((name(&whole), told_in(&whole)), (Some("none"), None));
     let half = diagnosed(conforms(), Basis { judged: 19, ..WHOLE });
     assert_eq!(name(&half), None);
     let missing = Some(Problem::new(Reason::Unschedulable, "no node"));
-    assert_eq!(name(&View { missing, ..diagnosed(conforms(), WHOLE) }), None);
+    assert_eq!(name(&StatusView { missing, ..diagnosed(conforms(), WHOLE) }), None);
     let stale = Some(Problem::new(Reason::NoRoundYet, "no round yet"));
-    assert_eq!(name(&View { stale, ..diagnosed(conforms(), WHOLE) }), None);
+    assert_eq!(name(&StatusView { stale, ..diagnosed(conforms(), WHOLE) }), None);
 }
 
 #[test]
@@ -483,12 +483,12 @@ fn the_manner_is_a_remark_unless_it_is_silence() {
         let view = with(view(vec![conforming()]), |report| report.manner = Some(manner));
         view.status(&ConnectivityTestStatus::default(), now()).remark
     };
-    assert_eq!(remark(Manner::Silence), None);
-    assert_eq!(remark(Manner::Reset).as_deref(), Some("denies-with-reset"));
+    assert_eq!(remark(RefusalManner::Silence), None);
+    assert_eq!(remark(RefusalManner::Reset).as_deref(), Some("denies-with-reset"));
     let stale = Some(Problem::new(Reason::Stale, "long ago"));
-    let old = View {
+    let old = StatusView {
         stale,
-        ..with(view(vec![conforming()]), |report| report.manner = Some(Manner::Reset))
+        ..with(view(vec![conforming()]), |report| report.manner = Some(RefusalManner::Reset))
     };
     assert_eq!(old.remark(), None);
 }
@@ -500,7 +500,7 @@ fn the_api_documents_every_name_of_a_diagnosis() {
     for name in Diagnosis::names().filter(|name| *name != "none") {
         assert!(text.contains(&format!("`{name}`")), "{name}");
     }
-    for manner in [Manner::Reset, Manner::Icmp, Manner::Mixed] {
+    for manner in [RefusalManner::Reset, RefusalManner::Icmp, RefusalManner::Mixed] {
         let name = manner.name().expect("it is worth a remark");
         assert!(text.contains(&format!("`{name}`")), "{name}");
     }

@@ -17,7 +17,7 @@ use netproof_conformance::{
 use tracing::warn;
 
 use crate::{
-    change::{Blind, Change},
+    change::{Blind, ObjectChange},
     decode::{self, NamespaceState, NodeState, PodState, Template},
     journal::{Journal, Touched},
     kind::Kind,
@@ -37,7 +37,7 @@ pub struct Read<T> {
 }
 
 /// The objects of a kind by name; what is cluster-scoped has an empty namespace.
-pub type Objects<T> = BTreeMap<ObjectRef, Read<T>>;
+pub type ObjectMap<T> = BTreeMap<ObjectRef, Read<T>>;
 
 /// A picture of what is known.
 #[derive(Clone, Debug, Default)]
@@ -47,25 +47,25 @@ pub struct World {
     /// What changed of what policies mean, one change after the other.
     pub journal: Arc<Journal>,
     /// `NetworkPolicies`.
-    pub policies: Arc<Objects<Policy>>,
+    pub policies: Arc<ObjectMap<Policy>>,
     /// The policies of the cluster as a whole, by kind.
-    pub cluster_policies: BTreeMap<ClusterPolicyKind, Arc<Objects<ClusterPolicy>>>,
+    pub cluster_policies: BTreeMap<ClusterPolicyKind, Arc<ObjectMap<ClusterPolicy>>>,
     /// Namespaces.
-    pub namespaces: Arc<Objects<NamespaceState>>,
+    pub namespaces: Arc<ObjectMap<NamespaceState>>,
     /// Nodes.
-    pub nodes: Arc<Objects<NodeState>>,
+    pub nodes: Arc<ObjectMap<NodeState>>,
     /// The UIDs of all tests.
-    pub tests: Arc<Objects<String>>,
+    pub tests: Arc<ObjectMap<String>>,
     /// The owners of our own probe pods, and the UIDs of the tests that they belong to.
-    pub stand_in_sets: Arc<Objects<decode::SetState>>,
+    pub stand_in_sets: Arc<ObjectMap<decode::SetState>>,
     /// Our own probe pods.
-    pub stand_ins: Arc<Objects<PodState>>,
+    pub stand_ins: Arc<ObjectMap<PodState>>,
     /// The pod templates of Deployments.
-    pub deployments: Arc<Objects<Template>>,
+    pub deployments: Arc<ObjectMap<Template>>,
     /// The pod templates of `StatefulSets`.
-    pub stateful_sets: Arc<Objects<Template>>,
+    pub stateful_sets: Arc<ObjectMap<Template>>,
     /// The pod templates of `DaemonSets`.
-    pub daemon_sets: Arc<Objects<Template>>,
+    pub daemon_sets: Arc<ObjectMap<Template>>,
     /// Kinds that have been read completely at least once.
     pub complete: BTreeSet<Kind>,
     /// When each kind last gave a sign of life.
@@ -84,7 +84,7 @@ impl World {
         }
         let mut world = Self::default();
         for (kind, objects) in by_kind {
-            world.take(kind, Change::Reset(objects));
+            world.take(kind, ObjectChange::Reset(objects));
         }
         world
     }
@@ -119,7 +119,7 @@ impl World {
 
     /// How many objects of a kind are there that could not be understood.
     pub fn rejected(&self, kind: Kind) -> usize {
-        fn count<T>(objects: &Objects<T>) -> usize {
+        fn count<T>(objects: &ObjectMap<T>) -> usize {
             objects.values().filter(|read| read.meaning.is_err()).count()
         }
         match kind {
@@ -139,19 +139,21 @@ impl World {
     }
 
     /// Takes a change over; returns whether somebody may want to know.
-    pub fn take(&mut self, kind: Kind, change: Change) -> bool {
+    pub fn take(&mut self, kind: Kind, change: ObjectChange) -> bool {
         match &change {
-            Change::Blind(why) => {
+            ObjectChange::Blind(why) => {
                 self.blind.insert(kind, why.clone());
             }
-            Change::Reset(_) => {
+            ObjectChange::Reset(_) => {
                 self.complete.insert(kind);
                 self.revive(kind);
             }
-            Change::Applied(_) | Change::Deleted(_) | Change::Alive => self.revive(kind),
+            ObjectChange::Applied(_) | ObjectChange::Deleted(_) | ObjectChange::Alive => {
+                self.revive(kind);
+            }
         }
         let touched = touched(kind, &change);
-        let is_list = matches!(change, Change::Reset(_));
+        let is_list = matches!(change, ObjectChange::Reset(_));
         let news = self.store(kind, change);
         if news && let Some(touched) = touched {
             let journal = Arc::make_mut(&mut self.journal);
@@ -164,7 +166,7 @@ impl World {
         news
     }
 
-    fn store(&mut self, kind: Kind, change: Change) -> bool {
+    fn store(&mut self, kind: Kind, change: ObjectChange) -> bool {
         match kind {
             Kind::NetworkPolicies => store(&mut self.policies, change, decode::policy),
             Kind::ClusterPolicies(kind) => {
@@ -190,11 +192,11 @@ impl World {
 
 /// Whose flows a change may concern; none if it is of a kind by which nothing is decided, or tells
 /// of no object. Nodes decide by their addresses alone, which they keep.
-fn touched(kind: Kind, change: &Change) -> Option<Touched> {
+fn touched(kind: Kind, change: &ObjectChange) -> Option<Touched> {
     let named = match change {
-        Change::Reset(_) => None,
-        Change::Applied(object) | Change::Deleted(object) => Some(name_of(object)),
-        Change::Alive | Change::Blind(_) => return None,
+        ObjectChange::Reset(_) => None,
+        ObjectChange::Applied(object) | ObjectChange::Deleted(object) => Some(name_of(object)),
+        ObjectChange::Alive | ObjectChange::Blind(_) => return None,
     };
     match kind {
         Kind::NetworkPolicies => {
@@ -217,8 +219,8 @@ fn touched(kind: Kind, change: &Change) -> Option<Touched> {
 /// Takes a change over; returns whether somebody may want to know: a new version of an object that
 /// means the same to us is no news.
 fn store<T: Clone + PartialEq>(
-    objects: &mut Arc<Objects<T>>,
-    change: Change,
+    objects: &mut Arc<ObjectMap<T>>,
+    change: ObjectChange,
     meaning: impl Fn(&DynamicObject) -> Result<T, String>,
 ) -> bool {
     let read = |object: &DynamicObject| {
@@ -229,17 +231,17 @@ fn store<T: Clone + PartialEq>(
         Read { version: object.resource_version().unwrap_or_default(), meaning }
     };
     match change {
-        Change::Reset(all) => {
+        ObjectChange::Reset(all) => {
             *objects = Arc::new(all.iter().map(|object| (name_of(object), read(object))).collect());
             true
         }
-        Change::Applied(object) => {
+        ObjectChange::Applied(object) => {
             let new = read(&object);
             let old = Arc::make_mut(objects).insert(name_of(&object), new.clone());
             old.is_none_or(|old| old.meaning != new.meaning)
         }
-        Change::Deleted(object) => Arc::make_mut(objects).remove(&name_of(&object)).is_some(),
-        Change::Alive | Change::Blind(_) => true,
+        ObjectChange::Deleted(object) => Arc::make_mut(objects).remove(&name_of(&object)).is_some(),
+        ObjectChange::Alive | ObjectChange::Blind(_) => true,
     }
 }
 

@@ -40,9 +40,9 @@ pub enum Aim {
 
 /// All of them.
 #[derive(Default)]
-pub struct Attempts(Mutex<HashMap<Aim, Attempt>>);
+pub struct Attempts(Mutex<HashMap<Aim, TestAttempt>>);
 
-struct Attempt {
+struct TestAttempt {
     again: Instant,
     backoff: Backoff,
     /// What became of the last one; none as long as that is not known.
@@ -59,7 +59,7 @@ pub struct NotDue {
 }
 
 impl Attempts {
-    fn held(&self) -> MutexGuard<'_, HashMap<Aim, Attempt>> {
+    fn held(&self) -> MutexGuard<'_, HashMap<Aim, TestAttempt>> {
         self.0.lock().expect("no holder of this lock can panic")
     }
 
@@ -70,7 +70,8 @@ impl Attempts {
         let mut held = self.held();
         // What nobody came back to was over and done with, or is of no concern any more.
         held.retain(|_, attempt| now < attempt.again + LAST);
-        let fresh = || Attempt { again: now, backoff: Backoff::new(FIRST, LAST), outcome: None };
+        let fresh =
+            || TestAttempt { again: now, backoff: Backoff::new(FIRST, LAST), outcome: None };
         let attempt = held.entry(aim.clone()).or_insert_with(fresh);
         if now < attempt.again {
             return Err(NotDue { again: attempt.again, outcome: attempt.outcome.clone() });

@@ -15,7 +15,7 @@ use tracing::{info, warn};
 use super::attempts::{Aim, Attempts, NotDue};
 use crate::{
     FIELD_MANAGER,
-    placement::Action,
+    placement::PlacementAction,
     stand_in_pod::{PodSettings, is_of, set, set_name},
 };
 use netproof_rounds::{decode::SetState, desired::Desired, scenario::Problem, world::World};
@@ -175,7 +175,7 @@ pub async fn delete_set(client: &Client, name: &ObjectRef, uid: &str) {
 /// Carries the actions out. Returns the trouble with each desired stand-in that has some.
 pub async fn actions(
     performer: &mut Performer<'_>,
-    actions: Vec<Action>,
+    actions: Vec<PlacementAction>,
     wanted: &[Desired],
     sets: &Sets,
     test: &TestRef,
@@ -184,7 +184,7 @@ pub async fn actions(
     let mut troubles = BTreeMap::new();
     for action in actions {
         match action {
-            Action::Create { desired, incarnation } => {
+            PlacementAction::Create { desired, incarnation } => {
                 let stand_in = &wanted[desired];
                 let made = match &sets[&stand_in.namespace] {
                     Ok(uid) => {
@@ -198,7 +198,7 @@ pub async fn actions(
                     troubles.insert(desired, problem);
                 }
             }
-            Action::Delete { pod, uid } => {
+            PlacementAction::Delete { pod, uid } => {
                 if performer.begin(&Aim::Removal(uid.clone())).is_ok() {
                     delete_pod(performer.client, &pod, &uid).await;
                 }

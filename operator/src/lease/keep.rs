@@ -18,7 +18,7 @@ use tokio::{
 };
 use tracing::{info, warn};
 
-use super::{CALL, DURATION, Election, Event, Holder, POLL, Record, Standing, Step};
+use super::{CALL, DURATION, Election, Event, Holder, LeaseRecord, POLL, Standing, Step};
 use netproof_rounds::desired::INSTALLATION_LABEL;
 
 /// The name of the one Lease of a cluster.
@@ -206,11 +206,11 @@ fn silent() -> Event {
 }
 
 /// What of a Lease decides.
-fn record(lease: &Lease) -> Record {
+fn record(lease: &Lease) -> LeaseRecord {
     let spec = lease.spec.clone().unwrap_or_default();
     let seconds = spec.lease_duration_seconds.and_then(|seconds| u64::try_from(seconds).ok());
     let installation = lease.labels().get(INSTALLATION_LABEL).cloned();
-    Record {
+    LeaseRecord {
         version: lease.resource_version().unwrap_or_default(),
         holder: spec
             .holder_identity

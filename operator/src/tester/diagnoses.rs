@@ -10,7 +10,7 @@ use tokio::{
 };
 use tracing::{debug, warn};
 
-use netproof_rounds::diagnosing::{Answer, Diagnosed, Question};
+use netproof_rounds::diagnosing::{Diagnosed, DiagnosisAnswer, Question};
 
 /// For how long a fault that was found is told while flows are wrong and the policies have changed,
 /// or the evidence has: so long may it take until all flows are seen again, when the network has
@@ -39,7 +39,7 @@ pub(super) struct Diagnoses {
 
 struct Answered {
     question: Arc<Question>,
-    answer: Answer,
+    answer: DiagnosisAnswer,
     took: Duration,
 }
 
@@ -110,7 +110,7 @@ impl Diagnoses {
         *self = Self::default();
     }
 
-    fn current(&self, question: &Question) -> Option<&Answer> {
+    fn current(&self, question: &Question) -> Option<&DiagnosisAnswer> {
         let answered = self.answered.as_ref()?;
         answered.question.is_same(question).then_some(&answered.answer)
     }

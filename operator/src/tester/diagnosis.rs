@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::time::{Instant, sleep_until};
 
-use super::{Assignment, Tester, rounds::Scope};
+use super::{Assignment, Tester, rounds::FlowScope};
 use netproof_rounds::{
     clock::uptime, diagnosing::Question, engine::round::Reached, flow_budget::Moment,
     scenario::Scenario,
@@ -55,11 +55,11 @@ impl Tester {
         &mut self,
         assignment: &Assignment,
         scenario: &Scenario,
-        scope: Scope,
+        scope: FlowScope,
     ) -> bool {
         let cells = match scope {
-            Scope::All => self.book.extra().clone(),
-            Scope::Some => self.book.extra_due(uptime()),
+            FlowScope::All => self.book.extra().clone(),
+            FlowScope::Some => self.book.extra_due(uptime()),
         };
         if cells.is_empty() {
             return false;
@@ -76,7 +76,7 @@ impl Tester {
             self.diagnose(assignment, scenario, deadline - Instant::now()).await;
             if let Some(again) = self.ask_again {
                 sleep_until(again.min(deadline)).await;
-            } else if !self.inquire(assignment, scenario, Scope::Some).await {
+            } else if !self.inquire(assignment, scenario, FlowScope::Some).await {
                 return;
             }
         }

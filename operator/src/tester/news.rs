@@ -6,7 +6,7 @@ use netproof_conformance::{
 };
 use netproof_crds::ConnectivityTestStatus;
 
-use netproof_rounds::status::View;
+use netproof_rounds::status::StatusView;
 
 /// What to tell.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,24 +19,24 @@ pub(super) enum News {
 
 /// A fault by its name and its place.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Fault {
+struct NamedFault {
     name: String,
     place: Option<String>,
 }
 
 /// Remembers what was told.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Told(Option<Fault>);
+pub(super) struct LastTold(Option<NamedFault>);
 
-impl Told {
+impl LastTold {
     /// What an earlier operator has told.
     pub(super) fn left_by(before: &ConnectivityTestStatus) -> Self {
         let fault = before.diagnosis.as_ref();
-        Self(fault.map(|told| Fault { name: told.name.clone(), place: told.scope.clone() }))
+        Self(fault.map(|told| NamedFault { name: told.name.clone(), place: told.scope.clone() }))
     }
 
     /// What there is to tell; it counts as told.
-    pub(super) fn news(&mut self, view: &View) -> Option<News> {
+    pub(super) fn news(&mut self, view: &StatusView) -> Option<News> {
         let diagnosed = view.diagnosed()?;
         // A test that ends with its verdict has no later. In all others the fault may have another
         // name in a moment, when everything is seen that is being looked at.
@@ -49,7 +49,7 @@ impl Told {
             Diagnosis::Conforms { .. } => false,
             Diagnosis::Explained(_) | Diagnosis::OfTime(_) | Diagnosis::Unexplained(_) => true,
         };
-        let fault = || Fault { name: diagnosis.name().to_owned(), place: diagnosis.place() };
+        let fault = || NamedFault { name: diagnosis.name().to_owned(), place: diagnosis.place() };
         let fault = is_wrong.then(fault);
         if self.0 == fault {
             return None;
@@ -61,7 +61,7 @@ impl Told {
 }
 
 /// Whether something is under way that may change what is diagnosed.
-fn is_open(view: &View) -> bool {
+fn is_open(view: &StatusView) -> bool {
     use netproof_conformance::verdict::Verdict;
     view.undecided
         || view.report.counts()[&VerdictKind::Settling] > 0
@@ -97,13 +97,13 @@ mod tests {
         Diagnosis::Conforms { observations: 1 }
     }
 
-    fn with(diagnosis: Diagnosis) -> View {
+    fn with(diagnosis: Diagnosis) -> StatusView {
         let (basis, ruled_out_by) = (Basis::default(), vec![]);
         let diagnosis = Some(Arc::new(Diagnosed { diagnosis, basis, ruled_out_by }));
         testing::with(view(vec![]), |report| report.diagnosis = diagnosis)
     }
 
-    fn drawn(told: &mut Told, view: &View) -> &'static str {
+    fn drawn(told: &mut LastTold, view: &StatusView) -> &'static str {
         match told.news(view) {
             None => "nothing",
             Some(News::Wrong(_)) => "wrong",
@@ -113,7 +113,7 @@ mod tests {
 
     #[test]
     fn a_fault_is_told_once_whatever_it_explains() {
-        let mut told = Told::default();
+        let mut told = LastTold::default();
         let after = |diagnosis| with(diagnosis);
         let said = [conforms(), slow(1), slow(2), unexplained(), conforms(), conforms()]
             .map(|diagnosis| drawn(&mut told, &after(diagnosis)));
@@ -122,15 +122,15 @@ mod tests {
 
     #[test]
     fn what_may_change_in_a_moment_is_not_told_yet_unless_there_is_no_later() {
-        let undecided = || View { undecided: true, ..with(slow(1)) };
-        let mut told = Told::default();
+        let undecided = || StatusView { undecided: true, ..with(slow(1)) };
+        let mut told = LastTold::default();
         assert_eq!(drawn(&mut told, &undecided()), "nothing");
-        assert_eq!(drawn(&mut told, &View { once: true, ..undecided() }), "wrong");
+        assert_eq!(drawn(&mut told, &StatusView { once: true, ..undecided() }), "wrong");
     }
 
     #[test]
     fn what_is_not_known_ends_nothing() {
-        let mut told = Told::default();
+        let mut told = LastTold::default();
         drawn(&mut told, &with(slow(1)));
         assert_eq!(drawn(&mut told, &view(vec![])), "nothing");
         assert_eq!(drawn(&mut told, &with(slow(1))), "nothing");
@@ -146,8 +146,8 @@ mod tests {
             diagnosis: Some(told(name)),
             ..ConnectivityTestStatus::default()
         };
-        assert_eq!(drawn(&mut Told::left_by(&before("slow")), &with(slow(1))), "nothing");
-        assert_eq!(drawn(&mut Told::left_by(&before("flapping")), &with(slow(1))), "wrong");
-        assert_eq!(drawn(&mut Told::left_by(&before("slow")), &with(conforms())), "right");
+        assert_eq!(drawn(&mut LastTold::left_by(&before("slow")), &with(slow(1))), "nothing");
+        assert_eq!(drawn(&mut LastTold::left_by(&before("flapping")), &with(slow(1))), "wrong");
+        assert_eq!(drawn(&mut LastTold::left_by(&before("slow")), &with(conforms())), "right");
     }
 }

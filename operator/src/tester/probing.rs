@@ -10,7 +10,7 @@ use k8s_openapi::jiff::Timestamp;
 use netproof_conformance::matrix::{Actor, Cell};
 
 use super::{Assignment, Tester, timing::ProbeLinks};
-use crate::probes::{PodId, Probe};
+use crate::probes::{PodRef, Probe};
 use netproof_rounds::{
     clock::uptime,
     engine::round::Sessions,
@@ -33,7 +33,7 @@ impl Tester {
         let mut running = BTreeMap::new();
         for stand_in in stand_ins {
             if let Some((name, pod)) = stand_in.running() {
-                let id = PodId {
+                let id = PodRef {
                     namespace: name.namespace.clone(),
                     name: name.name.clone(),
                     uid: pod.uid.clone(),
@@ -76,7 +76,7 @@ impl Tester {
 
     pub(super) fn probe(&self, stand_in: &StandIn) -> Option<&Probe> {
         let (name, pod) = stand_in.running()?;
-        let id = PodId {
+        let id = PodRef {
             namespace: name.namespace.clone(),
             name: name.name.clone(),
             uid: pod.uid.clone(),

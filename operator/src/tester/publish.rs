@@ -20,12 +20,12 @@ use tracing::warn;
 
 use super::{
     Shared,
-    news::{News, Told},
+    news::{LastTold, News},
 };
 use crate::{FIELD_MANAGER, backoff::Backoff, metrics::TestMetrics};
 use netproof_rounds::{
     reports::verdict_line,
-    status::{Phase, View},
+    status::{Phase, StatusView},
 };
 
 /// A status that differs only in when the last round was is written this seldom.
@@ -63,7 +63,7 @@ pub struct Publisher {
     /// The start-up leaks that stand and were told of.
     told: Vec<Finding>,
     /// What was told of the diagnosis.
-    diagnosed: Told,
+    diagnosed: LastTold,
 }
 
 impl Publisher {
@@ -79,7 +79,7 @@ impl Publisher {
             recorder: Recorder::new(shared.client.clone(), reporter),
             turned: turned(&before),
             told: start_ups(&before),
-            diagnosed: Told::left_by(&before),
+            diagnosed: LastTold::left_by(&before),
             test,
             created,
             shared,
@@ -107,7 +107,7 @@ impl Publisher {
     }
 
     /// Publishes what is known; returns when to try again if that failed.
-    pub async fn publish(&mut self, view: View, stale_after: Duration) -> Option<Instant> {
+    pub async fn publish(&mut self, view: StatusView, stale_after: Duration) -> Option<Instant> {
         self.measure(&view, stale_after);
         let view = Arc::new(view);
         let name =
@@ -152,7 +152,7 @@ impl Publisher {
         self.retry
     }
 
-    fn worth_writing(&self, view: &View, status: &ConnectivityTestStatus) -> bool {
+    fn worth_writing(&self, view: &StatusView, status: &ConnectivityTestStatus) -> bool {
         let waiting = match &view.phase {
             Phase::Active => view.stale.is_some(),
             Phase::NotAccepted(problem) => {
@@ -197,7 +197,7 @@ impl Publisher {
     }
 
     /// An Event, if the verdict has turned to something that says more than "wait".
-    async fn announce(&mut self, view: &View) {
+    async fn announce(&mut self, view: &StatusView) {
         let turned = turned(&self.written);
         if turned == self.turned {
             return;
@@ -216,7 +216,7 @@ impl Publisher {
     }
 
     /// An Event for each start-up leak that is new.
-    async fn announce_start_ups(&mut self, view: &View) {
+    async fn announce_start_ups(&mut self, view: &StatusView) {
         for finding in view.report.start_ups.iter().filter(|finding| !self.told.contains(finding)) {
             let reason = Reason::StartupLeak.as_str();
             self.event(EventType::Warning, reason, finding.message.clone()).await;
@@ -225,7 +225,7 @@ impl Publisher {
     }
 
     /// An Event, if what is wrong has become something else, or nothing, as is written.
-    async fn announce_diagnosis(&mut self, view: &View, status: &ConnectivityTestStatus) {
+    async fn announce_diagnosis(&mut self, view: &StatusView, status: &ConnectivityTestStatus) {
         if status.diagnosis != self.written.diagnosis {
             return;
         }
@@ -261,7 +261,7 @@ impl Publisher {
         }
     }
 
-    fn measure(&self, view: &View, stale_after: Duration) {
+    fn measure(&self, view: &StatusView, stale_after: Duration) {
         let metrics = self.metrics();
         for (kind, count) in view.report.counts() {
             metrics.flows(kind, count);

@@ -3,7 +3,7 @@ use tokio::{sync::watch, time::sleep};
 
 use super::*;
 use crate::{
-    api_server::{ApiServer, Refusal},
+    api_server::{ApiServer, RequestRefusal},
     metrics::Metrics,
 };
 use netproof_rounds::{reports::Reports, status::testing::view, world::World};
@@ -39,7 +39,7 @@ async fn writes(
     while Instant::now() < end {
         generation += 1;
         publisher
-            .publish(netproof_rounds::status::View { generation, ..view(vec![]) }, MINUTE)
+            .publish(netproof_rounds::status::StatusView { generation, ..view(vec![]) }, MINUTE)
             .await;
         sleep(Duration::from_secs(1) / a_second).await;
     }
@@ -67,7 +67,13 @@ async fn a_status_that_another_manager_has_is_tried_ever_more_seldom() {
     let server = ApiServer::start().await;
     let mut publisher = publisher(&server);
     let (method, message) = (Method::PATCH, "conflict with another manager");
-    server.refuse(Refusal { method, part: "/status", code: 409, message, retry_after: None });
+    server.refuse(RequestRefusal {
+        method,
+        part: "/status",
+        code: 409,
+        message,
+        retry_after: None,
+    });
     let count = writes(&mut publisher, &server, 10, 10 * MINUTE).await;
     assert!((40..=90).contains(&count), "{count} in ten minutes");
     server.relent();

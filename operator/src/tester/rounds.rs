@@ -26,7 +26,7 @@ use netproof_rounds::{
 
 /// Which flows to attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Scope {
+pub(super) enum FlowScope {
     /// All of them: a round.
     All,
     /// These: what is due between rounds.
@@ -39,13 +39,13 @@ impl Tester {
         &mut self,
         assignment: &Assignment,
         scenario: &Scenario,
-        scope: Scope,
+        scope: FlowScope,
         mut cells: BTreeSet<Cell>,
     ) {
         match scope {
-            Scope::All => cells = scenario.flows.iter().map(|(cell, _)| cell.clone()).collect(),
-            Scope::Some if cells.is_empty() => return,
-            Scope::Some => {}
+            FlowScope::All => cells = scenario.flows.iter().map(|(cell, _)| cell.clone()).collect(),
+            FlowScope::Some if cells.is_empty() => return,
+            FlowScope::Some => {}
         }
         let began = Instant::now();
         let count = cells.len();
@@ -63,11 +63,11 @@ impl Tester {
                 break;
             }
         }
-        if recovered && scope == Scope::Some {
+        if recovered && scope == FlowScope::Some {
             // A canary sings: look at everything.
             self.next_round = Instant::now();
         }
-        if scope == Scope::All {
+        if scope == FlowScope::All {
             self.finish_round(began, count, complete);
         }
     }

@@ -17,7 +17,7 @@ use std::{
 use netproof_conformance::{
     diagnosis::TimeFault,
     expected::Expected,
-    ledger::Change,
+    ledger::ExpectationChange,
     matrix::{Actor, Cell, Matrix},
 };
 use netproof_crds::{ConnectivityTestStatus, ExistingConnections, Finding, StartUpCounts, TestRef};
@@ -30,7 +30,7 @@ use tokio::{
 use super::{Assignment, Shared, publish::start_ups};
 use crate::{
     metrics::TestMetrics,
-    probes::{Line, PodId},
+    probes::{PodRef, ProbeLink},
 };
 use netproof_rounds::{
     engine::session::Session,
@@ -51,7 +51,7 @@ use newcomers::Greeted;
 const LOOK: Duration = Duration::from_secs(5);
 
 /// The ways to the probes of a test.
-pub(super) type ProbeLinks = BTreeMap<PodId, Line>;
+pub(super) type ProbeLinks = BTreeMap<PodRef, ProbeLink>;
 
 /// What was measured.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -132,9 +132,9 @@ pub(super) struct Timing {
 /// What a task has found.
 enum Done {
     Started { uid: String, found: Vec<Found> },
-    Followed { cell: Cell, change: Change, latency: Option<Duration>, measured: bool },
-    Opened { cell: Cell, held: Result<existing::Held, String> },
-    Refreshed { cell: Cell, held: Option<existing::Held> },
+    Followed { cell: Cell, change: ExpectationChange, latency: Option<Duration>, measured: bool },
+    Opened { cell: Cell, held: Result<existing::HeldConnection, String> },
+    Refreshed { cell: Cell, held: Option<existing::HeldConnection> },
     Fated { cell: Cell, fate: existing::Fate },
 }
 
@@ -256,7 +256,7 @@ impl Timing {
     /// The conversation with a stand-in, if there is one.
     fn session(&self, stand_in: &StandIn) -> Option<Arc<Session>> {
         let (name, pod) = stand_in.pod.as_ref()?;
-        let id = PodId {
+        let id = PodRef {
             namespace: name.namespace.clone(),
             name: name.name.clone(),
             uid: pod.uid.clone(),

@@ -12,7 +12,7 @@ use serde_json::json;
 use super::*;
 use crate::{metrics::Metrics, probes::Conversation};
 use netproof_rounds::{
-    decode::{NamespaceState, PodState, Progress, policy},
+    decode::{NamespaceState, PodProgress, PodState, policy},
     engine::testing::{agent_on, free_port},
     fixtures::desired,
     kind::Kind,
@@ -91,7 +91,7 @@ impl Bed {
             node: Some("one".into()),
             created: None,
             started: None,
-            progress: Progress::Running,
+            progress: PodProgress::Running,
         };
         let stand_in = StandIn {
             desired: desired(name),
@@ -114,9 +114,9 @@ impl Bed {
         let session = Session::open(agent.link, uid).await.expect("it greets");
         let (tell, state) = watch::channel(Ok(Arc::new(session)));
         self.speaking.push(tell);
-        let id = PodId { namespace: "shop".into(), name: uid.into(), uid: uid.into() };
+        let id = PodRef { namespace: "shop".into(), name: uid.into(), uid: uid.into() };
         self.links.send_modify(|links| {
-            Arc::make_mut(links).insert(id, Line::of(state));
+            Arc::make_mut(links).insert(id, ProbeLink::of(state));
         });
         self.turned.send_replace(());
     }

@@ -13,7 +13,7 @@ use netproof_rounds::{
     predict::{StandIn, not_running},
     report::{Detail, Report},
     scenario::Problem,
-    status::{Phase, View},
+    status::{Phase, StatusView},
 };
 
 impl Tester {
@@ -36,7 +36,7 @@ impl Tester {
     }
 
     /// What the flows with a verdict show of the policies.
-    fn coverage(&mut self, assignment: &Assignment, view: &View) -> Option<Arc<Coverage>> {
+    fn coverage(&mut self, assignment: &Assignment, view: &StatusView) -> Option<Arc<Coverage>> {
         let scenario = assignment.scenario.as_ref().ok()?;
         if view.phase != Phase::Active {
             return None;
@@ -48,7 +48,7 @@ impl Tester {
         Some(self.book.coverage(moment, attempted))
     }
 
-    pub(super) fn view(&self, assignment: &Assignment, phase: Phase) -> View {
+    pub(super) fn view(&self, assignment: &Assignment, phase: Phase) -> StatusView {
         let stand_ins = &assignment.stand_ins;
         let measurements = Arc::clone(&self.measurements.borrow());
         let active = phase == Phase::Active;
@@ -69,7 +69,7 @@ impl Tester {
             .filter_map(|one| Some((one.desired.node.as_ref(), missing(one)?)))
             .collect();
         let uncovered = if active { uncovered(assignment, &problems) } else { BTreeMap::new() };
-        View {
+        StatusView {
             generation: assignment.generation,
             phase,
             once: assignment.once,

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::{
     challenge::Nonce,
-    dial::{Attempt, Hold, Proof},
+    dial::{Attempt, DialProof, Hold},
     wire::{
         self, ErrorKind, MAX_HEARD, MAX_LINE, MAX_NONCE, MAX_TIMEOUT_MS, Op, Reply, Request,
         VERSION,
@@ -21,7 +21,7 @@ const MAX_MESSAGE: usize = 300;
 
 /// A request whose every field is in its range.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Command {
+pub(super) enum CheckedRequest {
     Hello { id: u64, nonce: String },
     Ping { id: u64, nonce: String },
     CheckListeners { id: u64 },
@@ -33,7 +33,7 @@ pub(super) enum Command {
 }
 
 /// Reads one line.
-pub(super) fn command(line: &[u8]) -> Result<Command, Reply> {
+pub(super) fn command(line: &[u8]) -> Result<CheckedRequest, Reply> {
     match serde_json::from_slice(line) {
         Ok(Request { v: VERSION, id, op }) => in_range(id, op).map_err(|message| Reply::Error {
             id: Some(id),
@@ -51,35 +51,35 @@ pub(super) fn too_long() -> Reply {
     Reply::Error { id: None, kind: ErrorKind::LineTooLong, message }
 }
 
-fn in_range(id: u64, op: Op) -> Result<Command, String> {
+fn in_range(id: u64, op: Op) -> Result<CheckedRequest, String> {
     Ok(match op {
-        Op::Hello { nonce } => Command::Hello { id, nonce: echoed(nonce)? },
-        Op::Ping { nonce } => Command::Ping { id, nonce: echoed(nonce)? },
-        Op::CheckListeners => Command::CheckListeners { id },
+        Op::Hello { nonce } => CheckedRequest::Hello { id, nonce: echoed(nonce)? },
+        Op::Ping { nonce } => CheckedRequest::Ping { id, nonce: echoed(nonce)? },
+        Op::CheckListeners => CheckedRequest::CheckListeners { id },
         Op::Attempt { target, protocol, timeout_ms, proof } => {
             let (target, timeout) = (place(target)?, timeout(timeout_ms)?);
             let proof = match proof {
-                wire::Proof::Identity { nonce } => Proof::Identity(digits(nonce)?),
-                wire::Proof::Answer => Proof::Answer,
+                wire::Proof::Identity { nonce } => DialProof::Identity(digits(nonce)?),
+                wire::Proof::Answer => DialProof::Answer,
             };
-            Command::Attempt { id, attempt: Attempt { target, protocol, timeout, proof } }
+            CheckedRequest::Attempt { id, attempt: Attempt { target, protocol, timeout, proof } }
         }
         Op::Heard { nonces } => {
             if nonces.len() > MAX_HEARD {
                 return Err(format!("{} nonces are more than {MAX_HEARD}", nonces.len()));
             }
             let nonces = nonces.into_iter().map(digits).collect::<Result<_, _>>()?;
-            Command::Heard { id, nonces }
+            CheckedRequest::Heard { id, nonces }
         }
         Op::Hold { target, timeout_ms, nonce } => {
             let (target, timeout) = (place(target)?, timeout(timeout_ms)?);
-            Command::Hold { id, hold: Hold { target, timeout, nonce: digits(nonce)? } }
+            CheckedRequest::Hold { id, hold: Hold { target, timeout, nonce: digits(nonce)? } }
         }
         Op::Touch { held, nonce, timeout_ms } => {
             let (nonce, timeout) = (digits(nonce)?, timeout(timeout_ms)?);
-            Command::Touch { id, held, nonce, timeout }
+            CheckedRequest::Touch { id, held, nonce, timeout }
         }
-        Op::Release { held } => Command::Release { id, held },
+        Op::Release { held } => CheckedRequest::Release { id, held },
     })
 }
 
@@ -163,9 +163,9 @@ mod tests {
             target: "10.0.0.1:80".parse().expect("an address"),
             protocol: wire::Protocol::Tcp,
             timeout: Duration::from_secs(1),
-            proof: Proof::Identity(Nonce::new("00ff".to_owned()).expect("a nonce")),
+            proof: DialProof::Identity(Nonce::new("00ff".to_owned()).expect("a nonce")),
         };
-        assert_eq!(command(ATTEMPT.as_bytes()), Ok(Command::Attempt { id: 7, attempt }));
+        assert_eq!(command(ATTEMPT.as_bytes()), Ok(CheckedRequest::Attempt { id: 7, attempt }));
     }
 
     #[test]
@@ -228,12 +228,15 @@ mod tests {
         let kind = ErrorKind::OutOfRange;
         let hold =
             r#"{"v":1,"id":7,"op":"hold","target":"10.0.0.1:80","timeoutMs":1000,"nonce":"00ff"}"#;
-        assert!(matches!(command(hold.as_bytes()), Ok(Command::Hold { id: 7, .. })));
+        assert!(matches!(command(hold.as_bytes()), Ok(CheckedRequest::Hold { id: 7, .. })));
         check(&hold.replace("10.0.0.1:80", "10.0.0.1:0"), (Some(7), kind));
         check(&hold.replace("1000", "0"), (Some(7), kind));
         check(&hold.replace("00ff", "00fg"), (Some(7), kind));
         let touch = r#"{"v":1,"id":7,"op":"touch","held":3,"nonce":"00ff","timeoutMs":1000}"#;
-        assert!(matches!(command(touch.as_bytes()), Ok(Command::Touch { id: 7, held: 3, .. })));
+        assert!(matches!(
+            command(touch.as_bytes()),
+            Ok(CheckedRequest::Touch { id: 7, held: 3, .. })
+        ));
         check(&touch.replace("1000", "60001"), (Some(7), kind));
         check(&touch.replace("00ff", ""), (Some(7), kind));
     }

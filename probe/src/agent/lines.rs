@@ -14,7 +14,7 @@ pub(super) struct Lines<R> {
 
 /// One line.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Line<'a> {
+pub(super) enum ReceivedLine<'a> {
     /// Without its newline.
     Whole(&'a [u8]),
     /// Over [`MAX_LINE`]; it was skipped.
@@ -27,7 +27,7 @@ impl<R: AsyncRead + Unpin> Lines<R> {
     }
 
     /// The next line. The last need not have a newline.
-    pub(super) async fn next(&mut self) -> io::Result<Option<Line<'_>>> {
+    pub(super) async fn next(&mut self) -> io::Result<Option<ReceivedLine<'_>>> {
         self.line.clear();
         let mut length = 0;
         loop {
@@ -45,7 +45,11 @@ impl<R: AsyncRead + Unpin> Lines<R> {
             let consumed = part.len() + usize::from(newline.is_some());
             self.reader.consume(consumed);
             if ended {
-                let line = if length > MAX_LINE { Line::TooLong } else { Line::Whole(&self.line) };
+                let line = if length > MAX_LINE {
+                    ReceivedLine::TooLong
+                } else {
+                    ReceivedLine::Whole(&self.line)
+                };
                 return Ok(Some(line));
             }
         }
@@ -58,7 +62,7 @@ mod tests {
 
     use super::*;
 
-    async fn check(input: &[u8], expected: &[Line<'_>]) {
+    async fn check(input: &[u8], expected: &[ReceivedLine<'_>]) {
         // A stream that gives a few bytes at a time.
         let (mut give, take) = duplex(7);
         let giving = async move { give.write_all(input).await.expect("it is taken") };
@@ -75,21 +79,29 @@ mod tests {
     #[tokio::test]
     async fn lines_end_with_a_newline_or_with_the_stream() {
         check(b"", &[]).await;
-        check(b"\n", &[Line::Whole(b"")]).await;
-        check(b"one\n\ntwo", &[Line::Whole(b"one"), Line::Whole(b""), Line::Whole(b"two")]).await;
+        check(b"\n", &[ReceivedLine::Whole(b"")]).await;
+        check(
+            b"one\n\ntwo",
+            &[ReceivedLine::Whole(b"one"), ReceivedLine::Whole(b""), ReceivedLine::Whole(b"two")],
+        )
+        .await;
     }
 
     #[tokio::test]
     async fn the_longest_line_is_read_and_a_longer_one_skipped_to_its_newline() {
         let longest = vec![b'a'; MAX_LINE];
         let input = [&longest[..], b"\n", &longest, b"a\nnext\n"].concat();
-        check(&input, &[Line::Whole(&longest), Line::TooLong, Line::Whole(b"next")]).await;
+        check(
+            &input,
+            &[ReceivedLine::Whole(&longest), ReceivedLine::TooLong, ReceivedLine::Whole(b"next")],
+        )
+        .await;
     }
 
     #[tokio::test]
     async fn a_line_too_long_is_not_kept() {
         let mut lines = Lines::new(io::Cursor::new(vec![b'a'; 100 * MAX_LINE]));
-        assert_eq!(lines.next().await.expect("memory"), Some(Line::TooLong));
+        assert_eq!(lines.next().await.expect("memory"), Some(ReceivedLine::TooLong));
         assert!(lines.line.capacity() <= 2 * MAX_LINE);
     }
 }

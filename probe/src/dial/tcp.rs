@@ -13,7 +13,7 @@ use tokio::{
     time::{Instant, timeout, timeout_at},
 };
 
-use super::{Attempt, Hold, Proof, errno, failed};
+use super::{Attempt, DialProof, Hold, errno, failed};
 use crate::{
     challenge::{self, MAX_ANSWER, NoProof, Nonce},
     short_line,
@@ -34,7 +34,7 @@ enum NotProven {
 }
 
 pub(super) async fn dial(attempt: &Attempt, start: Instant) -> Outcome {
-    let asks = matches!(attempt.proof, Proof::Identity(_));
+    let asks = matches!(attempt.proof, DialProof::Identity(_));
     let socket = match open(attempt.target, asks) {
         Ok(socket) => socket,
         Err(why) => return why,
@@ -111,8 +111,9 @@ async fn connect_and_prove(socket: TcpSocket, attempt: &Attempt, connected: &mut
     };
     *connected = true;
     match &attempt.proof {
-        Proof::Answer => Outcome::Connected { identity: None },
-        Proof::Identity(nonce) => match prove(&mut stream, &challenge::ask(nonce), nonce).await {
+        DialProof::Answer => Outcome::Connected { identity: None },
+        DialProof::Identity(nonce) => match prove(&mut stream, &challenge::ask(nonce), nonce).await
+        {
             Ok(identity) => Outcome::Connected { identity: Some(identity) },
             Err(why) => unproven(&why),
         },

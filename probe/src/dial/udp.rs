@@ -11,7 +11,7 @@ use tokio::{
     time::{Instant, timeout_at},
 };
 
-use super::{Attempt, Proof, errno, failed};
+use super::{Attempt, DialProof, errno, failed};
 use crate::{
     challenge::{self, MAX_ANSWER, Nonce},
     wire::Outcome,
@@ -52,24 +52,24 @@ async fn ask_until_answered(socket: &UdpSocket, attempt: &Attempt, start: Instan
 }
 
 /// A stranger is sent a question too, since something has to be; it may answer what it likes.
-fn question(proof: &Proof) -> Vec<u8> {
+fn question(proof: &DialProof) -> Vec<u8> {
     match proof {
-        Proof::Identity(nonce) => challenge::ask(nonce),
-        Proof::Answer => challenge::ask(&Nonce::fresh()),
+        DialProof::Identity(nonce) => challenge::ask(nonce),
+        DialProof::Answer => challenge::ask(&Nonce::fresh()),
     }
 }
 
 /// Sends the question once and waits for what answers it. Anything else is passed over: over UDP
 /// it may be the late answer to somebody who had this port before.
-async fn exchange(socket: &UdpSocket, question: &[u8], proof: &Proof) -> io::Result<Outcome> {
+async fn exchange(socket: &UdpSocket, question: &[u8], proof: &DialProof) -> io::Result<Outcome> {
     socket.send(question).await?;
     // One byte more than an answer has, so that a longer datagram is not cut into one.
     let mut buffer = [0; MAX_ANSWER + 1];
     loop {
         let count = socket.recv(&mut buffer).await?;
         match proof {
-            Proof::Answer => return Ok(Outcome::Connected { identity: None }),
-            Proof::Identity(nonce) => {
+            DialProof::Answer => return Ok(Outcome::Connected { identity: None }),
+            DialProof::Identity(nonce) => {
                 if let Ok(identity) = challenge::proven(&buffer[..count], nonce) {
                     return Ok(Outcome::Connected { identity: Some(identity.to_owned()) });
                 }

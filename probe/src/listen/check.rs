@@ -10,7 +10,7 @@ use tokio::join;
 use super::socket::family_is_off;
 use crate::{
     challenge::{Identity, Nonce},
-    dial::{self, Attempt, Proof},
+    dial::{self, Attempt, DialProof},
     wire::{ListenerState, Outcome, Protocol},
 };
 
@@ -18,7 +18,7 @@ use crate::{
 const TIMEOUT: Duration = Duration::from_millis(500);
 
 /// What one address had to say.
-enum Finding {
+enum AddressFinding {
     Answers,
     FamilyIsOff,
     Silent(String),
@@ -29,24 +29,26 @@ pub(super) async fn answers(protocol: Protocol, port: u16, identity: &Identity) 
     let v4 = ask(protocol, (Ipv4Addr::LOCALHOST, port).into(), identity);
     let v6 = ask(protocol, (Ipv6Addr::LOCALHOST, port).into(), identity);
     match join!(v4, v6) {
-        (Finding::Silent(why), _) | (_, Finding::Silent(why)) => ListenerState::Silent { why },
-        (Finding::FamilyIsOff, Finding::FamilyIsOff) => {
+        (AddressFinding::Silent(why), _) | (_, AddressFinding::Silent(why)) => {
+            ListenerState::Silent { why }
+        }
+        (AddressFinding::FamilyIsOff, AddressFinding::FamilyIsOff) => {
             ListenerState::Silent { why: "there is no loopback address to dial".to_owned() }
         }
-        (Finding::Answers, Finding::Answers | Finding::FamilyIsOff)
-        | (Finding::FamilyIsOff, Finding::Answers) => ListenerState::Answering,
+        (AddressFinding::Answers, AddressFinding::Answers | AddressFinding::FamilyIsOff)
+        | (AddressFinding::FamilyIsOff, AddressFinding::Answers) => ListenerState::Answering,
     }
 }
 
-async fn ask(protocol: Protocol, target: SocketAddr, identity: &Identity) -> Finding {
+async fn ask(protocol: Protocol, target: SocketAddr, identity: &Identity) -> AddressFinding {
     if !is_ours(target.ip()) {
-        return Finding::FamilyIsOff;
+        return AddressFinding::FamilyIsOff;
     }
-    let proof = Proof::Identity(Nonce::fresh());
+    let proof = DialProof::Identity(Nonce::fresh());
     let attempt = Attempt { target, protocol, timeout: TIMEOUT, proof };
     let why = match dial::dial(&attempt).await.outcome {
         Outcome::Connected { identity: Some(shown) } if shown == identity.as_str() => {
-            return Finding::Answers;
+            return AddressFinding::Answers;
         }
         Outcome::Connected { .. } => "another probe answers there".to_owned(),
         Outcome::Refused => "refused".to_owned(),
@@ -54,7 +56,7 @@ async fn ask(protocol: Protocol, target: SocketAddr, identity: &Identity) -> Fin
         Outcome::Unreachable { errno } => errno,
         Outcome::Failed { why } => why,
     };
-    Finding::Silent(format!("dialled at {target}: {why}"))
+    AddressFinding::Silent(format!("dialled at {target}: {why}"))
 }
 
 /// Whether this machine has the address. In doubt it does, and the attempt says what is wrong.
@@ -65,7 +67,7 @@ fn is_ours(address: IpAddr) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::listen::{Limits, Listeners, Port};
+    use crate::listen::{Limits, ListenPort, Listeners};
 
     fn identity(text: &str) -> Identity {
         Identity::new(text).expect("an identity")
@@ -74,7 +76,7 @@ mod tests {
     #[tokio::test]
     async fn an_answer_with_another_identity_is_not_the_listeners_own() {
         for protocol in [Protocol::Tcp, Protocol::Udp] {
-            let port = Port { protocol, number: 0 };
+            let port = ListenPort { protocol, number: 0 };
             let listeners = Listeners::open(identity("pod-b"), &[port], Limits::default());
             let number = listeners.opened()[0].number;
             let why = format!("dialled at 127.0.0.1:{number}: another probe answers there");

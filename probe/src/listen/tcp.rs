@@ -12,7 +12,7 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use super::Context;
+use super::ListenerContext;
 use crate::{
     challenge::{self, MAX_ASK},
     log, short_line,
@@ -22,7 +22,7 @@ use crate::{
 /// back when other connections end.
 const BACK_OFF: Duration = Duration::from_millis(50);
 
-pub(super) async fn serve(listener: TcpListener, context: &Context) {
+pub(super) async fn serve(listener: TcpListener, context: &ListenerContext) {
     let mut conversations = JoinSet::new();
     let mut failing = false;
     loop {
@@ -64,7 +64,7 @@ struct Stay {
 
 impl Stay {
     /// Answers until the other end closes, says something else, or is silent for too long.
-    async fn converse(mut self, context: &Context) -> io::Result<()> {
+    async fn converse(mut self, context: &ListenerContext) -> io::Result<()> {
         let mut buffer = [0; MAX_ASK];
         loop {
             let read = short_line::read(&mut self.stream, &mut buffer);
@@ -78,7 +78,7 @@ impl Stay {
 }
 
 /// Answers the first question; returns the connection if it is to stay.
-async fn converse(mut stream: TcpStream, context: &Context) -> io::Result<Option<Stay>> {
+async fn converse(mut stream: TcpStream, context: &ListenerContext) -> io::Result<Option<Stay>> {
     let identity = &context.identity;
     let mut buffer = [0; MAX_ASK];
     let received = short_line::read(&mut stream, &mut buffer).await?;

@@ -4,13 +4,13 @@ use std::{io, time::Duration};
 
 use tokio::{net::UdpSocket, time::sleep};
 
-use super::Context;
+use super::ListenerContext;
 use crate::challenge::{self, MAX_ASK};
 
 /// How long to wait after a receive that failed.
 const BACK_OFF: Duration = Duration::from_millis(50);
 
-pub(super) async fn serve(socket: UdpSocket, context: &Context) {
+pub(super) async fn serve(socket: UdpSocket, context: &ListenerContext) {
     loop {
         if answer_one(&socket, context).await.is_err() {
             sleep(BACK_OFF).await;
@@ -18,7 +18,7 @@ pub(super) async fn serve(socket: UdpSocket, context: &Context) {
     }
 }
 
-async fn answer_one(socket: &UdpSocket, context: &Context) -> io::Result<()> {
+async fn answer_one(socket: &UdpSocket, context: &ListenerContext) -> io::Result<()> {
     // One byte more than a question has, so that a longer datagram is not cut into one.
     let mut buffer = [0; MAX_ASK + 1];
     let (count, asker) = socket.recv_from(&mut buffer).await?;

@@ -9,8 +9,8 @@ use netproof_probe::wire::MAX_TIMEOUT_MS;
 
 use netproof_lab::{
     cluster::Network,
-    run::{Output, Settings},
-    scene::{IpFamilies, Pace},
+    run::{LabSettings, Output},
+    scene::{IpFamilies, LabPace},
 };
 use netproof_manifests::notes::Notes;
 
@@ -73,7 +73,7 @@ pub struct LabArgs {
     pub quiet: bool,
 }
 
-impl From<LabArgs> for Settings {
+impl From<LabArgs> for LabSettings {
     fn from(args: LabArgs) -> Self {
         Self {
             files: args.files,
@@ -82,7 +82,7 @@ impl From<LabArgs> for Settings {
             watch: args.watch,
             nodes: args.nodes.into(),
             families: args.ip.into(),
-            pace: Pace {
+            pace: LabPace {
                 timeout: args.timeout.into(),
                 settle: args.settle.into(),
                 confirm: args.confirm.into(),

@@ -5,7 +5,7 @@ use std::{net::SocketAddr, time::Duration};
 use clap::Args;
 use netproof_crds::DurationString;
 
-use netproof_operator::run::Settings;
+use netproof_operator::run::OperatorSettings;
 
 /// Which test to report on.
 #[derive(Debug, Args)]
@@ -55,7 +55,7 @@ pub struct OperatorArgs {
     pub deployment: String,
 }
 
-impl From<OperatorArgs> for Settings {
+impl From<OperatorArgs> for OperatorSettings {
     fn from(args: OperatorArgs) -> Self {
         let OperatorArgs {
             probe_image,

@@ -15,7 +15,7 @@ use netproof_conformance::{
 };
 
 use super::causes::{Causes, Touch};
-use crate::{loaded::Loaded, progress::Progress};
+use crate::{loaded::Loaded, progress::ProgressLine};
 
 /// All that changes.
 #[derive(Debug)]
@@ -25,20 +25,20 @@ pub struct Changes {
     /// Pods that are only in the old one.
     pub removed: Vec<ObjectRef>,
     /// The changes, the largest group first.
-    pub groups: Vec<Group>,
+    pub groups: Vec<ChangeGroup>,
     /// How many pairs of pods there are in both inputs.
     pub pairs: u64,
     /// The ports that were compared.
     pub ports: Vec<Span>,
     /// Flows with those who are not among the objects, which change all the same.
-    pub elsewhere: Vec<Elsewhere>,
+    pub elsewhere: Vec<StrangerFlows>,
     /// Policies that say something else than before, of which nobody was found who is concerned.
     pub doubtful: Vec<String>,
 }
 
 /// Flows with an end that is not among the objects, which change alike.
 #[derive(Debug)]
-pub struct Elsewhere {
+pub struct StrangerFlows {
     /// Who sends, in words.
     pub from: Vec<String>,
     /// Who receives, in words.
@@ -53,9 +53,10 @@ pub struct Elsewhere {
     pub causes: Vec<String>,
 }
 
-impl Elsewhere {
-    fn of(change: strangers::Change, causes: &Causes<'_>) -> Self {
-        let strangers::Change { policies, direction, subjects, others, ports, old, new } = change;
+impl StrangerFlows {
+    fn of(change: strangers::StrangerChange, causes: &Causes<'_>) -> Self {
+        let strangers::StrangerChange { policies, direction, subjects, others, ports, old, new } =
+            change;
         let subjects = subjects.into_iter().flat_map(|subjects| match subjects {
             Subjects::Pods(pods) => pods.iter().map(ToString::to_string).collect(),
             Subjects::Strangers(words) => vec![format!("{words}, which are not here")],
@@ -80,7 +81,7 @@ impl Elsewhere {
 
 /// Flows that change alike.
 #[derive(Debug)]
-pub struct Group {
+pub struct ChangeGroup {
     /// Who sends.
     pub from: Vec<ObjectRef>,
     /// Who receives.
@@ -105,7 +106,7 @@ struct Both {
 }
 
 /// Who changes how: what the ports have in common.
-type Key = (Vec<Both>, Vec<Both>, &'static str, &'static str, bool);
+type ChangeKey = (Vec<Both>, Vec<Both>, &'static str, &'static str, bool);
 
 impl Changes {
     /// Whether there is any difference in what the policies mean.
@@ -126,15 +127,15 @@ impl Changes {
         let causes = Causes::new(old, new);
         let touched: HashMap<Both, Touch> =
             both.iter().filter_map(|pod| Some((*pod, causes.touch(pod.old, pod.new)?))).collect();
-        let mut found: BTreeMap<Key, Vec<Span>> = BTreeMap::new();
-        let progress = Progress::towards("Comparing", spans.len() as u64);
+        let mut found: BTreeMap<ChangeKey, Vec<Span>> = BTreeMap::new();
+        let progress = ProgressLine::towards("Comparing", spans.len() as u64);
         for (span, done) in spans.iter().zip(1..) {
             for key in changed(old, new, &both, &touched, span.port()) {
                 found.entry(key).or_default().push(*span);
             }
             progress.at(done);
         }
-        let mut groups: Vec<Group> = found
+        let mut groups: Vec<ChangeGroup> = found
             .into_iter()
             .map(|((from, to, was, is, to_itself), spans)| {
                 let pair = representative(&from, &to, to_itself);
@@ -151,7 +152,7 @@ impl Changes {
                 let names = |pods: &[Both]| -> Vec<ObjectRef> {
                     pods.iter().map(|pod| old.snapshot().pod(pod.old).name.clone()).collect()
                 };
-                Group {
+                ChangeGroup {
                     pairs: pairs(&from, &to, to_itself),
                     from: names(&from),
                     to: names(&to),
@@ -166,7 +167,8 @@ impl Changes {
         let count = both.len() as u64;
         let strangers::Elsewhere { changes, doubtful } =
             strangers::elsewhere(&old.compiled, &new.compiled, only);
-        let elsewhere = changes.into_iter().map(|change| Elsewhere::of(change, &causes)).collect();
+        let elsewhere =
+            changes.into_iter().map(|change| StrangerFlows::of(change, &causes)).collect();
         let is_told = |cause: &String| groups.iter().any(|group| group.causes.contains(cause));
         let mut doubtful = causes.changed(&doubtful);
         doubtful.retain(|cause| !is_told(cause));
@@ -189,7 +191,7 @@ fn changed(
     both: &[Both],
     touched: &HashMap<Both, Touch>,
     port: Port,
-) -> Vec<Key> {
+) -> Vec<ChangeKey> {
     if touched.is_empty() {
         return Vec::new();
     }
@@ -251,7 +253,7 @@ fn with_hosts(
     [hosts, others]: [&[Both]; 2],
     touched: &HashMap<Both, Touch>,
     answer: &impl Fn(Both, Both) -> (&'static str, &'static str),
-) -> Vec<Key> {
+) -> Vec<ChangeKey> {
     if hosts.is_empty() {
         return Vec::new();
     }

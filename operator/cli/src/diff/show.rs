@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use netproof_conformance::spans::Span;
 use serde_json::{Value, json};
 
-use super::changes::{Changes, Elsewhere, Group};
+use super::changes::{ChangeGroup, Changes, StrangerFlows};
 
 /// What is said of those who are not among the objects.
 const ELSEWHERE: &str = "for those who are not among the objects";
@@ -118,7 +118,7 @@ pub fn lines(changes: &Changes, out: &mut impl Write) -> io::Result<()> {
     Ok(())
 }
 
-fn object(group: &Group) -> Value {
+fn object(group: &ChangeGroup) -> Value {
     json!({
         "from": names(&group.from),
         "to": names(&group.to),
@@ -130,7 +130,7 @@ fn object(group: &Group) -> Value {
     })
 }
 
-fn object_elsewhere(one: &Elsewhere) -> Value {
+fn object_elsewhere(one: &StrangerFlows) -> Value {
     json!({
         "elsewhere": true,
         "effect": one.effect(),

@@ -6,7 +6,7 @@ use std::io::{self, BufRead, Read};
 const LONGEST: u64 = 1 << 16;
 
 /// The lines of an input, one after the other.
-pub(super) struct Lines<R> {
+pub(super) struct InputLines<R> {
     input: R,
     line: Vec<u8>,
     number: u64,
@@ -23,7 +23,7 @@ pub(super) enum Next<'a> {
     End,
 }
 
-impl<R: BufRead> Lines<R> {
+impl<R: BufRead> InputLines<R> {
     pub(super) fn new(input: R) -> Self {
         Self { input, line: Vec::new(), number: 0 }
     }
@@ -72,7 +72,7 @@ mod tests {
     fn a_line_that_is_too_long_is_skipped_and_counted() {
         let long = "x".repeat(200_000);
         let text = format!("a\n\n{long}\nb");
-        let mut lines = Lines::new(text.as_bytes());
+        let mut lines = InputLines::new(text.as_bytes());
         assert_eq!(lines.next().unwrap(), Next::Line(b"a\n"));
         assert_eq!(lines.next().unwrap(), Next::Line(b"\n"));
         assert_eq!(lines.next().unwrap(), Next::TooLong);

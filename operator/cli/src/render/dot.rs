@@ -6,7 +6,7 @@ use std::{
 };
 
 use crate::{
-    groups::{Answered, Cell, Groups},
+    groups::{GroupAnswer, GroupCell, Groups},
     loaded::Loaded,
 };
 
@@ -18,9 +18,9 @@ pub fn write(groups: &Groups, _: &Loaded, out: &mut impl Write) -> io::Result<()
     for (from, sender) in groups.senders.iter().enumerate() {
         for (to, (receiver, port)) in groups.receivers.iter().enumerate() {
             let is_certain = match groups.cell(from, to) {
-                Cell::All(Answered::Allow) => true,
-                Cell::All(Answered::Unspecified) | Cell::Mixed => false,
-                Cell::All(Answered::Deny) | Cell::Empty => continue,
+                GroupCell::All(GroupAnswer::Allow) => true,
+                GroupCell::All(GroupAnswer::Unspecified) | GroupCell::Mixed => false,
+                GroupCell::All(GroupAnswer::Deny) | GroupCell::Empty => continue,
             };
             let ends = (sender.name.as_str(), receiver.name.as_str(), is_certain);
             edges.entry(ends).or_default().push(port.to_string());

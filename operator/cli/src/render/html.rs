@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use crate::{
-    groups::{Answered, Cell, Group, Groups},
+    groups::{Group, GroupAnswer, GroupCell, Groups},
     loaded::Loaded,
 };
 
@@ -80,11 +80,11 @@ pub fn write(groups: &Groups, loaded: &Loaded, out: &mut impl Write) -> io::Resu
         for (column, (receiver, port)) in groups.receivers.iter().enumerate() {
             let cell = groups.cell(row, column);
             let class = match cell {
-                Cell::All(Answered::Allow) => "allow",
-                Cell::All(Answered::Deny) => "deny",
-                Cell::All(Answered::Unspecified) => "open",
-                Cell::Mixed => "mixed",
-                Cell::Empty => "empty",
+                GroupCell::All(GroupAnswer::Allow) => "allow",
+                GroupCell::All(GroupAnswer::Deny) => "deny",
+                GroupCell::All(GroupAnswer::Unspecified) => "open",
+                GroupCell::Mixed => "mixed",
+                GroupCell::Empty => "empty",
             };
             let counts = groups.cells[row][column];
             write!(

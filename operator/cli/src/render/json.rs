@@ -10,7 +10,7 @@ use netproof_conformance::{
     flow::{End, Flow, Port},
 };
 
-use crate::{decided_by::DecidedBy, loaded::Loaded, pairs::Question, progress::Progress};
+use crate::{decided_by::DecidedBy, loaded::Loaded, pairs::PairQuery, progress::ProgressLine};
 
 /// The fields of an answer, inside of an object.
 pub fn answer(out: &mut impl Write, answer: Answer) -> io::Result<()> {
@@ -26,7 +26,7 @@ pub fn answer(out: &mut impl Write, answer: Answer) -> io::Result<()> {
 
 /// One object a line, one line a flow.
 pub fn lines(
-    question: &Question,
+    question: &PairQuery,
     loaded: &Loaded,
     explain: bool,
     out: &mut impl Write,
@@ -41,7 +41,7 @@ pub fn lines(
 
 /// One array of all flows, an element a line.
 pub fn array(
-    question: &Question,
+    question: &PairQuery,
     loaded: &Loaded,
     explain: bool,
     out: &mut impl Write,
@@ -57,10 +57,10 @@ pub fn array(
 }
 
 /// One line a flow, under a line of names.
-pub fn csv(question: &Question, loaded: &Loaded, out: &mut impl Write) -> io::Result<()> {
-    let progress = Progress::start("Writing");
+pub fn csv(question: &PairQuery, loaded: &Loaded, out: &mut impl Write) -> io::Result<()> {
+    let progress = ProgressLine::start("Writing");
     out.write_all(b"from,to,port,protocol,expected,reason\n")?;
-    let mut names = Names::default();
+    let mut names = EndNames::default();
     for (flow, number) in question.flows().zip(1..) {
         progress.at(number);
         let answer = loaded.compiled.answer(&flow);
@@ -79,9 +79,9 @@ pub fn csv(question: &Question, loaded: &Loaded, out: &mut impl Write) -> io::Re
 
 /// What ends are called, found once each.
 #[derive(Default)]
-struct Names(HashMap<End, String>);
+struct EndNames(HashMap<End, String>);
 
-impl Names {
+impl EndNames {
     fn of(&mut self, end: End, loaded: &Loaded) -> &str {
         self.0.entry(end).or_insert_with(|| loaded.name(end))
     }
@@ -90,15 +90,15 @@ impl Names {
 struct Flows<'a> {
     loaded: &'a Loaded,
     explain: bool,
-    names: Names,
-    progress: Progress,
+    names: EndNames,
+    progress: ProgressLine,
     written: u64,
 }
 
 impl<'a> Flows<'a> {
     fn new(loaded: &'a Loaded, explain: bool) -> Self {
-        let progress = Progress::start("Writing");
-        Self { loaded, explain, names: Names::default(), progress, written: 0 }
+        let progress = ProgressLine::start("Writing");
+        Self { loaded, explain, names: EndNames::default(), progress, written: 0 }
     }
 
     fn object(&mut self, flow: &Flow, out: &mut impl Write) -> io::Result<()> {

@@ -5,12 +5,12 @@ use std::{collections::BTreeMap, net::Ipv4Addr};
 use netproof_conformance::{
     flow::Protocol,
     policy::{
-        IpBlock, Isolation, Namespaces, Numbers, Peer, Peers, Policy, PolicyTypes, PortMatch,
+        IpBlock, Isolation, MatchedPorts, Namespaces, Peer, Peers, Policy, PolicyTypes, PortMatch,
         Ports, Rule,
     },
     select::{Requirement, Selector},
     snapshot::{
-        Container, Labels, Lifecycle, NamedPort, ObjectRef, Pod, PodNetwork, Revision, Snapshot,
+        ContainerKind, Labels, Lifecycle, NamedPort, ObjectRef, Pod, PodNetwork, Revision, Snapshot,
     },
 };
 
@@ -73,7 +73,7 @@ fn pod(number: usize, size: Size) -> Pod {
         name: name.to_owned(),
         number: port,
         protocol: Protocol::Tcp,
-        container: Container::Regular,
+        container: ContainerKind::Regular,
     };
     Pod {
         labels: labels([
@@ -124,12 +124,12 @@ fn rule(random: &mut Random, app: &impl Fn(&mut Random) -> String) -> Rule {
     let port = |numbers| PortMatch { protocol: Protocol::Tcp, numbers };
     let ports = match random.below(5) {
         0 => Ports::All,
-        1 => Ports::Only(vec![port(Numbers::Named("http".to_owned()))]),
-        2 => Ports::Only(vec![port(Numbers::Range { first: 8000, last: 8999 })]),
-        3 => Ports::Only(vec![port(Numbers::Range { first: 443, last: 443 })]),
+        1 => Ports::Only(vec![port(MatchedPorts::Named("http".to_owned()))]),
+        2 => Ports::Only(vec![port(MatchedPorts::Range { first: 8000, last: 8999 })]),
+        3 => Ports::Only(vec![port(MatchedPorts::Range { first: 443, last: 443 })]),
         _ => Ports::Only(vec![
-            port(Numbers::Range { first: 8080, last: 8080 }),
-            port(Numbers::Named("metrics".to_owned())),
+            port(MatchedPorts::Range { first: 8080, last: 8080 }),
+            port(MatchedPorts::Named("metrics".to_owned())),
         ]),
     };
     Rule { peers: if random.below(12) == 0 { Peers::Everyone } else { Peers::Only(peers) }, ports }

@@ -7,7 +7,7 @@ mod plan;
 use cluster::Size;
 use divan::{Bencher, black_box, counter::ItemsCount};
 use netproof_conformance::{
-    compiled::{Answer, Compiled, Matrix},
+    compiled::{Answer, Compiled, PairAnswers},
     evaluate,
     expected::Expected,
     explain,
@@ -63,7 +63,7 @@ fn all_pairs_on_one_more_port(bencher: Bencher) {
 fn all_pairs_after_a_policy_changed(bencher: Bencher) {
     let compiled = Compiled::new(cluster::snapshot(LARGE));
     let policies = compiled.snapshot().policies.clone();
-    let mut matrix = Matrix::new(compiled, PORT, everyone(LARGE.pods));
+    let mut matrix = PairAnswers::new(compiled, PORT, everyone(LARGE.pods));
     let mut number = 0;
     bencher.bench_local(|| {
         number += 1;
@@ -123,7 +123,7 @@ fn one_explanation(bencher: Bencher) {
 #[divan::bench(sample_count = 3)]
 fn lint_all_policies(bencher: Bencher) {
     let snapshot = cluster::snapshot(LARGE);
-    bencher.bench_local(|| lint::lint(black_box(&snapshot), lint::Known::default()).len());
+    bencher.bench_local(|| lint::lint(black_box(&snapshot), lint::LintContext::default()).len());
 }
 
 /// The curve: the same 2,000 workloads, ever more pods of them.

@@ -4,12 +4,12 @@ use std::ops::Range;
 
 /// Rows of the same width.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Table {
+pub(crate) struct BitTable {
     width: usize,
     words: Vec<u64>,
 }
 
-impl Table {
+impl BitTable {
     /// No rows yet, for that many bits each.
     pub(crate) fn new(bits: usize) -> Self {
         Self { width: words(bits), words: Vec::new() }
@@ -120,7 +120,7 @@ mod tests {
 
     #[test]
     fn bits_are_found_where_they_were_set() {
-        let mut table = Table::new(130);
+        let mut table = BitTable::new(130);
         assert_eq!((table.add(), table.add()), (0, 1));
         for bit in [0, 63, 64, 129] {
             table.set(1, bit);

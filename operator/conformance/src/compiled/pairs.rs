@@ -8,10 +8,10 @@ use std::{
 };
 
 use super::{
-    Answer, Change, Compiled,
-    bits::{self, Table},
+    AffectedRows, Answer, Compiled,
+    bits::{self, BitTable},
     rules::side,
-    shapes::Place,
+    shapes::PodPlace,
     view::SideRows,
 };
 use crate::{
@@ -78,7 +78,7 @@ pub struct Pairs<'a> {
     receivers: &'a [PodId],
     /// One for each reading of what the API leaves open: what may be stopped in one and may pass in
     /// another is unspecified.
-    readings: Cow<'a, [Reading]>,
+    readings: Cow<'a, [ReadingRows]>,
 }
 
 /// The flows of each pod to each of some receivers on one port, kept while policies change.
@@ -87,13 +87,13 @@ pub struct Pairs<'a> {
 /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/shop.rs")); }
 /// # use example::*;
 /// use netproof_conformance::{
-///     compiled::{Compiled, Matrix},
+///     compiled::{Compiled, PairAnswers},
 ///     flow::PodId,
 ///     policy::Isolation,
 /// };
 ///
 /// let db = vec![PodId(1)];
-/// let mut matrix = Matrix::new(Compiled::new(shop()), flow("web", "db").port, db);
+/// let mut matrix = PairAnswers::new(Compiled::new(shop()), flow("web", "db").port, db);
 /// assert_eq!(matrix.pairs().counts().deny, 1);
 ///
 /// let mut policy = shop().policies.remove(0);
@@ -101,21 +101,21 @@ pub struct Pairs<'a> {
 /// matrix.replace(policy);
 /// assert_eq!(matrix.pairs().counts().deny, 0);
 /// ```
-pub struct Matrix {
+pub struct PairAnswers {
     compiled: Compiled,
     port: Port,
     receivers: Vec<PodId>,
-    readings: Vec<Reading>,
+    readings: Vec<ReadingRows>,
 }
 
 /// Both sides, by one reading.
 #[derive(Clone)]
-struct Reading {
+struct ReadingRows {
     init_resolves: bool,
     sides: [SideRows; 2],
 }
 
-impl Reading {
+impl ReadingRows {
     fn all(compiled: &Compiled, port: Port) -> Vec<Self> {
         let readings = if compiled.shapes.has_init { &[false, true][..] } else { &[false] };
         let reading = |init_resolves| Self {
@@ -127,14 +127,14 @@ impl Reading {
     }
 }
 
-impl Matrix {
+impl PairAnswers {
     /// Answers all flows on one port.
     ///
     /// # Panics
     ///
     /// If a receiver is of another snapshot.
     pub fn new(compiled: Compiled, port: Port, receivers: Vec<PodId>) -> Self {
-        let readings = Reading::all(&compiled, port);
+        let readings = ReadingRows::all(&compiled, port);
         Self { compiled, port, receivers, readings }
     }
 
@@ -143,9 +143,9 @@ impl Matrix {
     /// subjects are asked again.
     pub fn replace(&mut self, policy: Policy) {
         match self.compiled.take(policy) {
-            Change::Everything => self.readings = Reading::all(&self.compiled, self.port),
-            Change::Profiles(stale) => {
-                for Reading { init_resolves, sides } in &mut self.readings {
+            AffectedRows::Everything => self.readings = ReadingRows::all(&self.compiled, self.port),
+            AffectedRows::Profiles(stale) => {
+                for ReadingRows { init_resolves, sides } in &mut self.readings {
                     for direction in Direction::BOTH {
                         let (rows, stale) = (&mut sides[side(direction)], &stale[side(direction)]);
                         rows.update(&self.compiled, direction, self.port, *init_resolves, stale);
@@ -180,7 +180,7 @@ impl Compiled {
     ///
     /// If a receiver is of another snapshot.
     pub fn pairs<'a>(&'a self, port: Port, receivers: &'a [PodId]) -> Pairs<'a> {
-        let readings = Cow::Owned(Reading::all(self, port));
+        let readings = Cow::Owned(ReadingRows::all(self, port));
         Pairs { compiled: self, port, receivers, readings }
     }
 
@@ -272,10 +272,10 @@ impl Compiled {
         let place = self.shapes.places[pod.0 as usize];
         // Only pods of the host's network make a difference between nodes.
         let node = match place {
-            Place::Shape(_) | Place::Host(_) if self.has_hosts => {
+            PodPlace::Shape(_) | PodPlace::Host(_) if self.has_hosts => {
                 self.snapshot.pod(pod).node.as_deref()
             }
-            Place::Shape(_) | Place::Host(_) | Place::Void => None,
+            PodPlace::Shape(_) | PodPlace::Host(_) | PodPlace::Void => None,
         };
         Alike { place, node }
     }
@@ -323,14 +323,14 @@ impl Pairs<'_> {
     fn receiving(&self) -> Vec<u64> {
         let mut receiving = vec![0; self.compiled.shapes.all.len()];
         for receiver in self.receivers {
-            if let Place::Shape(shape) = self.place(*receiver) {
+            if let PodPlace::Shape(shape) = self.place(*receiver) {
                 receiving[shape as usize] += 1;
             }
         }
         receiving
     }
 
-    fn place(&self, pod: PodId) -> Place {
+    fn place(&self, pod: PodId) -> PodPlace {
         self.compiled.shapes.places[pod.0 as usize]
     }
 
@@ -403,18 +403,18 @@ impl Pairs<'_> {
         }
     }
 
-    /// Flows from and to pods of the host's network, but for those with [`Place::Void`].
+    /// Flows from and to pods of the host's network, but for those with [`PodPlace::Void`].
     fn count_hosts(&self, counts: &mut Counts) {
         if !self.compiled.has_hosts {
             return;
         }
         let all = (0u32..).map(PodId).take(self.compiled.snapshot.pods.len());
-        let is_host = |pod: &PodId| matches!(self.place(*pod), Place::Host(_));
+        let is_host = |pod: &PodId| matches!(self.place(*pod), PodPlace::Host(_));
         let (hosts, others): (Vec<PodId>, Vec<PodId>) =
-            all.filter(|pod| self.place(*pod) != Place::Void).partition(is_host);
+            all.filter(|pod| self.place(*pod) != PodPlace::Void).partition(is_host);
         let receivers = self.receivers.iter().copied();
         let (host_receivers, other_receivers): (Vec<PodId>, Vec<PodId>) =
-            receivers.filter(|pod| self.place(*pod) != Place::Void).partition(is_host);
+            receivers.filter(|pod| self.place(*pod) != PodPlace::Void).partition(is_host);
         *counts += self.between(&hosts, &host_receivers);
         *counts += self.between(&hosts, &other_receivers);
         *counts += self.between(&others, &host_receivers);
@@ -461,9 +461,9 @@ impl Pairs<'_> {
                 hash.write_u8(salt);
                 receivers.contains(&pod).hash(hash);
                 match self.place(pod) {
-                    Place::Shape(shape) => of_shapes[shape as usize].hash(hash),
-                    Place::Host(kind) => (0u8, kind).hash(hash),
-                    Place::Void => hash.write_u8(1),
+                    PodPlace::Shape(shape) => of_shapes[shape as usize].hash(hash),
+                    PodPlace::Host(kind) => (0u8, kind).hash(hash),
+                    PodPlace::Void => hash.write_u8(1),
                 }
             }
             Signature(finish(hashes))
@@ -480,7 +480,7 @@ fn finish(hashes: [DefaultHasher; 2]) -> u128 {
 /// Pods of which one speaks for all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Alike<'a> {
-    place: Place,
+    place: PodPlace,
     /// Where it makes a difference.
     node: Option<&'a str>,
 }
@@ -488,8 +488,8 @@ pub struct Alike<'a> {
 /// All that decides between two different pods on a port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Meeting {
-    from: Place,
-    to: Place,
+    from: PodPlace,
+    to: PodPlace,
     on_one_node: bool,
 }
 
@@ -503,7 +503,7 @@ impl Alike<'_> {
 
 /// Turns the rows of a block of 64 shapes: from what each other shape has for these, by its
 /// profile, to what each of these has with all others.
-fn turn(table: &Table, profiles: &[u32], block: usize, width: usize, into: &mut [u64]) {
+fn turn(table: &BitTable, profiles: &[u32], block: usize, width: usize, into: &mut [u64]) {
     let mut square = [0; 64];
     for others in 0..width {
         square.fill(0);

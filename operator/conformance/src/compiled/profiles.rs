@@ -8,7 +8,7 @@ use std::{
 use super::{
     bits,
     rules::{Rules, in_namespaces, side},
-    shapes::{Families, Shapes},
+    shapes::{AddressFamilies, Shapes},
     terms::Terms,
 };
 use crate::{
@@ -25,23 +25,23 @@ use crate::{
 pub(super) struct Profile {
     /// The `NetworkPolicies` that isolate, by their places in the snapshot.
     pub(super) isolating: Vec<u32>,
-    pub(super) admin: Asked,
-    pub(super) baseline: Asked,
-    pub(super) families: Families,
+    pub(super) admin: TierPolicies,
+    pub(super) baseline: TierPolicies,
+    pub(super) families: AddressFamilies,
     /// The named ports, where they decide: on the receiver's side.
     pub(super) named: Option<u32>,
 }
 
 /// The policies of one tier, by their places in the snapshot.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Asked {
+pub(super) struct TierPolicies {
     /// Groups of one priority, in the order in which they are asked.
     pub(super) by_priority: Vec<Vec<u32>>,
     /// Those that have none.
     pub(super) without_priority: Vec<u32>,
 }
 
-impl Asked {
+impl TierPolicies {
     fn new(tier: Tier, cluster: &[u32], rules: &Rules) -> Self {
         let mut asked = Self::default();
         let mut by_priority: BTreeMap<u16, Vec<u32>> = BTreeMap::new();
@@ -69,14 +69,14 @@ pub(super) struct Profiles {
 
 /// What applies to each shape, in both directions at once.
 #[derive(Clone, Debug)]
-pub(super) struct Subjects {
+pub(super) struct ShapeProfiles {
     /// By shape: the `NetworkPolicies`.
     pub(super) network: Vec<Vec<u32>>,
     /// By shape: the policies of the cluster.
     pub(super) cluster: Vec<Vec<u32>>,
 }
 
-impl Subjects {
+impl ShapeProfiles {
     pub(super) fn new(snapshot: &Snapshot, terms: &Terms, shapes: &Shapes) -> Self {
         let count = shapes.all.len();
         let mut subjects =
@@ -134,7 +134,7 @@ pub(super) struct Picture<'a> {
     pub(super) snapshot: &'a Snapshot,
     pub(super) shapes: &'a Shapes,
     pub(super) rules: &'a Rules,
-    pub(super) subjects: &'a Subjects,
+    pub(super) subjects: &'a ShapeProfiles,
 }
 
 impl Profiles {
@@ -193,7 +193,7 @@ impl Profiles {
         let number = *self.known.entry(key).or_insert(next);
         if number == next {
             let [admin, baseline] =
-                [Tier::Admin, Tier::Baseline].map(|tier| Asked::new(tier, &cluster, rules));
+                [Tier::Admin, Tier::Baseline].map(|tier| TierPolicies::new(tier, &cluster, rules));
             self.all.push(Profile { isolating, admin, baseline, families, named });
         }
         number

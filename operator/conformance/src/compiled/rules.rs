@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 
 use super::{
-    bits::{self, Table},
+    bits::{self, BitTable},
     shapes::Shapes,
     terms::Terms,
 };
@@ -12,7 +12,7 @@ use crate::{
     expected::Direction,
     flow::Protocol,
     policy::{
-        self, IpBlock, Isolation, Namespaces, Numbers, Peer, Peers, PortMatch, Ports,
+        self, IpBlock, Isolation, MatchedPorts, Namespaces, Peer, Peers, PortMatch, Ports,
         cluster::{Action, ClusterPeer, ClusterPort, ClusterPorts, Tier},
     },
     select::Selector,
@@ -21,7 +21,7 @@ use crate::{
 
 /// Who a peer means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Who {
+pub(super) enum CompiledPeer {
     /// Pods: a row of [`Rules::pods`].
     Pods(u32),
     /// Addresses: a row of both tables of [`Shapes::blocks`].
@@ -30,7 +30,7 @@ pub(super) enum Who {
 
 /// A port, its names as numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Port {
+pub(super) enum CompiledPort {
     Range {
         protocol: Protocol,
         first: u16,
@@ -47,38 +47,38 @@ pub(super) enum Port {
 
 /// A rule of a `NetworkPolicy`. Without a list of peers: everyone; without one of ports: all.
 #[derive(Clone, Debug)]
-pub(super) struct Rule {
-    pub(super) peers: Option<Vec<Who>>,
-    pub(super) ports: Option<Vec<Port>>,
+pub(super) struct CompiledRule {
+    pub(super) peers: Option<Vec<CompiledPeer>>,
+    pub(super) ports: Option<Vec<CompiledPort>>,
 }
 
 /// A rule of a policy of the cluster.
 #[derive(Clone, Debug)]
-pub(super) struct ClusterRule {
+pub(super) struct CompiledClusterRule {
     pub(super) action: Action,
-    pub(super) peers: Vec<Who>,
+    pub(super) peers: Vec<CompiledPeer>,
     /// Those that may match, towards any pod or towards addresses in a block.
-    pub(super) doubtful: Vec<Option<Who>>,
-    pub(super) ports: Option<Vec<Port>>,
+    pub(super) doubtful: Vec<Option<CompiledPeer>>,
+    pub(super) ports: Option<Vec<CompiledPort>>,
 }
 
 /// A policy of the cluster.
 #[derive(Clone, Debug)]
-pub(super) struct ClusterPolicy {
+pub(super) struct CompiledClusterPolicy {
     pub(super) tier: Tier,
     pub(super) priority: policy::cluster::Priority,
     /// By direction, in the order of the object: the first rule that matches decides.
-    pub(super) rules: [Vec<ClusterRule>; 2],
+    pub(super) rules: [Vec<CompiledClusterRule>; 2],
 }
 
 /// All policies of a snapshot, in its order.
 #[derive(Clone, Debug)]
 pub(super) struct Rules {
     /// By direction; none where the policy does not isolate.
-    pub(super) network: Vec<[Option<Vec<Rule>>; 2]>,
-    pub(super) cluster: Vec<ClusterPolicy>,
+    pub(super) network: Vec<[Option<Vec<CompiledRule>>; 2]>,
+    pub(super) cluster: Vec<CompiledClusterPolicy>,
     /// By peer: the shapes that it matches.
-    pub(super) pods: Table,
+    pub(super) pods: BitTable,
 }
 
 /// The place of a direction in what is kept for both.
@@ -149,8 +149,8 @@ pub(super) fn knows(terms: &Terms, policy: &policy::Policy) -> bool {
                 Peer::Addresses(block) => terms.blocks.knows(block),
                 Peer::Pods { pods, .. } => terms.knows(pods),
             }) && ports.iter().all(|port| match &port.numbers {
-                Numbers::Named(name) => terms.names.contains_key(name),
-                Numbers::Any | Numbers::Range { .. } => true,
+                MatchedPorts::Named(name) => terms.names.contains_key(name),
+                MatchedPorts::Any | MatchedPorts::Range { .. } => true,
             })
         })
 }
@@ -170,7 +170,7 @@ fn mention_peers(peers: &Peers, terms: &mut Terms) {
 fn mention_ports(ports: &Ports, terms: &mut Terms) {
     let Ports::Only(ports) = ports else { return };
     for port in ports {
-        if let Numbers::Named(name) = &port.numbers {
+        if let MatchedPorts::Named(name) = &port.numbers {
             terms.name(name);
         }
     }
@@ -192,7 +192,7 @@ pub(super) struct Peering<'a> {
     snapshot: &'a Snapshot,
     terms: &'a mut Terms,
     shapes: &'a Shapes,
-    rows: Table,
+    rows: BitTable,
     known: HashMap<(Where<'a>, &'a Selector), u32>,
     namespaces: HashMap<&'a Selector, Vec<u64>>,
     own: HashMap<&'a str, Vec<u64>>,
@@ -204,7 +204,7 @@ impl<'a> Peering<'a> {
         snapshot: &'a Snapshot,
         terms: &'a mut Terms,
         shapes: &'a Shapes,
-        rows: Table,
+        rows: BitTable,
     ) -> Self {
         Self {
             snapshot,
@@ -218,7 +218,10 @@ impl<'a> Peering<'a> {
     }
 
     /// The rules of one `NetworkPolicy`, and all rows.
-    pub(super) fn of(mut self, policy: &'a policy::Policy) -> ([Option<Vec<Rule>>; 2], Table) {
+    pub(super) fn of(
+        mut self,
+        policy: &'a policy::Policy,
+    ) -> ([Option<Vec<CompiledRule>>; 2], BitTable) {
         let rules = Direction::BOTH.map(|direction| self.isolation(policy, direction));
         (rules, self.rows)
     }
@@ -232,7 +235,7 @@ impl<'a> Peering<'a> {
             .collect();
         let cluster = snapshot.cluster_policies.iter();
         let cluster = cluster
-            .map(|policy| ClusterPolicy {
+            .map(|policy| CompiledClusterPolicy {
                 tier: policy.tier,
                 priority: policy.priority,
                 rules: Direction::BOTH.map(|direction| {
@@ -243,7 +246,11 @@ impl<'a> Peering<'a> {
         Rules { network, cluster, pods: self.rows }
     }
 
-    fn isolation(&mut self, policy: &'a policy::Policy, direction: Direction) -> Option<Vec<Rule>> {
+    fn isolation(
+        &mut self,
+        policy: &'a policy::Policy,
+        direction: Direction,
+    ) -> Option<Vec<CompiledRule>> {
         match policy.isolation(direction) {
             Isolation::Open => None,
             Isolation::Isolated(rules) => {
@@ -252,7 +259,7 @@ impl<'a> Peering<'a> {
         }
     }
 
-    fn rule(&mut self, rule: &'a policy::Rule, own: &'a str) -> Rule {
+    fn rule(&mut self, rule: &'a policy::Rule, own: &'a str) -> CompiledRule {
         let peers = match &rule.peers {
             Peers::Everyone => None,
             Peers::Only(peers) => Some(peers.iter().map(|peer| self.peer(peer, own)).collect()),
@@ -261,45 +268,45 @@ impl<'a> Peering<'a> {
             Ports::All => None,
             Ports::Only(ports) => Some(ports.iter().map(|port| self.port(port)).collect()),
         };
-        Rule { peers, ports }
+        CompiledRule { peers, ports }
     }
 
-    fn peer(&mut self, peer: &'a Peer, own: &'a str) -> Who {
+    fn peer(&mut self, peer: &'a Peer, own: &'a str) -> CompiledPeer {
         match peer {
-            Peer::Addresses(block) => Who::Block(self.terms.blocks.intern(block)),
+            Peer::Addresses(block) => CompiledPeer::Block(self.terms.blocks.intern(block)),
             Peer::Pods { namespaces: Namespaces::Own, pods } => {
-                Who::Pods(self.pods(Where::Own(own), pods))
+                CompiledPeer::Pods(self.pods(Where::Own(own), pods))
             }
             Peer::Pods { namespaces: Namespaces::Matching(selector), pods } => {
-                Who::Pods(self.pods(Where::Matching(selector), pods))
+                CompiledPeer::Pods(self.pods(Where::Matching(selector), pods))
             }
         }
     }
 
-    fn port(&mut self, port: &PortMatch) -> Port {
+    fn port(&mut self, port: &PortMatch) -> CompiledPort {
         let protocol = port.protocol;
         match &port.numbers {
-            Numbers::Any => Port::Range { protocol, first: 0, last: u16::MAX },
-            Numbers::Range { first, last } => Port::Range { protocol, first: *first, last: *last },
-            Numbers::Named(name) => {
-                Port::Named { protocol: Some(protocol), name: self.terms.name(name) }
+            MatchedPorts::Any => CompiledPort::Range { protocol, first: 0, last: u16::MAX },
+            MatchedPorts::Range { first, last } => {
+                CompiledPort::Range { protocol, first: *first, last: *last }
+            }
+            MatchedPorts::Named(name) => {
+                CompiledPort::Named { protocol: Some(protocol), name: self.terms.name(name) }
             }
         }
     }
 
-    fn cluster_rule(&mut self, rule: &'a policy::cluster::ClusterRule) -> ClusterRule {
+    fn cluster_rule(&mut self, rule: &'a policy::cluster::ClusterRule) -> CompiledClusterRule {
         let (mut peers, mut doubtful) = (Vec::new(), Vec::new());
         for peer in &rule.peers {
             match peer {
                 ClusterPeer::Pods(wanted) => {
                     let row = self.pods(Where::Matching(&wanted.namespaces), &wanted.pods);
-                    peers.push(Who::Pods(row));
+                    peers.push(CompiledPeer::Pods(row));
                 }
-                ClusterPeer::Networks(ranges) => doubtful.extend(
-                    ranges
-                        .iter()
-                        .map(|range| Some(Who::Block(self.terms.blocks.intern(&whole(range))))),
-                ),
+                ClusterPeer::Networks(ranges) => doubtful.extend(ranges.iter().map(|range| {
+                    Some(CompiledPeer::Block(self.terms.blocks.intern(&whole(range))))
+                })),
                 // No pod of a shape is a node.
                 ClusterPeer::Nodes(_) => {}
                 ClusterPeer::DomainNames(_) | ClusterPeer::Unknown(_) => doubtful.push(None),
@@ -311,16 +318,18 @@ impl<'a> Peering<'a> {
                 Some(ports.iter().map(|port| self.cluster_port(port)).collect())
             }
         };
-        ClusterRule { action: rule.action, peers, doubtful, ports }
+        CompiledClusterRule { action: rule.action, peers, doubtful, ports }
     }
 
-    fn cluster_port(&mut self, port: &ClusterPort) -> Port {
+    fn cluster_port(&mut self, port: &ClusterPort) -> CompiledPort {
         match port {
             ClusterPort::Range { protocol, first, last } => {
-                Port::Range { protocol: *protocol, first: *first, last: *last }
+                CompiledPort::Range { protocol: *protocol, first: *first, last: *last }
             }
-            ClusterPort::Named(name) => Port::Named { protocol: None, name: self.terms.name(name) },
-            ClusterPort::Unknown(_) => Port::Unknown,
+            ClusterPort::Named(name) => {
+                CompiledPort::Named { protocol: None, name: self.terms.name(name) }
+            }
+            ClusterPort::Unknown(_) => CompiledPort::Unknown,
         }
     }
 

@@ -3,25 +3,25 @@
 use std::{collections::HashMap, net::IpAddr, ops::Range};
 
 use super::{
-    bits::{self, Table},
+    bits::{self, BitTable},
     terms::Terms,
 };
 use crate::{
     flow::{Family, PodId, Protocol},
     select::{Requirement, Selector},
-    snapshot::{Container, Lifecycle, Pod, PodNetwork, Snapshot},
+    snapshot::{ContainerKind, Lifecycle, Pod, PodNetwork, Snapshot},
 };
 
 /// The families of a pod's addresses, in the order of the first of each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(super) enum Families {
+pub(super) enum AddressFamilies {
     Four,
     Six,
     FourSix,
     SixFour,
 }
 
-impl Families {
+impl AddressFamilies {
     pub(super) const ALL: [Self; 4] = [Self::Four, Self::Six, Self::FourSix, Self::SixFour];
 
     fn of(first: Family, has_both: bool) -> Self {
@@ -65,10 +65,10 @@ pub(super) struct Named {
 
 /// What pods have in common that no policy can tell apart.
 #[derive(Clone, Debug)]
-pub(super) struct Shape {
+pub(super) struct PodShape {
     /// Which pods of the snapshot are of this shape. Never empty.
     pub(super) pods: Vec<PodId>,
-    pub(super) families: Families,
+    pub(super) families: AddressFamilies,
     /// The number of its set of named ports.
     pub(super) named: u32,
     namespace: u32,
@@ -79,7 +79,7 @@ pub(super) struct Shape {
 
 /// What a pod is to the tables.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Place {
+pub(super) enum PodPlace {
     /// The pod has a network of its own, and is like all others of this shape.
     Shape(u32),
     /// Of the host's network, of this kind: which reading holds for it is asked flow by flow.
@@ -91,9 +91,9 @@ pub(super) enum Place {
 /// All shapes, those of one namespace beside each other.
 #[derive(Clone, Debug)]
 pub(super) struct Shapes {
-    pub(super) all: Vec<Shape>,
+    pub(super) all: Vec<PodShape>,
     /// Where each pod of the snapshot is found, by [`PodId`].
-    pub(super) places: Vec<Place>,
+    pub(super) places: Vec<PodPlace>,
     /// Sets of named ports, by their numbers.
     pub(super) named: Vec<Vec<Named>>,
     /// Whether a name stands for a port of an init container anywhere.
@@ -101,15 +101,15 @@ pub(super) struct Shapes {
     /// The shapes of each namespace.
     pub(super) namespaces: HashMap<String, Range<usize>>,
     /// By key or value of labels: the shapes that have it.
-    labels: Table,
+    labels: BitTable,
     /// By block: the shapes whose address lies in it, of IPv4 and of IPv6.
-    pub(super) blocks: [Table; 2],
+    pub(super) blocks: [BitTable; 2],
 }
 
 impl Shapes {
     pub(super) fn new(snapshot: &Snapshot, terms: &Terms) -> Self {
         let mut sorter = Sorter::new(snapshot, terms);
-        let places: Vec<Place> = snapshot
+        let places: Vec<PodPlace> = snapshot
             .pods
             .iter()
             .zip(0u32..)
@@ -165,7 +165,7 @@ struct Sorter<'a> {
     namespaces: HashMap<&'a str, u32>,
     found: HashMap<Vec<u32>, u32>,
     hosts: HashMap<Vec<u32>, u32>,
-    shapes: Vec<Shape>,
+    shapes: Vec<PodShape>,
     named: HashMap<Vec<Named>, u32>,
 }
 
@@ -186,13 +186,13 @@ impl<'a> Sorter<'a> {
         }
     }
 
-    fn place(&mut self, pod: &Pod, id: PodId) -> Place {
-        let Some(first) = pod.addresses.first() else { return Place::Void };
+    fn place(&mut self, pod: &Pod, id: PodId) -> PodPlace {
+        let Some(first) = pod.addresses.first() else { return PodPlace::Void };
         if pod.lifecycle == Lifecycle::Finished {
-            return Place::Void;
+            return PodPlace::Void;
         }
         let shape = self.shape(pod, first.to_canonical());
-        let Shape { labels, blocks: [four, six], .. } = &shape;
+        let PodShape { labels, blocks: [four, six], .. } = &shape;
         let mut key = vec![shape.namespace, shape.named, shape.families as u32];
         for list in [labels, four, six] {
             key.push(u32::try_from(list.len()).unwrap_or(u32::MAX));
@@ -200,7 +200,7 @@ impl<'a> Sorter<'a> {
         }
         if pod.network == PodNetwork::Host {
             let next = u32::try_from(self.hosts.len()).unwrap_or(u32::MAX);
-            return Place::Host(*self.hosts.entry(key).or_insert(next));
+            return PodPlace::Host(*self.hosts.entry(key).or_insert(next));
         }
         let next = u32::try_from(self.shapes.len()).unwrap_or(u32::MAX);
         let number = *self.found.entry(key).or_insert(next);
@@ -208,19 +208,19 @@ impl<'a> Sorter<'a> {
             self.shapes.push(shape);
         }
         self.shapes[number as usize].pods.push(id);
-        Place::Shape(number)
+        PodPlace::Shape(number)
     }
 
-    fn shape(&mut self, pod: &Pod, first: IpAddr) -> Shape {
+    fn shape(&mut self, pod: &Pod, first: IpAddr) -> PodShape {
         let addresses = pod.addresses.iter().map(IpAddr::to_canonical);
         let other = addresses.into_iter().find(|one| one.is_ipv4() != first.is_ipv4());
         let mut blocks = [Vec::new(), Vec::new()];
         for address in [Some(first), other].into_iter().flatten() {
             blocks[usize::from(address.is_ipv6())] = self.terms.blocks.of(address);
         }
-        Shape {
+        PodShape {
             pods: Vec::new(),
-            families: Families::of(Family::of(first), other.is_some()),
+            families: AddressFamilies::of(Family::of(first), other.is_some()),
             named: self.named(pod),
             namespace: self
                 .namespaces
@@ -249,7 +249,7 @@ impl<'a> Sorter<'a> {
                 name: *self.terms.names.get(&port.name)?,
                 number: port.number,
                 protocol: port.protocol,
-                is_init: port.container == Container::Init,
+                is_init: port.container == ContainerKind::Init,
             })
         });
         let mut named: Vec<Named> = mentioned.collect();
@@ -259,7 +259,7 @@ impl<'a> Sorter<'a> {
         *self.named.entry(named).or_insert(next)
     }
 
-    fn finish(self, places: Vec<Place>) -> Shapes {
+    fn finish(self, places: Vec<PodPlace>) -> Shapes {
         // Those of one namespace beside each other.
         let mut order: Vec<usize> = (0..self.shapes.len()).collect();
         order.sort_by_key(|shape| self.shapes[*shape].namespace);
@@ -267,11 +267,11 @@ impl<'a> Sorter<'a> {
         for (to, from) in (0u32..).zip(&order) {
             moved[*from] = to;
         }
-        let mut unsorted: Vec<Option<Shape>> = self.shapes.into_iter().map(Some).collect();
-        let all: Vec<Shape> = order.iter().filter_map(|shape| unsorted[*shape].take()).collect();
+        let mut unsorted: Vec<Option<PodShape>> = self.shapes.into_iter().map(Some).collect();
+        let all: Vec<PodShape> = order.iter().filter_map(|shape| unsorted[*shape].take()).collect();
         let places = places.into_iter().map(|place| match place {
-            Place::Shape(shape) => Place::Shape(moved[shape as usize]),
-            Place::Host(_) | Place::Void => place,
+            PodPlace::Shape(shape) => PodPlace::Shape(moved[shape as usize]),
+            PodPlace::Host(_) | PodPlace::Void => place,
         });
         let namespaces = self.namespaces.into_iter().map(|(name, number)| {
             let from = all.partition_point(|shape| shape.namespace < number);
@@ -296,8 +296,8 @@ impl<'a> Sorter<'a> {
 }
 
 /// By each number that shapes have: which do.
-fn table(shapes: &[Shape], rows: usize, numbers: impl Fn(&Shape) -> &Vec<u32>) -> Table {
-    let mut table = Table::new(shapes.len());
+fn table(shapes: &[PodShape], rows: usize, numbers: impl Fn(&PodShape) -> &Vec<u32>) -> BitTable {
+    let mut table = BitTable::new(shapes.len());
     (0..rows).for_each(|_| {
         table.add();
     });

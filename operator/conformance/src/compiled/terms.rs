@@ -8,7 +8,7 @@ use crate::select::Selector;
 
 /// The mentioned values of one label key.
 #[derive(Clone, Debug)]
-pub(super) struct Key {
+pub(super) struct LabelTerms {
     /// The key itself: keys and values are numbered together, from 0.
     pub(super) number: u32,
     /// The numbers of its values. Every other value has the number of the key.
@@ -18,7 +18,7 @@ pub(super) struct Key {
 /// What is mentioned, by numbers.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Terms {
-    pub(super) keys: HashMap<String, Key>,
+    pub(super) keys: HashMap<String, LabelTerms>,
     pub(super) names: HashMap<String, u32>,
     pub(super) blocks: Blocks,
     /// How many numbers keys and values have taken.
@@ -32,7 +32,7 @@ impl Terms {
             let (key, values) = requirement.terms();
             if !self.keys.contains_key(key) {
                 // The key's number stands for values that nobody mentions, too.
-                let key_of = Key { number: self.labels, values: HashMap::new() };
+                let key_of = LabelTerms { number: self.labels, values: HashMap::new() };
                 self.labels += 1;
                 self.keys.insert(key.to_owned(), key_of);
             }
@@ -68,7 +68,7 @@ impl Terms {
     }
 }
 
-impl Key {
+impl LabelTerms {
     /// The number of a value: its own, or the key's where nobody mentions it.
     pub(super) fn value(&self, value: &str) -> u32 {
         self.values.get(value).copied().unwrap_or(self.number)

@@ -1,14 +1,14 @@
 //! The order of the tiers, for up to 64 flows of one subject at once: a bit for each.
 
 use super::{
-    profiles::{Asked, Profile},
-    rules::{ClusterRule, Rules},
+    profiles::{Profile, TierPolicies},
+    rules::{CompiledClusterRule, Rules},
 };
 use crate::{expected::Direction, policy::cluster::Action};
 
 /// Which of the flows may pass, and which may be stopped.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Outcomes {
+pub(super) struct OutcomeMasks {
     pub(super) passes: u64,
     pub(super) stops: u64,
 }
@@ -27,11 +27,11 @@ pub(super) fn outcomes(
     profile: &Profile,
     direction: Direction,
     rules: &Rules,
-    matches: &impl Fn(&ClusterRule) -> Matches,
+    matches: &impl Fn(&CompiledClusterRule) -> Matches,
     admitted: impl FnOnce() -> u64,
-) -> Outcomes {
+) -> OutcomeMasks {
     let ask = Ask { side: super::rules::side(direction), rules, matches };
-    let mut outcomes = Outcomes::default();
+    let mut outcomes = OutcomeMasks::default();
     let reached = ask.tier(&profile.admin, u64::MAX, &mut outcomes);
     if profile.isolating.is_empty() {
         outcomes.passes |= ask.tier(&profile.baseline, reached, &mut outcomes);
@@ -50,17 +50,17 @@ struct Ask<'a, M> {
 }
 
 /// What a policy, or a group of one priority, may do to flows.
-struct Acts {
+struct ActionMasks {
     accepts: u64,
     denies: u64,
     passes: u64,
     nothing: u64,
 }
 
-impl<M: Fn(&ClusterRule) -> Matches> Ask<'_, M> {
+impl<M: Fn(&CompiledClusterRule) -> Matches> Ask<'_, M> {
     /// Adds what the tier may decide of the flows that reach it, and returns those for which it may
     /// decide nothing.
-    fn tier(&self, asked: &Asked, reached: u64, outcomes: &mut Outcomes) -> u64 {
+    fn tier(&self, asked: &TierPolicies, reached: u64, outcomes: &mut OutcomeMasks) -> u64 {
         let last = [asked.without_priority.clone()];
         if asked.by_priority.is_empty() || asked.without_priority.is_empty() {
             return self.in_order(asked.by_priority.iter().chain(&last), reached, outcomes);
@@ -73,7 +73,7 @@ impl<M: Fn(&ClusterRule) -> Matches> Ask<'_, M> {
         &self,
         groups: impl Iterator<Item = &'g Vec<u32>>,
         mut reached: u64,
-        outcomes: &mut Outcomes,
+        outcomes: &mut OutcomeMasks,
     ) -> u64 {
         let mut passed_on = 0;
         for group in groups {
@@ -86,8 +86,8 @@ impl<M: Fn(&ClusterRule) -> Matches> Ask<'_, M> {
         passed_on | reached
     }
 
-    fn equals(&self, group: &[u32]) -> Acts {
-        let mut all = Acts { accepts: 0, denies: 0, passes: 0, nothing: u64::MAX };
+    fn equals(&self, group: &[u32]) -> ActionMasks {
+        let mut all = ActionMasks { accepts: 0, denies: 0, passes: 0, nothing: u64::MAX };
         for &policy in group {
             // Flows that no rule so far matches for certain.
             let mut left = u64::MAX;

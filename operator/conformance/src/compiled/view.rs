@@ -4,11 +4,11 @@ use std::collections::HashMap;
 
 use super::{
     Compiled, PortsOf,
-    bits::{self, Table},
+    bits::{self, BitTable},
     index, mask,
     profiles::Profile,
-    rules::{self, ClusterRule, Rule, Who, side},
-    shapes::Families,
+    rules::{self, CompiledClusterRule, CompiledPeer, CompiledRule, side},
+    shapes::AddressFamilies,
     tiers::{self, Matches},
 };
 use crate::{
@@ -20,13 +20,13 @@ use crate::{
 /// which it may be stopped.
 #[derive(Clone)]
 pub(super) struct SideRows {
-    pub(super) passes: Table,
+    pub(super) passes: BitTable,
     /// None where it is just what does not pass.
-    pub(super) stops: Option<Table>,
+    pub(super) stops: Option<BitTable>,
 }
 
 /// What all rows of one side have in common.
-struct View<'a> {
+struct RowsView<'a> {
     compiled: &'a Compiled,
     direction: Direction,
     port: Port,
@@ -49,10 +49,10 @@ impl SideRows {
         port: Port,
         init_resolves: bool,
     ) -> Self {
-        let view = View::new(compiled, direction, port, init_resolves);
+        let view = RowsView::new(compiled, direction, port, init_resolves);
         let bits = compiled.shapes.all.len();
-        let stops = view.is_open().then(|| Table::new(bits));
-        let mut rows = Self { passes: Table::new(bits), stops };
+        let stops = view.is_open().then(|| BitTable::new(bits));
+        let mut rows = Self { passes: BitTable::new(bits), stops };
         let profiles = 0..compiled.profiles[side(direction)].all.len();
         profiles.for_each(|profile| rows.fill(&view, profile));
         rows
@@ -67,13 +67,13 @@ impl SideRows {
         init_resolves: bool,
         profiles: &[u32],
     ) {
-        let view = View::new(compiled, direction, port, init_resolves);
+        let view = RowsView::new(compiled, direction, port, init_resolves);
         for profile in profiles {
             self.fill(&view, *profile as usize);
         }
     }
 
-    fn fill(&mut self, view: &View<'_>, number: usize) {
+    fn fill(&mut self, view: &RowsView<'_>, number: usize) {
         let profile = &view.compiled.profiles[side(view.direction)].all[number];
         let families = view.families(profile.families);
         let admitted = view.admitted(profile, &families);
@@ -118,7 +118,7 @@ fn named(
     named
 }
 
-impl<'a> View<'a> {
+impl<'a> RowsView<'a> {
     fn new(compiled: &'a Compiled, direction: Direction, port: Port, init_resolves: bool) -> Self {
         let named = named(compiled, direction, port, init_resolves);
         Self { compiled, direction, port, init_resolves, named }
@@ -127,14 +127,15 @@ impl<'a> View<'a> {
     /// Whether what passes and what is stopped may be the same flows.
     fn is_open(&self) -> bool {
         let has = |family| self.compiled.shapes.all.iter().any(|shape| shape.families == family);
-        !self.compiled.rules.cluster.is_empty() || (has(Families::Four) && has(Families::Six))
+        !self.compiled.rules.cluster.is_empty()
+            || (has(AddressFamilies::Four) && has(AddressFamilies::Six))
     }
 
     /// By family: the peers with which a flow of a subject with these families is of that family.
-    fn families(&self, own: Families) -> [Vec<u64>; 2] {
+    fn families(&self, own: AddressFamilies) -> [Vec<u64>; 2] {
         let shapes = &self.compiled.shapes;
         let mut rows = [vec![0; shapes.width()], vec![0; shapes.width()]];
-        let by_peer = Families::ALL.map(|peer| match self.direction {
+        let by_peer = AddressFamilies::ALL.map(|peer| match self.direction {
             Direction::Egress => peer.common(own, None),
             Direction::Ingress => own.common(peer, None),
         });
@@ -156,7 +157,7 @@ impl<'a> View<'a> {
         let rules = profile.isolating.iter().filter_map(|number| {
             self.compiled.rules.network[*number as usize][side(self.direction)].as_ref()
         });
-        for Rule { peers, ports } in rules.flatten() {
+        for CompiledRule { peers, ports } in rules.flatten() {
             match (self.mask(ports.as_deref(), profile), peers) {
                 (PortMask::None, _) => {}
                 (PortMask::All, None) => return vec![u64::MAX; width],
@@ -179,10 +180,10 @@ impl<'a> View<'a> {
         row
     }
 
-    fn add(&self, who: Who, families: &[Vec<u64>; 2], into: &mut [u64]) {
+    fn add(&self, who: CompiledPeer, families: &[Vec<u64>; 2], into: &mut [u64]) {
         match who {
-            Who::Pods(row) => bits::or(into, self.compiled.rules.pods.row(row as usize)),
-            Who::Block(row) => {
+            CompiledPeer::Pods(row) => bits::or(into, self.compiled.rules.pods.row(row as usize)),
+            CompiledPeer::Block(row) => {
                 for family in [Family::IPv4, Family::IPv6].map(index) {
                     let blocks = self.compiled.shapes.blocks[family].row(row as usize);
                     let both = blocks.iter().zip(&families[family]);
@@ -192,7 +193,7 @@ impl<'a> View<'a> {
         }
     }
 
-    fn mask(&self, list: Option<&[rules::Port]>, profile: &Profile) -> PortMask {
+    fn mask(&self, list: Option<&[rules::CompiledPort]>, profile: &Profile) -> PortMask {
         let own = profile.named.map(|number| &*self.compiled.shapes.named[number as usize]);
         let ports = PortsOf {
             port: self.port,
@@ -204,7 +205,7 @@ impl<'a> View<'a> {
         }
         let mut found = PortMask::None;
         for port in list.unwrap_or_default() {
-            let rules::Port::Named { protocol, name } = port else { continue };
+            let rules::CompiledPort::Named { protocol, name } = port else { continue };
             let Some(row) = self.named.get(name) else { continue };
             if protocol.is_none_or(|protocol| protocol == self.port.protocol) {
                 match &mut found {
@@ -226,7 +227,7 @@ impl<'a> View<'a> {
         stops: &mut [u64],
     ) {
         for word in 0..admitted.len() {
-            let matches = |rule: &ClusterRule| self.matches(rule, profile, families, word);
+            let matches = |rule: &CompiledClusterRule| self.matches(rule, profile, families, word);
             let rules = &self.compiled.rules;
             let outcomes =
                 tiers::outcomes(profile, self.direction, rules, &matches, || admitted[word]);
@@ -237,14 +238,14 @@ impl<'a> View<'a> {
 
     fn matches(
         &self,
-        rule: &ClusterRule,
+        rule: &CompiledClusterRule,
         profile: &Profile,
         families: &[Vec<u64>; 2],
         word: usize,
     ) -> Matches {
-        let is = |who: &Who| match who {
-            Who::Pods(row) => self.compiled.rules.pods.row(*row as usize)[word],
-            Who::Block(row) => [0, 1]
+        let is = |who: &CompiledPeer| match who {
+            CompiledPeer::Pods(row) => self.compiled.rules.pods.row(*row as usize)[word],
+            CompiledPeer::Block(row) => [0, 1]
                 .map(|six| {
                     self.compiled.shapes.blocks[six].row(*row as usize)[word] & families[six][word]
                 })
@@ -259,7 +260,8 @@ impl<'a> View<'a> {
             PortMask::All => u64::MAX,
             PortMask::Only(row) => row[word],
         };
-        let unknown = rule.ports.as_ref().is_some_and(|list| list.contains(&rules::Port::Unknown));
+        let unknown =
+            rule.ports.as_ref().is_some_and(|list| list.contains(&rules::CompiledPort::Unknown));
         Matches {
             certainly: certain & port,
             perhaps: (certain | doubtful) & (port | mask(unknown)),

@@ -7,7 +7,7 @@ use crate::{expected::RuleRef, matrix::Cell};
 use super::{
     Coverage, Survey,
     clauses::Clause,
-    gap::{Gap, Proof, What, Why},
+    gap::{Gap, GapReason, RuleSide, What},
     goals::{Goal, sides},
     mutant::Mutant,
 };
@@ -71,14 +71,14 @@ impl Survey {
 
     /// Why a goal is not shown: by flows that have no verdict, for want of a budget, or because no
     /// flow shows it.
-    fn why_not(&self, goal: &Goal, attempted: &[bool]) -> Why {
+    fn why_not(&self, goal: &Goal, attempted: &[bool]) -> GapReason {
         let by = self.goals.find(goal).map_or(&[][..], |goal| &self.goals.by[goal]);
         if let Some(why) = self.never.get(goal) {
             return why.clone();
         }
         match by.iter().find(|flow| attempted[**flow as usize]) {
-            Some(flow) => Why::NotJudged(self.flows[*flow as usize].0.clone()),
-            None => Why::BudgetEnded,
+            Some(flow) => GapReason::NotJudged(self.flows[*flow as usize].0.clone()),
+            None => GapReason::BudgetEnded,
         }
     }
 
@@ -87,7 +87,7 @@ impl Survey {
         mutant: &Mutant<'_>,
         judged: &[bool],
         attempted: &[bool],
-    ) -> Option<Why> {
+    ) -> Option<GapReason> {
         let among = |flows: &[bool]| {
             let mut flows = flows.iter().enumerate().filter(|(_, is_one)| **is_one);
             flows.find(|(flow, _)| self.tells(*flow, mutant)).map(|(flow, _)| flow)
@@ -96,10 +96,10 @@ impl Survey {
             return None;
         }
         if let Some(flow) = among(attempted) {
-            return Some(Why::NotJudged(self.flows[flow].0.clone()));
+            return Some(GapReason::NotJudged(self.flows[flow].0.clone()));
         }
         let any = (0..self.flows.len()).any(|flow| self.tells(flow, mutant));
-        Some(if any { Why::BudgetEnded } else { Why::LooksSound })
+        Some(if any { GapReason::BudgetEnded } else { GapReason::LooksSound })
     }
 
     /// What is shown by a flow that meets a goal; none for what only serves others.
@@ -112,8 +112,8 @@ impl Survey {
                 let policy = self.clauses.policy(*number, snapshot)?.clone();
                 let rule = RuleRef { policy, direction, rule, peer: None, port: None };
                 let proof = match goal {
-                    Goal::Needs(_) => Proof::Needs,
-                    _ => Proof::JustMisses,
+                    Goal::Needs(_) => RuleSide::Needs,
+                    _ => RuleSide::JustMisses,
                 };
                 Some(What::Rule { rule, proof })
             }

@@ -6,7 +6,7 @@ use crate::{compiled::Answer, matrix::Cell};
 
 use super::{
     Chosen, Survey,
-    gap::{Gap, What, Why},
+    gap::{Gap, GapReason, What},
     goals::Rank,
     mutant::Mutant,
 };
@@ -15,7 +15,7 @@ use super::{
 type Gain = (usize, usize);
 
 /// A choice that is being made.
-struct Choice<'a> {
+struct CoverageChoice<'a> {
     survey: &'a Survey,
     budget: usize,
     is_chosen: Vec<bool>,
@@ -37,7 +37,7 @@ impl Survey {
         budget: usize,
         mutants: &[Mutant<'_>],
     ) -> Chosen {
-        let mut choice = Choice::new(self, budget);
+        let mut choice = CoverageChoice::new(self, budget);
         let required: Vec<usize> = required.iter().filter_map(|cell| self.place(cell)).collect();
         for flow in &required {
             choice.take(*flow);
@@ -50,7 +50,7 @@ impl Survey {
         let mut coverage = self.assess(&choice.is_chosen, &choice.is_chosen, mutants);
         let left_out = required.iter().filter(|flow| !choice.is_chosen[**flow]).count();
         if left_out > 0 {
-            let gap = Gap { what: What::Required(left_out), why: Why::BudgetEnded };
+            let gap = Gap { what: What::Required(left_out), why: GapReason::BudgetEnded };
             coverage.gaps.insert(0, gap);
         }
         let cells = choice.chosen.iter().map(|flow| self.flows[*flow].0.clone()).collect();
@@ -58,7 +58,7 @@ impl Survey {
     }
 }
 
-impl<'a> Choice<'a> {
+impl<'a> CoverageChoice<'a> {
     fn new(survey: &'a Survey, budget: usize) -> Self {
         let mut choice = Self {
             survey,

@@ -10,10 +10,10 @@ use crate::{
 use super::{
     Survey,
     clauses::Clause,
-    gap::Why,
+    gap::GapReason,
     goals::Goal,
-    tables::{Seen, Sided},
-    what_if::Change,
+    tables::{KnownFlow, Sided},
+    what_if::RuleChange,
 };
 
 /// How many flows are looked at closely for one reason: the first ones speak for the others.
@@ -30,54 +30,54 @@ struct Findings {
 
 impl Survey {
     /// Why no flow meets this goal.
-    pub(super) fn why_never(&self, goal: &Goal) -> Why {
+    pub(super) fn why_never(&self, goal: &Goal) -> GapReason {
         match *goal {
             Goal::Needs(clause) => self.why_not_needed(clause),
             Goal::JustMisses(clause) => self.why_not_missed(clause),
             Goal::Denied(clause) => {
                 let all = self.examined(clause, |_, _| true);
-                self.close(clause, &all, Why::NoSubject)
+                self.close(clause, &all, GapReason::NoSubject)
             }
             Goal::Decides(clause) => self.why_not_deciding(clause),
             // These are goals only if some flow meets them.
-            Goal::Path { .. } | Goal::Reached(..) => Why::BudgetEnded,
+            Goal::Path { .. } | Goal::Reached(..) => GapReason::BudgetEnded,
         }
     }
 
-    fn why_not_needed(&self, clause: usize) -> Why {
+    fn why_not_needed(&self, clause: usize) -> GapReason {
         if !self.has_subject(clause) {
-            return Why::NoSubject;
+            return GapReason::NoSubject;
         }
         let is_peer = |side: &Sided| self.tables.is_peer(clause, side);
-        let is_port = |seen: &Seen| self.tables.is_port(clause, seen);
+        let is_port = |seen: &KnownFlow| self.tables.is_port(clause, seen);
         let admitted = self.examined(clause, |side, seen| is_peer(side) && is_port(seen));
         let otherwise = if self.examined(clause, |side, _| is_peer(side)).is_empty() {
-            Why::NoPeer
+            GapReason::NoPeer
         } else if self.examined(clause, |_, seen| is_port(seen)).is_empty() {
-            Why::NoPort
+            GapReason::NoPort
         } else {
-            Why::NotTogether
+            GapReason::NotTogether
         };
         self.close(clause, &admitted, otherwise)
     }
 
-    fn why_not_missed(&self, clause: usize) -> Why {
+    fn why_not_missed(&self, clause: usize) -> GapReason {
         if !self.has_subject(clause) {
-            return Why::NoSubject;
+            return GapReason::NoSubject;
         }
         let rule = self.clauses.all[clause].rule(self.compiled.snapshot());
         if rule.is_some_and(|(_, rule)| rule.peers == Peers::Everyone && rule.ports == Ports::All) {
-            return Why::NothingMisses;
+            return GapReason::NothingMisses;
         }
         let near =
-            |side: &Sided, seen: &Seen| self.tables.just_misses(clause, side, seen).is_some();
-        self.close(clause, &self.examined(clause, near), Why::NoNearMiss)
+            |side: &Sided, seen: &KnownFlow| self.tables.just_misses(clause, side, seen).is_some();
+        self.close(clause, &self.examined(clause, near), GapReason::NoNearMiss)
     }
 
-    fn why_not_deciding(&self, clause: usize) -> Why {
+    fn why_not_deciding(&self, clause: usize) -> GapReason {
         let snapshot = self.compiled.snapshot();
         let Clause::Cluster { policy, direction, .. } = self.clauses.all[clause] else {
-            return Why::NeverDecides;
+            return GapReason::NeverDecides;
         };
         let policy = &snapshot.cluster_policies[policy];
         let subject = |(_, flow): &&(_, Flow)| match own(direction, flow.from, flow.to) {
@@ -86,7 +86,7 @@ impl Survey {
         };
         let mut subjects = self.flows.iter().filter(subject).map(|(_, flow)| flow).peekable();
         if subjects.peek().is_none() {
-            return Why::NoSubject;
+            return GapReason::NoSubject;
         }
         let mut open = None;
         for flow in subjects {
@@ -94,13 +94,13 @@ impl Survey {
             if let Expected::Unspecified(why) = expected {
                 open.get_or_insert(why);
             } else if self.clauses.ruling(&expected).any(|one| one == clause) {
-                return match self.what_if(clause, Change::Without, flow) {
-                    Expected::Unspecified(why) => Why::LeftOpen(why),
-                    without => Why::Shadowed(references(&without)),
+                return match self.what_if(clause, RuleChange::Without, flow) {
+                    Expected::Unspecified(why) => GapReason::LeftOpen(why),
+                    without => GapReason::Shadowed(references(&without)),
                 };
             }
         }
-        open.map_or(Why::NeverDecides, Why::LeftOpen)
+        open.map_or(GapReason::NeverDecides, GapReason::LeftOpen)
     }
 
     fn has_subject(&self, clause: usize) -> bool {
@@ -108,7 +108,7 @@ impl Survey {
     }
 
     /// The first flows of which the clause has a subject at their side, and this holds.
-    fn examined(&self, clause: usize, holds: impl Fn(&Sided, &Seen) -> bool) -> Vec<usize> {
+    fn examined(&self, clause: usize, holds: impl Fn(&Sided, &KnownFlow) -> bool) -> Vec<usize> {
         let direction = self.clauses.all[clause].direction();
         let flows = self.seen.iter().enumerate().filter(|(_, seen)| {
             let mut sides = seen.sides.iter().flatten();
@@ -122,15 +122,15 @@ impl Survey {
     }
 
     /// Looks closely at flows that would show a clause.
-    fn close(&self, clause: usize, flows: &[usize], otherwise: Why) -> Why {
+    fn close(&self, clause: usize, flows: &[usize], otherwise: GapReason) -> GapReason {
         let mut found = Findings::default();
         for flow in flows {
             self.note(clause, *flow, &mut found);
         }
         match found {
-            Findings { shadows: Some(by), .. } => Why::Shadowed(by),
-            Findings { other_side: Some(by), .. } => Why::OtherSide(by),
-            Findings { open: Some(why), .. } => Why::LeftOpen(why),
+            Findings { shadows: Some(by), .. } => GapReason::Shadowed(by),
+            Findings { other_side: Some(by), .. } => GapReason::OtherSide(by),
+            Findings { open: Some(why), .. } => GapReason::LeftOpen(why),
             Findings { .. } => otherwise,
         }
     }
@@ -169,7 +169,7 @@ impl Survey {
 
     /// Whether the API leaves open what would become of the flow, were the clause another.
     fn left_open(&self, clause: usize, flow: &Flow) -> Option<Unspecified> {
-        Change::ALL.into_iter().find_map(|change| match self.what_if(clause, change, flow) {
+        RuleChange::ALL.into_iter().find_map(|change| match self.what_if(clause, change, flow) {
             Expected::Unspecified(why) => Some(why),
             Expected::Allow(_) | Expected::Deny(_) => None,
         })

@@ -15,7 +15,7 @@ pub struct Gap {
     /// The rule, isolation, mutant or path that no flow with a verdict shows.
     pub what: What,
     /// Why it is not shown.
-    pub why: Why,
+    pub why: GapReason,
 }
 
 /// What flows can show.
@@ -26,7 +26,7 @@ pub enum What {
         /// The rule; never one of its peers or ports.
         rule: RuleRef,
         /// Which of the two sides no flow shows.
-        proof: Proof,
+        proof: RuleSide,
     },
     /// A `NetworkPolicy` without rules, which isolates.
     Isolation {
@@ -61,7 +61,7 @@ pub enum What {
 
 /// The two sides of a rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Proof {
+pub enum RuleSide {
     /// A flow that is allowed, and would be denied without the rule.
     Needs,
     /// A flow that is denied, and would be allowed if the rule were wider in one respect: its
@@ -71,7 +71,7 @@ pub enum Proof {
 
 /// Why something is not shown.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Why {
+pub enum GapReason {
     /// No endpoint of the test is a subject of the policy.
     NoSubject,
     /// No endpoint at the other end is among the peers of the rule.
@@ -109,10 +109,10 @@ impl fmt::Display for Gap {
 impl fmt::Display for What {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Rule { rule, proof: Proof::Needs } => {
+            Self::Rule { rule, proof: RuleSide::Needs } => {
                 write!(f, "{rule} lacks an allowed flow that needs it")
             }
-            Self::Rule { rule, proof: Proof::JustMisses } => {
+            Self::Rule { rule, proof: RuleSide::JustMisses } => {
                 write!(f, "{rule} lacks a denied flow that just misses it")
             }
             Self::Isolation { policy, direction } => {
@@ -132,7 +132,7 @@ impl fmt::Display for What {
     }
 }
 
-impl fmt::Display for Why {
+impl fmt::Display for GapReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NoSubject => f.write_str(

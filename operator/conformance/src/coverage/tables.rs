@@ -4,12 +4,12 @@
 use std::collections::HashMap;
 
 use crate::{
-    compiled::{Answer, Compiled, bits::Table},
+    compiled::{Answer, Compiled, bits::BitTable},
     evaluate::{Applying, Ends, Reading, Side},
     expected::Direction,
     flow::{End, Family, Flow, PodId, Port},
-    policy::{Numbers, Peers, PortMatch, Ports},
-    snapshot::{Container, Snapshot},
+    policy::{MatchedPorts, Peers, PortMatch, Ports},
+    snapshot::{ContainerKind, Snapshot},
 };
 
 use super::clauses::Clauses;
@@ -17,7 +17,7 @@ use super::clauses::Clauses;
 /// Which rules and isolations say what of an end of a flow.
 #[derive(Clone, Debug)]
 pub(super) struct Tables {
-    rows: Table,
+    rows: BitTable,
     isolating: HashMap<(Direction, PodId), usize>,
     peers: HashMap<(Direction, End, Family), usize>,
     ports: HashMap<(End, Port), PortRows>,
@@ -25,7 +25,7 @@ pub(super) struct Tables {
 
 /// What is known of one flow, by the letter.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Seen {
+pub(super) struct KnownFlow {
     pub(super) answer: Answer,
     /// Whether the letter is the whole truth: no reading of the API differs from it, and no policy
     /// of the cluster has a say.
@@ -69,7 +69,7 @@ pub(super) enum Respect {
 impl Tables {
     pub(super) fn new(clauses: usize) -> Self {
         Self {
-            rows: Table::new(clauses),
+            rows: BitTable::new(clauses),
             isolating: HashMap::new(),
             peers: HashMap::new(),
             ports: HashMap::new(),
@@ -77,11 +77,16 @@ impl Tables {
     }
 
     /// Looks at one flow.
-    pub(super) fn look(&mut self, compiled: &Compiled, clauses: &Clauses, flow: &Flow) -> Seen {
+    pub(super) fn look(
+        &mut self,
+        compiled: &Compiled,
+        clauses: &Clauses,
+        flow: &Flow,
+    ) -> KnownFlow {
         let snapshot = compiled.snapshot();
         let answer = compiled.answer(flow);
         let Ok(ends) = Ends::resolve(snapshot, flow, |_| Applying::default()) else {
-            return Seen { answer, exact: false, sides: [None; 2], ports: None };
+            return KnownFlow { answer, exact: false, sides: [None; 2], ports: None };
         };
         let sides = Direction::BOTH.map(|direction| {
             let side = Side::of(&ends, Reading::LITERAL, direction)?;
@@ -97,7 +102,7 @@ impl Tables {
         let exact = super::is_plain(&ends) && snapshot.cluster_policies.is_empty();
         let any = Direction::BOTH.iter().find_map(|d| Side::of(&ends, Reading::LITERAL, *d));
         let ports = any.map(|side| self.port_rows(clauses, snapshot, &side, flow.to));
-        Seen { answer, exact, sides, ports }
+        KnownFlow { answer, exact, sides, ports }
     }
 
     fn isolating_row(
@@ -200,7 +205,7 @@ impl Tables {
     }
 
     /// The rules that admit the flow on this side.
-    pub(super) fn admitting(&self, side: &Sided, seen: &Seen) -> impl Iterator<Item = usize> {
+    pub(super) fn admitting(&self, side: &Sided, seen: &KnownFlow) -> impl Iterator<Item = usize> {
         let rows = seen.ports.map(|ports| [side.isolating, side.peers, ports.fit]);
         let rows = rows.map(|rows| rows.map(|row| self.rows.row(row)));
         let words = rows.into_iter().flat_map(|[isolating, peers, fit]| {
@@ -220,12 +225,17 @@ impl Tables {
     }
 
     /// Whether the flow's port is one of the rule's.
-    pub(super) fn is_port(&self, clause: usize, seen: &Seen) -> bool {
+    pub(super) fn is_port(&self, clause: usize, seen: &KnownFlow) -> bool {
         seen.ports.is_some_and(|ports| self.rows.get(ports.fit, clause))
     }
 
     /// What alone keeps a rule from admitting the flow; none if it admits it, or if it lacks more.
-    pub(super) fn just_misses(&self, clause: usize, side: &Sided, seen: &Seen) -> Option<Respect> {
+    pub(super) fn just_misses(
+        &self,
+        clause: usize,
+        side: &Sided,
+        seen: &KnownFlow,
+    ) -> Option<Respect> {
         let ports = seen.ports?;
         let near = || [ports.number, ports.protocol].iter().any(|row| self.rows.get(*row, clause));
         match (self.is_peer(clause, side), self.is_port(clause, seen)) {
@@ -240,13 +250,13 @@ impl Tables {
 fn has_number(port: &PortMatch, side: &Side<'_>) -> bool {
     let asked = side.ends.port.number;
     match &port.numbers {
-        Numbers::Any => true,
-        Numbers::Range { first, last } => (*first..=*last).contains(&asked),
-        Numbers::Named(name) => side.receiver().is_some_and(|receiver| {
+        MatchedPorts::Any => true,
+        MatchedPorts::Range { first, last } => (*first..=*last).contains(&asked),
+        MatchedPorts::Named(name) => side.receiver().is_some_and(|receiver| {
             receiver.named_ports.iter().any(|declared| {
                 declared.name == *name
                     && (declared.number, declared.protocol) == (asked, port.protocol)
-                    && declared.container == Container::Regular
+                    && declared.container == ContainerKind::Regular
             })
         }),
     }

@@ -13,14 +13,14 @@ use super::{clauses::Clause, tables::Respect};
 
 /// What is done to a rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Change {
+pub(super) enum RuleChange {
     /// It is taken away; its policy goes on isolating.
     Without,
     /// It admits whatever the flow has in this respect.
     Widened(Respect),
 }
 
-impl Change {
+impl RuleChange {
     pub(super) const ALL: [Self; 3] =
         [Self::Without, Self::Widened(Respect::Peer), Self::Widened(Respect::Port)];
 }
@@ -29,7 +29,7 @@ impl Change {
 pub(super) fn expect(
     compiled: &Compiled,
     clause: &Clause,
-    change: Change,
+    change: RuleChange,
     flow: &Flow,
 ) -> Expected {
     let snapshot = compiled.snapshot();
@@ -54,7 +54,7 @@ pub(super) fn expect(
 fn network_policy<'a>(
     snapshot: &'a Snapshot,
     clause: &Clause,
-    change: Change,
+    change: RuleChange,
 ) -> Option<(&'a Policy, Policy)> {
     let Clause::Rule { policy, direction, rule } = *clause else { return None };
     let old = &snapshot.policies[policy];
@@ -65,9 +65,9 @@ fn network_policy<'a>(
     };
     let Isolation::Isolated(rules) = isolation else { return None };
     match change {
-        Change::Without => drop(rules.remove(rule)),
-        Change::Widened(Respect::Peer) => rules[rule].peers = Peers::Everyone,
-        Change::Widened(Respect::Port) => rules[rule].ports = Ports::All,
+        RuleChange::Without => drop(rules.remove(rule)),
+        RuleChange::Widened(Respect::Peer) => rules[rule].peers = Peers::Everyone,
+        RuleChange::Widened(Respect::Port) => rules[rule].ports = Ports::All,
     }
     Some((old, new))
 }

@@ -106,18 +106,18 @@ pub(super) struct Mutated {
 
 impl Mutated {
     /// The same, prepared for many questions.
-    pub(super) fn predict(self) -> Prediction {
-        Prediction { mutated: Compiled::new(self.snapshot), path: self.path }
+    pub(super) fn predict(self) -> FaultyNetwork {
+        FaultyNetwork { mutated: Compiled::new(self.snapshot), path: self.path }
     }
 }
 
 /// What a network with some faults does.
-pub(super) struct Prediction {
+pub(super) struct FaultyNetwork {
     mutated: Compiled,
     path: Option<Path>,
 }
 
-impl Prediction {
+impl FaultyNetwork {
     /// What it does with a flow; `truth` is what it should do.
     pub(super) fn answer(&self, flow: &Flow, truth: Answer) -> Answer {
         let is_faulty =

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::{
     scope::Scope,
     search::{Tried, scopes},
-    trial::{Seen, Trial},
+    trial::{FlowBehaviour, Trial},
 };
 
 /// A set of observations, by their places, of which every single fault contradicts one; without any
@@ -26,7 +26,8 @@ pub(super) fn contradiction(trial: &Trial<'_>, tried: &[Tried]) -> Vec<usize> {
         outside.map(|(place, _)| place).collect()
     };
     // That nothing is wrong contradicts every finding.
-    let nothing = trial.findings().iter().enumerate().filter(|(_, one)| one.seen != Seen::Both);
+    let nothing =
+        trial.findings().iter().enumerate().filter(|(_, one)| one.seen != FlowBehaviour::Both);
     let nothing: BTreeSet<usize> = nothing.map(|(place, _)| place).collect();
     let known: BTreeSet<&Scope> = tried.iter().map(|one| &one.fault.scope).collect();
     let untried =

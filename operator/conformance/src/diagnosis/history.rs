@@ -16,8 +16,8 @@ use crate::{
     snapshot::Snapshot,
     verdict::{Sighting, Verdict},
 };
-use flows::Flows;
-use objects::Objects;
+use flows::FlowHistory;
+use objects::ObjectHistory;
 
 /// How many things that are gone are remembered, of each kind.
 pub const KEPT: usize = 256;
@@ -45,13 +45,13 @@ pub const KEPT: usize = 256;
 pub struct History {
     /// For how long what happened to a flow counts.
     window: Duration,
-    objects: Objects,
-    flows: Flows,
+    objects: ObjectHistory,
+    flows: FlowHistory,
 }
 
 /// An attempt of one flow, and what is known of the moment.
 #[derive(Clone, Debug)]
-pub struct Attempt<'a> {
+pub struct PastAttempt<'a> {
     /// The place of the flow in the test's matrix.
     pub cell: &'a Cell,
     /// What the attempt says.
@@ -64,13 +64,13 @@ impl History {
     /// Remembers nothing yet; what happened to a flow counts for this long. What an object was
     /// counts until there is too much of it: a network that keeps it does so for good.
     pub fn new(window: Duration) -> Self {
-        Self { window, objects: Objects::default(), flows: Flows::default() }
+        Self { window, objects: ObjectHistory::default(), flows: FlowHistory::default() }
     }
 
     /// A history in which a network may break and recover once in that time, and is not said to
     /// flap.
     pub fn forgiving(window: Duration) -> Self {
-        Self { flows: Flows::forgiving(), ..Self::new(window) }
+        Self { flows: FlowHistory::forgiving(), ..Self::new(window) }
     }
 
     /// The cluster is as this snapshot says. To be told of every change, and it does no harm to be
@@ -80,7 +80,7 @@ impl History {
     }
 
     /// Takes in that an attempt was made, whether or not it counted.
-    pub fn attempted(&mut self, attempt: &Attempt<'_>, now: Duration) {
+    pub fn attempted(&mut self, attempt: &PastAttempt<'_>, now: Duration) {
         self.flows.attempted(attempt, now);
         self.flows.forget(now.saturating_sub(self.window));
     }

@@ -1,7 +1,7 @@
 use super::*;
 use crate::{
     flow::{Port, Protocol},
-    ledger::Change,
+    ledger::ExpectationChange,
     matrix::Actor,
     snapshot::Pod,
     testing::world,
@@ -87,11 +87,11 @@ fn memory_is_bounded() {
 }
 
 fn attempt(history: &mut History, cell: &Cell, sighting: &Sighting, age: Option<u64>, now: u64) {
-    history.attempted(&Attempt { cell, sighting, age: age.map(s) }, s(now));
+    history.attempted(&PastAttempt { cell, sighting, age: age.map(s) }, s(now));
 }
 
 fn followed(seconds: u64) -> Followed {
-    Followed { change: Change::Tightening, latency: s(seconds) }
+    Followed { change: ExpectationChange::Tightening, latency: s(seconds) }
 }
 
 #[test]

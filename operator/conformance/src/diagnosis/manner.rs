@@ -11,7 +11,7 @@ use crate::{
 
 /// In which manner denied TCP is answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Manner {
+pub enum RefusalManner {
     /// The sender hears nothing, and its attempt times out.
     Silence,
     /// Always with a refusal: a reset, or an ICMP port unreachable, which a client cannot tell
@@ -24,7 +24,7 @@ pub enum Manner {
     Mixed,
 }
 
-impl Manner {
+impl RefusalManner {
     /// In which manner a denied attempt was answered, if it was denied.
     pub fn of(outcome: &Outcome) -> Option<Self> {
         match outcome {
@@ -35,7 +35,8 @@ impl Manner {
         }
     }
 
-    /// The manner of a network that was seen to deny in both: [`Manner::Mixed`] if they differ.
+    /// The manner of a network that was seen to deny in both: [`RefusalManner::Mixed`] if they
+    /// differ.
     #[must_use]
     pub fn and(self, other: Self) -> Self {
         if self == other { self } else { Self::Mixed }
@@ -52,7 +53,7 @@ impl Manner {
     }
 }
 
-impl fmt::Display for Manner {
+impl fmt::Display for RefusalManner {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Silence => "denied TCP is not answered",
@@ -75,7 +76,7 @@ impl fmt::Display for Manner {
 /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/shop.rs")); }
 /// # use example::*;
 /// use netproof_conformance::{
-///     diagnosis::{Evidence, Manner, Observation, manner::manner},
+///     diagnosis::{Evidence, Observation, RefusalManner, manner::manner},
 ///     verdict::Outcome,
 /// };
 ///
@@ -87,12 +88,12 @@ impl fmt::Display for Manner {
 ///     pasts: vec![],
 ///     time: None,
 /// });
-/// assert_eq!(manner, Some(Manner::Reset));
+/// assert_eq!(manner, Some(RefusalManner::Reset));
 /// ```
-pub fn manner(evidence: &Evidence<'_>) -> Option<Manner> {
+pub fn manner(evidence: &Evidence<'_>) -> Option<RefusalManner> {
     let truth = Compiled::new(evidence.snapshot.clone());
     let denied = evidence.observations.iter().filter(|one| {
         one.flow.port.protocol == Protocol::Tcp && truth.answer(&one.flow) == Answer::Deny
     });
-    denied.filter_map(|one| Manner::of(&one.outcome)).reduce(Manner::and)
+    denied.filter_map(|one| RefusalManner::of(&one.outcome)).reduce(RefusalManner::and)
 }

@@ -52,7 +52,7 @@ pub struct Mutation {
     /// claims less is named.
     pub(super) reach: Reach,
     /// When the mutation is applied, where two are.
-    pub(super) stage: Stage,
+    pub(super) stage: MutationStage,
     apply: Apply,
 }
 
@@ -72,7 +72,7 @@ pub(super) enum Reach {
 /// In what order faults are applied that a network has at once: what reads objects wrong before
 /// what puts other things in their place, which is for no other fault to read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Stage {
+pub(super) enum MutationStage {
     /// Which objects there are, with which labels.
     Objects,
     /// What selectors, rules and directions mean.
@@ -147,7 +147,7 @@ impl fmt::Debug for Mutation {
 const fn meaning(
     name: &'static str,
     claim: &'static str,
-    (reach, stage): (Reach, Stage),
+    (reach, stage): (Reach, MutationStage),
     apply: fn(&Snapshot) -> Snapshot,
 ) -> Mutation {
     Mutation { name, claim, reach, stage, apply: Apply::Meaning(apply) }
@@ -158,7 +158,7 @@ const fn path(
     claim: &'static str,
     apply: fn(&Snapshot) -> Snapshot,
 ) -> Mutation {
-    let (reach, stage) = (Reach::Rules, Stage::Traffic);
+    let (reach, stage) = (Reach::Rules, MutationStage::Traffic);
     Mutation { name, claim, reach, stage, apply: Apply::Path(apply) }
 }
 
@@ -167,12 +167,12 @@ const fn memory(
     claim: &'static str,
     apply: fn(&Snapshot, &Past) -> Snapshot,
 ) -> Mutation {
-    let (reach, stage) = (Reach::Part, Stage::Objects);
+    let (reach, stage) = (Reach::Part, MutationStage::Objects);
     Mutation { name, claim, reach, stage, apply: Apply::Memory(apply) }
 }
 
-const PART: (Reach, Stage) = (Reach::Part, Stage::Reading);
-const RULES: (Reach, Stage) = (Reach::Rules, Stage::Reading);
+const PART: (Reach, MutationStage) = (Reach::Part, MutationStage::Reading);
+const RULES: (Reach, MutationStage) = (Reach::Rules, MutationStage::Reading);
 
 /// Every fault of meaning and of memory that is known. Where two explain the same and claim the
 /// same, the one that stands first is named.
@@ -180,19 +180,19 @@ pub static MUTATIONS: [Mutation; 29] = [
     meaning(
         "ignores-all",
         "ignores all policies",
-        (Reach::All, Stage::Reading),
+        (Reach::All, MutationStage::Reading),
         directions::ignores_all,
     ),
     meaning(
         "ignores-ingress",
         "ignores ingress policies",
-        (Reach::Direction, Stage::Reading),
+        (Reach::Direction, MutationStage::Reading),
         directions::ignores_ingress,
     ),
     meaning(
         "ignores-egress",
         "ignores egress policies",
-        (Reach::Direction, Stage::Reading),
+        (Reach::Direction, MutationStage::Reading),
         directions::ignores_egress,
     ),
     meaning(
@@ -205,7 +205,7 @@ pub static MUTATIONS: [Mutation; 29] = [
     meaning(
         "spreads-except",
         "denies the exceptions of an ipBlock whatever else admits them",
-        (Reach::Part, Stage::Addresses),
+        (Reach::Part, MutationStage::Addresses),
         blocks::spreads_except,
     ),
     meaning(
@@ -285,13 +285,13 @@ pub static MUTATIONS: [Mutation; 29] = [
     meaning(
         "newest-policy-only",
         "enforces only the newest of the policies that select a pod",
-        (Reach::Rules, Stage::Subjects),
+        (Reach::Rules, MutationStage::Subjects),
         order::newest_policy_only,
     ),
     meaning(
         "ignores-ipv6",
         "does not enforce policies on IPv6",
-        (Reach::Rules, Stage::Traffic),
+        (Reach::Rules, MutationStage::Traffic),
         paths::ignores_ipv6,
     ),
     path(
@@ -307,7 +307,7 @@ pub static MUTATIONS: [Mutation; 29] = [
     meaning(
         "blocks-all",
         "blocks all traffic of pods",
-        (Reach::All, Stage::Traffic),
+        (Reach::All, MutationStage::Traffic),
         directions::blocks_all,
     ),
     memory(

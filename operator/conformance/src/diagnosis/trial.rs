@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{
     Evidence,
-    candidate::{Mutated, Prediction},
+    candidate::{FaultyNetwork, Mutated},
     mutation::Past,
 };
 use crate::{
@@ -25,19 +25,19 @@ pub(super) struct Observed {
     pub(super) flow: Flow,
     /// What the policies say: never that it is open.
     pub(super) truth: Answer,
-    pub(super) seen: Seen,
+    pub(super) seen: FlowBehaviour,
 }
 
 /// What a flow does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Seen {
+pub(super) enum FlowBehaviour {
     Connects,
     DoesNot,
     /// Now the one and now the other.
     Both,
 }
 
-impl Seen {
+impl FlowBehaviour {
     fn fits(self, answer: Answer) -> bool {
         match (self, answer) {
             (Self::Both, _)
@@ -52,8 +52,8 @@ impl Seen {
 impl Observed {
     fn is_finding(&self) -> bool {
         match self.seen {
-            Seen::Both => true,
-            Seen::Connects | Seen::DoesNot => !self.seen.fits(self.truth),
+            FlowBehaviour::Both => true,
+            FlowBehaviour::Connects | FlowBehaviour::DoesNot => !self.seen.fits(self.truth),
         }
     }
 
@@ -62,9 +62,9 @@ impl Observed {
         let passes = (one.egress || other.egress) && (one.ingress || other.ingress);
         let stops = !(one.egress && other.egress && one.ingress && other.ingress);
         match self.seen {
-            Seen::Connects => passes,
-            Seen::DoesNot => stops,
-            Seen::Both => true,
+            FlowBehaviour::Connects => passes,
+            FlowBehaviour::DoesNot => stops,
+            FlowBehaviour::Both => true,
         }
     }
 
@@ -117,19 +117,19 @@ pub(super) struct Trial<'a> {
 impl<'a> Trial<'a> {
     pub(super) fn new(evidence: &'a Evidence<'_>) -> Self {
         let truth = Compiled::new(evidence.snapshot.clone());
-        let mut flows: BTreeMap<Flow, Seen> = BTreeMap::new();
+        let mut flows: BTreeMap<Flow, FlowBehaviour> = BTreeMap::new();
         for observation in &evidence.observations {
             let seen = match (&observation.outcome, observation.flaps) {
                 (Outcome::Failed(_), _) => continue,
-                (_, true) => Seen::Both,
-                (Outcome::Connected, false) => Seen::Connects,
+                (_, true) => FlowBehaviour::Both,
+                (Outcome::Connected, false) => FlowBehaviour::Connects,
                 (Outcome::Refused | Outcome::TimedOut | Outcome::Unreachable(_), false) => {
-                    Seen::DoesNot
+                    FlowBehaviour::DoesNot
                 }
             };
             let known = flows.entry(observation.flow).or_insert(seen);
             if *known != seen {
-                *known = Seen::Both;
+                *known = FlowBehaviour::Both;
             }
         }
         let unprobed = evidence.unprobed.iter().filter(|flow| !flows.contains_key(*flow));
@@ -154,7 +154,9 @@ impl<'a> Trial<'a> {
 
     /// Whether all findings are leaks that come and go.
     pub(super) fn only_flaps(&self) -> bool {
-        self.findings().iter().all(|one| one.seen == Seen::Both && one.truth == Answer::Deny)
+        self.findings()
+            .iter()
+            .all(|one| one.seen == FlowBehaviour::Both && one.truth == Answer::Deny)
     }
 
     /// Whether one of the first findings contradicts already what a network makes of the snapshot:
@@ -175,12 +177,14 @@ impl<'a> Trial<'a> {
 
     /// How many findings a prediction predicts, if it contradicts nothing and predicts one at
     /// least.
-    pub(super) fn fits(&self, prediction: &Prediction) -> Option<usize> {
+    pub(super) fn fits(&self, prediction: &FaultyNetwork) -> Option<usize> {
         let mut explained = 0;
         for (index, one) in self.observed.iter().enumerate() {
             match one.weigh(prediction.answer(&one.flow, one.truth)) {
                 Weight::Contradicts => return None,
-                Weight::Fits if index < self.findings && one.seen != Seen::Both => explained += 1,
+                Weight::Fits if index < self.findings && one.seen != FlowBehaviour::Both => {
+                    explained += 1;
+                }
                 Weight::Fits | Weight::Open => {}
             }
             if index + 1 == self.findings && explained == 0 {
@@ -191,16 +195,16 @@ impl<'a> Trial<'a> {
     }
 
     /// Which findings a prediction predicts, by their places.
-    pub(super) fn explained(&self, prediction: &Prediction) -> Vec<bool> {
+    pub(super) fn explained(&self, prediction: &FaultyNetwork) -> Vec<bool> {
         let fits = |one: &Observed| {
-            one.seen != Seen::Both
+            one.seen != FlowBehaviour::Both
                 && one.weigh(prediction.answer(&one.flow, one.truth)) == Weight::Fits
         };
         self.findings().iter().map(fits).collect()
     }
 
     /// Which observations contradict a prediction, by their places.
-    pub(super) fn contradictions(&self, prediction: &Prediction) -> Vec<usize> {
+    pub(super) fn contradictions(&self, prediction: &FaultyNetwork) -> Vec<usize> {
         let contradicts = |(_, one): &(usize, &Observed)| {
             one.weigh(prediction.answer(&one.flow, one.truth)) == Weight::Contradicts
         };
@@ -209,7 +213,7 @@ impl<'a> Trial<'a> {
     }
 
     /// What a prediction makes of both sides of each finding.
-    pub(super) fn sides(&self, prediction: &Prediction) -> Vec<Sides> {
+    pub(super) fn sides(&self, prediction: &FaultyNetwork) -> Vec<Sides> {
         self.findings().iter().map(|one| prediction.sides(&one.flow)).collect()
     }
 
@@ -221,11 +225,11 @@ impl<'a> Trial<'a> {
 
     /// How many findings are steady, so that a prediction can predict them.
     pub(super) fn steady(&self) -> usize {
-        self.findings().iter().filter(|one| one.seen != Seen::Both).count()
+        self.findings().iter().filter(|one| one.seen != FlowBehaviour::Both).count()
     }
 
     /// What a prediction says of all flows, seen or not.
-    pub(super) fn answers(&self, prediction: &Prediction) -> Vec<Answer> {
+    pub(super) fn answers(&self, prediction: &FaultyNetwork) -> Vec<Answer> {
         let observed = self.observed.iter().map(|one| (one.flow, one.truth));
         let all = observed.chain(self.unprobed.iter().copied());
         all.map(|(flow, truth)| prediction.answer(&flow, truth)).collect()

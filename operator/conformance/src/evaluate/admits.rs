@@ -9,10 +9,10 @@ use super::{
 use crate::{
     expected::{Direction, Unspecified},
     policy::{
-        Namespaces, Numbers, Peer, PortMatch,
+        MatchedPorts, Namespaces, Peer, PortMatch,
         cluster::{ClusterPeer, ClusterPolicy, ClusterPort, ClusterPorts, ClusterRule},
     },
-    snapshot::{Container, Pod},
+    snapshot::{ContainerKind, Pod},
 };
 
 /// One side of a flow, where policies apply.
@@ -107,9 +107,9 @@ impl<'a> Side<'a> {
         let asked = self.ends.port;
         port.protocol == asked.protocol
             && match &port.numbers {
-                Numbers::Any => true,
-                Numbers::Range { first, last } => (*first..=*last).contains(&asked.number),
-                Numbers::Named(name) => self.is_named(name),
+                MatchedPorts::Any => true,
+                MatchedPorts::Range { first, last } => (*first..=*last).contains(&asked.number),
+                MatchedPorts::Named(name) => self.is_named(name),
             }
     }
 
@@ -122,8 +122,8 @@ impl<'a> Side<'a> {
             port.name == name
                 && (port.number, port.protocol) == (self.ends.port.number, self.ends.port.protocol)
                 && match port.container {
-                    Container::Regular => true,
-                    Container::Init => self.reading.takes(Liberty::InitPortsResolve),
+                    ContainerKind::Regular => true,
+                    ContainerKind::Init => self.reading.takes(Liberty::InitPortsResolve),
                 }
         })
     }
@@ -144,10 +144,12 @@ impl<'a> Side<'a> {
             }
         };
         match (peer, port) {
-            (Found::No, _) | (_, Some(Found::No)) => Match::No,
-            (Found::At(peer), None) => Match::Yes { peer, port: None },
-            (Found::At(peer), Some(Found::At(port))) => Match::Yes { peer, port: Some(port) },
-            (Found::Maybe(why), _) | (_, Some(Found::Maybe(why))) => Match::Maybe(why),
+            (ListMatch::No, _) | (_, Some(ListMatch::No)) => Match::No,
+            (ListMatch::At(peer), None) => Match::Yes { peer, port: None },
+            (ListMatch::At(peer), Some(ListMatch::At(port))) => {
+                Match::Yes { peer, port: Some(port) }
+            }
+            (ListMatch::Maybe(why), _) | (_, Some(ListMatch::Maybe(why))) => Match::Maybe(why),
         }
     }
 
@@ -187,19 +189,19 @@ impl<'a> Side<'a> {
 }
 
 /// What a list comes to.
-enum Found {
+enum ListMatch {
     No,
     At(usize),
     Maybe(Unspecified),
 }
 
 /// The first element that matches; where none does for certain, the first that may.
-fn first(elements: impl Iterator<Item = Element>) -> Found {
-    let mut found = Found::No;
+fn first(elements: impl Iterator<Item = Element>) -> ListMatch {
+    let mut found = ListMatch::No;
     for (index, element) in elements.enumerate() {
         match (element, &found) {
-            (Element::Yes, _) => return Found::At(index),
-            (Element::Maybe(why), Found::No) => found = Found::Maybe(why),
+            (Element::Yes, _) => return ListMatch::At(index),
+            (Element::Maybe(why), ListMatch::No) => found = ListMatch::Maybe(why),
             (Element::Maybe(_) | Element::No, _) => {}
         }
     }

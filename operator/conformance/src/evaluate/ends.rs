@@ -7,7 +7,7 @@ use crate::{
     expected::{Direction, Unspecified},
     flow::{End, Family, Flow, PodId, Port},
     policy::{Policy, cluster::ClusterPolicy},
-    snapshot::{Container, Lifecycle, Pod, PodNetwork, Snapshot},
+    snapshot::{ContainerKind, Lifecycle, Pod, PodNetwork, Snapshot},
 };
 
 /// The policies that select one end of a flow as their subject.
@@ -142,7 +142,7 @@ impl<'a> Ends<'a> {
 
     fn is_to_init_port(&self) -> bool {
         self.to.pod.is_some_and(|receiver| {
-            receiver.named_ports.iter().any(|port| port.container == Container::Init)
+            receiver.named_ports.iter().any(|port| port.container == ContainerKind::Init)
         })
     }
 }

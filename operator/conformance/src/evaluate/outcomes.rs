@@ -50,7 +50,7 @@ pub(crate) struct Questions {
 }
 
 /// How a question may be answered.
-pub(crate) enum Answer {
+pub(crate) enum Certainty {
     /// This one, which is forced.
     Only(bool),
     /// Either way: both answers are followed.
@@ -62,12 +62,12 @@ impl Questions {
         Self { asked: Vec::new(), forced }
     }
 
-    pub(crate) fn ask(&mut self, why: Unspecified) -> Answer {
+    pub(crate) fn ask(&mut self, why: Unspecified) -> Certainty {
         let number = self.asked.len();
         self.asked.push(why);
         match self.forced {
-            Some(forced) if forced.number == number => Answer::Only(forced.answer),
-            Some(_) | None => Answer::Open,
+            Some(forced) if forced.number == number => Certainty::Only(forced.answer),
+            Some(_) | None => Certainty::Open,
         }
     }
 }

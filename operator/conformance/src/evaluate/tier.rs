@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     admits::{Match, Side},
-    outcomes::{Answer, Outcomes, Questions},
+    outcomes::{Certainty, Outcomes, Questions},
 };
 use crate::{
     expected::{ClusterRuleRef, Decision, Ruling, Unspecified},
@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// What a tier comes to.
-pub(super) struct Asked {
+pub(super) struct TierDecision {
     /// What it may decide.
     outcomes: Outcomes,
     /// Whether it may decide nothing, so that the next tier is asked.
@@ -33,7 +33,7 @@ enum Letter {
     Silent,
 }
 
-impl Asked {
+impl TierDecision {
     /// What it comes to, with what comes after where this decides nothing.
     pub(super) fn or_else(
         self,
@@ -54,7 +54,7 @@ impl Asked {
 }
 
 /// Asks all policies of a tier that apply to the subject.
-pub(super) fn ask(side: &Side<'_>, tier: Tier, questions: &mut Questions) -> Asked {
+pub(super) fn ask(side: &Side<'_>, tier: Tier, questions: &mut Questions) -> TierDecision {
     let mut equals: BTreeMap<u16, Vec<&ClusterPolicy>> = BTreeMap::new();
     let mut without_priority = Vec::new();
     let policies = side.cluster_policies().iter().copied();
@@ -78,11 +78,11 @@ pub(super) fn ask(side: &Side<'_>, tier: Tier, questions: &mut Questions) -> Ask
         in_order(side, order, questions)
     };
     match questions.ask(Unspecified::BaselineOrder) {
-        Answer::Only(false) => last(questions),
-        Answer::Only(true) => first(questions),
-        Answer::Open => {
+        Certainty::Only(false) => last(questions),
+        Certainty::Only(true) => first(questions),
+        Certainty::Open => {
             let (last, first) = (last(questions), first(questions));
-            Asked {
+            TierDecision {
                 outcomes: last.outcomes.or(first.outcomes),
                 goes_on: last.goes_on || first.goes_on,
                 letter: last.letter,
@@ -96,8 +96,9 @@ fn in_order<'a>(
     side: &Side<'_>,
     groups: impl Iterator<Item = Vec<&'a ClusterPolicy>>,
     questions: &mut Questions,
-) -> Asked {
-    let mut asked = Asked { outcomes: Outcomes::NONE, goes_on: false, letter: Letter::Silent };
+) -> TierDecision {
+    let mut asked =
+        TierDecision { outcomes: Outcomes::NONE, goes_on: false, letter: Letter::Silent };
     for group in groups {
         let acts = equals(side, group, questions);
         for action in &acts.actions {
@@ -114,7 +115,7 @@ fn in_order<'a>(
             return asked;
         }
     }
-    Asked { goes_on: true, ..asked }
+    TierDecision { goes_on: true, ..asked }
 }
 
 /// What a policy, or some of one priority, may do.
@@ -161,9 +162,9 @@ fn equals(side: &Side<'_>, mut group: Vec<&ClusterPolicy>, questions: &mut Quest
         return acts.fold(Acts::none(), Acts::any);
     }
     match questions.ask(Unspecified::EqualPriority) {
-        Answer::Open => acts.fold(Acts::none(), Acts::any),
-        Answer::Only(false) => acts.fold(Acts::none(), Acts::then),
-        Answer::Only(true) => acts.rev().fold(Acts::none(), Acts::then),
+        Certainty::Open => acts.fold(Acts::none(), Acts::any),
+        Certainty::Only(false) => acts.fold(Acts::none(), Acts::then),
+        Certainty::Only(true) => acts.rev().fold(Acts::none(), Acts::then),
     }
 }
 
@@ -185,13 +186,13 @@ fn one(side: &Side<'_>, policy: &ClusterPolicy, questions: &mut Questions) -> Ac
                 break;
             }
             Match::Maybe(why) => match questions.ask(why) {
-                Answer::Only(false) => {}
-                Answer::Only(true) => {
+                Certainty::Only(false) => {}
+                Certainty::Only(true) => {
                     acts.actions.insert(rule.action);
                     acts.nothing = false;
                     break;
                 }
-                Answer::Open => {
+                Certainty::Open => {
                     acts.actions.insert(rule.action);
                 }
             },

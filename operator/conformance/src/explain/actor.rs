@@ -10,7 +10,7 @@ use crate::{
 
 /// One end of a flow, as far as policies can tell.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Actor {
+pub enum FlowEnd {
     /// A pod of the snapshot, by what policies can tell of it.
     Pod {
         /// The namespace and name of the pod.
@@ -35,7 +35,7 @@ pub enum Actor {
     },
 }
 
-impl Actor {
+impl FlowEnd {
     pub(super) fn of(snapshot: &Snapshot, end: End) -> Self {
         match end {
             End::Pod(id) => {
@@ -72,7 +72,7 @@ impl Actor {
 }
 
 /// Its name, and what policies can know it by.
-impl fmt::Display for Actor {
+impl fmt::Display for FlowEnd {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Pod { name, labels, namespace, addresses, node, network } => {

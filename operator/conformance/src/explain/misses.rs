@@ -5,7 +5,7 @@ mod ports;
 
 use ipnet::IpNet;
 
-use super::ServicePort;
+use super::ServiceRoute;
 use crate::{
     evaluate::Side,
     near_miss::NearLabel,
@@ -14,9 +14,9 @@ use crate::{
 };
 
 /// One side of a flow, with what else is known.
-pub(super) struct Seen<'a> {
+pub(super) struct ExaminedSide<'a> {
     pub(super) side: &'a Side<'a>,
-    pub(super) services: &'a [ServicePort],
+    pub(super) services: &'a [ServiceRoute],
 }
 
 /// What keeps a peer of a rule from matching.

@@ -1,8 +1,8 @@
 //! The `NetworkPolicies` that isolate a pod, and what each of their rules does with a flow.
 
 use super::{
-    ServicePort,
-    misses::{PeerMiss, PortMiss, Seen},
+    ServiceRoute,
+    misses::{ExaminedSide, PeerMiss, PortMiss},
 };
 use crate::{
     evaluate::{Side, admits, isolating},
@@ -84,8 +84,8 @@ impl Lacks {
 }
 
 /// The policies that isolate the subject, by name.
-pub(super) fn tell(side: &Side<'_>, services: &[ServicePort]) -> Vec<PolicyTold> {
-    let seen = Seen { side, services };
+pub(super) fn tell(side: &Side<'_>, services: &[ServiceRoute]) -> Vec<PolicyTold> {
+    let seen = ExaminedSide { side, services };
     let mut told: Vec<PolicyTold> = isolating(side)
         .map(|(policy, rules)| {
             let rules = rules.iter().enumerate();
@@ -100,7 +100,7 @@ pub(super) fn tell(side: &Side<'_>, services: &[ServicePort]) -> Vec<PolicyTold>
     told
 }
 
-fn does(seen: &Seen<'_>, policy: &Policy, index: usize, rule: &Rule) -> Does {
+fn does(seen: &ExaminedSide<'_>, policy: &Policy, index: usize, rule: &Rule) -> Does {
     match admits(seen.side, policy, index, rule) {
         Some(reference) => Does::Admits(reference),
         None => Does::Lacks(lacks(seen, &policy.name.namespace, rule)),
@@ -108,7 +108,7 @@ fn does(seen: &Seen<'_>, policy: &Policy, index: usize, rule: &Rule) -> Does {
 }
 
 /// What a rule lacks that is known not to match.
-fn lacks(seen: &Seen<'_>, own_namespace: &str, rule: &Rule) -> Lacks {
+fn lacks(seen: &ExaminedSide<'_>, own_namespace: &str, rule: &Rule) -> Lacks {
     let peers = match &rule.peers {
         Peers::Everyone => Vec::new(),
         Peers::Only(peers) => seen.peers(peers, own_namespace),

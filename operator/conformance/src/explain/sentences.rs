@@ -6,8 +6,8 @@ mod misses;
 use std::fmt;
 
 use super::{
-    Actor, Asked, ClusterDoes, ClusterRuleTold, ClusterTold, Course, Does, Explanation, Lacks,
-    OpenQuestion, PolicyTold, RuleTold, Way, Would, tiers,
+    ClusterDoes, ClusterRuleTold, ClusterTold, Consulted, Course, Does, Explanation, FlowEnd,
+    Lacks, OpenQuestion, PolicyTold, RuleTold, Way, Would, tiers,
 };
 use crate::{
     expected::{ClusterRuleRef, Decision, Direction, Expected, RuleRef, Unspecified},
@@ -46,14 +46,14 @@ impl Explanation {
         format!("{} to {} on {}: {says}.", self.from, self.to, self.port)
     }
 
-    fn subject(&self, direction: Direction) -> &Actor {
+    fn subject(&self, direction: Direction) -> &FlowEnd {
         match direction {
             Direction::Ingress => &self.to,
             Direction::Egress => &self.from,
         }
     }
 
-    fn peer(&self, direction: Direction) -> &Actor {
+    fn peer(&self, direction: Direction) -> &FlowEnd {
         match direction {
             Direction::Ingress => &self.from,
             Direction::Egress => &self.to,
@@ -64,12 +64,14 @@ impl Explanation {
         let direction = course.direction;
         let head = format!("{} of {}", capital(direction), self.subject(direction).name());
         match &course.asked {
-            Asked::NoPod => vec![format!("{head}: it is no pod, so that no policy applies to it.")],
-            Asked::OwnNode => vec![format!(
+            Consulted::NoPod => {
+                vec![format!("{head}: it is no pod, so that no policy applies to it.")]
+            }
+            Consulted::OwnNode => vec![format!(
                 "{head}: {} is the node that the pod runs on, which is always let in.",
                 self.peer(direction).name()
             )],
-            Asked::Tiers { admin, isolating, baseline, inert } => {
+            Consulted::Tiers { admin, isolating, baseline, inert } => {
                 let mut told = Vec::new();
                 told.extend(
                     admin.iter().flat_map(|one| self.cluster(&head, "Admin", one, direction)),

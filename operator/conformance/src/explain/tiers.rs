@@ -1,6 +1,6 @@
 //! The cluster policies of a tier: in which order they are asked, and what each does with a flow.
 
-use super::{ServicePort, misses::Seen, rules::Lacks};
+use super::{ServiceRoute, misses::ExaminedSide, rules::Lacks};
 use crate::{
     evaluate::{Match, Side},
     expected::{ClusterRuleRef, Unspecified},
@@ -63,8 +63,8 @@ pub(super) fn decides(told: &[ClusterTold]) -> bool {
 
 /// The policies of a tier that apply to the subject and say something of the direction, in their
 /// order, down to the first that matches and those of its priority.
-pub(super) fn tell(side: &Side<'_>, tier: Tier, services: &[ServicePort]) -> Vec<ClusterTold> {
-    let seen = Seen { side, services };
+pub(super) fn tell(side: &Side<'_>, tier: Tier, services: &[ServiceRoute]) -> Vec<ClusterTold> {
+    let seen = ExaminedSide { side, services };
     let policies = side.cluster_policies().iter().copied();
     let speaks = |policy: &&ClusterPolicy| !policy.rules(side.direction).is_empty();
     let mut applying: Vec<&ClusterPolicy> =
@@ -85,7 +85,7 @@ pub(super) fn tell(side: &Side<'_>, tier: Tier, services: &[ServicePort]) -> Vec
     told
 }
 
-fn policy_told(seen: &Seen<'_>, policy: &ClusterPolicy) -> ClusterTold {
+fn policy_told(seen: &ExaminedSide<'_>, policy: &ClusterPolicy) -> ClusterTold {
     let mut rules = Vec::new();
     for (index, rule) in policy.rules(seen.side.direction).iter().enumerate() {
         let does = does(seen, policy, index, rule);
@@ -98,7 +98,12 @@ fn policy_told(seen: &Seen<'_>, policy: &ClusterPolicy) -> ClusterTold {
     ClusterTold { policy: policy.name.clone(), priority: policy.priority, rules }
 }
 
-fn does(seen: &Seen<'_>, policy: &ClusterPolicy, index: usize, rule: &ClusterRule) -> ClusterDoes {
+fn does(
+    seen: &ExaminedSide<'_>,
+    policy: &ClusterPolicy,
+    index: usize,
+    rule: &ClusterRule,
+) -> ClusterDoes {
     match seen.side.matches(rule) {
         Match::Yes { peer, port } => ClusterDoes::Matches(ClusterRuleRef {
             policy: policy.name.clone(),
@@ -113,7 +118,7 @@ fn does(seen: &Seen<'_>, policy: &ClusterPolicy, index: usize, rule: &ClusterRul
 }
 
 /// What a rule lacks that is known not to match.
-fn lacks(seen: &Seen<'_>, rule: &ClusterRule) -> Lacks {
+fn lacks(seen: &ExaminedSide<'_>, rule: &ClusterRule) -> Lacks {
     let ports = match &rule.ports {
         ClusterPorts::All => Vec::new(),
         ClusterPorts::Only(ports) => seen.cluster_ports(ports),

@@ -2,7 +2,7 @@
 
 use std::{collections::VecDeque, time::Duration};
 
-use super::{Change, Followed, Interval, Patience};
+use super::{ExpectationChange, Followed, Interval, Patience};
 use crate::{
     expected::Expected,
     verdict::{Outcome, Sighting, Steadiness, Verdict, Why},
@@ -10,17 +10,17 @@ use crate::{
 
 /// Why a flow is not judged yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Cause {
+pub(super) enum PendingCause {
     /// A stand-in at one of its ends is new: a network may deny it everything at first, so that
     /// even a denial proves nothing yet.
     NewStandIn,
     /// The expectation changed, and the network has, or has not yet, been seen to follow.
-    Changed { change: Change, followed: bool },
+    Changed { change: ExpectationChange, followed: bool },
 }
 
 /// A denied flow connected, with nonce and UID: no silence before or after takes that back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Proof {
+pub(super) struct ConnectionProof {
     /// When it last connected.
     last: Duration,
     /// How many attempts connected since the first proof that still counts.
@@ -37,7 +37,7 @@ pub(super) struct Proof {
 /// rather than one that leaks by turns.
 const RUN: usize = 3;
 
-impl Proof {
+impl ConnectionProof {
     fn first(now: Duration) -> Self {
         Self { last: now, connected: 1, attempts: 1, run: 1, quiet: 0 }
     }
@@ -75,7 +75,7 @@ impl Proof {
 
 /// What is known of one flow.
 #[derive(Clone, Debug)]
-pub struct Record {
+pub struct FlowRecord {
     /// What the policies say now.
     pub expected: Expected,
     /// What was seen last, and when.
@@ -84,14 +84,14 @@ pub struct Record {
     pub since: Duration,
     pub(super) verdict: Verdict,
     /// Since when the flow has to settle, and why.
-    pub(super) unsettled: Option<(Duration, Cause)>,
+    pub(super) unsettled: Option<(Duration, PendingCause)>,
     /// Whether each of the last judged attempts conformed, oldest first.
     pub(super) sights: VecDeque<bool>,
     /// That it connected while it was denied, as long as that stands.
-    pub(super) proof: Option<Proof>,
+    pub(super) proof: Option<ConnectionProof>,
 }
 
-impl Record {
+impl FlowRecord {
     /// How many of the last attempts agree with the very last one.
     pub fn agreeing(&self) -> usize {
         self.sights.iter().rev().take_while(|sight| Some(*sight) == self.sights.back()).count()
@@ -103,7 +103,7 @@ impl Record {
             expected,
             seen: None,
             since: now,
-            unsettled: Some((since, Cause::NewStandIn)),
+            unsettled: Some((since, PendingCause::NewStandIn)),
             sights: VecDeque::new(),
             proof: None,
         }
@@ -132,10 +132,10 @@ impl Record {
                 None
             }
             (Expected::Unspecified(_) | Expected::Allow(_), Expected::Deny(_)) => {
-                Some(Change::Tightening)
+                Some(ExpectationChange::Tightening)
             }
             (Expected::Unspecified(_) | Expected::Deny(_), Expected::Allow(_)) => {
-                Some(Change::Loosening)
+                Some(ExpectationChange::Loosening)
             }
             (_, Expected::Unspecified(why)) => {
                 let differs = self.expected != *expected;
@@ -151,8 +151,10 @@ impl Record {
         // A stand-in that was new and has not settled stays new: its age says less than nothing
         // about how fast the network follows changes.
         let cause = match self.unsettled {
-            Some((_, Cause::NewStandIn)) if self.verdict == Verdict::Settling => Cause::NewStandIn,
-            _ => Cause::Changed { change, followed: false },
+            Some((_, PendingCause::NewStandIn)) if self.verdict == Verdict::Settling => {
+                PendingCause::NewStandIn
+            }
+            _ => PendingCause::Changed { change, followed: false },
         };
         self.unsettled = Some((now, cause));
         self.sights.clear();
@@ -164,13 +166,13 @@ impl Record {
     /// Has the flow settle from now on, as after a change that the network has followed.
     pub(super) fn settle_anew(&mut self, now: Duration) {
         let change = match self.expected {
-            Expected::Allow(_) => Change::Loosening,
-            Expected::Deny(_) => Change::Tightening,
+            Expected::Allow(_) => ExpectationChange::Loosening,
+            Expected::Deny(_) => ExpectationChange::Tightening,
             Expected::Unspecified(_) => return,
         };
         let cause = match self.unsettled {
             Some((_, cause)) if self.verdict == Verdict::Settling => cause,
-            Some(_) | None => Cause::Changed { change, followed: true },
+            Some(_) | None => PendingCause::Changed { change, followed: true },
         };
         self.unsettled = Some((now, cause));
     }
@@ -210,7 +212,7 @@ impl Record {
                 None
             }
             Sighting::Conforms => {
-                let new = matches!(self.unsettled, Some((_, Cause::NewStandIn)));
+                let new = matches!(self.unsettled, Some((_, PendingCause::NewStandIn)));
                 if settling && new && matches!(self.expected, Expected::Deny(_)) {
                     self.turn(self.proven(patience).unwrap_or(Verdict::Settling), now);
                     return None;
@@ -224,11 +226,11 @@ impl Record {
     /// Marks the change as followed; returns it the first time.
     fn followed(&mut self, now: Duration) -> Option<Followed> {
         match &mut self.unsettled {
-            Some((since, Cause::Changed { change, followed })) if !*followed => {
+            Some((since, PendingCause::Changed { change, followed })) if !*followed => {
                 *followed = true;
                 Some(Followed { change: *change, latency: now.saturating_sub(*since) })
             }
-            Some((_, Cause::Changed { .. } | Cause::NewStandIn)) | None => None,
+            Some((_, PendingCause::Changed { .. } | PendingCause::NewStandIn)) | None => None,
         }
     }
 
@@ -252,7 +254,7 @@ impl Record {
     fn prove(&mut self, conformed: bool, now: Duration) {
         self.proof = match (self.proof, conformed) {
             (None, true) => None,
-            (None, false) => Some(Proof::first(now)),
+            (None, false) => Some(ConnectionProof::first(now)),
             (Some(proof), true) => Some(proof.followed_by_silence()),
             (Some(proof), false) => Some(proof.again(now)),
         };

@@ -2,14 +2,14 @@
 
 use ipnet::IpNet;
 
-use super::{Census, Code, Finding, Place, covers, rules_of};
+use super::{Census, Code, FindingPlace, LintFinding, covers, rules_of};
 use crate::{
     expected::Direction,
     phrases,
     policy::{IpBlock, Peer, Peers, Policy, Rule},
 };
 
-pub(super) fn check(census: &Census<'_>) -> Vec<Finding> {
+pub(super) fn check(census: &Census<'_>) -> Vec<LintFinding> {
     let mut findings = Vec::new();
     for policy in &census.snapshot.policies {
         for (direction, rules) in rules_of(policy) {
@@ -31,7 +31,7 @@ pub(super) fn check(census: &Census<'_>) -> Vec<Finding> {
 }
 
 /// What is told of a block.
-struct Told {
+struct BlockAdvice {
     code: Code,
     /// The way below the block, such as `except[0]`.
     field: String,
@@ -39,10 +39,10 @@ struct Told {
     fix: String,
 }
 
-impl Told {
-    fn at(self, policy: &Policy, block: &str) -> Finding {
+impl BlockAdvice {
+    fn at(self, policy: &Policy, block: &str) -> LintFinding {
         let field = format!("{block}.{}", self.field);
-        Place::of(policy, field).find(self.code, self.sentence, self.fix)
+        FindingPlace::of(policy, field).find(self.code, self.sentence, self.fix)
     }
 }
 
@@ -60,12 +60,12 @@ fn blocks(rule: &Rule) -> Vec<(usize, &IpBlock)> {
 }
 
 /// A block of all addresses means everyone, pods too; that is no slip.
-fn pods(census: &Census<'_>, block: &IpBlock) -> Option<Told> {
+fn pods(census: &Census<'_>, block: &IpBlock) -> Option<BlockAdvice> {
     if block.cidr.prefix_len() == 0 {
         return None;
     }
     let (address, pod) = census.in_block(block)?;
-    Some(Told {
+    Some(BlockAdvice {
         code: Code::BlockOfPods,
         field: "cidr".to_owned(),
         sentence: format!("{} has {} with {address}.", block.cidr, pod.name),
@@ -78,7 +78,7 @@ fn exceptions(
     others: &[&(usize, &IpBlock)],
     direction: Direction,
     rule: usize,
-) -> Vec<Told> {
+) -> Vec<BlockAdvice> {
     let mut told = Vec::new();
     for (index, hole) in block.except.iter().enumerate() {
         let field = format!("except[{index}]");
@@ -86,14 +86,14 @@ fn exceptions(
             *other != index && wider.contains(hole) && (*wider != hole || *other < index)
         };
         if hole.contains(&block.cidr) {
-            told.push(Told {
+            told.push(BlockAdvice {
                 code: Code::ExceptAll,
                 field,
                 sentence: format!("{hole} leaves nothing of {}.", block.cidr),
                 fix: "Write a part of the block, or remove the element.".to_owned(),
             });
         } else if let Some((_, wider)) = block.except.iter().enumerate().find(within) {
-            told.push(Told {
+            told.push(BlockAdvice {
                 code: Code::ExceptTwice,
                 field,
                 sentence: format!("{wider} leaves {hole} out already."),
@@ -101,7 +101,7 @@ fn exceptions(
             });
         } else if let Some((other, by)) = others.iter().find(|(_, other)| admits(other, hole)) {
             let place = phrases::peer_field(direction, rule, *other);
-            told.push(Told {
+            told.push(BlockAdvice {
                 code: Code::ExceptReadmitted,
                 field,
                 sentence: format!(
@@ -126,7 +126,7 @@ fn one_family(
     policy: &Policy,
     direction: Direction,
     rules: &[Rule],
-) -> Option<Finding> {
+) -> Option<LintFinding> {
     let is_all = |block: &IpBlock, is_v4: bool| {
         block.cidr.prefix_len() == 0 && block.cidr.addr().is_ipv4() == is_v4
     };
@@ -143,7 +143,7 @@ fn one_family(
         return None;
     }
     let field = phrases::peer_field(direction, index, place) + ".ipBlock.cidr";
-    Some(Place::of(policy, field).find(
+    Some(FindingPlace::of(policy, field).find(
         Code::OneFamily,
         format!(
             "{} has IPv6 addresses too, and no rule has a block of them.",

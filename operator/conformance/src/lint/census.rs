@@ -8,7 +8,7 @@ use std::{
     rc::Rc,
 };
 
-use super::{Known, Written};
+use super::{LintContext, LintedPolicy};
 use crate::{
     flow::{Family, PodId, Port},
     near_miss::namespace_labels,
@@ -20,9 +20,9 @@ use crate::{
 /// A snapshot, sorted for questions about it.
 pub(super) struct Census<'a> {
     pub(super) snapshot: &'a Snapshot,
-    pub(super) written: &'a [Written<'a>],
+    pub(super) written: &'a [LintedPolicy<'a>],
     /// All classes, sorted by namespace so that those of one are together.
-    pub(super) classes: Vec<Class<'a>>,
+    pub(super) classes: Vec<PodClass<'a>>,
     ranges: BTreeMap<&'a str, Range<usize>>,
     /// All that are named anywhere, with all that is known of their labels.
     pub(super) namespaces: BTreeMap<&'a str, Labels>,
@@ -30,14 +30,14 @@ pub(super) struct Census<'a> {
     pub(super) policies: BTreeMap<&'a str, Vec<&'a Policy>>,
     /// The pod that has each address; without pods of the host's network.
     pub(super) addresses: BTreeMap<IpAddr, &'a Pod>,
-    found: RefCell<HashMap<Asked<'a>, Rc<[usize]>>>,
+    found: RefCell<HashMap<PodsQuery<'a>, Rc<[usize]>>>,
 }
 
 /// Namespaces (none for the one of that name) and labels of pods.
-type Asked<'a> = (Option<&'a Selector>, &'a str, &'a Selector);
+type PodsQuery<'a> = (Option<&'a Selector>, &'a str, &'a Selector);
 
 /// Pods that policies cannot tell apart, but for their addresses.
-pub(super) struct Class<'a> {
+pub(super) struct PodClass<'a> {
     pub(super) namespace: &'a str,
     pub(super) labels: &'a Labels,
     pub(super) network: PodNetwork,
@@ -51,17 +51,17 @@ pub(super) struct Class<'a> {
 }
 
 /// What tells classes apart.
-type Key<'a> = (&'a str, &'a Labels, bool, &'a [NamedPort]);
+type ClassKey<'a> = (&'a str, &'a Labels, bool, &'a [NamedPort]);
 
 impl<'a> Census<'a> {
-    pub(super) fn take(snapshot: &'a Snapshot, known: Known<'a>) -> Self {
+    pub(super) fn take(snapshot: &'a Snapshot, known: LintContext<'a>) -> Self {
         let live = |(_, pod): &(PodId, &'a Pod)| pod.lifecycle == Lifecycle::Live;
         let pods = (0u32..).map(PodId).zip(&snapshot.pods).filter(live);
-        let mut classes: BTreeMap<Key<'a>, Class<'a>> = BTreeMap::new();
+        let mut classes: BTreeMap<ClassKey<'a>, PodClass<'a>> = BTreeMap::new();
         for (id, pod) in pods {
             let is_host = pod.network == PodNetwork::Host;
             let key = (&*pod.name.namespace, &pod.labels, is_host, &*pod.named_ports);
-            let class = classes.entry(key).or_insert_with(|| Class {
+            let class = classes.entry(key).or_insert_with(|| PodClass {
                 namespace: &pod.name.namespace,
                 labels: &pod.labels,
                 network: pod.network,
@@ -99,12 +99,12 @@ impl<'a> Census<'a> {
     }
 
     /// The pods of a namespace.
-    pub(super) fn in_namespace(&self, namespace: &str) -> &[Class<'a>] {
+    pub(super) fn in_namespace(&self, namespace: &str) -> &[PodClass<'a>] {
         self.ranges.get(namespace).map_or(&[], |range| &self.classes[range.clone()])
     }
 
     /// The subjects of a policy.
-    pub(super) fn subjects(&self, policy: &Policy) -> impl Iterator<Item = &Class<'a>> {
+    pub(super) fn subjects(&self, policy: &Policy) -> impl Iterator<Item = &PodClass<'a>> {
         let here = self.in_namespace(&policy.name.namespace).iter();
         here.filter(|class| policy.subjects.matches(class.labels))
     }
@@ -132,7 +132,7 @@ impl<'a> Census<'a> {
     }
 
     /// The answer, which many policies ask for.
-    fn find(&self, asked: Asked<'a>) -> Rc<[usize]> {
+    fn find(&self, asked: PodsQuery<'a>) -> Rc<[usize]> {
         if let Some(found) = self.found.borrow().get(&asked) {
             return Rc::clone(found);
         }
@@ -176,7 +176,7 @@ fn successor(address: IpAddr) -> Option<IpAddr> {
     }
 }
 
-fn ranges<'a>(classes: &[Class<'a>]) -> BTreeMap<&'a str, Range<usize>> {
+fn ranges<'a>(classes: &[PodClass<'a>]) -> BTreeMap<&'a str, Range<usize>> {
     let mut ranges: BTreeMap<&str, Range<usize>> = BTreeMap::new();
     for (index, class) in classes.iter().enumerate() {
         ranges.entry(class.namespace).or_insert(index..index).end = index + 1;

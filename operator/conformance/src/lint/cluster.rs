@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Census, Code, Finding, Object, Place, covers, peers};
+use super::{Census, Code, FindingPlace, LintFinding, Object, covers, peers};
 use crate::{
     expected::Direction,
     phrases,
@@ -11,7 +11,7 @@ use crate::{
     },
 };
 
-impl Place {
+impl FindingPlace {
     fn of_cluster(policy: &ClusterPolicy, field: impl Into<String>) -> Self {
         Self { object: Object::Cluster(policy.name.clone()), field: field.into() }
     }
@@ -22,7 +22,7 @@ fn lists(policy: &ClusterPolicy) -> impl Iterator<Item = (Direction, &[ClusterRu
     Direction::BOTH.into_iter().map(|direction| (direction, policy.rules(direction)))
 }
 
-pub(super) fn check_selectors(census: &Census<'_>) -> Vec<Finding> {
+pub(super) fn check_selectors(census: &Census<'_>) -> Vec<LintFinding> {
     let mut findings = Vec::new();
     for policy in &census.snapshot.cluster_policies {
         findings.extend(no_subject(census, policy));
@@ -33,8 +33,9 @@ pub(super) fn check_selectors(census: &Census<'_>) -> Vec<Finding> {
                     let told = peers::nowhere(census, &wanted.namespaces, "")
                         .or_else(|| peers::no_pod(census, &wanted.namespaces, &wanted.pods, ""));
                     let field = phrases::peer_field(direction, index, place);
-                    findings
-                        .extend(told.map(|told| told.of(Place::of_cluster(policy, ""), &field)));
+                    findings.extend(
+                        told.map(|told| told.of(FindingPlace::of_cluster(policy, ""), &field)),
+                    );
                 }
             }
         }
@@ -42,20 +43,20 @@ pub(super) fn check_selectors(census: &Census<'_>) -> Vec<Finding> {
     findings
 }
 
-fn no_subject<'a>(census: &Census<'a>, policy: &'a ClusterPolicy) -> Option<Finding> {
+fn no_subject<'a>(census: &Census<'a>, policy: &'a ClusterPolicy) -> Option<LintFinding> {
     let wanted = &policy.subjects;
     let is_somebody = !census.pods_of(&wanted.namespaces, &wanted.pods).is_empty();
     if is_somebody || census.classes.is_empty() {
         return None;
     }
-    Some(Place::of_cluster(policy, "spec.subject").find(
+    Some(FindingPlace::of_cluster(policy, "spec.subject").find(
         Code::NoSubject,
         format!("There are no {}.", phrases::pods_of(wanted)),
         "Correct the labels, or remove the policy.",
     ))
 }
 
-pub(super) fn check_order(census: &Census<'_>) -> Vec<Finding> {
+pub(super) fn check_order(census: &Census<'_>) -> Vec<LintFinding> {
     let mut findings = Vec::new();
     let mut equals: BTreeMap<(Tier, Priority), Vec<&ClusterPolicy>> = BTreeMap::new();
     for policy in &census.snapshot.cluster_policies {
@@ -73,13 +74,17 @@ pub(super) fn check_order(census: &Census<'_>) -> Vec<Finding> {
     findings
 }
 
-fn in_list(policy: &ClusterPolicy, direction: Direction, rules: &[ClusterRule]) -> Vec<Finding> {
+fn in_list(
+    policy: &ClusterPolicy,
+    direction: Direction,
+    rules: &[ClusterRule],
+) -> Vec<LintFinding> {
     let mut findings = Vec::new();
     for (index, rule) in rules.iter().enumerate() {
         let field = phrases::rule_field(direction, index);
         let earlier = rules[..index].iter().position(|earlier| covers::cluster_rule(earlier, rule));
         if let Some(earlier) = earlier {
-            findings.push(Place::of_cluster(policy, &field).find(
+            findings.push(FindingPlace::of_cluster(policy, &field).find(
                 Code::Unreached,
                 format!(
                     "{} matches all that it matches, and {} it first.",
@@ -90,7 +95,7 @@ fn in_list(policy: &ClusterPolicy, direction: Direction, rules: &[ClusterRule]) 
             ));
         }
         if policy.tier == Tier::Baseline && rule.action == Action::Pass {
-            findings.push(Place::of_cluster(policy, field + ".action").find(
+            findings.push(FindingPlace::of_cluster(policy, field + ".action").find(
                 Code::PassInBaseline,
                 "No tier follows, so that what it matches is let through.",
                 "Write Accept.",
@@ -102,7 +107,11 @@ fn in_list(policy: &ClusterPolicy, direction: Direction, rules: &[ClusterRule]) 
 
 /// Whether two policies of one priority have a flow that they decide differently, as far as there
 /// are pods for it.
-fn disagree(census: &Census<'_>, one: &ClusterPolicy, other: &ClusterPolicy) -> Option<Finding> {
+fn disagree(
+    census: &Census<'_>,
+    one: &ClusterPolicy,
+    other: &ClusterPolicy,
+) -> Option<LintFinding> {
     let subjects = |policy: &ClusterPolicy| -> BTreeSet<usize> {
         let wanted = &policy.subjects;
         let matching = census.classes.iter().enumerate().filter(|(_, class)| {
@@ -121,7 +130,7 @@ fn disagree(census: &Census<'_>, one: &ClusterPolicy, other: &ClusterPolicy) -> 
         })
     });
     let (direction, against, index) = clash?;
-    Some(Place::of_cluster(other, "spec.priority").find(
+    Some(FindingPlace::of_cluster(other, "spec.priority").find(
         Code::EqualPriority,
         format!(
             "{} has the same priority and selects {} too, but {} there {} what {} here {}.",

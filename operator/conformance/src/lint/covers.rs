@@ -5,7 +5,7 @@ use ipnet::IpNet;
 
 use crate::{
     policy::{
-        IpBlock, Namespaces, Numbers, Peer, Peers, PortMatch, Ports, Rule,
+        IpBlock, MatchedPorts, Namespaces, Peer, Peers, PortMatch, Ports, Rule,
         cluster::{ClusterPeer, ClusterPort, ClusterPorts, ClusterRule},
     },
     select::{NAMESPACE_NAME, Requirement, Selector},
@@ -93,14 +93,14 @@ pub(super) fn ports(wide: &Ports, narrow: &Ports) -> bool {
 fn port(wide: &PortMatch, narrow: &PortMatch) -> bool {
     wide.protocol == narrow.protocol
         && match (&wide.numbers, &narrow.numbers) {
-            (Numbers::Any, _) => true,
+            (MatchedPorts::Any, _) => true,
             (
-                Numbers::Range { first, last },
-                Numbers::Range { first: narrow_first, last: narrow_last },
+                MatchedPorts::Range { first, last },
+                MatchedPorts::Range { first: narrow_first, last: narrow_last },
             ) => first <= narrow_first && narrow_last <= last,
-            (Numbers::Named(wide), Numbers::Named(narrow)) => wide == narrow,
-            (Numbers::Range { .. }, Numbers::Any | Numbers::Named(_))
-            | (Numbers::Named(_), Numbers::Any | Numbers::Range { .. }) => false,
+            (MatchedPorts::Named(wide), MatchedPorts::Named(narrow)) => wide == narrow,
+            (MatchedPorts::Range { .. }, MatchedPorts::Any | MatchedPorts::Named(_))
+            | (MatchedPorts::Named(_), MatchedPorts::Any | MatchedPorts::Range { .. }) => false,
         }
 }
 

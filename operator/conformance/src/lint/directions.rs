@@ -1,14 +1,14 @@
 //! Directions that `policyTypes` leaves out, though something is written for them.
 
-use super::{Census, Code, Finding, Object, Place};
+use super::{Census, Code, FindingPlace, LintFinding, Object};
 use crate::snapshot::ObjectRef;
 
-pub(super) fn check(census: &Census<'_>) -> Vec<Finding> {
+pub(super) fn check(census: &Census<'_>) -> Vec<LintFinding> {
     let mut findings = Vec::new();
     for written in census.written {
         let (metadata, spec) = (&written.policy.metadata, &written.policy.spec);
         let name = ObjectRef { namespace: metadata.namespace.clone(), name: metadata.name.clone() };
-        let place = |field: &str| Place {
+        let place = |field: &str| FindingPlace {
             object: Object::NetworkPolicy(name.clone()),
             field: field.to_owned(),
         };

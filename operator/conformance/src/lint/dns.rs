@@ -2,18 +2,18 @@
 
 use std::collections::BTreeSet;
 
-use super::{Census, Code, Finding, Place};
+use super::{Census, Code, FindingPlace, LintFinding};
 use crate::{
     expected::Direction,
     flow::Protocol,
     lint::covers,
-    policy::{Isolation, Namespaces, Numbers, Peer, Peers, Policy, PortMatch, Ports, Rule},
+    policy::{Isolation, MatchedPorts, Namespaces, Peer, Peers, Policy, PortMatch, Ports, Rule},
 };
 
 /// Where pods answer: 53, and 5353 where the Service of DNS leads there (`OpenShift`).
 const DNS: [u16; 2] = [53, 5353];
 
-pub(super) fn check(census: &Census<'_>) -> Vec<Finding> {
+pub(super) fn check(census: &Census<'_>) -> Vec<LintFinding> {
     let namespaces = census.policies.iter();
     namespaces.flat_map(|(namespace, policies)| of_namespace(census, namespace, policies)).collect()
 }
@@ -21,7 +21,7 @@ pub(super) fn check(census: &Census<'_>) -> Vec<Finding> {
 /// A policy with its rules for egress, which it isolates.
 type Isolating<'a> = (&'a Policy, &'a [Rule]);
 
-fn of_namespace(census: &Census<'_>, namespace: &str, policies: &[&Policy]) -> Vec<Finding> {
+fn of_namespace(census: &Census<'_>, namespace: &str, policies: &[&Policy]) -> Vec<LintFinding> {
     let isolating: Vec<Isolating<'_>> = policies
         .iter()
         .filter_map(|policy| match policy.isolation(Direction::Egress) {
@@ -31,8 +31,8 @@ fn of_namespace(census: &Census<'_>, namespace: &str, policies: &[&Policy]) -> V
         .collect();
     // Of the pods that lack the same by the same policy, the first is told of.
     let mut told = BTreeSet::new();
-    let mut findings: Vec<Finding> = Vec::new();
-    let mut add = |found: Option<Finding>| {
+    let mut findings: Vec<LintFinding> = Vec::new();
+    let mut add = |found: Option<LintFinding>| {
         findings.extend(found.filter(|found| told.insert((found.object.clone(), found.code))));
     };
     let pods = census.in_namespace(namespace);
@@ -54,7 +54,7 @@ fn of_namespace(census: &Census<'_>, namespace: &str, policies: &[&Policy]) -> V
 }
 
 /// What the policies that isolate a pod lack together, told of the one with the fewest rules.
-fn of_pod(isolating: &[Isolating<'_>], who: &str) -> Option<Finding> {
+fn of_pod(isolating: &[Isolating<'_>], who: &str) -> Option<LintFinding> {
     let (policy, _) = isolating.iter().min_by_key(|(policy, rules)| (rules.len(), &policy.name))?;
     let rules = || isolating.iter().flat_map(|(_, rules)| rules.iter());
     let by = |protocol| rules().any(|rule| admits_dns(rule, protocol));
@@ -71,7 +71,7 @@ fn of_pod(isolating: &[Isolating<'_>], who: &str) -> Option<Finding> {
         }
         (false, _) => (Code::NoDns, format!("No rule lets {who} look up names."), fix),
     };
-    Some(Place::of(policy, "spec.egress").find(code, sentence, fix))
+    Some(FindingPlace::of(policy, "spec.egress").find(code, sentence, fix))
 }
 
 /// Whether a rule admits DNS: for its port to anyone, or for every port to anyone who may answer.
@@ -86,17 +86,17 @@ fn admits_dns(rule: &Rule, protocol: Protocol) -> bool {
 
 fn is_dns(port: &PortMatch) -> bool {
     match &port.numbers {
-        Numbers::Any => false,
-        Numbers::Range { first, last } => first == last && DNS.contains(first),
-        Numbers::Named(name) => name.contains("dns") || name.contains("domain"),
+        MatchedPorts::Any => false,
+        MatchedPorts::Range { first, last } => first == last && DNS.contains(first),
+        MatchedPorts::Named(name) => name.contains("dns") || name.contains("domain"),
     }
 }
 
 fn is_among(port: &PortMatch) -> bool {
     match &port.numbers {
-        Numbers::Any => true,
-        Numbers::Range { first, last } => DNS.iter().any(|dns| (*first..=*last).contains(dns)),
-        Numbers::Named(_) => false,
+        MatchedPorts::Any => true,
+        MatchedPorts::Range { first, last } => DNS.iter().any(|dns| (*first..=*last).contains(dns)),
+        MatchedPorts::Named(_) => false,
     }
 }
 

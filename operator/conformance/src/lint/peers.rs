@@ -1,6 +1,6 @@
 //! Peers that are nobody, or somebody else than they seem to be.
 
-use super::{Census, Code, Finding, Place, rules_of};
+use super::{Census, Code, FindingPlace, LintFinding, rules_of};
 use crate::{
     near_miss::{NearLabel, near_selector},
     phrases,
@@ -8,7 +8,7 @@ use crate::{
     select::{NAMESPACE_NAME, Requirement, Selector},
 };
 
-pub(super) fn check(census: &Census<'_>) -> Vec<Finding> {
+pub(super) fn check(census: &Census<'_>) -> Vec<LintFinding> {
     let mut findings = Vec::new();
     for policy in &census.snapshot.policies {
         for (direction, rules) in rules_of(policy) {
@@ -33,7 +33,7 @@ pub(super) fn check(census: &Census<'_>) -> Vec<Finding> {
 const LOOKED_AT: usize = 200;
 
 /// What is told of a peer, wherever that is.
-pub(super) struct Told {
+pub(super) struct PeerAdvice {
     code: Code,
     /// The way below the peer, such as `.podSelector`.
     field: &'static str,
@@ -41,14 +41,14 @@ pub(super) struct Told {
     fix: String,
 }
 
-impl Told {
-    fn at(self, policy: &Policy, peer: &str) -> Finding {
-        self.of(Place::of(policy, String::new()), peer)
+impl PeerAdvice {
+    fn at(self, policy: &Policy, peer: &str) -> LintFinding {
+        self.of(FindingPlace::of(policy, String::new()), peer)
     }
 
-    pub(super) fn of(self, place: Place, peer: &str) -> Finding {
+    pub(super) fn of(self, place: FindingPlace, peer: &str) -> LintFinding {
         let field = format!("{peer}{}", self.field);
-        Place { field, ..place }.find(self.code, self.sentence, self.fix)
+        FindingPlace { field, ..place }.find(self.code, self.sentence, self.fix)
     }
 }
 
@@ -59,7 +59,7 @@ fn or_meant_as_and<'a>(
     policy: &'a Policy,
     peers: &'a [Peer],
     peer: &'a Peer,
-) -> Option<Told> {
+) -> Option<PeerAdvice> {
     let Peer::Pods { namespaces: Namespaces::Own, pods } = peer else { return None };
     let own = &policy.name.namespace;
     let is_somebody = census.peers(peer, own).is_some_and(|found| !found.is_empty());
@@ -75,7 +75,7 @@ fn or_meant_as_and<'a>(
         Peer::Pods { .. } | Peer::Addresses(_) => None,
     });
     let (namespaces, class) = found?;
-    Some(Told {
+    Some(PeerAdvice {
         code: Code::OrMeantAsAnd,
         field: ".podSelector",
         sentence: format!(
@@ -91,7 +91,7 @@ fn or_meant_as_and<'a>(
     })
 }
 
-fn nobody<'a>(census: &Census<'a>, policy: &'a Policy, peer: &'a Peer) -> Option<Told> {
+fn nobody<'a>(census: &Census<'a>, policy: &'a Policy, peer: &'a Peer) -> Option<PeerAdvice> {
     match peer {
         Peer::Addresses(_) => None,
         Peer::Pods { namespaces: Namespaces::Matching(namespaces), pods } => {
@@ -112,7 +112,7 @@ pub(super) fn nowhere(
     census: &Census<'_>,
     selector: &Selector,
     field: &'static str,
-) -> Option<Told> {
+) -> Option<PeerAdvice> {
     if census.matching(selector).next().is_some() {
         return None;
     }
@@ -126,7 +126,7 @@ pub(super) fn nowhere(
             NearLabel::NamespaceName { .. } => Code::NamespaceName,
             _ => Code::AlmostNamespace,
         };
-        return Some(Told {
+        return Some(PeerAdvice {
             code,
             field,
             sentence: format!(
@@ -143,7 +143,7 @@ pub(super) fn nowhere(
     if selector.requirements().any(is_by_name) || !all_known {
         return None;
     }
-    Some(Told {
+    Some(PeerAdvice {
         code: Code::NoNamespace,
         field,
         sentence: format!("No namespace has {}.", phrases::selector(selector)),
@@ -157,7 +157,7 @@ pub(super) fn no_pod<'a>(
     namespaces: &'a Selector,
     pods: &'a Selector,
     field: &'static str,
-) -> Option<Told> {
+) -> Option<PeerAdvice> {
     if !census.pods_of(namespaces, pods).is_empty() {
         return None;
     }
@@ -171,7 +171,7 @@ fn no_pod_in(
     namespaces: &[&str],
     pods: &Selector,
     field: &'static str,
-) -> Option<Told> {
+) -> Option<PeerAdvice> {
     let mut there = namespaces.iter().flat_map(|name| census.in_namespace(name)).peekable();
     there.peek()?;
     let mut near = there.take(LOOKED_AT).filter_map(|class| {
@@ -183,7 +183,7 @@ fn no_pod_in(
     };
     let nobody = format!("No pod {place} has {}", phrases::selector(pods));
     Some(match near.next() {
-        Some((class, requirement, near)) => Told {
+        Some((class, requirement, near)) => PeerAdvice {
             code: Code::AlmostPeer,
             field,
             sentence: format!(
@@ -193,7 +193,7 @@ fn no_pod_in(
             ),
             fix: format!("Write {}.", phrases::instead(&near, requirement.key())),
         },
-        None => Told {
+        None => PeerAdvice {
             code: Code::NoPeer,
             field,
             sentence: format!("{nobody}."),

@@ -1,16 +1,16 @@
 //! Ports that nobody has.
 
-use super::{Census, Code, Finding, Place, census::Class, rules_of};
+use super::{Census, Code, FindingPlace, LintFinding, census::PodClass, rules_of};
 use crate::{
     expected::Direction,
     flow::{Port, Protocol},
     near_miss::is_slip,
     phrases,
-    policy::{Numbers, Peers, Policy, Ports, Rule},
+    policy::{MatchedPorts, Peers, Policy, Ports, Rule},
     snapshot::NamedPort,
 };
 
-pub(super) fn check(census: &Census<'_>) -> Vec<Finding> {
+pub(super) fn check(census: &Census<'_>) -> Vec<LintFinding> {
     let mut findings = Vec::new();
     for policy in &census.snapshot.policies {
         for (direction, rules) in rules_of(policy) {
@@ -28,27 +28,27 @@ fn of_rule<'a>(
     direction: Direction,
     index: usize,
     rule: &'a Rule,
-) -> Vec<Finding> {
+) -> Vec<LintFinding> {
     let Ports::Only(ports) = &rule.ports else { return Vec::new() };
     let mut receivers = None;
     let found = ports.iter().enumerate().filter_map(|(place, port)| {
         let place = || {
-            Place::of(
+            FindingPlace::of(
                 policy,
                 format!("{}.ports[{place}].port", phrases::rule_field(direction, index)),
             )
         };
         match (&port.numbers, direction) {
-            (Numbers::Named(name), _) => {
+            (MatchedPorts::Named(name), _) => {
                 let receivers = receivers
                     .get_or_insert_with(|| self::receivers(census, policy, direction, rule));
                 named(receivers, name, port.protocol, place)
             }
-            (Numbers::Range { first, last }, Direction::Ingress) if first == last => {
+            (MatchedPorts::Range { first, last }, Direction::Ingress) if first == last => {
                 let receivers: Vec<_> = census.subjects(policy).collect();
                 numbered(&receivers, Port { number: *first, protocol: port.protocol }, place)
             }
-            (Numbers::Any | Numbers::Range { .. }, _) => None,
+            (MatchedPorts::Any | MatchedPorts::Range { .. }, _) => None,
         }
     });
     found.collect()
@@ -60,7 +60,7 @@ fn receivers<'c, 'a>(
     policy: &'a Policy,
     direction: Direction,
     rule: &'a Rule,
-) -> Vec<&'c Class<'a>> {
+) -> Vec<&'c PodClass<'a>> {
     match (direction, &rule.peers) {
         (Direction::Ingress, _) => census.subjects(policy).collect(),
         (Direction::Egress, Peers::Everyone) => census.classes.iter().collect(),
@@ -74,11 +74,11 @@ fn receivers<'c, 'a>(
 }
 
 fn named(
-    receivers: &[&Class<'_>],
+    receivers: &[&PodClass<'_>],
     name: &str,
     protocol: Protocol,
-    place: impl Fn() -> Place,
-) -> Option<Finding> {
+    place: impl Fn() -> FindingPlace,
+) -> Option<LintFinding> {
     let example = receivers.first()?.example.1;
     let declared = || receivers.iter().flat_map(|class| class.named_ports);
     let of_name = || declared().filter(|port| port.name == name);
@@ -112,7 +112,11 @@ fn named(
     ))
 }
 
-fn numbered(receivers: &[&Class<'_>], port: Port, place: impl Fn() -> Place) -> Option<Finding> {
+fn numbered(
+    receivers: &[&PodClass<'_>],
+    port: Port,
+    place: impl Fn() -> FindingPlace,
+) -> Option<LintFinding> {
     let example = receivers.first()?.example.1;
     let declared: Option<Vec<_>> = receivers.iter().map(|class| class.declared.as_ref()).collect();
     let declared = declared?;

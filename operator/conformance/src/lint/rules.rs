@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Census, Code, Finding, Place, covers, rules_of};
+use super::{Census, Code, FindingPlace, LintFinding, covers, rules_of};
 use crate::{
     expected::Direction,
     phrases,
@@ -10,7 +10,7 @@ use crate::{
     select::Selector,
 };
 
-pub(super) fn check(census: &Census<'_>) -> Vec<Finding> {
+pub(super) fn check(census: &Census<'_>) -> Vec<LintFinding> {
     let policies = census.snapshot.policies.iter();
     let within = policies.flat_map(|policy| {
         rules_of(policy).flat_map(|(direction, rules)| in_list(policy, direction, rules))
@@ -18,14 +18,14 @@ pub(super) fn check(census: &Census<'_>) -> Vec<Finding> {
     within.chain(census.policies.values().flat_map(|policies| same_policies(policies))).collect()
 }
 
-fn in_list(policy: &Policy, direction: Direction, rules: &[Rule]) -> Vec<Finding> {
+fn in_list(policy: &Policy, direction: Direction, rules: &[Rule]) -> Vec<LintFinding> {
     let own = &policy.name.namespace;
-    let mut findings: Vec<Finding> = (0..rules.len())
+    let mut findings: Vec<LintFinding> = (0..rules.len())
         .filter(|index| covers_narrow(rules, *index, own))
         .map(|index| everyone(policy, direction, rules, index))
         .collect();
     for (index, rule) in rules.iter().enumerate() {
-        let place = Place::of(policy, phrases::rule_field(direction, index));
+        let place = FindingPlace::of(policy, phrases::rule_field(direction, index));
         let same = rules[..index].iter().position(|other| other == rule);
         let wider = || {
             let mut others = rules.iter().enumerate();
@@ -68,14 +68,14 @@ fn covers_narrow(rules: &[Rule], index: usize, own: &str) -> bool {
         && rules.iter().any(|other| !is_for_everyone(other) && covers::rule(rule, other, own))
 }
 
-fn everyone(policy: &Policy, direction: Direction, rules: &[Rule], index: usize) -> Finding {
+fn everyone(policy: &Policy, direction: Direction, rules: &[Rule], index: usize) -> LintFinding {
     let own = &policy.name.namespace;
     let rule = &rules[index];
     let narrow = rules
         .iter()
         .position(|other| !is_for_everyone(other) && covers::rule(rule, other, own))
         .map_or_else(String::new, |narrow| phrases::rule_field(direction, narrow));
-    let place = Place::of(policy, phrases::rule_field(direction, index));
+    let place = FindingPlace::of(policy, phrases::rule_field(direction, index));
     if rule.ports == Ports::All {
         place.find(
             Code::Anything,
@@ -96,7 +96,7 @@ fn everyone(policy: &Policy, direction: Direction, rules: &[Rule], index: usize)
 }
 
 /// Policies of one namespace.
-fn same_policies(policies: &[&Policy]) -> Vec<Finding> {
+fn same_policies(policies: &[&Policy]) -> Vec<LintFinding> {
     let mut by_subjects: BTreeMap<&Selector, Vec<&Policy>> = BTreeMap::new();
     let mut findings = Vec::new();
     for policy in policies {
@@ -104,7 +104,7 @@ fn same_policies(policies: &[&Policy]) -> Vec<Finding> {
         let same =
             |other: &&&Policy| (&other.ingress, &other.egress) == (&policy.ingress, &policy.egress);
         match before.iter().find(same) {
-            Some(first) => findings.push(Place::of(policy, "spec").find(
+            Some(first) => findings.push(FindingPlace::of(policy, "spec").find(
                 Code::SamePolicy,
                 format!("It says the same as {}.", first.name),
                 "Remove one of them.",

@@ -2,25 +2,25 @@
 
 use std::collections::BTreeSet;
 
-use super::{Census, Code, Finding, Place, census::Class};
+use super::{Census, Code, FindingPlace, LintFinding, census::PodClass};
 use crate::{
     evaluate::expect,
     expected::{Decision, Direction, Expected, Ruling},
     flow::{End, Flow, PodId, Port},
     phrases,
-    policy::{Isolation, Numbers, Peers, Policy, PortMatch, Ports},
+    policy::{Isolation, MatchedPorts, Peers, Policy, PortMatch, Ports},
     snapshot::{Pod, Snapshot},
 };
 
 /// How many different peers, and subjects, are asked. Where there are more, nothing is told.
 const MOST: usize = 4;
 
-pub(super) fn check(census: &Census<'_>) -> Vec<Finding> {
+pub(super) fn check(census: &Census<'_>) -> Vec<LintFinding> {
     let policies = census.snapshot.policies.iter();
     policies.flat_map(|policy| of_policy(census, policy)).collect()
 }
 
-fn of_policy<'a>(census: &Census<'a>, policy: &'a Policy) -> Vec<Finding> {
+fn of_policy<'a>(census: &Census<'a>, policy: &'a Policy) -> Vec<LintFinding> {
     let Isolation::Isolated(rules) = policy.isolation(Direction::Ingress) else {
         return Vec::new();
     };
@@ -39,7 +39,7 @@ fn of_policy<'a>(census: &Census<'a>, policy: &'a Policy) -> Vec<Finding> {
             }
             let found: Vec<_> = found.iter().map(|class| &census.classes[*class]).collect();
             let pairs = || found.iter().flat_map(|from| subjects.iter().map(move |to| (from, to)));
-            let stops = |(from, to): (&&Class<'_>, &&Class<'_>)| {
+            let stops = |(from, to): (&&PodClass<'_>, &&PodClass<'_>)| {
                 stopped(census, from.example.1, to.example.1, port)
             };
             let Some((from, to)) = pairs().next() else { continue };
@@ -49,7 +49,7 @@ fn of_policy<'a>(census: &Census<'a>, policy: &'a Policy) -> Vec<Finding> {
             };
             let (from, to) = (&from.example.1.name, &to.example.1.name);
             let field = phrases::peer_field(Direction::Ingress, index, place);
-            findings.push(Place::of(policy, field).find(
+            findings.push(FindingPlace::of(policy, field).find(
                 Code::OneSided,
                 format!("{from} may not send to {to}: {by} stops it."),
                 format!("Let egress of {from} admit {to} on {port} too."),
@@ -99,7 +99,9 @@ fn stopped(census: &Census<'_>, from: &Pod, to: &Pod, port: Port) -> Option<Stri
 fn one_port(ports: &Ports) -> Option<Port> {
     match ports {
         Ports::Only(ports) => match ports.as_slice() {
-            [PortMatch { protocol, numbers: Numbers::Range { first, last } }] if first == last => {
+            [PortMatch { protocol, numbers: MatchedPorts::Range { first, last } }]
+                if first == last =>
+            {
                 Some(Port { number: *first, protocol: *protocol })
             }
             _ => None,

@@ -1,20 +1,20 @@
 //! Policies that apply to nobody, or to pods of which the API does not say whether they do.
 
-use super::{Census, Code, Finding, Place};
+use super::{Census, Code, FindingPlace, LintFinding};
 use crate::{near_miss::near_selector, phrases, policy::Policy, snapshot::PodNetwork};
 
-pub(super) fn check(census: &Census<'_>) -> Vec<Finding> {
+pub(super) fn check(census: &Census<'_>) -> Vec<LintFinding> {
     let policies = census.snapshot.policies.iter();
     policies.filter_map(|policy| nobody(census, policy).or_else(|| host(census, policy))).collect()
 }
 
-fn nobody(census: &Census<'_>, policy: &Policy) -> Option<Finding> {
+fn nobody(census: &Census<'_>, policy: &Policy) -> Option<LintFinding> {
     if census.subjects(policy).next().is_some() {
         return None;
     }
     let namespace = &policy.name.namespace;
     let here = census.in_namespace(namespace);
-    let place = Place::of(policy, "spec.podSelector");
+    let place = FindingPlace::of(policy, "spec.podSelector");
     if here.is_empty() {
         return Some(place.find(
             Code::NoPods,
@@ -51,9 +51,9 @@ fn nobody(census: &Census<'_>, policy: &Policy) -> Option<Finding> {
     })
 }
 
-fn host(census: &Census<'_>, policy: &Policy) -> Option<Finding> {
+fn host(census: &Census<'_>, policy: &Policy) -> Option<LintFinding> {
     let host = census.subjects(policy).find(|class| class.network == PodNetwork::Host)?;
-    Some(Place::of(policy, "spec.podSelector").find(
+    Some(FindingPlace::of(policy, "spec.podSelector").find(
         Code::HostSubject,
         format!(
             "It selects {}, which uses its node's network: the API leaves open whether the policy \

@@ -8,7 +8,7 @@ use std::{
 use ipnet::IpNet;
 
 use super::{
-    Kept, Objects, Rejection, Service, Source, WorkloadKind, WrittenPolicy,
+    Objects, Rejection, Service, Source, Sourced, WorkloadKind, WrittenPolicy,
     address::{Pool, networks},
     pod::{ReadPod, ReadTemplate},
     stand_in,
@@ -212,7 +212,7 @@ impl Objects {
     }
 }
 
-fn own(Kept { source, object }: Kept<ReadPod>) -> (Pod, Origin) {
+fn own(Sourced { source, object }: Sourced<ReadPod>) -> (Pod, Origin) {
     let ReadPod { pod, declared, stored, .. } = object;
     (pod, Origin { source, declared, stands_for: None, assumed_address: !stored })
 }

@@ -11,8 +11,8 @@ use serde::{
     de::{self, DeserializeSeed, IgnoredAny, MapAccess, SeqAccess, Visitor},
 };
 
-use super::{Header, Problem, kind::Treatment};
-use shapes::{Others, Shape};
+use super::{Header, ObjectProblem, kind::Treatment};
+use shapes::{OtherFields, Shape};
 
 pub use suggestion::Suggestion;
 pub(super) use suggestion::is_slip;
@@ -36,7 +36,7 @@ pub struct Misfit<'a> {
     /// escapes.
     pub name: Option<&'a str>,
     /// What is wrong with it.
-    pub problem: Problem,
+    pub problem: ObjectProblem,
 }
 
 /// The fields that an object with this header cannot have, in their order. Kinds that are not read
@@ -97,13 +97,13 @@ fn misfits_of<'a, D: Deserializer<'a>>(
     object: D,
 ) -> Result<Vec<Misfit<'a>>, D::Error> {
     let mut found = Vec::new();
-    let mut search = Search { written, around: Vec::new(), found: &mut found };
+    let mut search = FieldSearch { written, around: Vec::new(), found: &mut found };
     Look { shape, search: &mut search }.deserialize(object)?;
     Ok(found)
 }
 
 /// A search through one object.
-struct Search<'s, 'a> {
+struct FieldSearch<'s, 'a> {
     written: Written,
     around: Vec<Around>,
     found: &'s mut Vec<Misfit<'a>>,
@@ -117,8 +117,8 @@ struct Around {
     step: String,
 }
 
-impl<'a> Search<'_, 'a> {
-    fn misfit(&mut self, name: &Name<'a>, problem: Problem) {
+impl<'a> FieldSearch<'_, 'a> {
+    fn misfit(&mut self, name: &FieldName<'a>, problem: ObjectProblem) {
         let steps = self.around.iter().map(|around| around.step.as_str());
         let field = way(steps.chain([name.text()]));
         self.found.push(Misfit { field, name: name.piece(), problem });
@@ -146,7 +146,7 @@ fn way<'a>(steps: impl Iterator<Item = &'a str>) -> String {
 /// A look at one value.
 struct Look<'l, 's, 'a> {
     shape: &'static Shape,
-    search: &'l mut Search<'s, 'a>,
+    search: &'l mut FieldSearch<'s, 'a>,
 }
 
 impl<'a> DeserializeSeed<'a> for Look<'_, '_, 'a> {
@@ -171,12 +171,12 @@ impl<'a> Visitor<'a> for Look<'_, '_, 'a> {
 
     fn visit_map<A: MapAccess<'a>>(self, mut fields: A) -> Result<(), A::Error> {
         let Self { shape, search } = self;
-        let mut seen: Vec<Name<'a>> = Vec::new();
-        let mut unknown: Vec<Name<'a>> = Vec::new();
+        let mut seen: Vec<FieldName<'a>> = Vec::new();
+        let mut unknown: Vec<FieldName<'a>> = Vec::new();
         while let Some(name) = fields.next_key_seed(KeySeed)? {
             let is_twice = seen.iter().any(|one| one.text() == name.text());
             if is_twice && shape.has_once(name.text()) {
-                search.misfit(&name, Problem::FieldTwice);
+                search.misfit(&name, ObjectProblem::FieldTwice);
             }
             let around = |step: &str| Around { shape: Some(shape), step: step.to_owned() };
             if let Some(field) = shape.field(name.text()) {
@@ -190,7 +190,7 @@ impl<'a> Visitor<'a> for Look<'_, '_, 'a> {
             seen.push(name);
         }
         for name in unknown {
-            let present: Vec<&str> = seen.iter().map(Name::text).collect();
+            let present: Vec<&str> = seen.iter().map(FieldName::text).collect();
             if let Some(problem) = search.unknown(shape, name.text(), &present) {
                 search.misfit(&name, problem);
             }
@@ -242,41 +242,46 @@ impl<'a> Visitor<'a> for Look<'_, '_, 'a> {
     }
 }
 
-impl Search<'_, '_> {
+impl FieldSearch<'_, '_> {
     /// What is wrong with a field that an object of this shape does not have, if anything is.
-    fn unknown(&self, shape: &'static Shape, name: &str, present: &[&str]) -> Option<Problem> {
+    fn unknown(
+        &self,
+        shape: &'static Shape,
+        name: &str,
+        present: &[&str],
+    ) -> Option<ObjectProblem> {
         let refused = match (shape, self.written) {
             (Shape::Any | Shape::Names | Shape::List(_), _) => false,
             (Shape::Object { others, .. }, Written::ByHand) => match others {
-                Others::Refused | Others::Unspecified => true,
-                Others::OfLaterVersions { read } => suggestion::is_slip_of_any(name, read),
+                OtherFields::Refused | OtherFields::Unspecified => true,
+                OtherFields::OfLaterVersions { read } => suggestion::is_slip_of_any(name, read),
             },
             (Shape::Object { others, .. }, Written::ByApiServer) => match others {
-                Others::Refused => true,
-                Others::Unspecified | Others::OfLaterVersions { .. } => false,
+                OtherFields::Refused => true,
+                OtherFields::Unspecified | OtherFields::OfLaterVersions { .. } => false,
             },
         };
         refused.then(|| match self.written {
             Written::ByHand => {
                 let outer = self.around.iter().filter_map(|around| around.shape);
                 let outer: Vec<&'static Shape> = outer.collect();
-                Problem::UnknownField(Suggestion::of(name, shape, present, &outer))
+                ObjectProblem::UnknownField(Suggestion::of(name, shape, present, &outer))
             }
-            Written::ByApiServer => Problem::NewField,
+            Written::ByApiServer => ObjectProblem::NewField,
         })
     }
 }
 
 /// The name of a field.
 #[derive(Clone, Debug)]
-enum Name<'a> {
+enum FieldName<'a> {
     /// A piece of the text.
     Piece(&'a str),
     /// The text writes the name with escapes, so that it is no piece of it.
     Escaped(String),
 }
 
-impl<'a> Name<'a> {
+impl<'a> FieldName<'a> {
     fn text(&self) -> &str {
         match self {
             Self::Piece(text) => text,
@@ -295,25 +300,25 @@ impl<'a> Name<'a> {
 struct KeySeed;
 
 impl<'a> DeserializeSeed<'a> for KeySeed {
-    type Value = Name<'a>;
+    type Value = FieldName<'a>;
 
-    fn deserialize<D: Deserializer<'a>>(self, deserializer: D) -> Result<Name<'a>, D::Error> {
+    fn deserialize<D: Deserializer<'a>>(self, deserializer: D) -> Result<FieldName<'a>, D::Error> {
         deserializer.deserialize_str(self)
     }
 }
 
 impl<'a> Visitor<'a> for KeySeed {
-    type Value = Name<'a>;
+    type Value = FieldName<'a>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("the name of a field")
     }
 
-    fn visit_borrowed_str<E: de::Error>(self, name: &'a str) -> Result<Name<'a>, E> {
-        Ok(Name::Piece(name))
+    fn visit_borrowed_str<E: de::Error>(self, name: &'a str) -> Result<FieldName<'a>, E> {
+        Ok(FieldName::Piece(name))
     }
 
-    fn visit_str<E: de::Error>(self, name: &str) -> Result<Name<'a>, E> {
-        Ok(Name::Escaped(name.to_owned()))
+    fn visit_str<E: de::Error>(self, name: &str) -> Result<FieldName<'a>, E> {
+        Ok(FieldName::Escaped(name.to_owned()))
     }
 }

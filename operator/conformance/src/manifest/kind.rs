@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Header, fields::is_slip, metadata::Metadata};
+use super::{Header, fields::is_slip, metadata::ManifestMetadata};
 use crate::kinds::{ApiKind, Availability, KindRow, NOT_EVALUATED, WorkloadKind, group};
 
 /// What becomes of an object.
@@ -16,7 +16,7 @@ pub(super) enum Treatment {
     /// It is of a kind that is read, in a version that is not; this one is.
     Outdated(&'static str),
     /// It is of no kind that there is, and was meant to be of this one.
-    Misspelt(Known),
+    Misspelt(ReadKind),
     /// It is a policy of a kind that is not evaluated.
     NotEvaluated,
     /// The object decides nothing, and is counted.
@@ -42,7 +42,7 @@ impl Treatment {
         }
         if let Some(known) = ApiKind::all().find(|known| is_almost(*known, group, kind)) {
             let row = known.row();
-            return Self::Misspelt(Known { api_version: row.api_version, kind: row.kind });
+            return Self::Misspelt(ReadKind { api_version: row.api_version, kind: row.kind });
         }
         // Somebody else's, which this group's own network may know.
         let is_policy = ApiKind::all().any(|known| known.is_policy() && known.row().kind == kind);
@@ -52,12 +52,12 @@ impl Treatment {
 
 /// A kind that is read, and where it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Known {
+pub(super) struct ReadKind {
     api_version: &'static str,
     kind: &'static str,
 }
 
-impl Known {
+impl ReadKind {
     /// The first field of a header that differs, how, and what it should be.
     pub(super) fn difference(self, header: &Header) -> (&'static str, String, &'static str) {
         if header.kind == self.kind {
@@ -158,7 +158,7 @@ pub(super) struct Owner {
 
 impl Owner {
     /// The controller of an object, if it is one of the workloads that we read.
-    pub(super) fn of(metadata: &Metadata) -> Option<Self> {
+    pub(super) fn of(metadata: &ManifestMetadata) -> Option<Self> {
         let controller = metadata.owner_references.iter().find(|owner| owner.controller)?;
         match Treatment::of(&controller.api_version, &controller.kind) {
             Treatment::Read(ApiKind::Workload(kind)) => {

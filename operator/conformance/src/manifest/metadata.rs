@@ -4,7 +4,7 @@ use std::{fmt, net::IpAddr};
 
 use serde::{Deserialize, Deserializer, de};
 
-use super::rejection::{At, Fault, Problem};
+use super::rejection::{At, ObjectFault, ObjectProblem};
 use crate::{
     policy::{self, json, syntax},
     snapshot::{Labels, ObjectRef},
@@ -13,7 +13,7 @@ use crate::{
 /// What an object says of itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(remote = "Self", rename_all = "camelCase")]
-pub(super) struct Metadata {
+pub(super) struct ManifestMetadata {
     #[serde(default, deserialize_with = "json::optional")]
     pub(super) name: String,
     #[serde(default, deserialize_with = "json::optional")]
@@ -37,7 +37,7 @@ pub(super) struct OwnerReference {
     pub(super) controller: bool,
 }
 
-json::only_from_objects!(Metadata, OwnerReference);
+json::only_from_objects!(ManifestMetadata, OwnerReference);
 
 /// A map of strings to strings that may be absent or null; a null value is the empty one, as in
 /// Go. A key that is there twice is refused.
@@ -78,7 +78,7 @@ impl<'de> de::Visitor<'de> for LabelsVisitor {
     }
 }
 
-impl Metadata {
+impl ManifestMetadata {
     /// The name of an object that is in a namespace.
     pub(super) fn namespaced(&self, default_namespace: &str) -> ObjectRef {
         let namespace = match self.namespace.as_str() {
@@ -95,27 +95,27 @@ impl Metadata {
 }
 
 /// Checks the name of an object that is in a namespace.
-pub(super) fn check_namespaced(name: &ObjectRef) -> Result<(), Fault> {
+pub(super) fn check_namespaced(name: &ObjectRef) -> Result<(), ObjectFault> {
     check_name(&name.name, syntax::is_dns_subdomain).at(|| "metadata.name".to_owned())?;
     check_name(&name.namespace, syntax::is_dns_label).at(|| "metadata.namespace".to_owned())
 }
 
 /// Checks a name by the rule of its kind.
-pub(super) fn check_name(name: &str, is_valid: impl Fn(&str) -> bool) -> Result<(), Problem> {
+pub(super) fn check_name(name: &str, is_valid: impl Fn(&str) -> bool) -> Result<(), ObjectProblem> {
     match name {
-        "" => Err(Problem::Missing),
+        "" => Err(ObjectProblem::Missing),
         name if is_valid(name) => Ok(()),
-        name => Err(policy::Problem::Name(name.to_owned()).into()),
+        name => Err(policy::PolicyProblem::Name(name.to_owned()).into()),
     }
 }
 
 /// Checks the keys and values of labels.
-pub(super) fn check_labels(labels: &Labels, field: &str) -> Result<(), Fault> {
+pub(super) fn check_labels(labels: &Labels, field: &str) -> Result<(), ObjectFault> {
     labels.iter().try_for_each(|(key, value)| {
         let checked = if !syntax::is_label_key(key) {
-            Err(policy::Problem::LabelKey(key.clone()))
+            Err(policy::PolicyProblem::LabelKey(key.clone()))
         } else if !syntax::is_label_value(value) {
-            Err(policy::Problem::LabelValue(value.clone()))
+            Err(policy::PolicyProblem::LabelValue(value.clone()))
         } else {
             Ok(())
         };
@@ -124,6 +124,6 @@ pub(super) fn check_labels(labels: &Labels, field: &str) -> Result<(), Fault> {
 }
 
 /// Reads an address, or says that it is none.
-pub(super) fn address(text: &str) -> Result<IpAddr, Problem> {
-    text.parse().map_err(|_| Problem::Address(text.to_owned()))
+pub(super) fn address(text: &str) -> Result<IpAddr, ObjectProblem> {
+    text.parse().map_err(|_| ObjectProblem::Address(text.to_owned()))
 }

@@ -3,8 +3,8 @@
 use serde::Deserialize;
 
 use super::{
-    metadata::{self, Metadata},
-    rejection::{At, Fault},
+    metadata::{self, ManifestMetadata},
+    rejection::{At, ObjectFault},
 };
 use crate::{
     policy::{json, syntax},
@@ -16,14 +16,14 @@ use crate::{
 #[serde(remote = "Self")]
 pub(super) struct Namespace {
     #[serde(default, deserialize_with = "json::optional")]
-    pub(super) metadata: Metadata,
+    pub(super) metadata: ManifestMetadata,
 }
 
 json::only_from_objects!(Namespace);
 
 impl Namespace {
-    pub(super) fn read(self) -> Result<Labels, Fault> {
-        let Metadata { name, labels, .. } = self.metadata;
+    pub(super) fn read(self) -> Result<Labels, ObjectFault> {
+        let ManifestMetadata { name, labels, .. } = self.metadata;
         metadata::check_name(&name, syntax::is_dns_label).at(|| "metadata.name".to_owned())?;
         metadata::check_labels(&labels, "metadata.labels")?;
         Ok(labels)

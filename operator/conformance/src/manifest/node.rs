@@ -5,8 +5,8 @@ use std::net::IpAddr;
 use serde::Deserialize;
 
 use super::{
-    metadata::{self, Metadata},
-    rejection::{At, Fault},
+    metadata::{self, ManifestMetadata},
+    rejection::{At, ObjectFault},
 };
 use crate::policy::{json, syntax};
 
@@ -15,7 +15,7 @@ use crate::policy::{json, syntax};
 #[serde(remote = "Self")]
 pub(super) struct Node {
     #[serde(default, deserialize_with = "json::optional")]
-    pub(super) metadata: Metadata,
+    pub(super) metadata: ManifestMetadata,
     #[serde(default, deserialize_with = "json::optional")]
     status: NodeStatus,
 }
@@ -40,7 +40,7 @@ json::only_from_objects!(Node, NodeStatus, NodeAddress);
 
 impl Node {
     /// Its addresses. Among what it lists are host names, which are none.
-    pub(super) fn read(self) -> Result<Vec<IpAddr>, Fault> {
+    pub(super) fn read(self) -> Result<Vec<IpAddr>, ObjectFault> {
         metadata::check_name(&self.metadata.name, syntax::is_dns_subdomain)
             .at(|| "metadata.name".to_owned())?;
         let listed = self.status.addresses.iter().enumerate();

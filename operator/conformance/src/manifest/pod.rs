@@ -6,13 +6,13 @@ use serde::Deserialize;
 
 use super::{
     kind::Owner,
-    metadata::{self, Metadata},
-    rejection::{At, Fault, Problem},
+    metadata::{self, ManifestMetadata},
+    rejection::{At, ObjectFault, ObjectProblem},
 };
 use crate::{
     flow::{Port, Protocol},
     policy::{self, json, syntax},
-    snapshot::{Container as Whose, Labels, Lifecycle, NamedPort, ObjectRef, Pod, PodNetwork},
+    snapshot::{ContainerKind as Whose, Labels, Lifecycle, NamedPort, ObjectRef, Pod, PodNetwork},
 };
 
 /// A `Pod`, as much of it as decides.
@@ -20,7 +20,7 @@ use crate::{
 #[serde(remote = "Self")]
 pub(super) struct PodObject {
     #[serde(default, deserialize_with = "json::optional")]
-    pub(super) metadata: Metadata,
+    pub(super) metadata: ManifestMetadata,
     #[serde(default, deserialize_with = "json::optional")]
     spec: PodSpec,
     #[serde(default, deserialize_with = "json::optional")]
@@ -31,7 +31,7 @@ pub(super) struct PodObject {
 #[serde(remote = "Self")]
 pub(super) struct PodTemplate {
     #[serde(default, deserialize_with = "json::optional")]
-    metadata: Metadata,
+    metadata: ManifestMetadata,
     #[serde(default, deserialize_with = "json::optional")]
     spec: PodSpec,
 }
@@ -118,7 +118,7 @@ pub(super) struct ReadPod {
 
 impl PodObject {
     /// What it is, by this name.
-    pub(super) fn read(self, name: &ObjectRef) -> Result<ReadPod, Fault> {
+    pub(super) fn read(self, name: &ObjectRef) -> Result<ReadPod, ObjectFault> {
         let Self { metadata, spec, status } = self;
         metadata::check_namespaced(name)?;
         metadata::check_labels(&metadata.labels, "metadata.labels")?;
@@ -147,12 +147,12 @@ impl PodObject {
     }
 }
 
-fn addresses_of_host(status: &PodStatus) -> Result<Vec<IpAddr>, Fault> {
+fn addresses_of_host(status: &PodStatus) -> Result<Vec<IpAddr>, ObjectFault> {
     addresses(&status.host_ips, &status.host_ip, "hostIP")
 }
 
 /// The list, or else the one address that older API servers gave.
-fn addresses(list: &[AddressOf], one: &str, field: &str) -> Result<Vec<IpAddr>, Fault> {
+fn addresses(list: &[AddressOf], one: &str, field: &str) -> Result<Vec<IpAddr>, ObjectFault> {
     match (list, one) {
         ([], "") => Ok(Vec::new()),
         ([], one) => Ok(vec![metadata::address(one).at(|| format!("status.{field}"))?]),
@@ -177,7 +177,7 @@ pub(super) struct ReadTemplate {
 
 impl PodTemplate {
     /// What it gives its pods, found at this field.
-    pub(super) fn read(self, field: &str) -> Result<ReadTemplate, Fault> {
+    pub(super) fn read(self, field: &str) -> Result<ReadTemplate, ObjectFault> {
         let Self { metadata, spec } = self;
         metadata::check_labels(&metadata.labels, &format!("{field}.metadata.labels"))?;
         let (named_ports, declared) = spec.ports(&format!("{field}.spec"))?;
@@ -192,7 +192,7 @@ impl PodSpec {
     }
 
     /// The ports with a name, and all ports.
-    fn ports(&self, field: &str) -> Result<(Vec<NamedPort>, Vec<Port>), Fault> {
+    fn ports(&self, field: &str) -> Result<(Vec<NamedPort>, Vec<Port>), ObjectFault> {
         let (mut named, mut declared) = (Vec::new(), Vec::new());
         let lists = [
             ("containers", &self.containers, Whose::Regular),
@@ -218,35 +218,36 @@ impl PodSpec {
 }
 
 impl ContainerPort {
-    fn port(&self, at: impl Fn() -> String) -> Result<Port, Fault> {
+    fn port(&self, at: impl Fn() -> String) -> Result<Port, ObjectFault> {
         let protocol = protocol(&self.protocol).at(|| format!("{}.protocol", at()))?;
         let number = port_number(self.number).at(|| format!("{}.containerPort", at()))?;
         Ok(Port { number, protocol })
     }
 
-    fn name(&self, at: impl Fn() -> String) -> Result<Option<String>, Fault> {
+    fn name(&self, at: impl Fn() -> String) -> Result<Option<String>, ObjectFault> {
         match self.name.as_str() {
             "" => Ok(None),
             name if syntax::is_port_name(name) => Ok(Some(name.to_owned())),
-            name => Err(policy::Problem::PortName(name.to_owned())).at(|| format!("{}.name", at())),
+            name => Err(policy::PolicyProblem::PortName(name.to_owned()))
+                .at(|| format!("{}.name", at())),
         }
     }
 }
 
 /// Reads a protocol. An empty one is the default, as the API server has it in pods and services.
-pub(super) fn protocol(written: &str) -> Result<Protocol, Problem> {
+pub(super) fn protocol(written: &str) -> Result<Protocol, ObjectProblem> {
     match written {
         "" | "TCP" => Ok(Protocol::Tcp),
         "UDP" => Ok(Protocol::Udp),
         "SCTP" => Ok(Protocol::Sctp),
-        other => Err(policy::Problem::Protocol(other.to_owned()).into()),
+        other => Err(policy::PolicyProblem::Protocol(other.to_owned()).into()),
     }
 }
 
 /// Reads the number of a port.
-pub(super) fn port_number(number: i64) -> Result<u16, Problem> {
+pub(super) fn port_number(number: i64) -> Result<u16, ObjectProblem> {
     match u16::try_from(number) {
         Ok(port) if port > 0 => Ok(port),
-        Ok(_) | Err(_) => Err(policy::Problem::PortNumber(number).into()),
+        Ok(_) | Err(_) => Err(policy::PolicyProblem::PortNumber(number).into()),
     }
 }

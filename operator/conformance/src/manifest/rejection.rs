@@ -21,7 +21,7 @@ pub struct Rejection {
     /// object as a whole.
     pub field: String,
     /// What is wrong with it, and what would be right.
-    pub problem: Problem,
+    pub problem: ObjectProblem,
 }
 
 impl Display for Rejection {
@@ -43,10 +43,10 @@ impl Display for Rejection {
 /// What is wrong with a field, in words that say what would be right.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
-pub enum Problem {
+pub enum ObjectProblem {
     /// What may be wrong in a policy, and in other objects likewise.
     #[error(transparent)]
-    Policy(#[from] policy::Problem),
+    Policy(#[from] policy::PolicyProblem),
     /// A name is missing.
     #[error("is missing; every object needs one")]
     Missing,
@@ -101,19 +101,19 @@ pub enum Problem {
 
 /// A problem and the way to it.
 #[derive(Debug)]
-pub(super) struct Fault {
+pub(super) struct ObjectFault {
     pub(super) field: String,
-    pub(super) problem: Problem,
+    pub(super) problem: ObjectProblem,
 }
 
 /// Says where in the object a problem lies.
 pub(super) trait At<T> {
     /// Says in which field the problem is.
-    fn at(self, field: impl FnOnce() -> String) -> Result<T, Fault>;
+    fn at(self, field: impl FnOnce() -> String) -> Result<T, ObjectFault>;
 }
 
-impl<T, E: Into<Problem>> At<T> for Result<T, E> {
-    fn at(self, field: impl FnOnce() -> String) -> Result<T, Fault> {
-        self.map_err(|problem| Fault { field: field(), problem: problem.into() })
+impl<T, E: Into<ObjectProblem>> At<T> for Result<T, E> {
+    fn at(self, field: impl FnOnce() -> String) -> Result<T, ObjectFault> {
+        self.map_err(|problem| ObjectFault { field: field(), problem: problem.into() })
     }
 }

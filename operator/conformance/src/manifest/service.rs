@@ -5,9 +5,9 @@ use std::net::IpAddr;
 use serde::Deserialize;
 
 use super::{
-    metadata::{self, Metadata},
+    metadata::{self, ManifestMetadata},
     pod::{port_number, protocol},
-    rejection::{At, Fault, Problem},
+    rejection::{At, ObjectFault, ObjectProblem},
 };
 use crate::{
     flow::Port,
@@ -47,12 +47,12 @@ pub struct ServicePort {
     /// The port on the Service's own addresses, which no policy sees.
     pub port: Port,
     /// What receives it in the pod, where policies look.
-    pub target: Target,
+    pub target: ServiceTarget,
 }
 
 /// The port of a pod that a Service's port leads to; the protocol is the same.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Target {
+pub enum ServiceTarget {
     /// This number, on each pod.
     Number(u16),
     /// What each pod's containers call so.
@@ -64,7 +64,7 @@ pub enum Target {
 #[serde(remote = "Self")]
 pub(super) struct ServiceObject {
     #[serde(default, deserialize_with = "json::optional")]
-    pub(super) metadata: Metadata,
+    pub(super) metadata: ManifestMetadata,
     #[serde(default, deserialize_with = "json::optional")]
     spec: ServiceSpec,
 }
@@ -103,7 +103,7 @@ json::only_from_objects!(ServiceObject, ServiceSpec, WrittenPort);
 
 impl ServiceObject {
     /// What it is, by this name.
-    pub(super) fn read(self, name: &ObjectRef) -> Result<Service, Fault> {
+    pub(super) fn read(self, name: &ObjectRef) -> Result<Service, ObjectFault> {
         metadata::check_namespaced(name)?;
         let spec = self.spec;
         metadata::check_labels(&spec.selector, "spec.selector")?;
@@ -123,7 +123,7 @@ impl ServiceObject {
 }
 
 impl ServiceSpec {
-    fn addresses(&self) -> Result<Vec<IpAddr>, Fault> {
+    fn addresses(&self) -> Result<Vec<IpAddr>, ObjectFault> {
         let listed = match self.cluster_ips.as_slice() {
             [] => std::slice::from_ref(&self.cluster_ip),
             listed => listed,
@@ -137,7 +137,7 @@ impl ServiceSpec {
 }
 
 impl WrittenPort {
-    fn read(&self, index: usize) -> Result<ServicePort, Fault> {
+    fn read(&self, index: usize) -> Result<ServicePort, ObjectFault> {
         let at = |field| move || format!("spec.ports[{index}].{field}");
         let number = port_number(self.port).at(at("port"))?;
         Ok(ServicePort {
@@ -148,15 +148,17 @@ impl WrittenPort {
     }
 
     /// An absent target, a zero and an empty name are the port itself, as the API server has it.
-    fn target(&self, number: u16) -> Result<Target, Problem> {
+    fn target(&self, number: u16) -> Result<ServiceTarget, ObjectProblem> {
         match &self.target_port {
-            None | Some(IntOrString::Int(0)) => Ok(Target::Number(number)),
-            Some(IntOrString::Int(target)) => Ok(Target::Number(port_number(*target)?)),
-            Some(IntOrString::String(name)) if name.is_empty() => Ok(Target::Number(number)),
+            None | Some(IntOrString::Int(0)) => Ok(ServiceTarget::Number(number)),
+            Some(IntOrString::Int(target)) => Ok(ServiceTarget::Number(port_number(*target)?)),
+            Some(IntOrString::String(name)) if name.is_empty() => Ok(ServiceTarget::Number(number)),
             Some(IntOrString::String(name)) if syntax::is_port_name(name) => {
-                Ok(Target::Name(name.clone()))
+                Ok(ServiceTarget::Name(name.clone()))
             }
-            Some(IntOrString::String(name)) => Err(policy::Problem::PortName(name.clone()).into()),
+            Some(IntOrString::String(name)) => {
+                Err(policy::PolicyProblem::PortName(name.clone()).into())
+            }
         }
     }
 }

@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Kept, kind::Owner, pod::ReadPod, workload::ReadWorkload};
+use super::{Sourced, kind::Owner, pod::ReadPod, workload::ReadWorkload};
 use crate::{kinds::WorkloadKind, snapshot::ObjectRef};
 
-pub(super) type Workloads = BTreeMap<WorkloadKind, BTreeMap<ObjectRef, Kept<ReadWorkload>>>;
+pub(super) type Workloads = BTreeMap<WorkloadKind, BTreeMap<ObjectRef, Sourced<ReadWorkload>>>;
 
 /// The label with which the Deployment controller tells the pods of one `ReplicaSet` from those of
 /// another; the `ReplicaSet`'s name ends with its value.
@@ -19,8 +19,8 @@ const POD_TEMPLATE_HASH: &str = "pod-template-hash";
 /// stands even if it is scaled to none: it may be scaled up at any time.
 pub(super) fn standing<'a>(
     workloads: &'a Workloads,
-    pods: &BTreeMap<ObjectRef, Kept<ReadPod>>,
-) -> Vec<(WorkloadKind, &'a ObjectRef, &'a Kept<ReadWorkload>)> {
+    pods: &BTreeMap<ObjectRef, Sourced<ReadPod>>,
+) -> Vec<(WorkloadKind, &'a ObjectRef, &'a Sourced<ReadWorkload>)> {
     let present = with_pods(workloads, pods);
     let all = workloads
         .iter()
@@ -37,7 +37,7 @@ pub(super) fn standing<'a>(
 /// The workloads that have a pod, through however many others.
 fn with_pods(
     workloads: &Workloads,
-    pods: &BTreeMap<ObjectRef, Kept<ReadPod>>,
+    pods: &BTreeMap<ObjectRef, Sourced<ReadPod>>,
 ) -> BTreeSet<(WorkloadKind, ObjectRef)> {
     let mut present = BTreeSet::new();
     for ReadPod { pod, owner, .. } in pods.values().map(|kept| &kept.object) {
@@ -62,7 +62,7 @@ fn find<'a>(
     workloads: &'a Workloads,
     owner: &Owner,
     namespace: &str,
-) -> Option<&'a Kept<ReadWorkload>> {
+) -> Option<&'a Sourced<ReadWorkload>> {
     let name = ObjectRef { namespace: namespace.to_owned(), name: owner.name.clone() };
     workloads.get(&owner.kind)?.get(&name)
 }

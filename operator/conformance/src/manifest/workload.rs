@@ -4,9 +4,9 @@ use serde::Deserialize;
 
 use super::{
     kind::Owner,
-    metadata::{self, Metadata},
+    metadata::{self, ManifestMetadata},
     pod::{PodTemplate, ReadTemplate},
-    rejection::Fault,
+    rejection::ObjectFault,
 };
 use crate::{kinds::WorkloadKind, policy::json, snapshot::ObjectRef};
 
@@ -15,7 +15,7 @@ use crate::{kinds::WorkloadKind, policy::json, snapshot::ObjectRef};
 #[serde(remote = "Self")]
 pub(super) struct Workload {
     #[serde(default, deserialize_with = "json::optional")]
-    pub(super) metadata: Metadata,
+    pub(super) metadata: ManifestMetadata,
     #[serde(default, deserialize_with = "json::optional")]
     spec: WorkloadSpec,
 }
@@ -33,7 +33,7 @@ struct WorkloadSpec {
 #[serde(remote = "Self")]
 pub(super) struct CronJob {
     #[serde(default, deserialize_with = "json::optional")]
-    pub(super) metadata: Metadata,
+    pub(super) metadata: ManifestMetadata,
     #[serde(default, deserialize_with = "json::optional")]
     spec: CronJobSpec,
 }
@@ -69,7 +69,11 @@ const JOB_NAMES: [&str; 2] = ["batch.kubernetes.io/job-name", "job-name"];
 
 impl Workload {
     /// What it is, by this name.
-    pub(super) fn read(self, kind: WorkloadKind, name: &ObjectRef) -> Result<ReadWorkload, Fault> {
+    pub(super) fn read(
+        self,
+        kind: WorkloadKind,
+        name: &ObjectRef,
+    ) -> Result<ReadWorkload, ObjectFault> {
         metadata::check_namespaced(name)?;
         let mut template = self.spec.template.read("spec.template")?;
         if kind == WorkloadKind::Job {
@@ -87,7 +91,7 @@ impl Workload {
 
 impl CronJob {
     /// What it is, by this name.
-    pub(super) fn read(self, name: &ObjectRef) -> Result<ReadWorkload, Fault> {
+    pub(super) fn read(self, name: &ObjectRef) -> Result<ReadWorkload, ObjectFault> {
         metadata::check_namespaced(name)?;
         let template = self.spec.job_template.spec.template;
         let template = template.read("spec.jobTemplate.spec.template")?;

@@ -25,13 +25,13 @@ pub(super) struct NetworkPolicyObject {
     #[serde(default, deserialize_with = "json::optional")]
     metadata: Metadata,
     #[serde(default, deserialize_with = "json::optional")]
-    spec: Spec,
+    spec: WrittenSpec,
 }
 
 /// `NetworkPolicySpec`, which keeps whether `egress` is there.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(remote = "Self", rename_all = "camelCase")]
-struct Spec {
+struct WrittenSpec {
     #[serde(default, deserialize_with = "json::optional")]
     pod_selector: LabelSelector,
     #[serde(default, deserialize_with = "json::list")]
@@ -46,7 +46,7 @@ struct Spec {
 #[serde(transparent)]
 struct EgressRules(#[serde(deserialize_with = "json::list")] Vec<EgressRule>);
 
-json::only_from_objects!(NetworkPolicyObject, Spec);
+json::only_from_objects!(NetworkPolicyObject, WrittenSpec);
 
 impl NetworkPolicyObject {
     /// The policy, which is in this namespace if it names none.
@@ -55,7 +55,7 @@ impl NetworkPolicyObject {
         if metadata.namespace.is_empty() {
             default_namespace.clone_into(&mut metadata.namespace);
         }
-        let Spec { pod_selector, ingress, egress, policy_types } = spec;
+        let WrittenSpec { pod_selector, ingress, egress, policy_types } = spec;
         let has_empty_egress = egress.as_ref().is_some_and(|EgressRules(rules)| rules.is_empty());
         let egress = egress.map_or_else(Vec::new, |EgressRules(rules)| rules);
         let spec = NetworkPolicySpec { pod_selector, ingress, egress, policy_types };

@@ -13,7 +13,7 @@ use super::{
     cluster_network_policy::priority,
     json,
     network_policy::{Metadata, port},
-    rejected::{At, Fault, Problem},
+    rejected::{InField, PolicyFault, PolicyProblem},
     syntax,
 };
 use crate::{expected::Direction, snapshot::ObjectRef};
@@ -164,7 +164,7 @@ pub fn compile(object: &AdminNetworkPolicy) -> Result<ClusterPolicy, Rejected> {
     parts(object).map_err(|fault| fault.of(ObjectRef::of_cluster(&object.metadata.name)))
 }
 
-fn parts(object: &AdminNetworkPolicy) -> Result<ClusterPolicy, Fault> {
+fn parts(object: &AdminNetworkPolicy) -> Result<ClusterPolicy, PolicyFault> {
     let AdminNetworkPolicy { metadata, spec } = object;
     syntax::object_name(&metadata.name, syntax::is_dns_subdomain).at("metadata.name")?;
     let kind = ClusterPolicyKind::AdminNetworkPolicy;
@@ -179,7 +179,7 @@ fn parts(object: &AdminNetworkPolicy) -> Result<ClusterPolicy, Fault> {
 }
 
 impl IngressRule {
-    pub(super) fn compile(&self, dialect: Dialect) -> Result<ClusterRule, Fault> {
+    pub(super) fn compile(&self, dialect: Dialect) -> Result<ClusterRule, PolicyFault> {
         dialect.rule(Written {
             name: &self.name,
             action: self.action.as_deref(),
@@ -191,7 +191,7 @@ impl IngressRule {
 }
 
 impl EgressRule {
-    pub(super) fn compile(&self, dialect: Dialect) -> Result<ClusterRule, Fault> {
+    pub(super) fn compile(&self, dialect: Dialect) -> Result<ClusterRule, PolicyFault> {
         let ports = ports(dialect, self.ports.as_deref())?;
         dialect.rule(Written {
             name: &self.name,
@@ -203,25 +203,25 @@ impl EgressRule {
     }
 }
 
-fn ports(dialect: Dialect, written: Option<&[PortMatch]>) -> Result<ClusterPorts, Fault> {
+fn ports(dialect: Dialect, written: Option<&[PortMatch]>) -> Result<ClusterPorts, PolicyFault> {
     dialect.ports("ports", written, PortMatch::compile)
 }
 
 impl PortMatch {
-    fn compile(&self) -> Result<ClusterPort, Fault> {
+    fn compile(&self) -> Result<ClusterPort, PolicyFault> {
         let Self { port_number, named_port, port_range, others } = self;
         match (port_number, named_port, port_range, others.sole()?) {
             (Some(one), None, None, None) => one.compile().at("portNumber"),
             (None, Some(name), None, None) => Ok(ClusterPort::Named(name.clone())),
             (None, None, Some(range), None) => range.compile().at("portRange"),
             (None, None, None, Some(unknown)) => Ok(ClusterPort::Unknown(unknown.to_owned())),
-            _ => Err(Problem::OneOf("portNumber, namedPort and portRange").into()),
+            _ => Err(PolicyProblem::OneOf("portNumber, namedPort and portRange").into()),
         }
     }
 }
 
 impl PortNumber {
-    fn compile(&self) -> Result<ClusterPort, Fault> {
+    fn compile(&self) -> Result<ClusterPort, PolicyFault> {
         let protocol = port::protocol(self.protocol.as_deref()).at("protocol")?;
         let number = number(self.port, "port")?;
         Ok(ClusterPort::Range { protocol, first: number, last: number })
@@ -230,16 +230,16 @@ impl PortNumber {
 
 impl PortRange {
     /// The API says that `end` has to be above `start`, and stores ranges of one port all the same.
-    fn compile(&self) -> Result<ClusterPort, Fault> {
+    fn compile(&self) -> Result<ClusterPort, PolicyFault> {
         let protocol = port::protocol(self.protocol.as_deref()).at("protocol")?;
         let (start, end) = (number(self.start, "start")?, number(self.end, "end")?);
         if start > end {
-            return Err(Problem::PortRange { start, end }.into());
+            return Err(PolicyProblem::PortRange { start, end }.into());
         }
         Ok(ClusterPort::Range { protocol, first: start, last: end })
     }
 }
 
-fn number(written: Option<i64>, field: &str) -> Result<u16, Fault> {
-    written.ok_or(Problem::FieldMissing).and_then(port::port_number).at(field)
+fn number(written: Option<i64>, field: &str) -> Result<u16, PolicyFault> {
+    written.ok_or(PolicyProblem::FieldMissing).and_then(port::port_number).at(field)
 }

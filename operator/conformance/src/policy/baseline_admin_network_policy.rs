@@ -12,7 +12,7 @@ use super::{
     },
     json,
     network_policy::Metadata,
-    rejected::{At, Fault, Problem},
+    rejected::{InField, PolicyFault, PolicyProblem},
 };
 use crate::snapshot::ObjectRef;
 
@@ -79,12 +79,12 @@ pub fn compile(object: &BaselineAdminNetworkPolicy) -> Result<ClusterPolicy, Rej
     parts(object).map_err(|fault| fault.of(ObjectRef::of_cluster(&object.metadata.name)))
 }
 
-fn parts(object: &BaselineAdminNetworkPolicy) -> Result<ClusterPolicy, Fault> {
+fn parts(object: &BaselineAdminNetworkPolicy) -> Result<ClusterPolicy, PolicyFault> {
     let BaselineAdminNetworkPolicy { metadata, spec } = object;
     match metadata.name.as_str() {
         "default" => Ok(()),
-        "" => Err(Problem::Missing),
-        other => Err(Problem::NotDefault(other.to_owned())),
+        "" => Err(PolicyProblem::Missing),
+        other => Err(PolicyProblem::NotDefault(other.to_owned())),
     }
     .at("metadata.name")?;
     let kind = ClusterPolicyKind::BaselineAdminNetworkPolicy;

@@ -11,7 +11,7 @@ use super::{
     },
     json,
     network_policy::{Metadata, port},
-    rejected::{At, Fault, Problem},
+    rejected::{InField, PolicyFault, PolicyProblem},
     syntax,
 };
 use crate::{expected::Direction, flow::Protocol, snapshot::ObjectRef};
@@ -171,7 +171,7 @@ pub fn compile(object: &ClusterNetworkPolicy) -> Result<ClusterPolicy, Rejected>
     parts(object).map_err(|fault| fault.of(ObjectRef::of_cluster(&object.metadata.name)))
 }
 
-fn parts(object: &ClusterNetworkPolicy) -> Result<ClusterPolicy, Fault> {
+fn parts(object: &ClusterNetworkPolicy) -> Result<ClusterPolicy, PolicyFault> {
     let ClusterNetworkPolicy { metadata, spec } = object;
     syntax::object_name(&metadata.name, syntax::is_dns_subdomain).at("metadata.name")?;
     let tier = tier(spec.tier.as_deref()).at("tier").at("spec")?;
@@ -184,26 +184,26 @@ fn parts(object: &ClusterNetworkPolicy) -> Result<ClusterPolicy, Fault> {
     Ok(ClusterPolicy { name, tier, priority, subjects, ingress, egress })
 }
 
-fn tier(written: Option<&str>) -> Result<Tier, Problem> {
+fn tier(written: Option<&str>) -> Result<Tier, PolicyProblem> {
     match written {
-        None => Err(Problem::FieldMissing),
+        None => Err(PolicyProblem::FieldMissing),
         Some("Admin") => Ok(Tier::Admin),
         Some("Baseline") => Ok(Tier::Baseline),
-        Some(other) => Err(Problem::Tier(other.to_owned())),
+        Some(other) => Err(PolicyProblem::Tier(other.to_owned())),
     }
 }
 
 /// From 0 to 1000.
-pub(super) fn priority(written: Option<i64>) -> Result<Priority, Problem> {
-    let number = written.ok_or(Problem::FieldMissing)?;
+pub(super) fn priority(written: Option<i64>) -> Result<Priority, PolicyProblem> {
+    let number = written.ok_or(PolicyProblem::FieldMissing)?;
     match u16::try_from(number) {
         Ok(priority @ 0..=1000) => Ok(Priority::At(priority)),
-        Ok(_) | Err(_) => Err(Problem::Priority(number)),
+        Ok(_) | Err(_) => Err(PolicyProblem::Priority(number)),
     }
 }
 
 impl IngressRule {
-    fn compile(&self) -> Result<ClusterRule, Fault> {
+    fn compile(&self) -> Result<ClusterRule, PolicyFault> {
         DIALECT.rule(Written {
             name: &self.name,
             action: self.action.as_deref(),
@@ -215,7 +215,7 @@ impl IngressRule {
 }
 
 impl EgressRule {
-    fn compile(&self) -> Result<ClusterRule, Fault> {
+    fn compile(&self) -> Result<ClusterRule, PolicyFault> {
         let ports = ports(self.protocols.as_deref())?;
         DIALECT.rule(Written {
             name: &self.name,
@@ -227,12 +227,12 @@ impl EgressRule {
     }
 }
 
-fn ports(written: Option<&[ProtocolMatch]>) -> Result<ClusterPorts, Fault> {
+fn ports(written: Option<&[ProtocolMatch]>) -> Result<ClusterPorts, PolicyFault> {
     DIALECT.ports("protocols", written, ProtocolMatch::compile)
 }
 
 impl ProtocolMatch {
-    fn compile(&self) -> Result<ClusterPort, Fault> {
+    fn compile(&self) -> Result<ClusterPort, PolicyFault> {
         let Self { tcp, udp, sctp, destination_named_port, others } = self;
         let of_protocol = |field: &str, protocol, ports: &Ports| ports.compile(protocol).at(field);
         match (tcp, udp, sctp, destination_named_port, others.sole()?) {
@@ -241,39 +241,47 @@ impl ProtocolMatch {
             (None, None, Some(ports), None, None) => of_protocol("sctp", Protocol::Sctp, ports),
             (None, None, None, Some(name), None) => Ok(ClusterPort::Named(name.clone())),
             (None, None, None, None, Some(unknown)) => Ok(ClusterPort::Unknown(unknown.to_owned())),
-            _ => Err(Problem::OneOf("tcp, udp, sctp and destinationNamedPort").into()),
+            _ => Err(PolicyProblem::OneOf("tcp, udp, sctp and destinationNamedPort").into()),
         }
     }
 }
 
 impl Ports {
-    fn compile(&self, protocol: Protocol) -> Result<ClusterPort, Fault> {
-        let numbers = self.destination_port.as_ref().ok_or(Problem::FieldMissing);
-        let (first, last) =
-            numbers.map_err(Fault::from).and_then(PortNumbers::compile).at("destinationPort")?;
+    fn compile(&self, protocol: Protocol) -> Result<ClusterPort, PolicyFault> {
+        let numbers = self.destination_port.as_ref().ok_or(PolicyProblem::FieldMissing);
+        let (first, last) = numbers
+            .map_err(PolicyFault::from)
+            .and_then(PortNumbers::compile)
+            .at("destinationPort")?;
         Ok(ClusterPort::Range { protocol, first, last })
     }
 }
 
 impl PortNumbers {
-    fn compile(&self) -> Result<(u16, u16), Fault> {
+    fn compile(&self) -> Result<(u16, u16), PolicyFault> {
         match (self.number, &self.range) {
             (Some(number), None) => {
                 let number = port::port_number(number).at("number")?;
                 Ok((number, number))
             }
             (None, Some(range)) => range.compile().at("range"),
-            (None, None) | (Some(_), Some(_)) => Err(Problem::OneOf("number and range").into()),
+            (None, None) | (Some(_), Some(_)) => {
+                Err(PolicyProblem::OneOf("number and range").into())
+            }
         }
     }
 }
 
 impl PortRange {
-    fn compile(&self) -> Result<(u16, u16), Fault> {
+    fn compile(&self) -> Result<(u16, u16), PolicyFault> {
         let end = |written: Option<i64>, field| {
-            written.ok_or(Problem::FieldMissing).and_then(port::port_number).at(field)
+            written.ok_or(PolicyProblem::FieldMissing).and_then(port::port_number).at(field)
         };
         let (start, end) = (end(self.start, "start")?, end(self.end, "end")?);
-        if start < end { Ok((start, end)) } else { Err(Problem::PortRange { start, end }.into()) }
+        if start < end {
+            Ok((start, end))
+        } else {
+            Err(PolicyProblem::PortRange { start, end }.into())
+        }
     }
 }

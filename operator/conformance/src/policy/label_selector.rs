@@ -6,10 +6,10 @@ use serde::Deserialize;
 
 use super::{
     json,
-    rejected::{At, Fault, Problem},
+    rejected::{InField, PolicyFault, PolicyProblem},
     syntax,
 };
-use crate::select::{Requirement, Selector, Written};
+use crate::select::{Requirement, RequirementForm, Selector};
 
 /// A selector as an object writes it. All of both lists has to hold.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -41,68 +41,72 @@ pub struct LabelSelectorRequirement {
 json::only_from_objects!(LabelSelector, LabelSelectorRequirement);
 
 impl LabelSelector {
-    pub(super) fn compile(&self) -> Result<Selector, Fault> {
+    pub(super) fn compile(&self) -> Result<Selector, PolicyFault> {
         let labels = self.match_labels.iter().map(|(key, value)| {
             let label = equal(key, value.as_deref().unwrap_or_default()).at("matchLabels")?;
-            Ok((label, Written::AsLabel))
+            Ok((label, RequirementForm::AsLabel))
         });
         let expressions = self.match_expressions.iter().enumerate().map(|(index, one)| {
             let expression = one.compile().at_index("matchExpressions", index)?;
-            Ok((expression, Written::AsExpression))
+            Ok((expression, RequirementForm::AsExpression))
         });
         labels.chain(expressions).collect()
     }
 
     /// The same for a custom resource, where a label that is null is absent.
-    pub(super) fn compile_custom(&self) -> Result<Selector, Fault> {
+    pub(super) fn compile_custom(&self) -> Result<Selector, PolicyFault> {
         let mut written = self.clone();
         written.match_labels.retain(|_, value| value.is_some());
         written.compile()
     }
 }
 
-fn equal(key: &str, value: &str) -> Result<Requirement, Problem> {
+fn equal(key: &str, value: &str) -> Result<Requirement, PolicyProblem> {
     Ok(Requirement::In(label_key(key)?, BTreeSet::from([label_value(value)?])))
 }
 
 impl LabelSelectorRequirement {
-    fn compile(&self) -> Result<Requirement, Fault> {
+    fn compile(&self) -> Result<Requirement, PolicyFault> {
         let key = || label_key(&self.key).at("key");
         match self.operator.as_str() {
             "In" => Ok(Requirement::In(key()?, self.some_values()?)),
             "NotIn" => Ok(Requirement::NotIn(key()?, self.some_values()?)),
             "Exists" => self.no_values().and_then(|()| Ok(Requirement::Exists(key()?))),
             "DoesNotExist" => self.no_values().and_then(|()| Ok(Requirement::DoesNotExist(key()?))),
-            other => Err(Problem::Operator(other.to_owned())).at("operator"),
+            other => Err(PolicyProblem::Operator(other.to_owned())).at("operator"),
         }
     }
 
-    fn some_values(&self) -> Result<BTreeSet<String>, Fault> {
+    fn some_values(&self) -> Result<BTreeSet<String>, PolicyFault> {
         if self.values.is_empty() {
-            return Err(Problem::ValuesMissing).at("values");
+            return Err(PolicyProblem::ValuesMissing).at("values");
         }
         let checked =
             |(index, value): (usize, &String)| label_value(value).at_index("values", index);
         self.values.iter().enumerate().map(checked).collect()
     }
 
-    fn no_values(&self) -> Result<(), Fault> {
-        if self.values.is_empty() { Ok(()) } else { Err(Problem::ValuesUnwanted).at("values") }
+    fn no_values(&self) -> Result<(), PolicyFault> {
+        if self.values.is_empty() {
+            Ok(())
+        } else {
+            Err(PolicyProblem::ValuesUnwanted).at("values")
+        }
     }
 }
 
-fn label_key(key: &str) -> Result<String, Problem> {
+fn label_key(key: &str) -> Result<String, PolicyProblem> {
     if syntax::is_label_key(key) {
         Ok(key.to_owned())
     } else {
-        Err(Problem::LabelKey(key.to_owned()))
+        Err(PolicyProblem::LabelKey(key.to_owned()))
     }
 }
 
-fn label_value(value: &str) -> Result<String, Problem> {
+fn label_value(value: &str) -> Result<String, PolicyProblem> {
     if syntax::is_label_value(value) {
         Ok(value.to_owned())
     } else {
-        Err(Problem::LabelValue(value.to_owned()))
+        Err(PolicyProblem::LabelValue(value.to_owned()))
     }
 }

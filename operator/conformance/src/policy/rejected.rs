@@ -17,13 +17,13 @@ pub struct Rejected {
     /// The way to the field, such as `spec.ingress[0].from[1].ipBlock.cidr`.
     pub field: String,
     /// What is wrong with it, and what would be right.
-    pub problem: Problem,
+    pub problem: PolicyProblem,
 }
 
 /// What is wrong with a field, in words that say what would be right.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
-pub enum Problem {
+pub enum PolicyProblem {
     /// A name or namespace is missing.
     #[error("is missing; every policy needs one")]
     Missing,
@@ -181,43 +181,43 @@ pub enum Problem {
 
 /// A problem on its way out of the object, gathering the path to itself.
 #[derive(Debug)]
-pub(super) struct Fault {
+pub(super) struct PolicyFault {
     field: String,
-    problem: Problem,
+    problem: PolicyProblem,
 }
 
-impl Fault {
+impl PolicyFault {
     /// Says which object it is that is wrong.
     pub(super) fn of(self, object: ObjectRef) -> Rejected {
         Rejected { object, field: self.field, problem: self.problem }
     }
 }
 
-impl From<Problem> for Fault {
-    fn from(problem: Problem) -> Self {
+impl From<PolicyProblem> for PolicyFault {
+    fn from(problem: PolicyProblem) -> Self {
         Self { field: String::new(), problem }
     }
 }
 
 /// Says where in the object a problem lies, from the inside outwards.
-pub(super) trait At<T> {
+pub(super) trait InField<T> {
     /// In this field of the surrounding object.
-    fn at(self, field: &str) -> Result<T, Fault>;
+    fn at(self, field: &str) -> Result<T, PolicyFault>;
     /// In this element of the surrounding list, which is that field.
-    fn at_index(self, field: &str, index: usize) -> Result<T, Fault>;
+    fn at_index(self, field: &str, index: usize) -> Result<T, PolicyFault>;
 }
 
-impl<T, E: Into<Fault>> At<T> for Result<T, E> {
-    fn at(self, field: &str) -> Result<T, Fault> {
+impl<T, E: Into<PolicyFault>> InField<T> for Result<T, E> {
+    fn at(self, field: &str) -> Result<T, PolicyFault> {
         self.map_err(|fault| under(&field, fault.into()))
     }
 
-    fn at_index(self, field: &str, index: usize) -> Result<T, Fault> {
+    fn at_index(self, field: &str, index: usize) -> Result<T, PolicyFault> {
         self.map_err(|fault| under(&format_args!("{field}[{index}]"), fault.into()))
     }
 }
 
-fn under(outer: &impl Display, Fault { field, problem }: Fault) -> Fault {
+fn under(outer: &impl Display, PolicyFault { field, problem }: PolicyFault) -> PolicyFault {
     let field = if field.is_empty() { outer.to_string() } else { format!("{outer}.{field}") };
-    Fault { field, problem }
+    PolicyFault { field, problem }
 }

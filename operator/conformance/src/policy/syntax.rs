@@ -1,14 +1,17 @@
 //! What the API server takes for a name, a label or a port's name
 //! (`k8s.io/apimachinery/pkg/util/validation`).
 
-use super::rejected::Problem;
+use super::rejected::PolicyProblem;
 
 /// A name that an object can have, by the rule of its kind.
-pub(super) fn object_name(name: &str, is_valid: impl Fn(&str) -> bool) -> Result<(), Problem> {
+pub(super) fn object_name(
+    name: &str,
+    is_valid: impl Fn(&str) -> bool,
+) -> Result<(), PolicyProblem> {
     match name {
-        "" => Err(Problem::Missing),
+        "" => Err(PolicyProblem::Missing),
         name if is_valid(name) => Ok(()),
-        name => Err(Problem::Name(name.to_owned())),
+        name => Err(PolicyProblem::Name(name.to_owned())),
     }
 }
 

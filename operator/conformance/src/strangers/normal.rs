@@ -15,17 +15,19 @@ use crate::{
 
 /// The policies that mean something else than before, or are there on one side only.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Changed {
+pub(super) struct ChangedPolicies {
     pub(super) policies: BTreeSet<ObjectRef>,
     pub(super) cluster_policies: BTreeSet<ClusterPolicyRef>,
 }
 
-impl Changed {
-    pub(super) fn between([old, new]: &[Side<'_>; 2]) -> Self {
-        fn of<'s>(side: &'s Side<'_>) -> BTreeMap<&'s ObjectRef, &'s Policy> {
+impl ChangedPolicies {
+    pub(super) fn between([old, new]: &[DirectionPolicies<'_>; 2]) -> Self {
+        fn of<'s>(side: &'s DirectionPolicies<'_>) -> BTreeMap<&'s ObjectRef, &'s Policy> {
             side.policies.values().flatten().map(|policy| (&policy.name, policy)).collect()
         }
-        fn of_cluster<'s>(side: &'s Side<'_>) -> BTreeMap<&'s ClusterPolicyRef, &'s ClusterPolicy> {
+        fn of_cluster<'s>(
+            side: &'s DirectionPolicies<'_>,
+        ) -> BTreeMap<&'s ClusterPolicyRef, &'s ClusterPolicy> {
             side.cluster_policies.iter().map(|policy| (&policy.name, policy)).collect()
         }
         Self {
@@ -48,7 +50,7 @@ fn differing<K: Ord + Clone, V: PartialEq>(
 }
 
 /// What the policies of one snapshot say of one direction.
-pub(super) struct Side<'a> {
+pub(super) struct DirectionPolicies<'a> {
     pub(super) compiled: &'a Compiled,
     pub(super) snapshot: &'a Snapshot,
     ids: BTreeMap<&'a ObjectRef, PodId>,
@@ -74,7 +76,7 @@ pub(super) struct Meaning<'a> {
     cluster_policies: &'a [&'a ClusterPolicy],
 }
 
-impl<'a> Side<'a> {
+impl<'a> DirectionPolicies<'a> {
     pub(super) fn new(compiled: &'a Compiled, direction: Direction) -> Self {
         let snapshot = compiled.snapshot();
         let mut policies: BTreeMap<&str, Vec<Policy>> = BTreeMap::new();
@@ -141,7 +143,7 @@ impl Selecting<'_> {
     }
 
     /// The names of those that differ.
-    pub(super) fn changed(&self, changed: &Changed) -> BTreeSet<String> {
+    pub(super) fn changed(&self, changed: &ChangedPolicies) -> BTreeSet<String> {
         let policies = self.policies.iter().map(|policy| &policy.name);
         let policies = policies.filter(|name| changed.policies.contains(name));
         let of_cluster = self.cluster_policies.iter().map(|policy| &policy.name);

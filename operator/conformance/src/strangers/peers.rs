@@ -11,9 +11,10 @@ use super::{
     addresses::{self, Range},
     grouped,
     labels::{self, Combinations, combinations},
-    normal::{Selecting, Side},
+    normal::{DirectionPolicies, Selecting},
     subjects::{
-        Subject, Who, is_own, names_of_namespaces, strange_namespaces, stranger, with_namespace,
+        ChangedSubject, SubjectIdentity, is_own, names_of_namespaces, strange_namespaces, stranger,
+        with_namespace,
     },
 };
 use crate::{
@@ -21,11 +22,11 @@ use crate::{
     expected::Direction,
     flow::{End, Flow, PodId, Port, Protocol},
     policy::{
-        Isolation, Namespaces, Numbers, Peer, Peers, Ports, Rule,
+        Isolation, MatchedPorts, Namespaces, Peer, Peers, Ports, Rule,
         cluster::{ClusterPeer, ClusterPort, ClusterPorts},
     },
     select::Selector,
-    snapshot::{Container, Labels, NamedPort, ObjectRef, Snapshot},
+    snapshot::{ContainerKind, Labels, NamedPort, ObjectRef, Snapshot},
     spans::{Span, joined, spans},
 };
 
@@ -52,12 +53,16 @@ pub(super) struct Difference {
 type How = (Vec<Span>, (u8, u8));
 
 /// Compares what is said of a subject and strangers before and after.
-pub(super) fn compare(sides: &[Side<'_>; 2], subject: &Subject, port: Option<Port>) -> Compared {
+pub(super) fn compare(
+    sides: &[DirectionPolicies<'_>; 2],
+    subject: &ChangedSubject,
+    port: Option<Port>,
+) -> Compared {
     let direction = sides[0].direction;
     let known = [0, 1]
         .map(|n| with_namespace(&subject.pods[n].name.namespace, subject.namespaces[n].as_ref()));
     let selecting = [0, 1].map(|n| sides[n].selecting(&subject.pods[n], &known[n]));
-    let terms = Terms::of(&selecting);
+    let terms = StrangerTerms::of(&selecting);
     let mut is_complete = !terms.has_more;
     let ranges = addresses::ranges(&terms.blocks);
     let mut homes = homes(sides, subject, &terms, &mut is_complete);
@@ -74,7 +79,7 @@ pub(super) fn compare(sides: &[Side<'_>; 2], subject: &Subject, port: Option<Por
     let names = terms.names();
     let free = addresses::for_pods(&ranges, &terms.blocks);
     let people = People { subject, direction, labels: &labels, free: &free, names: &names };
-    let mut all: BTreeMap<How, (Told, (Answer, Answer))> = BTreeMap::new();
+    let mut all: BTreeMap<How, (LikeStrangers, (Answer, Answer))> = BTreeMap::new();
     let is_here = |range: &Range| range.only().is_some_and(|one| is_anybodys(one, sides));
     let met = met(sides, subject, &homes, &terms);
     for (place, home) in homes.iter().enumerate() {
@@ -92,7 +97,7 @@ pub(super) fn compare(sides: &[Side<'_>; 2], subject: &Subject, port: Option<Por
             let ways = ways(End::Pod(PodId(id))).into_iter();
             for (way, answers) in ways.filter(|(way, _)| !is_told_here(sides, subject, peers, way))
             {
-                let told = all.entry(way).or_insert_with(|| (Told::default(), answers));
+                let told = all.entry(way).or_insert_with(|| (LikeStrangers::default(), answers));
                 told.0.pods.push((home, labels_of_pod));
             }
         }
@@ -100,7 +105,8 @@ pub(super) fn compare(sides: &[Side<'_>; 2], subject: &Subject, port: Option<Por
         if home.is_own {
             for range in ranges.iter().take(STRANGERS).filter(|range| !is_here(range)) {
                 for (way, answers) in ways(End::Address(range.address())) {
-                    let told = all.entry(way).or_insert_with(|| (Told::default(), answers));
+                    let told =
+                        all.entry(way).or_insert_with(|| (LikeStrangers::default(), answers));
                     told.0.ranges.push(*range);
                 }
             }
@@ -125,7 +131,7 @@ fn rank(answer: Answer) -> u8 {
 }
 
 /// Whether an address is that of a pod or a node that is among the objects.
-fn is_anybodys(address: IpAddr, sides: &[Side<'_>; 2]) -> bool {
+fn is_anybodys(address: IpAddr, sides: &[DirectionPolicies<'_>; 2]) -> bool {
     sides.iter().all(|side| {
         let of_pods = side.snapshot.pods.iter().flat_map(|pod| &pod.addresses);
         of_pods.chain(side.snapshot.nodes.values().flatten()).any(|one| *one == address)
@@ -133,7 +139,7 @@ fn is_anybodys(address: IpAddr, sides: &[Side<'_>; 2]) -> bool {
 }
 
 /// What the policies of a subject tell strangers apart by.
-struct Terms<'a> {
+struct StrangerTerms<'a> {
     namespaces: Vec<&'a Selector>,
     pods: Vec<&'a Selector>,
     blocks: BTreeSet<IpNet>,
@@ -144,7 +150,7 @@ struct Terms<'a> {
     has_more: bool,
 }
 
-impl<'a> Terms<'a> {
+impl<'a> StrangerTerms<'a> {
     fn of(selecting: &'a [Selecting<'a>; 2]) -> Self {
         let mut terms = Self {
             namespaces: Vec::new(),
@@ -208,9 +214,9 @@ impl<'a> Terms<'a> {
         if let Ports::Only(ports) = &rule.ports {
             for port in ports {
                 match &port.numbers {
-                    Numbers::Any => {}
-                    Numbers::Range { first, last } => self.numbered.push((*first, *last)),
-                    Numbers::Named(name) => {
+                    MatchedPorts::Any => {}
+                    MatchedPorts::Range { first, last } => self.numbered.push((*first, *last)),
+                    MatchedPorts::Named(name) => {
                         self.named.insert((port.protocol, name));
                     }
                 }
@@ -245,7 +251,7 @@ impl<'a> Terms<'a> {
             name: (*name).to_owned(),
             number,
             protocol: *protocol,
-            container: Container::Regular,
+            container: ContainerKind::Regular,
         });
         named.collect()
     }
@@ -253,7 +259,7 @@ impl<'a> Terms<'a> {
 
 /// A namespace that strangers may be in.
 #[derive(Debug)]
-struct Home {
+struct StrangerNamespace {
     name: String,
     labels: [Option<Labels>; 2],
     words: String,
@@ -263,14 +269,14 @@ struct Home {
 /// The subject's own namespace, and others, of which no selector tells one from those that are left
 /// out.
 fn homes(
-    sides: &[Side<'_>; 2],
-    subject: &Subject,
-    terms: &Terms<'_>,
+    sides: &[DirectionPolicies<'_>; 2],
+    subject: &ChangedSubject,
+    terms: &StrangerTerms<'_>,
     is_complete: &mut bool,
-) -> Vec<Home> {
+) -> Vec<StrangerNamespace> {
     let own = subject.pods[0].name.namespace.clone();
-    let vector = |home: &Home| -> Vec<bool> { matches(terms, home) };
-    let mut homes = vec![Home {
+    let vector = |home: &StrangerNamespace| -> Vec<bool> { matches(terms, home) };
+    let mut homes = vec![StrangerNamespace {
         words: format!("in namespace {own}"),
         labels: subject.namespaces.clone(),
         name: own.clone(),
@@ -280,7 +286,7 @@ fn homes(
     // By labels first: that tells more than the name of one that has them.
     let (strangers, all) = strange_namespaces(sides, terms.namespaces.iter().copied());
     *is_complete &= all;
-    let strangers = strangers.into_iter().map(|(name, labels, words)| Home {
+    let strangers = strangers.into_iter().map(|(name, labels, words)| StrangerNamespace {
         name,
         labels: [Some(labels.clone()), Some(labels)],
         words,
@@ -289,7 +295,7 @@ fn homes(
     let here = names_of_namespaces(sides).into_iter().map(|name| {
         let labels = [0, 1].map(|n| sides[n].snapshot.namespaces.get(&name).cloned());
         let words = format!("in namespace {name}");
-        Home { name, labels, words, is_own: false }
+        StrangerNamespace { name, labels, words, is_own: false }
     });
     for home in strangers.chain(here).filter(|home| home.name != own) {
         if seen.insert(vector(&home)) {
@@ -299,7 +305,7 @@ fn homes(
     homes
 }
 
-fn matches(terms: &Terms<'_>, home: &Home) -> Vec<bool> {
+fn matches(terms: &StrangerTerms<'_>, home: &StrangerNamespace) -> Vec<bool> {
     let of = |one: &&Selector| {
         home.labels
             .iter()
@@ -310,7 +316,7 @@ fn matches(terms: &Terms<'_>, home: &Home) -> Vec<bool> {
 }
 
 /// Which of the selectors of pods these labels match.
-fn one_of(terms: &Terms<'_>, labels: &Labels) -> Vec<bool> {
+fn one_of(terms: &StrangerTerms<'_>, labels: &Labels) -> Vec<bool> {
     terms.pods.iter().map(|one| one.matches(labels)).collect()
 }
 
@@ -324,10 +330,15 @@ fn told_apart(all: Vec<Labels>, vector: impl Fn(&Labels) -> Vec<bool>) -> Vec<La
 /// selectors of pods say of them.
 type Met<'a> = BTreeMap<(usize, Vec<bool>), Vec<&'a ObjectRef>>;
 
-fn met<'a>(sides: &[Side<'a>; 2], subject: &Subject, homes: &[Home], terms: &Terms<'_>) -> Met<'a> {
+fn met<'a>(
+    sides: &[DirectionPolicies<'a>; 2],
+    subject: &ChangedSubject,
+    homes: &[StrangerNamespace],
+    terms: &StrangerTerms<'_>,
+) -> Met<'a> {
     const FEW: usize = 4;
     let mut met = Met::new();
-    let Who::Here(_) = subject.who else { return met };
+    let SubjectIdentity::Here(_) = subject.who else { return met };
     let by_vector: BTreeMap<(bool, Vec<bool>), usize> = homes
         .iter()
         .enumerate()
@@ -337,7 +348,7 @@ fn met<'a>(sides: &[Side<'a>; 2], subject: &Subject, homes: &[Home], terms: &Ter
         let name = pod.name.namespace.clone();
         let labels = [0, 1].map(|n| sides[n].snapshot.namespaces.get(&name).cloned());
         let is_own = name == subject.pods[0].name.namespace;
-        let home = Home { name, labels, words: String::new(), is_own };
+        let home = StrangerNamespace { name, labels, words: String::new(), is_own };
         if let Some(place) = by_vector.get(&(is_own, matches(terms, &home))) {
             let pods = met.entry((*place, one_of(terms, &pod.labels))).or_default();
             if pods.len() < FEW {
@@ -350,11 +361,18 @@ fn met<'a>(sides: &[Side<'a>; 2], subject: &Subject, homes: &[Home], terms: &Ter
 
 /// Whether a subject and one of these pods, which are all among the objects, show the same change:
 /// it is told of them.
-fn is_told_here(sides: &[Side<'_>; 2], subject: &Subject, peers: &[&ObjectRef], way: &How) -> bool {
-    let (Who::Here(subjects), (spans, ranks)) = (&subject.who, way) else { return false };
+fn is_told_here(
+    sides: &[DirectionPolicies<'_>; 2],
+    subject: &ChangedSubject,
+    peers: &[&ObjectRef],
+    way: &How,
+) -> bool {
+    let (SubjectIdentity::Here(subjects), (spans, ranks)) = (&subject.who, way) else {
+        return false;
+    };
     let Some(span) = spans.first() else { return false };
     let answer = |n: usize, subject: &ObjectRef, peer: &ObjectRef| {
-        let side: &Side<'_> = &sides[n];
+        let side: &DirectionPolicies<'_> = &sides[n];
         let (subject, peer) = (End::Pod(side.id(subject)?), End::Pod(side.id(peer)?));
         let (from, to) = match side.direction {
             Direction::Ingress => (peer, subject),
@@ -373,7 +391,7 @@ fn is_told_here(sides: &[Side<'_>; 2], subject: &Subject, peers: &[&ObjectRef], 
 
 /// A subject, and those who may be at the other end.
 struct People<'a> {
-    subject: &'a Subject,
+    subject: &'a ChangedSubject,
     direction: Direction,
     /// Of the strangers, each another.
     labels: &'a [Labels],
@@ -387,8 +405,8 @@ impl People<'_> {
     /// Whether those who receive are made up, with what they call their ports.
     fn are_named(&self) -> bool {
         match (&self.subject.who, self.direction) {
-            (Who::Here(_), Direction::Ingress) => false,
-            (Who::Stranger(_), Direction::Ingress) | (_, Direction::Egress) => true,
+            (SubjectIdentity::Here(_), Direction::Ingress) => false,
+            (SubjectIdentity::Stranger(_), Direction::Ingress) | (_, Direction::Egress) => true,
         }
     }
 
@@ -408,7 +426,7 @@ impl People<'_> {
     }
 
     /// The subject, and all strangers in one namespace: what its policies are asked about.
-    fn snapshot(&self, n: usize, selecting: &Selecting<'_>, home: &Home) -> Snapshot {
+    fn snapshot(&self, n: usize, selecting: &Selecting<'_>, home: &StrangerNamespace) -> Snapshot {
         let mut free = self.free.iter().copied();
         let mut own = self.subject.pods[n].clone();
         own.addresses = free.next().into_iter().collect();
@@ -477,12 +495,12 @@ fn other_family(address: Option<IpAddr>) -> Option<IpAddr> {
 
 /// Strangers of whom the same is said.
 #[derive(Default)]
-struct Told<'a> {
+struct LikeStrangers<'a> {
     ranges: Vec<Range>,
-    pods: Vec<(&'a Home, &'a Labels)>,
+    pods: Vec<(&'a StrangerNamespace, &'a Labels)>,
 }
 
-impl Told<'_> {
+impl LikeStrangers<'_> {
     /// Who they are, of all ranges and of so many kinds of pods in each namespace.
     fn words(&self, ranges: &[Range], kinds: usize) -> Vec<String> {
         let mut words = addresses::words(&self.ranges, ranges);
@@ -492,7 +510,7 @@ impl Told<'_> {
         let by_home = grouped(
             self.pods.iter().map(|(home, labels)| ((!home.is_own, home.words.clone()), *labels)),
         );
-        let mut homes: Vec<(&Home, BTreeSet<String>)> = Vec::new();
+        let mut homes: Vec<(&StrangerNamespace, BTreeSet<String>)> = Vec::new();
         for ((_, name), all) in by_home {
             let Some((home, _)) = self.pods.iter().find(|(home, _)| home.words == name) else {
                 continue;
@@ -500,7 +518,7 @@ impl Told<'_> {
             homes.push((home, pods_in_words(&all, kinds)));
         }
         // A namespace that has more labels than one of which the same is said tells nothing more.
-        let says_less = |home: &Home, pods: &BTreeSet<String>| {
+        let says_less = |home: &StrangerNamespace, pods: &BTreeSet<String>| {
             homes.iter().any(|(other, others)| {
                 other.words != home.words
                     && pods == others
@@ -520,12 +538,12 @@ impl Told<'_> {
 }
 
 /// Whether it stands for all namespaces that are not there with its labels.
-fn is_general(home: &Home) -> bool {
+fn is_general(home: &StrangerNamespace) -> bool {
     !home.is_own && home.words.starts_with("in namespaces labelled")
         || home.words == "in other namespaces"
 }
 
-fn of(home: &Home) -> &Labels {
+fn of(home: &StrangerNamespace) -> &Labels {
     static NONE: Labels = Labels::new();
     home.labels[0].as_ref().unwrap_or(&NONE)
 }

@@ -5,11 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{
     grouped,
     labels::{Combinations, combinations, words},
-    normal::{Changed, Selecting, Side},
+    normal::{ChangedPolicies, DirectionPolicies, Selecting},
 };
 use crate::{
     policy::{
-        Isolation, Numbers, Ports,
+        Isolation, MatchedPorts, Ports,
         cluster::{ClusterPort, ClusterPorts},
     },
     select::{NAMESPACE_NAME, Selector},
@@ -21,8 +21,8 @@ const NAME: &str = "stranger";
 
 /// One subject of policies that differ, for all that they treat alike.
 #[derive(Clone, Debug)]
-pub(super) struct Subject {
-    pub(super) who: Who,
+pub(super) struct ChangedSubject {
+    pub(super) who: SubjectIdentity,
     /// The same pod before and after.
     pub(super) pods: [Pod; 2],
     /// The labels of its namespace before and after, where it has any of its own.
@@ -33,7 +33,7 @@ pub(super) struct Subject {
 
 /// Who a subject is.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Who {
+pub(super) enum SubjectIdentity {
     /// Pods that are among the objects, before and after.
     Here(Vec<ObjectRef>),
     /// Pods that are not, in words.
@@ -42,10 +42,10 @@ pub(super) enum Who {
 
 /// All subjects of one direction.
 #[derive(Debug, Default)]
-pub(super) struct Found {
+pub(super) struct FoundSubjects {
     /// Those of whom different things are said before and after, those with the fewest policies
     /// first.
-    pub(super) subjects: Vec<Subject>,
+    pub(super) subjects: Vec<ChangedSubject>,
     /// Policies that differ, of which there may be other subjects.
     pub(super) unproven: BTreeSet<String>,
 }
@@ -53,7 +53,7 @@ pub(super) struct Found {
 /// Which policies apply, and in which namespace: of pods that share it the same is said, but for
 /// what they call ports.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Class {
+struct SubjectClass {
     namespace: String,
     /// By their places, before and after.
     policies: [Vec<usize>; 2],
@@ -61,12 +61,16 @@ struct Class {
 }
 
 /// What pods share of which the same is said: which policies apply, and what they call ports.
-type Alike = (Class, Vec<NamedPort>);
+type SubjectKey = (SubjectClass, Vec<NamedPort>);
 
 /// Whom the policies of one direction that differ apply to.
-pub(super) fn subjects(sides: &[Side<'_>; 2], changed: &Changed) -> Found {
-    let mut found = Found::default();
-    let (mut seen, mut nameless) = (BTreeSet::<Class>::new(), BTreeSet::<Class>::new());
+pub(super) fn subjects(
+    sides: &[DirectionPolicies<'_>; 2],
+    changed: &ChangedPolicies,
+) -> FoundSubjects {
+    let mut found = FoundSubjects::default();
+    let (mut seen, mut nameless) =
+        (BTreeSet::<SubjectClass>::new(), BTreeSet::<SubjectClass>::new());
     for ((class, _), pods) in grouped(here(sides)) {
         let Some(first) = pods.first() else { continue };
         let namespace = &class.namespace;
@@ -76,7 +80,7 @@ pub(super) fn subjects(sides: &[Side<'_>; 2], changed: &Changed) -> Found {
         if has_named_ports(sides, &class) {
             nameless.insert(class.clone());
         }
-        add(&mut found, sides, changed, Who::Here(names), pods, namespaces);
+        add(&mut found, sides, changed, SubjectIdentity::Here(names), pods, namespaces);
         seen.insert(class);
     }
     for (namespace, labels_of_namespaces) in candidates(sides, changed, &mut found) {
@@ -100,7 +104,7 @@ pub(super) fn subjects(sides: &[Side<'_>; 2], changed: &Changed) -> Found {
                 format!("pods labelled {labels}")
             };
             let names = if is_like_one_here { " that call ports as the policies do" } else { "" };
-            let who = Who::Stranger(format!("{pods} {}{names}", namespace.words));
+            let who = SubjectIdentity::Stranger(format!("{pods} {}{names}", namespace.words));
             let of_pod = [pod.clone(), pod];
             add(&mut found, sides, changed, who, of_pod, labels_of_namespaces.clone());
         }
@@ -110,7 +114,7 @@ pub(super) fn subjects(sides: &[Side<'_>; 2], changed: &Changed) -> Found {
 }
 
 /// Whether rules that apply to what pods receive mention ports by what those pods call them.
-fn has_named_ports(sides: &[Side<'_>; 2], class: &Class) -> bool {
+fn has_named_ports(sides: &[DirectionPolicies<'_>; 2], class: &SubjectClass) -> bool {
     sides.iter().enumerate().any(|(n, side)| {
         let policies = side.policies_in(&class.namespace);
         let rules = class.policies[n].iter().flat_map(|place| match &policies[*place].ingress {
@@ -122,7 +126,7 @@ fn has_named_ports(sides: &[Side<'_>; 2], class: &Class) -> bool {
         rules.into_iter().any(|rule| match &rule.ports {
             Ports::All => false,
             Ports::Only(ports) => {
-                ports.iter().any(|port| matches!(port.numbers, Numbers::Named(_)))
+                ports.iter().any(|port| matches!(port.numbers, MatchedPorts::Named(_)))
             }
         }) || of_cluster.into_iter().any(|rule| match &rule.ports {
             ClusterPorts::All => false,
@@ -134,7 +138,7 @@ fn has_named_ports(sides: &[Side<'_>; 2], class: &Class) -> bool {
 }
 
 /// Pods that are there before and after and have networks of their own, by what applies to them.
-fn here(sides: &[Side<'_>; 2]) -> Vec<(Alike, [Pod; 2])> {
+fn here(sides: &[DirectionPolicies<'_>; 2]) -> Vec<(SubjectKey, [Pod; 2])> {
     let new: BTreeMap<&ObjectRef, &Pod> =
         sides[1].snapshot.pods.iter().map(|pod| (&pod.name, pod)).collect();
     let both = sides[0].snapshot.pods.iter().filter_map(|old| Some((old, *new.get(&old.name)?)));
@@ -153,7 +157,11 @@ pub(super) fn is_own(pod: &Pod) -> bool {
     pod.network == PodNetwork::Own && pod.lifecycle == Lifecycle::Live
 }
 
-fn class_of(sides: &[Side<'_>; 2], pods: &[&Pod; 2], labels: &[Option<Labels>; 2]) -> Class {
+fn class_of(
+    sides: &[DirectionPolicies<'_>; 2],
+    pods: &[&Pod; 2],
+    labels: &[Option<Labels>; 2],
+) -> SubjectClass {
     let namespace = pods[0].name.namespace.clone();
     let places = |n: usize| -> (Vec<usize>, Vec<usize>) {
         let side = &sides[n];
@@ -166,7 +174,7 @@ fn class_of(sides: &[Side<'_>; 2], pods: &[&Pod; 2], labels: &[Option<Labels>; 2
     };
     let ((old, old_of_cluster), (new, new_of_cluster)) = (places(0), places(1));
     let (policies, cluster_policies) = ([old, new], [old_of_cluster, new_of_cluster]);
-    Class { namespace, policies, cluster_policies }
+    SubjectClass { namespace, policies, cluster_policies }
 }
 
 /// A snapshot with nothing but a namespace.
@@ -178,10 +186,10 @@ pub(super) fn with_namespace(name: &str, labels: Option<&Labels>) -> Snapshot {
 /// Adds a subject, if policies that differ apply to it, and if all together say something else of
 /// it.
 fn add(
-    found: &mut Found,
-    sides: &[Side<'_>; 2],
-    changed: &Changed,
-    who: Who,
+    found: &mut FoundSubjects,
+    sides: &[DirectionPolicies<'_>; 2],
+    changed: &ChangedPolicies,
+    who: SubjectIdentity,
     pods: [Pod; 2],
     namespaces: [Option<Labels>; 2],
 ) {
@@ -190,12 +198,12 @@ fn add(
     let policies: BTreeSet<String> =
         selecting.iter().flat_map(|selecting| selecting.changed(changed)).collect();
     if !policies.is_empty() && selecting[0].meaning() != selecting[1].meaning() {
-        found.subjects.push(Subject { who, pods, namespaces, policies });
+        found.subjects.push(ChangedSubject { who, pods, namespaces, policies });
     }
 }
 
 /// A namespace that pods may be in.
-struct Place {
+struct PossibleNamespace {
     name: String,
     /// Where pods of it are, for people.
     words: String,
@@ -204,12 +212,15 @@ struct Place {
 /// The namespaces in which there may be subjects of policies that differ, with their labels before
 /// and after.
 fn candidates(
-    sides: &[Side<'_>; 2],
-    changed: &Changed,
-    found: &mut Found,
-) -> Vec<(Place, [Option<Labels>; 2])> {
+    sides: &[DirectionPolicies<'_>; 2],
+    changed: &ChangedPolicies,
+    found: &mut FoundSubjects,
+) -> Vec<(PossibleNamespace, [Option<Labels>; 2])> {
     let of = |name: &str| [0, 1].map(|n| sides[n].snapshot.namespaces.get(name).cloned());
-    let here = |name: &str| Place { name: name.to_owned(), words: format!("in namespace {name}") };
+    let here = |name: &str| PossibleNamespace {
+        name: name.to_owned(),
+        words: format!("in namespace {name}"),
+    };
     let own: BTreeSet<&str> = changed.policies.iter().map(|name| name.namespace.as_str()).collect();
     let mut all: Vec<_> = own.iter().map(|name| (here(name), of(name))).collect();
     if changed.cluster_policies.is_empty() {
@@ -246,14 +257,14 @@ fn candidates(
     for (name, labels, words) in strangers {
         let labels = [Some(labels.clone()), Some(labels)];
         if seen.insert(vector(&name, &labels)) {
-            all.push((Place { name, words }, labels));
+            all.push((PossibleNamespace { name, words }, labels));
         }
     }
     all
 }
 
 /// All namespaces that are there, or that something is in.
-pub(super) fn names_of_namespaces(sides: &[Side<'_>; 2]) -> BTreeSet<String> {
+pub(super) fn names_of_namespaces(sides: &[DirectionPolicies<'_>; 2]) -> BTreeSet<String> {
     let named = sides.iter().flat_map(|side| {
         let pods = side.snapshot.pods.iter().map(|pod| &pod.name.namespace);
         let policies = side.snapshot.policies.iter().map(|policy| &policy.name.namespace);
@@ -265,7 +276,7 @@ pub(super) fn names_of_namespaces(sides: &[Side<'_>; 2]) -> BTreeSet<String> {
 /// Namespaces that are not there, with all labels that selectors tell apart: name, labels, and
 /// where pods in them are, for people.
 pub(super) fn strange_namespaces<'a>(
-    sides: &[Side<'_>; 2],
+    sides: &[DirectionPolicies<'_>; 2],
     selectors: impl Iterator<Item = &'a Selector> + Clone,
 ) -> (Vec<(String, Labels, String)>, bool) {
     let there = names_of_namespaces(sides);
@@ -308,9 +319,9 @@ pub(super) fn strange_namespaces<'a>(
 /// The selectors that tell whether a policy applies to pods of a namespace: those of policies that
 /// differ first.
 fn subject_selectors<'a>(
-    sides: &'a [Side<'_>; 2],
-    changed: &'a Changed,
-    place: &'a Place,
+    sides: &'a [DirectionPolicies<'_>; 2],
+    changed: &'a ChangedPolicies,
+    place: &'a PossibleNamespace,
 ) -> impl Iterator<Item = &'a Selector> {
     let of = move |differs: bool| {
         sides.iter().flat_map(move |side| {
@@ -327,7 +338,11 @@ fn subject_selectors<'a>(
 }
 
 /// The policies that differ and may apply in a namespace.
-fn names_in(sides: &[Side<'_>; 2], changed: &Changed, namespace: &str) -> BTreeSet<String> {
+fn names_in(
+    sides: &[DirectionPolicies<'_>; 2],
+    changed: &ChangedPolicies,
+    namespace: &str,
+) -> BTreeSet<String> {
     let policies = sides.iter().flat_map(|side| side.policies_in(namespace));
     let policies = policies.map(|policy| &policy.name).filter(|one| changed.policies.contains(one));
     let of_cluster = changed.cluster_policies.iter().map(ToString::to_string);

@@ -4,7 +4,7 @@ use std::fmt::Display;
 
 use netproof_cases::{
     By, Case, CaseFile, Reasons, Refusal,
-    drawing::{Cell, Mark},
+    drawing::{DrawnCell, Mark},
 };
 use netproof_conformance::{
     evaluate::expect,
@@ -48,7 +48,7 @@ fn check_case(case: &Case) -> Vec<String> {
     failures
 }
 
-fn check_cell(case: &Case, cell: &Cell) -> Option<String> {
+fn check_cell(case: &Case, cell: &DrawnCell) -> Option<String> {
     let by = case.by.get(&cell.to_string());
     match (expect(&case.snapshot, &cell.flow), cell.expected) {
         (Expected::Allow(because), Mark::Allow) | (Expected::Deny(because), Mark::Deny) => {
@@ -69,7 +69,7 @@ fn check_cell(case: &Case, cell: &Cell) -> Option<String> {
     }
 }
 
-fn reason_differs(case: &Case, cell: &Cell, reason: &str) -> Option<String> {
+fn reason_differs(case: &Case, cell: &DrawnCell, reason: &str) -> Option<String> {
     let expected = match &case.reason {
         None => None,
         Some(Reasons::All(reason)) => Some(reason),

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use netproof_conformance::{
-    compiled::{Answer, Compiled, Counts, Matrix},
+    compiled::{Answer, Compiled, Counts, PairAnswers},
     evaluate::expect,
     flow::{End, Flow, PodId, Port},
     policy::network_policy::compile,
@@ -68,7 +68,7 @@ proptest! {
     ) {
         let receivers: Vec<PodId> = (0u32..).map(PodId).take(world.pods.len()).collect();
         let port = world.ports()[0];
-        let mut matrix = Matrix::new(Compiled::new(world.snapshot()), port, receivers.clone());
+        let mut matrix = PairAnswers::new(Compiled::new(world.snapshot()), port, receivers.clone());
         for (mut change, name) in changes.into_iter().zip(names) {
             change.metadata.name = format!("p{name}");
             matrix.replace(compile(&change).expect("valid"));

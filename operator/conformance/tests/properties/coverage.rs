@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use netproof_conformance::{
-    coverage::{Proof, Survey, What, Why},
+    coverage::{GapReason, RuleSide, Survey, What},
     evaluate::expect,
     expected::{Decision, Direction, Expected, RuleRef},
     flow::Flow,
@@ -61,10 +61,10 @@ fn denies(snapshot: &Snapshot, flow: &Flow) -> bool {
 /// Whether a flow shows this, as the evaluator alone has it.
 fn holds(snapshot: &Snapshot, what: &What, flow: &Flow) -> bool {
     match what {
-        What::Rule { rule, proof: Proof::Needs } => {
+        What::Rule { rule, proof: RuleSide::Needs } => {
             allows(snapshot, flow) && denies(&without(snapshot, rule), flow)
         }
-        What::Rule { rule, proof: Proof::JustMisses } => {
+        What::Rule { rule, proof: RuleSide::JustMisses } => {
             denies(snapshot, flow)
                 && (allows(&for_everyone(snapshot, rule), flow)
                     || allows(&on_all_ports(snapshot, rule), flow))
@@ -114,16 +114,16 @@ proptest! {
         let survey = Survey::new(snapshot.clone(), universe.clone());
         let chosen = survey.choose(&BTreeSet::new(), usize::MAX, &[]);
         for gap in &chosen.coverage.gaps {
-            prop_assert!(!matches!(gap.why, Why::BudgetEnded | Why::NotJudged(_)), "{gap}");
+            prop_assert!(!matches!(gap.why, GapReason::BudgetEnded | GapReason::NotJudged(_)), "{gap}");
             let What::Rule { rule, proof } = &gap.what else { continue };
             let altered = match proof {
-                Proof::Needs => without(&snapshot, rule),
-                Proof::JustMisses => for_everyone(&snapshot, rule),
+                RuleSide::Needs => without(&snapshot, rule),
+                RuleSide::JustMisses => for_everyone(&snapshot, rule),
             };
             for (_, flow) in &universe {
                 let shows = match proof {
-                    Proof::Needs => allows(&snapshot, flow) && denies(&altered, flow),
-                    Proof::JustMisses => denies(&snapshot, flow) && allows(&altered, flow),
+                    RuleSide::Needs => allows(&snapshot, flow) && denies(&altered, flow),
+                    RuleSide::JustMisses => denies(&snapshot, flow) && allows(&altered, flow),
                 };
                 prop_assert!(!shows, "{gap}, and {flow:?} shows it");
             }

@@ -6,12 +6,12 @@ use netproof_conformance::{
     evaluate::expect,
     expected::{Because, Decision, Direction, Expected, Ruling},
     explain::{
-        Asked, BlockMiss, ClusterDoes, ClusterTold, Course, Does, Explanation, LabelMiss, Lacks,
-        NamespaceMiss, PeerMiss, PolicyTold, PortMiss, Way, explain,
+        BlockMiss, ClusterDoes, ClusterTold, Consulted, Course, Does, Explanation, LabelMiss,
+        Lacks, NamespaceMiss, PeerMiss, PolicyTold, PortMiss, Way, explain,
     },
     flow::{End, Flow, Protocol},
     policy::{
-        Isolation, Numbers, Peer, Peers, Ports, Rule,
+        Isolation, MatchedPorts, Peer, Peers, Ports, Rule,
         cluster::{
             Action, ClusterPeer, ClusterPolicy, ClusterPolicyKind, ClusterPolicyRef, ClusterPort,
             ClusterPorts, ClusterRule, PodsOf, Priority, Tier,
@@ -77,7 +77,7 @@ fn contradiction(snapshot: &Snapshot, flow: &Flow, told: &Explanation) -> Found 
 }
 
 fn course(snapshot: &Snapshot, flow: &Flow, told: &Explanation, course: &Course) -> Found {
-    let Asked::Tiers { admin, isolating, baseline, inert } = &course.asked else {
+    let Consulted::Tiers { admin, isolating, baseline, inert } = &course.asked else {
         return must(course.decision == Decision::Exempt, "exempt, and decided");
     };
     must(inert.is_empty(), "nothing is known to be inert")?;
@@ -270,13 +270,15 @@ impl Seen<'_> {
         }
     }
 
-    fn port(&self, protocol: Protocol, numbers: &Numbers, miss: &PortMiss) -> Found {
+    fn port(&self, protocol: Protocol, numbers: &MatchedPorts, miss: &PortMiss) -> Found {
         let asked = self.told.port;
         let fits = protocol == asked.protocol;
         let (is_in, is_named) = match numbers {
-            Numbers::Any => (true, false),
-            Numbers::Range { first, last } => ((*first..=*last).contains(&asked.number), false),
-            Numbers::Named(_) => (false, true),
+            MatchedPorts::Any => (true, false),
+            MatchedPorts::Range { first, last } => {
+                ((*first..=*last).contains(&asked.number), false)
+            }
+            MatchedPorts::Named(_) => (false, true),
         };
         let holds = match miss {
             PortMiss::Protocol => !fits && (is_in || is_named),
@@ -290,7 +292,7 @@ impl Seen<'_> {
             PortMiss::Undeclared { declared, .. } | PortMiss::DeclaredAs(declared) => {
                 is_named
                     && !declared.iter().any(|port| {
-                        Numbers::Named(port.name.clone()) == *numbers
+                        MatchedPorts::Named(port.name.clone()) == *numbers
                             && (port.number, port.protocol) == (asked.number, asked.protocol)
                     })
             }

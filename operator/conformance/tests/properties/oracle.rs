@@ -14,7 +14,7 @@ use netproof_conformance::{
             IntOrString, IpBlock, NetworkPolicy, NetworkPolicyPeer, NetworkPolicyPort,
         },
     },
-    snapshot::{Container, Labels, Lifecycle, Pod, PodNetwork},
+    snapshot::{ContainerKind, Labels, Lifecycle, Pod, PodNetwork},
 };
 
 use crate::{Verdict, world::World};
@@ -212,7 +212,7 @@ impl Reading<'_> {
         let Some(pod) = receiver.pod else { return self.names_match_elsewhere() };
         pod.named_ports.iter().any(|one| {
             (one.name.as_str(), one.number, one.protocol) == (name, port.number, port.protocol)
-                && (one.container == Container::Regular || self.init_ports_resolve())
+                && (one.container == ContainerKind::Regular || self.init_ports_resolve())
         })
     }
 }

@@ -13,7 +13,7 @@ use netproof_conformance::{
             NetworkPolicyPeer, NetworkPolicyPort, NetworkPolicySpec,
         },
     },
-    snapshot::{Container, Labels, Lifecycle, NamedPort, ObjectRef, Pod, PodNetwork},
+    snapshot::{ContainerKind, Labels, Lifecycle, NamedPort, ObjectRef, Pod, PodNetwork},
 };
 use proptest::{
     collection::{btree_map, vec},
@@ -99,7 +99,7 @@ fn world_of(count: Range<usize>) -> impl Strategy<Value = World> {
 fn ports_of_interest(pods: &[Pod], other: Port) -> Vec<Port> {
     let named = || pods.iter().flat_map(|pod| &pod.named_ports);
     let of = |container| named().find(|port| port.container == container);
-    let named = [of(Container::Regular), of(Container::Init)];
+    let named = [of(ContainerKind::Regular), of(ContainerKind::Init)];
     let named = named.into_iter().flatten();
     let named = named.map(|&NamedPort { number, protocol, .. }| Port { number, protocol });
     named.chain([other]).collect()
@@ -169,7 +169,7 @@ fn pod() -> impl Strategy<Value = Pod> {
 }
 
 fn named_port() -> impl Strategy<Value = NamedPort> {
-    let container = prop_oneof![2 => Just(Container::Regular), 1 => Just(Container::Init)];
+    let container = prop_oneof![2 => Just(ContainerKind::Regular), 1 => Just(ContainerKind::Init)];
     (word(&NAMES), port(), container).prop_map(|(name, Port { number, protocol }, container)| {
         NamedPort { name, number, protocol, container }
     })

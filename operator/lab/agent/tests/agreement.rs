@@ -4,13 +4,13 @@
 use std::net::IpAddr;
 
 use k8s_openapi::api::{core::v1, networking::v1::NetworkPolicy};
-use netproof_cases::random::{Cluster, cluster};
+use netproof_cases::random::{RandomCluster, cluster};
 use netproof_conformance::{
     evaluate::expect,
     expected::Expected,
     flow::{self, End, Family, Flow, PodId},
     policy::network_policy::{self, compile},
-    snapshot::{self, Container, Lifecycle, ObjectRef, PodNetwork, Snapshot},
+    snapshot::{self, ContainerKind, Lifecycle, ObjectRef, PodNetwork, Snapshot},
 };
 use netproof_policy_agent::{
     policy::{Policy, Protocol},
@@ -25,7 +25,7 @@ use serde_json::{Value, from_value};
 const NODE: &str = "node";
 
 /// What the agent would program on the one node.
-fn ruleset(cluster: &Cluster) -> Ruleset {
+fn ruleset(cluster: &RandomCluster) -> Ruleset {
     let mut world = World::default();
     for object in &cluster.namespaces {
         let object: v1::Namespace = from_value(object.clone()).expect("a namespace");
@@ -47,7 +47,7 @@ fn ruleset(cluster: &Cluster) -> Ruleset {
 }
 
 /// The same objects, as the predictor reads them.
-fn snapshot(cluster: &Cluster) -> Snapshot {
+fn snapshot(cluster: &RandomCluster) -> Snapshot {
     let namespaces = cluster.namespaces.iter().map(|object| {
         let name = object["metadata"]["name"].as_str().expect("a name").to_owned();
         (name, from_value(object["metadata"]["labels"].clone()).expect("labels"))
@@ -84,7 +84,7 @@ fn pod_of(object: &Value) -> snapshot::Pod {
                 name: text(&port["name"]),
                 number: from_value(port["containerPort"].clone()).expect("a number"),
                 protocol: from_value(port["protocol"].clone()).expect("a protocol"),
-                container: Container::Regular,
+                container: ContainerKind::Regular,
             })
             .collect(),
     }

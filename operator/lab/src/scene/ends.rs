@@ -10,13 +10,13 @@ use netproof_conformance::{
     flow::{Port, Protocol},
     matrix::Actor,
     plan::{self, Role},
-    policy::{Isolation, Numbers, Policy, Ports},
+    policy::{Isolation, MatchedPorts, Policy, Ports},
     snapshot::{Lifecycle, Pod, PodNetwork},
 };
 use netproof_crds::{NamedPort, StartUp};
 
-use super::{Pace, pods::Home};
-use crate::objects::Objects;
+use super::{LabPace, pods::Home};
+use crate::objects::LabObjects;
 use netproof_rounds::{
     desired::Desired,
     scenario::{Scenario, to_crd},
@@ -27,8 +27,8 @@ const MOST_EXTRA: usize = 24;
 
 /// Every pod and every workload is an end, and speaks to every one that listens.
 pub(super) fn of_pods(
-    objects: &Objects,
-    pace: Pace,
+    objects: &LabObjects,
+    pace: LabPace,
     (ports_asked, outside): (&[Port], &[IpAddr]),
     left_out: &mut Vec<String>,
 ) -> (Scenario, Vec<Home>) {
@@ -130,7 +130,7 @@ pub(super) fn mentioned(policies: &[&Policy]) -> Vec<Port> {
     });
     let mut ports = BTreeSet::new();
     for entry in entries {
-        if let Numbers::Range { first, last } = entry.numbers {
+        if let MatchedPorts::Range { first, last } = entry.numbers {
             let beside = [Some(first), Some(last), last.checked_add(1)];
             for number in beside.into_iter().flatten() {
                 ports.extend(

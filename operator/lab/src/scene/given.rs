@@ -7,10 +7,10 @@ use netproof_rounds::kind::Kind;
 use serde_json::{Value, json};
 
 use super::address::{node_address, pod_range};
-use crate::objects::Objects;
+use crate::objects::LabObjects;
 
 /// Nodes that the objects name, by themselves or as the node of a pod; else that many of our own.
-pub(super) fn node_names(objects: &Objects, count: usize) -> Vec<String> {
+pub(super) fn node_names(objects: &LabObjects, count: usize) -> Vec<String> {
     let text = |value: &Value| value.as_str().map(str::to_owned);
     let nodes =
         objects.of_kind(ApiKind::Node.row()).filter_map(|node| text(&node["metadata"]["name"]));
@@ -35,7 +35,7 @@ pub(super) fn node_object(number: usize, name: &str) -> Value {
 
 /// The namespaces, the ones included that something is in and that are not among the objects. Each
 /// has the label that the API server sets.
-pub(super) fn namespaces(objects: &Objects) -> Vec<Value> {
+pub(super) fn namespaces(objects: &LabObjects) -> Vec<Value> {
     let written = objects.of_kind(ApiKind::Namespace.row()).cloned();
     let assumed =
         objects.cluster.assumed_namespaces.iter().map(

@@ -19,7 +19,7 @@ use super::{
 };
 use crate::objects::BEGINNING;
 use netproof_rounds::{
-    decode::{PodState, Progress},
+    decode::{PodProgress, PodState},
     desired::Desired,
     predict::StandIn,
     scenario::to_flow,
@@ -144,7 +144,7 @@ pub(super) fn stand_in(desired: &Desired, pod: &LabPod, nodes: &[String]) -> Sta
         node: Some(nodes[pod.node].clone()),
         created: Some(Timestamp::UNIX_EPOCH),
         started: Some(Timestamp::UNIX_EPOCH),
-        progress: Progress::Running,
+        progress: PodProgress::Running,
     };
     StandIn { desired: desired.clone(), pod: Some((name, state)), trouble: None }
 }

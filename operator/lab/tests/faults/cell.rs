@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 use anyhow::Context;
 use netproof_conformance::{
     diagnosis::{
-        Candidate, Diagnosis, Manner,
+        Candidate, Diagnosis, RefusalManner,
         mutation::{Mutation, Past},
         scope::Scope,
     },
@@ -156,18 +156,20 @@ pub async fn check(
 
 /// How the manner of denial stands to the fault, if it is one of manner; an error if it is not the
 /// one that it has to be.
-fn in_manner(fault: Fault, manner: Option<Manner>) -> Result<Option<Named>, String> {
+fn in_manner(fault: Fault, manner: Option<RefusalManner>) -> Result<Option<Named>, String> {
     let wanted = match fault {
-        Fault::DeniesWithReset => Some(Manner::Reset),
-        Fault::DeniesWithIcmp => Some(Manner::Icmp),
+        Fault::DeniesWithReset => Some(RefusalManner::Reset),
+        Fault::DeniesWithIcmp => Some(RefusalManner::Icmp),
         _ => None,
     };
     match (wanted, manner) {
         (Some(wanted), Some(manner)) if wanted == manner => Ok(Some(Named::Alone)),
         // Clients hear of an ICMP error for IPv6 only when they try again, a second later.
         (_, None)
-        | (None, Some(Manner::Silence))
-        | (Some(Manner::Icmp), Some(Manner::Mixed | Manner::Silence)) => Ok(None),
+        | (None, Some(RefusalManner::Silence))
+        | (Some(RefusalManner::Icmp), Some(RefusalManner::Mixed | RefusalManner::Silence)) => {
+            Ok(None)
+        }
         (_, Some(manner)) => Err(format!("denied in another manner: {manner}")),
     }
 }

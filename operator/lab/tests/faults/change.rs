@@ -20,7 +20,7 @@ use netproof_conformance::{
 use netproof_lab::{
     cluster::LabCluster,
     diagnose::explain,
-    objects::Objects,
+    objects::LabObjects,
     rounds::{Rounds, prediction},
     scene::{Scene, Setup},
 };
@@ -132,7 +132,7 @@ pub async fn check(
     was: &[Value],
 ) -> anyhow::Result<Came> {
     let scene = |objects: &[Value]| -> anyhow::Result<Scene> {
-        Scene::of(&Objects::from_values(objects, "default")?, None, setup.clone())
+        Scene::of(&LabObjects::from_values(objects, "default")?, None, setup.clone())
     };
     let (old, new) = (scene(was)?, scene(&after(fault, case))?);
     cluster.fail(Setting::default()).await?;

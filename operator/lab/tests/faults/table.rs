@@ -14,9 +14,9 @@ use netproof_conformance::flow::Family;
 use netproof_lab::{
     agent_objects::UnreadableObject,
     cluster::{LabCluster, Network},
-    objects::Objects,
+    objects::LabObjects,
     process::this_program,
-    scene::{IpFamilies, Pace, Scene, Setup},
+    scene::{IpFamilies, LabPace, Scene, Setup},
 };
 use netproof_policy_agent::{fault::Fault, setting::Setting};
 
@@ -29,7 +29,7 @@ use crate::{
 /// Cases at a time: most of one's time is spent waiting for silence.
 const AT_A_TIME: usize = 14;
 
-const PACE: Pace = Pace {
+const PACE: LabPace = LabPace {
     timeout: Duration::from_millis(100),
     settle: Duration::ZERO,
     confirm: 2,
@@ -109,7 +109,7 @@ impl Broken {
 }
 
 async fn of_case(case: &NetworkCase, rows: &[Row], results: &Mutex<Results>) -> anyhow::Result<()> {
-    let objects = Objects::from_values(&case.objects(), DEFAULT_NAMESPACE)?;
+    let objects = LabObjects::from_values(&case.objects(), DEFAULT_NAMESPACE)?;
     let setup = Setup {
         pace: PACE,
         nodes: 2,

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use netproof_lab::{
     cluster::{LabCluster, Network},
-    objects::Objects,
+    objects::LabObjects,
     process::this_program,
-    scene::{IpFamilies, LabPod, Pace, Scene, Setup},
+    scene::{IpFamilies, LabPace, LabPod, Scene, Setup},
 };
 use serde_json::{Value, json};
 
@@ -38,7 +38,7 @@ pub fn scene(objects: &[Value]) -> anyhow::Result<Scene> {
 
 /// The scene of objects that come where these pods are.
 pub fn scene_beside(objects: &[Value], before: Vec<LabPod>) -> anyhow::Result<Scene> {
-    let pace = Pace {
+    let pace = LabPace {
         timeout: Duration::from_millis(200),
         settle: Duration::from_secs(3),
         confirm: 3,
@@ -46,7 +46,7 @@ pub fn scene_beside(objects: &[Value], before: Vec<LabPod>) -> anyhow::Result<Sc
     };
     let (ports, outside) = (Vec::new(), Vec::new());
     let setup = Setup { pace, nodes: 2, families: IpFamilies::V4, ports, outside, before };
-    Scene::of(&Objects::from_values(objects, "default")?, None, setup)
+    Scene::of(&LabObjects::from_values(objects, "default")?, None, setup)
 }
 
 pub async fn lab(objects: &[Value], setting: &str) -> anyhow::Result<LabCluster> {

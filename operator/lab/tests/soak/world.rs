@@ -9,8 +9,8 @@ use netproof_conformance::{
     ledger::LEAK_RETENTION,
 };
 use netproof_lab::{
-    objects::Objects,
-    scene::{IpFamilies, Pace, Scene, Setup},
+    objects::LabObjects,
+    scene::{IpFamilies, LabPace, Scene, Setup},
 };
 use proptest::{
     strategy::{Strategy, ValueTree},
@@ -30,7 +30,7 @@ const POLICIES: usize = 8;
 /// Everyone listens on these, by TCP and by UDP: those that the random objects name, and others.
 const PORTS: [u16; 6] = [79, 80, 81, 8080, 8081, 9090];
 
-const PACE: Pace = Pace {
+const PACE: LabPace = LabPace {
     timeout: Duration::from_millis(200),
     // Far more than the network takes to follow, which is measured.
     settle: Duration::from_secs(1),
@@ -168,7 +168,7 @@ impl World {
             outside: Vec::new(),
             before: Vec::new(),
         };
-        Scene::of(&Objects::from_values(&objects, "default")?, None, setup)
+        Scene::of(&LabObjects::from_values(&objects, "default")?, None, setup)
     }
 }
 

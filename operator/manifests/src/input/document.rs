@@ -5,13 +5,15 @@
 
 use std::sync::Arc;
 
-use netproof_conformance::manifest::{self, Header, Misfit, Objects, Problem, Source, Written};
+use netproof_conformance::manifest::{
+    self, Header, Misfit, ObjectProblem, Objects, Source, Written,
+};
 use serde::Deserialize;
 use serde_json::{Value, json, value::RawValue};
 
 use super::{
     Cause, Unreadable, field, look,
-    skipped::{Skipped, Why},
+    skipped::{SkipReason, Skipped},
     yaml,
 };
 
@@ -25,7 +27,7 @@ pub(super) struct Reader {
     /// Who wrote the objects.
     by: Written,
     /// How the input at hand came to be read.
-    found: Found,
+    found: InputOrigin,
     /// How many objects, or lists of them, there were so far, and before the input at hand.
     seen: usize,
     seen_before: usize,
@@ -34,7 +36,7 @@ pub(super) struct Reader {
 
 /// How an input came to be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Found {
+pub(super) enum InputOrigin {
     /// Somebody named it: it has to be objects.
     Named,
     /// It was in a directory: what cannot be an object is something else.
@@ -81,7 +83,7 @@ impl Reader {
             unreadable: Vec::new(),
             written: None,
             by: Written::ByHand,
-            found: Found::Named,
+            found: InputOrigin::Named,
             seen: 0,
             seen_before: 0,
             skipped: Vec::new(),
@@ -106,7 +108,7 @@ impl Reader {
     }
 
     /// Begins with an input that came to be read so.
-    pub(super) fn begin(&mut self, found: Found) {
+    pub(super) fn begin(&mut self, found: InputOrigin) {
         self.found = found;
         self.seen_before = self.seen;
     }
@@ -117,8 +119,8 @@ impl Reader {
             || self.skipped.last().is_some_and(|last| last.input == *input);
         if self.seen == self.seen_before && !is_told {
             match self.found {
-                Found::Named => self.unreadable(input, None, Cause::NothingInIt),
-                Found::Lying => self.skip(input, Why::NoObject),
+                InputOrigin::Named => self.unreadable(input, None, Cause::NothingInIt),
+                InputOrigin::Lying => self.skip(input, SkipReason::NoObject),
             }
         }
     }
@@ -129,12 +131,12 @@ impl Reader {
     }
 
     /// How the input at hand came to be read.
-    pub(super) fn found(&self) -> Found {
+    pub(super) fn found(&self) -> InputOrigin {
         self.found
     }
 
     /// Remembers what is no object, once an input.
-    pub(super) fn skip(&mut self, input: &Arc<str>, why: Why) {
+    pub(super) fn skip(&mut self, input: &Arc<str>, why: SkipReason) {
         if self.skipped.last().is_none_or(|last| last.input != *input) {
             self.skipped.push(Skipped { input: input.clone(), why });
         }
@@ -215,12 +217,12 @@ impl Reader {
         let begins = line(offset_in(document.json, json));
         // A document that was not named may be anything else.
         let is_nothing = |reader: &Self| {
-            let is_found = reader.found == Found::Lying && json == document.json;
+            let is_found = reader.found == InputOrigin::Lying && json == document.json;
             is_found && !look::is_like_object(json)
         };
         let mut header: Header = match serde_json::from_str(json) {
             Ok(header) => header,
-            Err(_) if is_nothing(self) => return self.skip(input, Why::NoObject),
+            Err(_) if is_nothing(self) => return self.skip(input, SkipReason::NoObject),
             Err(error) => {
                 let problem = match field_of(json, &error) {
                     field if field.is_empty() => without_place(&error),
@@ -241,7 +243,7 @@ impl Reader {
         }
         if header.kind.is_empty() || header.api_version.is_empty() {
             if is_nothing(self) {
-                return self.skip(input, Why::NoObject);
+                return self.skip(input, SkipReason::NoObject);
             }
             return self.unreadable(input, begins, Cause::NoKind { document: number });
         }
@@ -280,7 +282,7 @@ impl Reader {
         let at = Source { input: input.clone(), document: number, line: begins };
         let mut object = json_of(json);
         if let Err(error) = self.objects.add(at.clone(), &header, &mut object) {
-            let problem = Problem::Malformed(without_place(&error));
+            let problem = ObjectProblem::Malformed(without_place(&error));
             self.objects.reject(at, &header, &field_of(json, &error), problem);
         }
     }

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 /// What surrounds a place.
-enum Around {
+enum Enclosing {
     /// An object, and the key whose value the place is in.
     Object { key: String, awaits_key: bool },
     /// A list, and which element the place is in.
@@ -12,18 +12,18 @@ enum Around {
 
 /// The way to what ends at this offset of a valid JSON text, or surrounds it.
 pub(super) fn at(json: &str, offset: usize) -> String {
-    let mut around: Vec<Around> = Vec::new();
+    let mut around: Vec<Enclosing> = Vec::new();
     let mut rest = json.bytes().enumerate().take(offset);
     while let Some((start, byte)) = rest.next() {
         match byte {
-            b'{' => around.push(Around::Object { key: String::new(), awaits_key: true }),
-            b'[' => around.push(Around::List { index: 0 }),
+            b'{' => around.push(Enclosing::Object { key: String::new(), awaits_key: true }),
+            b'[' => around.push(Enclosing::List { index: 0 }),
             b'}' | b']' => {
                 around.pop();
             }
             b',' => match around.last_mut() {
-                Some(Around::Object { awaits_key, .. }) => *awaits_key = true,
-                Some(Around::List { index }) => *index += 1,
+                Some(Enclosing::Object { awaits_key, .. }) => *awaits_key = true,
+                Some(Enclosing::List { index }) => *index += 1,
                 None => {}
             },
             b'"' => {
@@ -40,7 +40,7 @@ pub(super) fn at(json: &str, offset: usize) -> String {
                         _ => {}
                     }
                 }
-                if let Some(Around::Object { key, awaits_key: awaits_key @ true }) =
+                if let Some(Enclosing::Object { key, awaits_key: awaits_key @ true }) =
                     around.last_mut()
                 {
                     *awaits_key = false;
@@ -55,16 +55,16 @@ pub(super) fn at(json: &str, offset: usize) -> String {
     spoken(&around)
 }
 
-fn spoken(around: &[Around]) -> String {
+fn spoken(around: &[Enclosing]) -> String {
     around.iter().fold(String::new(), |mut way, one| {
         match one {
-            Around::Object { key, .. } if key.is_empty() => {}
-            Around::Object { key, .. } if way.is_empty() => way.push_str(key),
-            Around::Object { key, .. } => {
+            Enclosing::Object { key, .. } if key.is_empty() => {}
+            Enclosing::Object { key, .. } if way.is_empty() => way.push_str(key),
+            Enclosing::Object { key, .. } => {
                 way.push('.');
                 way.push_str(key);
             }
-            Around::List { index } => {
+            Enclosing::List { index } => {
                 // A string takes all.
                 let _ = write!(way, "[{index}]");
             }

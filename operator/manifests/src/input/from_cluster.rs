@@ -25,16 +25,16 @@ const PAGE: u32 = 500;
 
 /// Which cluster, and how much of it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Scope {
+pub struct ClusterScope {
     /// A context of the kubeconfig; without it the current one, or the pod's own cluster.
     pub context: Option<String>,
     /// Which namespaces.
-    pub namespaces: Namespaces,
+    pub namespaces: NamespaceChoice,
 }
 
 /// Which namespaces of a cluster.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum Namespaces {
+pub enum NamespaceChoice {
     /// All of them (`-A`).
     All,
     /// The one that the context names.
@@ -107,7 +107,7 @@ impl Resource {
 
 /// Reads the pods, Services and policies of the namespaces, the namespaces themselves, and the
 /// nodes.
-pub async fn read_cluster(scope: &Scope) -> Result<Input, ClusterError> {
+pub async fn read_cluster(scope: &ClusterScope) -> Result<Input, ClusterError> {
     let config = if scope.context.is_some() {
         let context = KubeConfigOptions { context: scope.context.clone(), ..Default::default() };
         Config::from_custom_kubeconfig(Kubeconfig::read()?, &context).await?
@@ -115,9 +115,9 @@ pub async fn read_cluster(scope: &Scope) -> Result<Input, ClusterError> {
         Config::infer().await?
     };
     let namespace = match &scope.namespaces {
-        Namespaces::All => None,
-        Namespaces::Current => Some(config.default_namespace.clone()),
-        Namespaces::One(name) => Some(name.clone()),
+        NamespaceChoice::All => None,
+        NamespaceChoice::Current => Some(config.default_namespace.clone()),
+        NamespaceChoice::One(name) => Some(name.clone()),
     };
     let client = Client::try_from(config).map_err(ClusterError::Client)?;
     read_from(client, namespace.as_deref()).await

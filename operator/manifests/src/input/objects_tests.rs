@@ -2,8 +2,8 @@ use std::net::IpAddr;
 
 use netproof_conformance::{
     flow::{Port, Protocol},
-    manifest::{Backends, Target, WorkloadKind},
-    snapshot::{Container, Lifecycle, PodNetwork},
+    manifest::{Backends, ServiceTarget, WorkloadKind},
+    snapshot::{ContainerKind, Lifecycle, PodNetwork},
 };
 
 use super::testing::yaml;
@@ -75,7 +75,7 @@ status:
     assert_eq!((pod.node.as_deref(), pod.network), (Some("one"), PodNetwork::Host));
     assert_eq!(pod.labels["empty"], "");
     let named: Vec<_> = pod.named_ports.iter().map(|port| (&*port.name, port.container)).collect();
-    assert_eq!(named, [("http", Container::Regular), ("proxy", Container::Init)]);
+    assert_eq!(named, [("http", ContainerKind::Regular), ("proxy", ContainerKind::Init)]);
     let udp = Port { number: 53, protocol: Protocol::Udp };
     assert_eq!(input.cluster.pods[0].declared, [udp, tcp(8080), tcp(15001)]);
     assert_eq!(input.cluster.snapshot.nodes["one"], addresses(&["192.168.0.1"]));
@@ -331,8 +331,11 @@ spec: {clusterIP: None, ports: [{port: 80}]}
     assert_eq!(input.problems(), [""; 0]);
     let [by_hand, out, web] = input.cluster.services.as_slice() else { panic!("three services") };
     let targets: Vec<_> = web.ports.iter().map(|port| port.target.clone()).collect();
-    let number = Target::Number;
-    assert_eq!(targets, [Target::Name("http".to_owned()), number(8081), number(82), number(83)]);
+    let number = ServiceTarget::Number;
+    assert_eq!(
+        targets,
+        [ServiceTarget::Name("http".to_owned()), number(8081), number(82), number(83)]
+    );
     assert_eq!(web.addresses, addresses(&["10.96.0.10"]));
     assert!(matches!(&web.backends, Backends::Pods(labels) if labels["app"] == "web"));
     assert_eq!(out.backends, Backends::External("example.com".to_owned()));

@@ -8,12 +8,12 @@ pub(super) struct Skipped {
     /// The file.
     pub(super) input: Arc<str>,
     /// What it is instead.
-    pub(super) why: Why,
+    pub(super) why: SkipReason,
 }
 
 /// What something is that is no object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Why {
+pub(super) enum SkipReason {
     /// Anything else: values, a chart, a list of patches, nothing.
     NoObject,
     /// A part of an object, by which a kustomization changes others.
@@ -26,9 +26,9 @@ impl fmt::Display for Skipped {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.input)?;
         match self.why {
-            Why::NoObject => Ok(()),
-            Why::Patch => f.write_str(" (a patch of a kustomization, which is not applied)"),
-            Why::Template => f.write_str(" (a template, which is not rendered)"),
+            SkipReason::NoObject => Ok(()),
+            SkipReason::Patch => f.write_str(" (a patch of a kustomization, which is not applied)"),
+            SkipReason::Template => f.write_str(" (a template, which is not rendered)"),
         }
     }
 }

@@ -4,7 +4,7 @@ use super::{document, yaml};
 
 /// A text that is a template.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Template {
+pub(super) struct TextTemplate {
     /// Where it is no YAML.
     pub(super) line: u32,
     /// What the parser says of it there.
@@ -13,7 +13,7 @@ pub(super) struct Template {
     pub(super) has_policies: bool,
 }
 
-impl Template {
+impl TextTemplate {
     /// A text that is no YAML as it is, and has `{{` in it. What is YAML all the same is no
     /// template to us: its braces are in strings.
     pub(super) fn of(text: &str) -> Option<Self> {

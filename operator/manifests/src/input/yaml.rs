@@ -134,7 +134,7 @@ struct Merge {
     before: Vec<u8>,
 }
 
-type Done = Result<(), String>;
+type YamlResult = Result<(), String>;
 
 impl Writer {
     fn restart(&mut self) {
@@ -144,7 +144,7 @@ impl Writer {
         self.anchors.clear();
     }
 
-    fn take(&mut self, event: Event<'_>, line: u32) -> Done {
+    fn take(&mut self, event: Event<'_>, line: u32) -> YamlResult {
         match event {
             Event::Scalar(text, style, anchor, tag) => {
                 let scalar = meaning(&text, style, tag.as_deref())?;
@@ -165,7 +165,13 @@ impl Writer {
         }
     }
 
-    fn scalar(&mut self, scalar: Scalar<'_>, style: ScalarStyle, anchor: usize, line: u32) -> Done {
+    fn scalar(
+        &mut self,
+        scalar: Scalar<'_>,
+        style: ScalarStyle,
+        anchor: usize,
+        line: u32,
+    ) -> YamlResult {
         if self.awaits_key() {
             if anchor != 0 {
                 return Err("a key has an anchor: write it without".to_owned());
@@ -190,7 +196,7 @@ impl Writer {
         self.after_value(start, anchor)
     }
 
-    fn alias(&mut self, anchor: usize, line: u32) -> Done {
+    fn alias(&mut self, anchor: usize, line: u32) -> YamlResult {
         let Some(copy) = self.anchors.get(&anchor).cloned() else {
             return Err("an alias stands for what it is itself a part of".to_owned());
         };
@@ -205,7 +211,7 @@ impl Writer {
         self.after_value(start, 0)
     }
 
-    fn begin(&mut self, anchor: usize, line: u32, inside: Inside) -> Done {
+    fn begin(&mut self, anchor: usize, line: u32, inside: Inside) -> YamlResult {
         if self.awaits_key() {
             return Err("a key is no string, but a collection".to_owned());
         }
@@ -223,7 +229,7 @@ impl Writer {
         Ok(())
     }
 
-    fn end(&mut self) -> Done {
+    fn end(&mut self) -> YamlResult {
         let Some(Open { start, anchor, inside, .. }) = self.open.pop() else {
             return Err("a collection ends that never began".to_owned());
         };
@@ -244,7 +250,7 @@ impl Writer {
         matches!(inside, Some(Inside::Mapping { awaits: Awaits::Key, .. }))
     }
 
-    fn key(&mut self, key: &str, line: u32) -> Done {
+    fn key(&mut self, key: &str, line: u32) -> YamlResult {
         self.comma();
         self.lines.push((self.out.len(), line));
         self.json(key)?;
@@ -253,7 +259,7 @@ impl Writer {
         Ok(())
     }
 
-    fn merge_key(&mut self) -> Done {
+    fn merge_key(&mut self) -> YamlResult {
         if let Some(Open { inside: Inside::Mapping { merge: Some(_), .. }, .. }) = self.open.last()
         {
             return Err("there are two keys <<: write one, with a list".to_owned());
@@ -285,7 +291,7 @@ impl Writer {
         self.out.len()
     }
 
-    fn after_value(&mut self, start: usize, anchor: usize) -> Done {
+    fn after_value(&mut self, start: usize, anchor: usize) -> YamlResult {
         if anchor != 0 {
             self.repeat(self.out.len() - start)?;
             self.anchors.insert(anchor, self.out[start..].to_vec());
@@ -308,7 +314,7 @@ impl Writer {
 
     /// Adds to the mapping that begins here and has just ended what it takes over from others and
     /// does not say itself.
-    fn merge(&mut self, start: usize, Merge { from, before }: &Merge) -> Done {
+    fn merge(&mut self, start: usize, Merge { from, before }: &Merge) -> YamlResult {
         let wrong = |_| "<< needs a mapping, or a list of mappings".to_owned();
         let others: Vec<BTreeMap<String, &RawValue>> = if from.starts_with(b"[") {
             serde_json::from_slice(from).map_err(wrong)?
@@ -338,7 +344,7 @@ impl Writer {
         Ok(())
     }
 
-    fn repeat(&mut self, length: usize) -> Done {
+    fn repeat(&mut self, length: usize) -> YamlResult {
         self.repeated += length;
         if self.repeated > REPEATED {
             return Err(format!(
@@ -349,7 +355,7 @@ impl Writer {
         Ok(())
     }
 
-    fn json<T: serde::Serialize + ?Sized>(&mut self, value: &T) -> Done {
+    fn json<T: serde::Serialize + ?Sized>(&mut self, value: &T) -> YamlResult {
         serde_json::to_writer(&mut self.out, value).map_err(|error| error.to_string())
     }
 }
@@ -378,7 +384,7 @@ fn meaning<'a>(text: &'a str, style: ScalarStyle, tag: Option<&Tag>) -> Result<S
     }
 }
 
-fn check_tag(tag: Option<&Tag>, expected: &str) -> Done {
+fn check_tag(tag: Option<&Tag>, expected: &str) -> YamlResult {
     match tag {
         Some(tag) if tag.core_suffix() != Some(expected) => {
             Err(format!("the tag {tag} is not understood here: write the value without it"))

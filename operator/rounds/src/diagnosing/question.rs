@@ -42,7 +42,7 @@ pub struct Question {
 
 /// What came of it.
 #[derive(Clone, Debug)]
-pub struct Answer {
+pub struct DiagnosisAnswer {
     /// What the network does wrong.
     pub diagnosed: Arc<Diagnosed>,
     /// Flows to attempt next.
@@ -123,7 +123,7 @@ impl Question {
     }
 
     /// Works the answer out: that takes from a millisecond to some seconds.
-    pub fn answer(&self) -> Answer {
+    pub fn answer(&self) -> DiagnosisAnswer {
         let observed = || self.observed.iter().chain(&self.beside);
         let diagnosis = diagnose(&Evidence {
             snapshot: &self.snapshot,
@@ -147,7 +147,10 @@ impl Question {
         };
         let (judged, beside) = (self.observed.len(), self.beside.len());
         let basis = Basis { judged, of: self.decided, beside };
-        Answer { diagnosed: Arc::new(Diagnosed { diagnosis, basis, ruled_out_by }), telling }
+        DiagnosisAnswer {
+            diagnosed: Arc::new(Diagnosed { diagnosis, basis, ruled_out_by }),
+            telling,
+        }
     }
 }
 

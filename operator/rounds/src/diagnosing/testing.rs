@@ -16,7 +16,7 @@ use netproof_crds::{NamedPort, StartUp};
 use serde_json::json;
 
 use crate::{
-    decode::{NamespaceState, PodState, Progress, policy},
+    decode::{NamespaceState, PodProgress, PodState, policy},
     desired::Desired,
     fixtures,
     predict::StandIn,
@@ -74,7 +74,7 @@ pub fn stand_ins(scenario: &Scenario) -> Vec<StandIn> {
             node: Some(if number == 1 { "one".into() } else { "two".into() }),
             created: None,
             started: None,
-            progress: Progress::Running,
+            progress: PodProgress::Running,
         };
         let name = desired.actor.to_string();
         let name = ObjectRef { namespace: "shop".into(), name };

@@ -44,7 +44,7 @@ const SLACK: Duration = Duration::from_secs(2);
 
 /// A flow to attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Asked {
+pub struct FlowAttempt {
     /// Its place in the matrix.
     pub cell: Cell,
     /// Where the receiver is.
@@ -67,7 +67,7 @@ pub enum Receiver {
 
 /// What came of a flow.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Seen {
+pub struct AttemptResult {
     /// Its place in the matrix.
     pub cell: Cell,
     /// What was seen; or that the sender has no probe to see by, and why.
@@ -78,9 +78,9 @@ pub struct Seen {
 
 /// What one pass over the probes brought.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Pass {
+pub struct PassResults {
     /// What came of each flow.
-    pub seen: Vec<Seen>,
+    pub seen: Vec<AttemptResult>,
     /// Who was needed and did not speak, before the attempts or after them.
     pub mute: BTreeSet<Actor>,
 }
@@ -93,29 +93,29 @@ pub type Reached = BTreeSet<(SocketAddr, Protocol)>;
 
 /// Attempts the flows, all of them between two proofs that the receivers listen.
 pub async fn run(
-    asked: &[Asked],
+    asked: &[FlowAttempt],
     sessions: &Sessions,
     timeout: Duration,
     reached: &mut Reached,
-) -> Pass {
+) -> PassResults {
     run_broadly(asked, sessions, timeout, Breadth::default(), reached).await
 }
 
 /// The same, with so many attempts at a time.
 pub async fn run_broadly(
-    asked: &[Asked],
+    asked: &[FlowAttempt],
     sessions: &Sessions,
     timeout: Duration,
     breadth: Breadth,
     reached: &mut Reached,
-) -> Pass {
+) -> PassResults {
     let receivers: BTreeSet<&Actor> = asked
         .iter()
         .filter(|flow| matches!(flow.receiver, Receiver::Probe { .. }))
         .map(|flow| &flow.cell.to)
         .collect();
     let before = check_listeners(&receivers, sessions).await;
-    let mut by_sender: BTreeMap<&Actor, Vec<&Asked>> = BTreeMap::new();
+    let mut by_sender: BTreeMap<&Actor, Vec<&FlowAttempt>> = BTreeMap::new();
     for flow in asked {
         by_sender.entry(&flow.cell.from).or_default().push(flow);
     }
@@ -143,21 +143,21 @@ pub async fn run_broadly(
     mute.extend(unable.map(|(flow, _)| flow.cell.from.clone()));
     let seen = outcomes
         .into_iter()
-        .map(|(flow, outcome)| Seen {
+        .map(|(flow, outcome)| AttemptResult {
             cell: flow.cell.clone(),
             outcome,
             control: control(flow, &before, &after, reached),
         })
         .collect();
-    Pass { seen, mute }
+    PassResults { seen, mute }
 }
 
-type Listeners<'a> = BTreeMap<&'a Actor, Result<Vec<Listener>, String>>;
+type ActorListeners<'a> = BTreeMap<&'a Actor, Result<Vec<Listener>, String>>;
 
 async fn check_listeners<'a>(
     receivers: &BTreeSet<&'a Actor>,
     sessions: &Sessions,
-) -> Listeners<'a> {
+) -> ActorListeners<'a> {
     let checks = receivers.iter().map(|actor| async move {
         let listeners = match sessions.get(*actor) {
             Some(Ok(session)) => session.listeners().await.map_err(|error| error.to_string()),
@@ -171,7 +171,12 @@ async fn check_listeners<'a>(
 
 /// Both checks have to have found the listener answering: one that died and came back proves
 /// nothing for the time in between.
-fn control(flow: &Asked, before: &Listeners, after: &Listeners, reached: &Reached) -> Control {
+fn control(
+    flow: &FlowAttempt,
+    before: &ActorListeners,
+    after: &ActorListeners,
+    reached: &Reached,
+) -> Control {
     match &flow.receiver {
         Receiver::External if reached.contains(&(flow.target, flow.cell.port.protocol)) => {
             Control::Listening
@@ -205,11 +210,11 @@ pub(crate) fn silence(
 
 /// The attempts of one probe.
 async fn attempt_all<'a>(
-    flows: Vec<&'a Asked>,
+    flows: Vec<&'a FlowAttempt>,
     session: Option<&Result<Arc<Session>, String>>,
     timeout: Duration,
     breadth: Breadth,
-) -> Vec<(&'a Asked, Result<Timed, String>)> {
+) -> Vec<(&'a FlowAttempt, Result<Timed, String>)> {
     let session = match session {
         Some(Ok(session)) => session,
         missing => {
@@ -237,7 +242,7 @@ pub(crate) struct Timed {
 }
 
 /// One attempt, by a probe that speaks.
-pub(crate) async fn timed(flow: &Asked, session: &Session, timeout: Duration) -> Timed {
+pub(crate) async fn timed(flow: &FlowAttempt, session: &Session, timeout: Duration) -> Timed {
     let nonce = crate::clock::nonce();
     let proof = match flow.receiver {
         Receiver::Probe { .. } => Proof::Identity { nonce: nonce.clone() },

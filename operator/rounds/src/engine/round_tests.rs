@@ -21,17 +21,17 @@ impl Bed {
         bed
     }
 
-    fn flow(&self, from: &str, to: &str) -> Asked {
+    fn flow(&self, from: &str, to: &str) -> FlowAttempt {
         let number = self.ports[&Actor::sole(to)];
         let port = Port { number, protocol: Protocol::Tcp };
-        Asked {
+        FlowAttempt {
             cell: Cell { from: Actor::sole(from), to: Actor::sole(to), port },
             target: ([127, 0, 0, 1], number).into(),
             receiver: Receiver::Probe { identity: to.into() },
         }
     }
 
-    async fn see(&self, flow: Asked) -> Seen {
+    async fn see(&self, flow: FlowAttempt) -> AttemptResult {
         let mut pass = run(&[flow], &self.sessions, TIMEOUT, &mut Reached::new()).await;
         pass.seen.remove(0)
     }
@@ -77,13 +77,13 @@ async fn a_receiver_without_a_session_cannot_vouch() {
 }
 
 /// A flow over UDP from a to b, through a socket of ours in front of b.
-async fn over_udp(bed: &mut Bed) -> (Asked, UdpSocket) {
+async fn over_udp(bed: &mut Bed) -> (FlowAttempt, UdpSocket) {
     let port = free_port();
     let receiver = agent_by(wire::Protocol::Udp, "b", port);
     let session = Session::open(receiver.link, "b").await.expect("it greets");
     bed.sessions.insert(Actor::sole("b"), Ok(Arc::new(session)));
     let front = UdpSocket::bind("127.0.0.1:0").await.expect("loopback has ports");
-    let flow = Asked {
+    let flow = FlowAttempt {
         cell: Cell {
             from: Actor::sole("a"),
             to: Actor::sole("b"),
@@ -145,7 +145,7 @@ async fn a_stream_cut_in_mid_round_is_a_failure_and_no_silence() {
 #[tokio::test]
 async fn silence_of_an_address_outside_counts_once_somebody_reached_it() {
     let bed = Bed::of(&["a", "b"]).await;
-    let outside = |from: &str, port: u16| Asked {
+    let outside = |from: &str, port: u16| FlowAttempt {
         receiver: Receiver::External,
         cell: Cell {
             from: Actor::sole(from),

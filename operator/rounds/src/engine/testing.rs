@@ -8,7 +8,7 @@ use futures::FutureExt;
 use netproof_probe::{
     agent::Agent,
     challenge::Identity,
-    listen::{Limits, Listeners, Port},
+    listen::{Limits, ListenPort, Listeners},
     wire::Protocol,
 };
 use tokio::{
@@ -48,7 +48,7 @@ pub fn agent_on(identity: &str, port: u16) -> InMemory {
 pub fn agent_by(protocol: Protocol, identity: &str, port: u16) -> InMemory {
     let listeners = Listeners::open(
         Identity::new(identity).expect("a plain word"),
-        &[Port { protocol, number: port }],
+        &[ListenPort { protocol, number: port }],
         Limits::default(),
     );
     let agent = Agent::new(Identity::new(identity).expect("a plain word"), listeners);

@@ -23,7 +23,7 @@ const SLACK: Duration = Duration::from_secs(2);
 
 /// A connection that a probe holds to another. Dropping it leaves it to the probe, which gives it
 /// up after [`wire::HOLD_S`].
-pub struct Held {
+pub struct HeldConnection {
     sender: Arc<Session>,
     name: u64,
     identity: String,
@@ -77,7 +77,7 @@ pub fn is_holdable(cell: &Cell, expected: &Expected) -> bool {
     cell.port.protocol == Protocol::Tcp && matches!(expected, Expected::Allow(_))
 }
 
-impl Held {
+impl HeldConnection {
     /// Has a probe open a TCP connection to another, of this identity, and keep it.
     pub async fn open(
         sender: Arc<Session>,

@@ -7,9 +7,11 @@ fn tcp(number: u16) -> Port {
     Port { number, protocol: Protocol::Tcp }
 }
 
-async fn hold(sender: &Arc<Session>, port: u16) -> Held {
+async fn hold(sender: &Arc<Session>, port: u16) -> HeldConnection {
     let target = ([127, 0, 0, 1], port).into();
-    Held::open(Arc::clone(sender), target, "b", Duration::from_secs(5)).await.expect("it connects")
+    HeldConnection::open(Arc::clone(sender), target, "b", Duration::from_secs(5))
+        .await
+        .expect("it connects")
 }
 
 #[tokio::test]
@@ -47,7 +49,8 @@ async fn one_that_its_probe_does_not_hold_is_unknown() {
     let ((a, _), (b, port)) = (session("a").await, session("b").await);
     let a = Arc::new(a);
     let held = hold(&a, port).await;
-    let same = Held { sender: a, name: held.name, identity: "b".into(), alive: held.alive };
+    let same =
+        HeldConnection { sender: a, name: held.name, identity: "b".into(), alive: held.alive };
     same.release().await;
     let fate = held.fate(&b, tcp(port), TIMEOUT).await;
     assert!(matches!(fate, Fate::Unknown(_)), "{fate:?}");
@@ -57,7 +60,7 @@ async fn one_that_its_probe_does_not_hold_is_unknown() {
 async fn a_stranger_is_not_held() {
     let ((a, _), (_b, port)) = (session("a").await, session("b").await);
     let target = ([127, 0, 0, 1], port).into();
-    let opened = Held::open(Arc::new(a), target, "c", Duration::from_secs(5)).await;
+    let opened = HeldConnection::open(Arc::new(a), target, "c", Duration::from_secs(5)).await;
     assert_eq!(opened.err().as_deref(), Some("connected to b instead of c"));
 }
 

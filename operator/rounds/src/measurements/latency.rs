@@ -7,7 +7,7 @@ use futures::{StreamExt, stream::FuturesUnordered};
 use netproof_conformance::{
     expected::Expected,
     flow::Port,
-    ledger::Change,
+    ledger::ExpectationChange,
     matrix::{Actor, Cell, Matrix},
     verdict::Outcome,
 };
@@ -15,7 +15,7 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::{
     engine::{
-        round::{Asked, Receiver, Timed, silence, timed},
+        round::{FlowAttempt, Receiver, Timed, silence, timed},
         session::Session,
     },
     predict::{StandIn, asked},
@@ -38,9 +38,12 @@ const IN_FLIGHT: usize = 12;
 const AGREEING: usize = 2;
 
 /// The flows of which the policies say the opposite of what they said.
-pub fn turned(before: &Matrix<Expected>, after: &Matrix<Expected>) -> Vec<(Cell, Change)> {
+pub fn turned(
+    before: &Matrix<Expected>,
+    after: &Matrix<Expected>,
+) -> Vec<(Cell, ExpectationChange)> {
     let turned = after.iter().filter_map(|(cell, after)| {
-        Some((cell.clone(), Change::between(before.get(cell)?, after)?))
+        Some((cell.clone(), ExpectationChange::between(before.get(cell)?, after)?))
     });
     turned.collect()
 }
@@ -52,11 +55,11 @@ pub fn spread<T>(all: Vec<T>, limit: usize) -> Vec<T> {
 }
 
 /// A flow whose expectation changed.
-pub struct Changed {
+pub struct ChangedFlow {
     /// The flow.
-    pub flow: Asked,
+    pub flow: FlowAttempt,
     /// Which way.
-    pub change: Change,
+    pub change: ExpectationChange,
     /// When.
     pub at: Instant,
     /// The sender's probe.
@@ -65,11 +68,11 @@ pub struct Changed {
     pub receiver: Option<Arc<Session>>,
 }
 
-impl Changed {
+impl ChangedFlow {
     /// A flow of a test that turned at this moment, if its ends can be asked. Of an address outside
     /// there is no probe, and a silence is no evidence.
     pub fn of(
-        (cell, change): (&Cell, Change),
+        (cell, change): (&Cell, ExpectationChange),
         at: Instant,
         (scenario, stand_ins): (&Scenario, &[StandIn]),
         session: impl Fn(&Actor) -> Option<Arc<Session>>,
@@ -87,8 +90,8 @@ impl Changed {
 /// Attempts the flow until the network follows, and returns how long that took: from the change to
 /// the start of the first of two attempts in a row that conform. None if it did not until `end`, or
 /// if nothing shows that the receiver listened.
-pub async fn time(changed: &Changed, timeout: Duration, end: Instant) -> Option<Duration> {
-    let Changed { flow, sender, .. } = changed;
+pub async fn time(changed: &ChangedFlow, timeout: Duration, end: Instant) -> Option<Duration> {
+    let ChangedFlow { flow, sender, .. } = changed;
     let mut under_way = FuturesUnordered::new();
     let mut seen: BTreeMap<usize, (Instant, bool)> = BTreeMap::new();
     let (mut next, mut number) = (Instant::now(), 0);
@@ -124,15 +127,15 @@ pub async fn time(changed: &Changed, timeout: Duration, end: Instant) -> Option<
 }
 
 /// Whether an outcome is what a change led to; none if it says nothing.
-fn conforms(change: Change, outcome: &Outcome) -> Option<bool> {
+fn conforms(change: ExpectationChange, outcome: &Outcome) -> Option<bool> {
     let connected = match outcome {
         Outcome::Connected => true,
         Outcome::Refused | Outcome::TimedOut | Outcome::Unreachable(_) => false,
         Outcome::Failed(_) => return None,
     };
     Some(match change {
-        Change::Tightening => !connected,
-        Change::Loosening => connected,
+        ExpectationChange::Tightening => !connected,
+        ExpectationChange::Loosening => connected,
     })
 }
 
@@ -145,17 +148,17 @@ fn first(seen: &BTreeMap<usize, (Instant, bool)>) -> Option<Instant> {
     row.first().map(|(began, _)| *began)
 }
 
-impl Changed {
+impl ChangedFlow {
     /// A silence is evidence only where somebody listens; who connected needs no more.
     async fn listens(&self) -> bool {
         match (self.change, &self.receiver, &self.flow.receiver) {
-            (Change::Loosening, _, _) => true,
-            (Change::Tightening, Some(session), Receiver::Probe { .. }) => {
+            (ExpectationChange::Loosening, _, _) => true,
+            (ExpectationChange::Tightening, Some(session), Receiver::Probe { .. }) => {
                 let port: Port = self.flow.cell.port;
                 let listeners = session.listeners().await;
                 silence(Some(&listeners.map_err(|error| error.to_string())), port).is_none()
             }
-            (Change::Tightening, _, _) => false,
+            (ExpectationChange::Tightening, _, _) => false,
         }
     }
 }

@@ -9,7 +9,7 @@ use crate::engine::testing::{gate, session};
 
 const TIMEOUT: Duration = Duration::from_secs(1);
 
-async fn changed(change: Change, gate: u16) -> (Changed, u16) {
+async fn changed(change: ExpectationChange, gate: u16) -> (ChangedFlow, u16) {
     let ((a, _), (b, port)) = (session("a").await, session("b").await);
     let cell = Cell {
         from: Actor::sole("a"),
@@ -17,18 +17,18 @@ async fn changed(change: Change, gate: u16) -> (Changed, u16) {
         port: Port { number: port, protocol: Protocol::Tcp },
     };
     let number = if gate == 0 { port } else { gate };
-    let flow = Asked {
+    let flow = FlowAttempt {
         cell,
         target: ([127, 0, 0, 1], number).into(),
         receiver: Receiver::Probe { identity: "b".into() },
     };
     let (sender, receiver) = (Arc::new(a), Some(Arc::new(b)));
-    (Changed { flow, change, at: Instant::now(), sender, receiver }, port)
+    (ChangedFlow { flow, change, at: Instant::now(), sender, receiver }, port)
 }
 
 #[tokio::test]
 async fn a_tightening_is_timed_to_the_start_of_the_first_attempt_that_did_not_connect() {
-    let (mut changed, port) = changed(Change::Tightening, 0).await;
+    let (mut changed, port) = changed(ExpectationChange::Tightening, 0).await;
     let gate = gate(port).await;
     changed.flow.target.set_port(gate.port);
     changed.at = Instant::now();
@@ -48,7 +48,7 @@ async fn a_tightening_is_timed_to_the_start_of_the_first_attempt_that_did_not_co
 
 #[tokio::test]
 async fn a_loosening_is_timed_to_the_start_of_the_first_attempt_that_connected() {
-    let (changed, _) = changed(Change::Loosening, 0).await;
+    let (changed, _) = changed(ExpectationChange::Loosening, 0).await;
     let end = Instant::now() + Duration::from_secs(10);
     let took = time(&changed, TIMEOUT, end).await.expect("it connects");
     assert!(took < Duration::from_millis(250), "{took:?}");
@@ -56,7 +56,7 @@ async fn a_loosening_is_timed_to_the_start_of_the_first_attempt_that_connected()
 
 #[tokio::test]
 async fn a_network_that_does_not_follow_has_no_latency() {
-    let (changed, _) = changed(Change::Tightening, 0).await;
+    let (changed, _) = changed(ExpectationChange::Tightening, 0).await;
     let end = Instant::now() + Duration::from_millis(200);
     assert_eq!(time(&changed, TIMEOUT, end).await, None);
 }
@@ -92,7 +92,10 @@ fn only_a_turn_from_allow_to_deny_or_back_is_a_change() {
     };
     let mut changed = turned(&matrix(|n| n / 3), &matrix(|n| n % 3));
     changed.sort_by_key(|(cell, _)| cell.port.number);
-    assert_eq!(changed, [(numbered(2), Change::Tightening), (numbered(4), Change::Loosening)]);
+    assert_eq!(
+        changed,
+        [(numbered(2), ExpectationChange::Tightening), (numbered(4), ExpectationChange::Loosening)]
+    );
     assert_eq!(turned(&Matrix::default(), &matrix(|n| n % 3)), [], "what is new is no change");
 }
 

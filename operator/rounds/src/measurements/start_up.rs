@@ -21,13 +21,13 @@ use tokio::{
     time::{Instant, sleep, sleep_until, timeout_at},
 };
 
-pub use found::{Found, Why, Window};
+pub use found::{Found, StartUpDoubt, Window};
 pub use newcomer::Newcomer;
 pub use senders::choose;
 pub use told::{ObservedStart, Started, sign, tally};
 
 use crate::engine::{
-    round::{Asked, Timed, silence, timed},
+    round::{FlowAttempt, Timed, silence, timed},
     session::{Session, unexpected},
 };
 
@@ -47,7 +47,7 @@ const AFTER_A_LEAK: u32 = 5;
 /// Who attempts.
 pub struct Sender {
     /// The flow: its target, and the newcomer's identity.
-    pub flow: Asked,
+    pub flow: FlowAttempt,
     /// The sender's probe.
     pub session: Arc<Session>,
     /// Whether the policies deny the flow, as far as is known.
@@ -109,7 +109,7 @@ pub async fn search(
 
 /// The newcomer's listener was found answering.
 #[derive(Clone, Copy)]
-struct Opening {
+struct ListenerOpening {
     /// Between which moments it was opened; none if the newcomer does not say.
     since: Option<(Instant, Instant)>,
     /// When that was known.
@@ -120,9 +120,9 @@ struct Opening {
 async fn prove(
     mut arrival: watch::Receiver<Option<Arc<Session>>>,
     port: netproof_conformance::flow::Port,
-    tell: watch::Sender<Option<Opening>>,
+    tell: watch::Sender<Option<ListenerOpening>>,
     end: Instant,
-) -> Result<(Arc<Session>, Opening), String> {
+) -> Result<(Arc<Session>, ListenerOpening), String> {
     let mut why = "its probe did not speak in time".to_owned();
     let proving = async {
         loop {
@@ -148,7 +148,7 @@ async fn prove(
 async fn check(
     session: &Session,
     port: netproof_conformance::flow::Port,
-) -> Result<Opening, String> {
+) -> Result<ListenerOpening, String> {
     let asked = Instant::now();
     let reply = session.request(Op::CheckListeners, asked + LISTENER_CHECK).await;
     let proved = Instant::now();
@@ -158,7 +158,7 @@ async fn check(
             let since = open_us
                 .map(Duration::from_micros)
                 .and_then(|age| Some((asked.checked_sub(age)?, proved.checked_sub(age)?)));
-            Ok(Opening { since, proved })
+            Ok(ListenerOpening { since, proved })
         }
         other => Err(unexpected(&other).to_string()),
     }
@@ -173,7 +173,7 @@ struct Sight {
 }
 
 /// All that one sender saw, by the order in which it began to look.
-struct Seen {
+struct SenderSights {
     sights: BTreeMap<usize, Sight>,
     attempts: usize,
     failed: Option<String>,
@@ -183,13 +183,18 @@ struct Seen {
 
 async fn attempt_all(
     sender: Sender,
-    opened: watch::Receiver<Option<Opening>>,
+    opened: watch::Receiver<Option<ListenerOpening>>,
     pace: Pace,
     end: Instant,
-) -> Seen {
+) -> SenderSights {
     let Sender { flow, session, denied } = sender;
-    let mut seen =
-        Seen { sights: BTreeMap::new(), attempts: 0, failed: None, moved: false, lost: None };
+    let mut seen = SenderSights {
+        sights: BTreeMap::new(),
+        attempts: 0,
+        failed: None,
+        moved: false,
+        lost: None,
+    };
     let mut under_way = FuturesUnordered::new();
     let mut next = Instant::now();
     loop {
@@ -223,7 +228,7 @@ async fn attempt_all(
     seen
 }
 
-impl Seen {
+impl SenderSights {
     fn note(&mut self, number: usize, earliest: Instant, latest: Instant, outcome: Outcome) {
         let connected = match outcome {
             Outcome::Connected => true,
@@ -238,7 +243,7 @@ impl Seen {
     }
 
     /// Whether enough attempts in a row did not connect after the listener was proved.
-    fn is_quiet(&self, opened: Option<Opening>, pace: Pace) -> bool {
+    fn is_quiet(&self, opened: Option<ListenerOpening>, pace: Pace) -> bool {
         let Some(opening) = opened else { return false };
         let mut tail = self
             .sights
@@ -276,7 +281,7 @@ impl Seen {
         let first = sights.iter().position(|sight| sight.connected);
         if let Some(first) = first {
             if self.moved {
-                return Found::Inconclusive(Why::Moved);
+                return Found::Inconclusive(StartUpDoubt::Moved);
             }
             let last = sights.iter().rposition(|sight| sight.connected).unwrap_or(first);
             // Where the listener may be gone, silence does not end the window.
@@ -314,19 +319,20 @@ impl Seen {
         opened: Option<(Instant, Instant)>,
         listening: &Result<(), String>,
         pace: Pace,
-    ) -> Result<Duration, Why> {
+    ) -> Result<Duration, StartUpDoubt> {
         if self.moved {
-            return Err(Why::Moved);
+            return Err(StartUpDoubt::Moved);
         }
         if let Some(why) = self.lost {
-            return Err(Why::SenderLost(why));
+            return Err(StartUpDoubt::SenderLost(why));
         }
-        listening.clone().map_err(Why::NotListening)?;
-        let (earliest, latest) = opened.ok_or(Why::UnknownAge)?;
-        let few = || Why::TooFew(self.failed.unwrap_or_else(|| "the time was over".into()));
+        listening.clone().map_err(StartUpDoubt::NotListening)?;
+        let (earliest, latest) = opened.ok_or(StartUpDoubt::UnknownAge)?;
+        let few =
+            || StartUpDoubt::TooFew(self.failed.unwrap_or_else(|| "the time was over".into()));
         let Some(first) = sights.first() else { return Err(few()) };
         if first.latest > earliest {
-            return Err(Why::BeganLate(first.latest - earliest));
+            return Err(StartUpDoubt::BeganLate(first.latest - earliest));
         }
         if sights.iter().filter(|sight| sight.earliest >= latest).count() < pace.quiet {
             return Err(few());

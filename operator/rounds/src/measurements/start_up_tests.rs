@@ -41,7 +41,7 @@ impl Bed {
 
     /// Who attempts the newcomer, which is to listen on `port` itself.
     fn sender(&self, port: u16) -> Sender {
-        let flow = Asked {
+        let flow = FlowAttempt {
             cell: Cell {
                 from: Actor::sole("sender"),
                 to: Actor::sole("newcomer"),
@@ -166,7 +166,7 @@ async fn one_that_answered_before_the_first_attempt_is_no_proof_of_isolation() {
     bed.arrive(port).await;
     a_while(50).await;
     let found = bed.search(port, async {}).await;
-    let Found::Inconclusive(Why::BeganLate(by)) = found else { panic!("{found:?}") };
+    let Found::Inconclusive(StartUpDoubt::BeganLate(by)) = found else { panic!("{found:?}") };
     assert!(by >= Duration::from_millis(50), "{by:?}");
 }
 
@@ -176,7 +176,7 @@ async fn one_that_never_speaks_proves_nothing() {
     let pace = Pace { limit: Duration::from_millis(200), ..pace() };
     let found = search(vec![bed.sender(1)], bed.arrival.subscribe(), pace).await;
     let why = "its probe did not speak in time".to_owned();
-    assert_eq!(found, [Found::Inconclusive(Why::NotListening(why))]);
+    assert_eq!(found, [Found::Inconclusive(StartUpDoubt::NotListening(why))]);
 }
 
 #[tokio::test]
@@ -190,7 +190,7 @@ async fn a_sender_that_is_cut_proves_nothing() {
         doomed.task.abort();
     });
     let found = found.await;
-    assert!(matches!(found, Found::Inconclusive(Why::SenderLost(_))), "{found:?}");
+    assert!(matches!(found, Found::Inconclusive(StartUpDoubt::SenderLost(_))), "{found:?}");
 }
 
 #[tokio::test]
@@ -202,7 +202,7 @@ async fn a_flow_that_the_policies_admit_meanwhile_is_not_judged() {
         bed.arrive(port).await;
         bed.denied.send_replace(false);
     });
-    assert_eq!(found.await, Found::Inconclusive(Why::Moved));
+    assert_eq!(found.await, Found::Inconclusive(StartUpDoubt::Moved));
 }
 
 #[tokio::test]
@@ -220,7 +220,7 @@ async fn another_pod_at_the_address_is_not_the_newcomer() {
         a_while(50).await;
         bed.arrive(port).await;
     });
-    assert!(matches!(found[0], Found::Inconclusive(Why::TooFew(_))), "{found:?}");
+    assert!(matches!(found[0], Found::Inconclusive(StartUpDoubt::TooFew(_))), "{found:?}");
 }
 
 #[test]

@@ -7,17 +7,17 @@ use netproof_conformance::{
     matrix::{Actor, Cell},
 };
 
-use super::{Phase, View};
+use super::{Phase, StatusView};
 use crate::report::{Detail, Report};
 
 /// A view in which all is well but for the verdicts of these flows.
-pub fn view(details: Vec<Detail>) -> View {
+pub fn view(details: Vec<Detail>) -> StatusView {
     let cell = |number: usize| Cell {
         from: Actor::sole("web"),
         to: Actor::sole("db"),
         port: Port { number: u16::try_from(number).expect("few"), protocol: Protocol::Tcp },
     };
-    View {
+    StatusView {
         generation: 7,
         phase: Phase::Active,
         once: false,
@@ -36,7 +36,7 @@ pub fn view(details: Vec<Detail>) -> View {
 }
 
 /// The same view with something else in its report.
-pub fn with(mut view: View, set: impl FnOnce(&mut Report)) -> View {
+pub fn with(mut view: StatusView, set: impl FnOnce(&mut Report)) -> StatusView {
     set(&mut view.report);
     view
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use netproof_conformance::{
-    ledger::{Change, Followed},
+    ledger::{ExpectationChange, Followed},
     matrix::{Actor, Cell},
 };
 use tokio::time::Instant;
@@ -12,7 +12,7 @@ use tracing::debug;
 use super::{Done, Timing, stand_in};
 use crate::tester::Assignment;
 use netproof_rounds::{
-    measurements::latency::{self, Changed, spread},
+    measurements::latency::{self, ChangedFlow, spread},
     scenario::Scenario,
 };
 
@@ -24,7 +24,7 @@ impl Timing {
     /// Times a few of the flows that changed, and each that a connection is held of.
     pub(super) fn follow(
         &mut self,
-        changed: Vec<(Cell, Change)>,
+        changed: Vec<(Cell, ExpectationChange)>,
         scenario: &Scenario,
         assignment: &Assignment,
     ) {
@@ -36,13 +36,14 @@ impl Timing {
             }
         }
         let (held, others): (Vec<_>, Vec<_>) = changed.into_iter().partition(|(cell, change)| {
-            *change == Change::Tightening && self.connections.is_held(cell)
+            *change == ExpectationChange::Tightening && self.connections.is_held(cell)
         });
-        let settled = |flow: &(Cell, Change)| self.is_settled(&flow.0, scenario, assignment);
+        let settled =
+            |flow: &(Cell, ExpectationChange)| self.is_settled(&flow.0, scenario, assignment);
         let (tightened, loosened): (Vec<_>, Vec<_>) = others
             .into_iter()
             .filter(settled)
-            .partition(|(_, change)| *change == Change::Tightening);
+            .partition(|(_, change)| *change == ExpectationChange::Tightening);
         let room = FLOWS.saturating_sub(held.len());
         let chosen = held
             .into_iter()
@@ -66,19 +67,19 @@ impl Timing {
     fn changed(
         &self,
         cell: &Cell,
-        change: Change,
+        change: ExpectationChange,
         at: Instant,
         scenario: &Scenario,
         assignment: &Assignment,
-    ) -> Option<Changed> {
+    ) -> Option<ChangedFlow> {
         let session = |actor: &Actor| self.session(stand_in(actor, assignment)?);
-        Changed::of((cell, change), at, (scenario, &assignment.stand_ins), session)
+        ChangedFlow::of((cell, change), at, (scenario, &assignment.stand_ins), session)
     }
 
     pub(super) fn note_followed(
         &mut self,
         cell: &Cell,
-        change: Change,
+        change: ExpectationChange,
         latency: Option<Duration>,
         measured: bool,
     ) {
@@ -89,7 +90,7 @@ impl Timing {
         {
             self.metrics().followed(Followed { change, latency });
         }
-        if change == Change::Tightening {
+        if change == ExpectationChange::Tightening {
             self.ask_fate(cell, latency.is_some());
         }
     }

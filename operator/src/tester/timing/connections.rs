@@ -11,7 +11,7 @@ use crate::tester::Assignment;
 use netproof_rounds::{
     engine::round::Receiver,
     measurements::{
-        existing::{Fate, Fates, Held, is_holdable},
+        existing::{Fate, Fates, HeldConnection, is_holdable},
         latency::spread,
     },
     predict::asked,
@@ -41,13 +41,13 @@ pub(super) struct Connections {
 struct Slot {
     /// The pods at its ends.
     pods: [String; 2],
-    state: State,
+    state: ConnectionState,
 }
 
-enum State {
+enum ConnectionState {
     /// Being opened, or asked about.
     Busy,
-    Open(Held),
+    Open(HeldConnection),
     /// Not to be had before then.
     Failed(Instant),
 }
@@ -58,24 +58,24 @@ impl Connections {
     }
 
     pub(super) fn is_held(&self, cell: &Cell) -> bool {
-        self.slots.get(cell).is_some_and(|slot| matches!(slot.state, State::Open(_)))
+        self.slots.get(cell).is_some_and(|slot| matches!(slot.state, ConnectionState::Open(_)))
     }
 
-    pub(super) fn opened(&mut self, cell: &Cell, held: Result<Held, String>) {
+    pub(super) fn opened(&mut self, cell: &Cell, held: Result<HeldConnection, String>) {
         let Some(slot) = self.slots.get_mut(cell) else { return };
         slot.state = match held {
-            Ok(held) => State::Open(held),
+            Ok(held) => ConnectionState::Open(held),
             Err(error) => {
                 debug!(%cell, error, "No connection to hold");
-                State::Failed(Instant::now() + RETRY)
+                ConnectionState::Failed(Instant::now() + RETRY)
             }
         };
     }
 
-    pub(super) fn refreshed(&mut self, cell: &Cell, held: Option<Held>) {
+    pub(super) fn refreshed(&mut self, cell: &Cell, held: Option<HeldConnection>) {
         let Some(slot) = self.slots.get_mut(cell) else { return };
         match held {
-            Some(held) => slot.state = State::Open(held),
+            Some(held) => slot.state = ConnectionState::Open(held),
             // It has ended by itself: another may be opened.
             None => drop(self.slots.remove(cell)),
         }
@@ -92,9 +92,10 @@ impl Timing {
         let now = Instant::now();
         let (expected, following) = (&self.expected, &self.following);
         self.connections.slots.retain(|cell, slot| {
-            let denied_now = following.contains_key(cell) || matches!(slot.state, State::Busy);
+            let denied_now =
+                following.contains_key(cell) || matches!(slot.state, ConnectionState::Busy);
             let of_use = matches!(expected.get(cell), Some(Expected::Allow(_))) || denied_now;
-            let over = matches!(slot.state, State::Failed(until) if now >= until);
+            let over = matches!(slot.state, ConnectionState::Failed(until) if now >= until);
             of_use && !over && pods(cell).as_ref() == Some(&slot.pods)
         });
         self.refresh(scenario);
@@ -126,23 +127,25 @@ impl Timing {
         let Some(sender) = sender else { return };
         let (timeout, of) = (scenario.timeout, cell.clone());
         self.jobs.spawn(async move {
-            let held = Held::open(sender, flow.target, &identity, timeout).await;
+            let held = HeldConnection::open(sender, flow.target, &identity, timeout).await;
             Done::Opened { cell: of, held }
         });
-        self.connections.slots.insert(cell, Slot { pods, state: State::Busy });
+        self.connections.slots.insert(cell, Slot { pods, state: ConnectionState::Busy });
     }
 
     fn refresh(&mut self, scenario: &Scenario) {
         let timeout = scenario.timeout.max(TOUCH);
         for (cell, slot) in &mut self.connections.slots {
             let due = match &slot.state {
-                State::Open(held) => held.alive.elapsed() >= REFRESH,
-                State::Busy | State::Failed(_) => false,
+                ConnectionState::Open(held) => held.alive.elapsed() >= REFRESH,
+                ConnectionState::Busy | ConnectionState::Failed(_) => false,
             };
             if !due || self.following.contains_key(cell) {
                 continue;
             }
-            if let State::Open(held) = std::mem::replace(&mut slot.state, State::Busy) {
+            if let ConnectionState::Open(held) =
+                std::mem::replace(&mut slot.state, ConnectionState::Busy)
+            {
                 let cell = cell.clone();
                 self.jobs.spawn(async move {
                     Done::Refreshed { cell, held: held.refresh(timeout).await }
@@ -153,7 +156,8 @@ impl Timing {
 
     /// The policies deny a flow, and new attempts are denied, or are still not.
     pub(super) fn ask_fate(&mut self, cell: &Cell, denied: bool) {
-        let Some(Slot { state: State::Open(held), .. }) = self.connections.slots.remove(cell)
+        let Some(Slot { state: ConnectionState::Open(held), .. }) =
+            self.connections.slots.remove(cell)
         else {
             return;
         };

@@ -162,13 +162,13 @@ mod tests {
     };
 
     use super::*;
-    use netproof_rounds::{decode::Progress, fixtures::stand_in};
+    use netproof_rounds::{decode::PodProgress, fixtures::stand_in};
 
     fn newcomer(node: &str) -> StandIn {
         let mut stand_in = stand_in("db", "10.0.0.9");
         if let Some((_, pod)) = &mut stand_in.pod {
             pod.node = Some(node.into());
-            pod.progress = Progress::Starting;
+            pod.progress = PodProgress::Starting;
         }
         stand_in
     }

@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use super::Attempt;
+use super::PastAttempt;
 use crate::{
     diagnosis::TimeFault,
     ledger::Followed,
@@ -15,14 +15,14 @@ use crate::{
 
 /// What is remembered of each flow.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Flows {
-    flows: BTreeMap<Cell, Record>,
+pub(super) struct FlowHistory {
+    flows: BTreeMap<Cell, PastFlow>,
     /// How many turns are forgiven.
     forgiven: usize,
 }
 
 #[derive(Clone, Debug, Default)]
-struct Record {
+struct PastFlow {
     /// When it was seen to follow a change too late, and how late.
     slow: Option<(Duration, Duration)>,
     /// When it was last seen to be wrong.
@@ -59,7 +59,7 @@ const FLAPPING: usize = 2;
 /// silence may have been the sender's own slowness.
 const RIGHT: usize = 3;
 
-impl Record {
+impl PastFlow {
     /// Whether it leaks by turns, in its last attempts or over a longer time.
     fn flaps(&self, forgiven: usize) -> bool {
         // Right, wrong and right again may also be the start of a stand-in.
@@ -81,13 +81,13 @@ impl Record {
     }
 }
 
-impl Flows {
+impl FlowHistory {
     /// With which a network that broke has one turn to recover.
     pub(super) fn forgiving() -> Self {
         Self { forgiven: 1, ..Self::default() }
     }
 
-    pub(super) fn attempted(&mut self, attempt: &Attempt<'_>, now: Duration) {
+    pub(super) fn attempted(&mut self, attempt: &PastAttempt<'_>, now: Duration) {
         let record = self.flows.entry(attempt.cell.clone()).or_default();
         match attempt.sighting {
             Sighting::Leak => {
@@ -176,11 +176,11 @@ impl Flows {
     }
 
     pub(super) fn time_fault(&self) -> Option<TimeFault> {
-        let is_wrong = |record: &&Record| match record.verdict {
+        let is_wrong = |record: &&PastFlow| match record.verdict {
             Now::Open | Now::Right => false,
             Now::Leaks | Now::LeaksByTurns | Now::Blocked => true,
         };
-        let flaps = |record: &Record| record.flaps(self.forgiven);
+        let flaps = |record: &PastFlow| record.flaps(self.forgiven);
         let flapping = self.flows.values().filter(|record| flaps(record)).count();
         if self.flows.values().filter(is_wrong).any(|record| !flaps(record)) {
             return None;
@@ -195,7 +195,7 @@ impl Flows {
         }
         // One that leaked otherwise is explained by no fault of time.
         let leaked = self.flows.values().filter(|record| record.leaked.is_some());
-        let ages: Option<Vec<Duration>> = leaked.map(Record::leaked_when_new).collect();
+        let ages: Option<Vec<Duration>> = leaked.map(PastFlow::leaked_when_new).collect();
         let ages = ages?;
         Some(TimeFault::LateIsolation { until: *ages.iter().max()?, flows: ages.len() })
     }

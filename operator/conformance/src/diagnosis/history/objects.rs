@@ -11,7 +11,7 @@ use crate::{
 
 /// The objects that there are, as they were, and those that are gone.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Objects {
+pub(super) struct ObjectHistory {
     pods: BTreeMap<ObjectRef, (Changing, Pod)>,
     namespaces: BTreeMap<String, Changing>,
     policies: BTreeMap<ObjectRef, Policy>,
@@ -42,7 +42,7 @@ impl Changing {
     }
 }
 
-impl Objects {
+impl ObjectHistory {
     pub(super) fn take(&mut self, snapshot: &Snapshot) {
         self.take_pods(snapshot);
         self.take_namespaces(snapshot);

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use super::rewrite::{ports, rules, void_rules};
 use crate::{
     flow::Protocol,
-    policy::{Numbers, PortMatch, Ports, Rule},
-    snapshot::{Container, NamedPort, Pod, Snapshot},
+    policy::{MatchedPorts, PortMatch, Ports, Rule},
+    snapshot::{ContainerKind, NamedPort, Pod, Snapshot},
 };
 
 const PROTOCOLS: [Protocol; 3] = [Protocol::Tcp, Protocol::Udp, Protocol::Sctp];
@@ -14,8 +14,10 @@ const PROTOCOLS: [Protocol; 3] = [Protocol::Tcp, Protocol::Udp, Protocol::Sctp];
 pub(super) fn end_port_first_only(snapshot: &Snapshot) -> Snapshot {
     ports(snapshot, |port| {
         let numbers = match &port.numbers {
-            Numbers::Range { first, .. } => Numbers::Range { first: *first, last: *first },
-            Numbers::Any | Numbers::Named(_) => port.numbers.clone(),
+            MatchedPorts::Range { first, .. } => {
+                MatchedPorts::Range { first: *first, last: *first }
+            }
+            MatchedPorts::Any | MatchedPorts::Named(_) => port.numbers.clone(),
         };
         [PortMatch { protocol: port.protocol, numbers }]
     })
@@ -23,15 +25,15 @@ pub(super) fn end_port_first_only(snapshot: &Snapshot) -> Snapshot {
 
 pub(super) fn drops_rules_with_end_port(snapshot: &Snapshot) -> Snapshot {
     void_rules(snapshot, |rule| {
-        has(rule, |numbers| matches!(numbers, Numbers::Range { first, last } if first < last))
+        has(rule, |numbers| matches!(numbers, MatchedPorts::Range { first, last } if first < last))
     })
 }
 
 pub(super) fn drops_rules_with_named_port(snapshot: &Snapshot) -> Snapshot {
-    void_rules(snapshot, |rule| has(rule, |numbers| matches!(numbers, Numbers::Named(_))))
+    void_rules(snapshot, |rule| has(rule, |numbers| matches!(numbers, MatchedPorts::Named(_))))
 }
 
-fn has(rule: &Rule, wanted: impl Fn(&Numbers) -> bool) -> bool {
+fn has(rule: &Rule, wanted: impl Fn(&MatchedPorts) -> bool) -> bool {
     match &rule.ports {
         Ports::All => false,
         Ports::Only(ports) => ports.iter().any(|port| wanted(&port.numbers)),
@@ -52,11 +54,11 @@ pub(super) fn named_port_of_first_pod(snapshot: &Snapshot) -> Snapshot {
         let known = first.entry((&port.name, port.protocol)).or_default();
         // One of an init container decides only where it comes before any other.
         match port.container {
-            Container::Regular if !known.iter().any(|one| one.container == port.container) => {
+            ContainerKind::Regular if !known.iter().any(|one| one.container == port.container) => {
                 known.push(port);
             }
-            Container::Init if known.is_empty() => known.push(port),
-            Container::Regular | Container::Init => {}
+            ContainerKind::Init if known.is_empty() => known.push(port),
+            ContainerKind::Regular | ContainerKind::Init => {}
         }
     }
     let declared: Vec<NamedPort> = first
@@ -82,8 +84,8 @@ pub(super) fn ignores_protocol(snapshot: &Snapshot) -> Snapshot {
     let name = |name: &str, protocol: Protocol| format!("\0any {name} {protocol}");
     let numbered = ports(snapshot, |port| {
         let protocols = match port.numbers {
-            Numbers::Any | Numbers::Range { .. } => PROTOCOLS.to_vec(),
-            Numbers::Named(_) => vec![port.protocol],
+            MatchedPorts::Any | MatchedPorts::Range { .. } => PROTOCOLS.to_vec(),
+            MatchedPorts::Named(_) => vec![port.protocol],
         };
         let of = |protocol| PortMatch { protocol, numbers: port.numbers.clone() };
         protocols.into_iter().map(of).collect::<Vec<_>>()
@@ -106,10 +108,10 @@ fn renamed(
     rename: impl Fn(&str, Protocol) -> (String, Vec<Protocol>),
 ) -> Snapshot {
     ports(snapshot, |port| match &port.numbers {
-        Numbers::Any | Numbers::Range { .. } => vec![port.clone()],
-        Numbers::Named(name) => {
+        MatchedPorts::Any | MatchedPorts::Range { .. } => vec![port.clone()],
+        MatchedPorts::Named(name) => {
             let (name, protocols) = rename(name, port.protocol);
-            let of = |protocol| PortMatch { protocol, numbers: Numbers::Named(name.clone()) };
+            let of = |protocol| PortMatch { protocol, numbers: MatchedPorts::Named(name.clone()) };
             protocols.into_iter().map(of).collect()
         }
     })

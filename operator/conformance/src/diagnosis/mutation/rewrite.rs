@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::{
     policy::{Isolation, Namespaces, Peer, Peers, Policy, PortMatch, Ports, Rule},
-    select::{Requirement, Selector, Written},
+    select::{Requirement, RequirementForm, Selector},
     snapshot::Snapshot,
 };
 
@@ -97,5 +97,5 @@ pub(in crate::diagnosis) fn and(
     more: impl IntoIterator<Item = Requirement>,
 ) -> Selector {
     let written = selector.written().map(|(requirement, how)| (requirement.clone(), how));
-    written.chain(more.into_iter().map(|one| (one, Written::AsLabel))).collect()
+    written.chain(more.into_iter().map(|one| (one, RequirementForm::AsLabel))).collect()
 }

@@ -2,13 +2,13 @@
 
 use super::rewrite::{and, selectors};
 use crate::{
-    select::{Requirement, Written},
+    select::{Requirement, RequirementForm},
     snapshot::Snapshot,
 };
 
 pub(super) fn ignores_match_expressions(snapshot: &Snapshot) -> Snapshot {
     selectors(snapshot, |selector| {
-        let written = selector.written().filter(|(_, how)| *how == Written::AsLabel);
+        let written = selector.written().filter(|(_, how)| *how == RequirementForm::AsLabel);
         written.map(|(requirement, how)| (requirement.clone(), how)).collect()
     })
 }

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
-use super::{BlockMiss, LabelMiss, NamespaceMiss, PeerMiss, Seen};
+use super::{BlockMiss, ExaminedSide, LabelMiss, NamespaceMiss, PeerMiss};
 use crate::{
     evaluate::is_host,
     near_miss::{namespace_labels, near_label},
@@ -16,7 +16,7 @@ use crate::{
     snapshot::{Labels, Pod},
 };
 
-impl Seen<'_> {
+impl ExaminedSide<'_> {
     /// What keeps each of these from matching; empty if one matches.
     pub(in crate::explain) fn peers(&self, peers: &[Peer], own_namespace: &str) -> Vec<PeerMiss> {
         all(peers.iter().map(|peer| {

@@ -1,24 +1,24 @@
 //! What keeps the ports of a rule from matching.
 
-use super::{PortMiss, Seen, peers::all};
+use super::{ExaminedSide, PortMiss, peers::all};
 use crate::{
     evaluate::Element,
-    explain::{ServicePort, Target},
+    explain::{RouteTarget, ServiceRoute},
     flow::{Port, Protocol},
     near_miss::is_slip,
-    policy::{Numbers, PortMatch, cluster::ClusterPort},
-    snapshot::{Container, NamedPort, Pod},
+    policy::{MatchedPorts, PortMatch, cluster::ClusterPort},
+    snapshot::{ContainerKind, NamedPort, Pod},
 };
 
-impl Seen<'_> {
+impl ExaminedSide<'_> {
     /// What keeps each of these from matching; empty if one matches.
     pub(in crate::explain) fn ports(&self, ports: &[PortMatch]) -> Vec<PortMiss> {
         all(ports.iter().map(|port| {
             let is_port = self.side.is_port(port);
             (!is_port).then(|| match &port.numbers {
-                Numbers::Any => PortMiss::Protocol,
-                Numbers::Range { first, last } => self.range(port.protocol, *first, *last),
-                Numbers::Named(name) => self.name(name, Some(port.protocol)),
+                MatchedPorts::Any => PortMiss::Protocol,
+                MatchedPorts::Range { first, last } => self.range(port.protocol, *first, *last),
+                MatchedPorts::Named(name) => self.name(name, Some(port.protocol)),
             })
         }))
     }
@@ -60,7 +60,7 @@ impl Seen<'_> {
     }
 
     /// A Service of the receiver whose own port is this one, and leads to the port that is asked.
-    fn service_of(&self, port: Port) -> Option<&ServicePort> {
+    fn service_of(&self, port: Port) -> Option<&ServiceRoute> {
         let receiver = self.side.receiver()?;
         let asked = self.asked();
         self.services.iter().find(|one| {
@@ -96,12 +96,12 @@ impl Seen<'_> {
     }
 }
 
-impl Target {
+impl RouteTarget {
     fn is(&self, asked: Port, receiver: &Pod) -> bool {
         match self {
             Self::Number(number) => *number == asked.number,
             Self::Named(name) => receiver.named_ports.iter().any(|port| {
-                port.name == *name && port.container == Container::Regular && is(port, asked)
+                port.name == *name && port.container == ContainerKind::Regular && is(port, asked)
             }),
         }
     }

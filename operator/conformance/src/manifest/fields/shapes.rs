@@ -16,13 +16,13 @@ pub(super) enum Shape {
         /// Their names, and what they have inside.
         fields: &'static [(&'static str, &'static Shape)],
         /// What becomes of others.
-        others: Others,
+        others: OtherFields,
     },
 }
 
 /// What becomes of fields that a shape does not have.
 #[derive(Debug)]
-pub(super) enum Others {
+pub(super) enum OtherFields {
     /// The API has no others.
     Refused,
     /// A later version of the API may have others, and the answers then tell that they are left
@@ -49,10 +49,10 @@ impl Shape {
     /// one counts, as for kubectl.
     pub(super) fn has_once(&self, name: &str) -> bool {
         match self {
-            Self::Object { others: Others::OfLaterVersions { .. }, .. } => {
+            Self::Object { others: OtherFields::OfLaterVersions { .. }, .. } => {
                 self.field(name).is_some()
             }
-            Self::Object { others: Others::Refused | Others::Unspecified, .. }
+            Self::Object { others: OtherFields::Refused | OtherFields::Unspecified, .. }
             | Self::Any
             | Self::Names
             | Self::List(_) => true,
@@ -121,7 +121,7 @@ fn of_cluster_policy(kind: ClusterPolicyKind) -> &'static PolicyShape {
 /// An object with these fields and no others.
 macro_rules! only {
     ($($field:literal: $shape:expr),* $(,)?) => {
-        Shape::Object { fields: &[$(($field, &$shape)),*], others: Others::Refused }
+        Shape::Object { fields: &[$(($field, &$shape)),*], others: OtherFields::Refused }
     };
 }
 
@@ -130,7 +130,7 @@ macro_rules! some {
     ($($field:literal: $shape:expr),* $(,)?) => {
         Shape::Object {
             fields: &[$(($field, &$shape)),*],
-            others: Others::OfLaterVersions { read: &[$($field),*] },
+            others: OtherFields::OfLaterVersions { read: &[$($field),*] },
         }
     };
 }
@@ -224,7 +224,7 @@ macro_rules! policy {
             },
             meaning: Shape::Object {
                 fields: &[("spec", &$spec)],
-                others: Others::OfLaterVersions { read: &[] },
+                others: OtherFields::OfLaterVersions { read: &[] },
             },
         };
     };
@@ -273,7 +273,7 @@ static CLUSTER_PEERS: Shape = Shape::List(&Shape::Object {
         ("networks", &Shape::Any),
         ("domainNames", &Shape::Any),
     ],
-    others: Others::Unspecified,
+    others: OtherFields::Unspecified,
 });
 
 static PROTOCOLS: Shape = Shape::List(&Shape::Object {
@@ -283,7 +283,7 @@ static PROTOCOLS: Shape = Shape::List(&Shape::Object {
         ("sctp", &OF_PROTOCOL),
         ("destinationNamedPort", &Shape::Any),
     ],
-    others: Others::Unspecified,
+    others: OtherFields::Unspecified,
 });
 
 static OF_PROTOCOL: Shape = only! {
@@ -314,5 +314,5 @@ static ADMIN_PORTS: Shape = Shape::List(&Shape::Object {
         ("namedPort", &Shape::Any),
         ("portRange", &only! { "protocol": Shape::Any, "start": Shape::Any, "end": Shape::Any }),
     ],
-    others: Others::Unspecified,
+    others: OtherFields::Unspecified,
 });

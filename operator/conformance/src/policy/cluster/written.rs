@@ -11,7 +11,7 @@ use crate::{
     policy::{
         json,
         label_selector::LabelSelector,
-        rejected::{At, Fault, Problem},
+        rejected::{InField, PolicyFault, PolicyProblem},
         syntax,
     },
     select::Selector,
@@ -23,10 +23,10 @@ pub struct Others(BTreeSet<String>);
 
 impl Others {
     /// No such field; one; or more than one.
-    pub(in crate::policy) fn sole(&self) -> Result<Option<&str>, Problem> {
+    pub(in crate::policy) fn sole(&self) -> Result<Option<&str>, PolicyProblem> {
         match self.0.len() {
             0 | 1 => Ok(self.0.first().map(String::as_str)),
-            _ => Err(Problem::OneOf("its fields")),
+            _ => Err(PolicyProblem::OneOf("its fields")),
         }
     }
 }
@@ -125,24 +125,30 @@ pub(in crate::policy) struct Written<'a> {
 }
 
 impl Dialect {
-    pub(in crate::policy) fn subjects(self, subject: Option<&Subject>) -> Result<PodsOf, Fault> {
-        let subject = subject.ok_or(Problem::FieldMissing)?;
+    pub(in crate::policy) fn subjects(
+        self,
+        subject: Option<&Subject>,
+    ) -> Result<PodsOf, PolicyFault> {
+        let subject = subject.ok_or(PolicyProblem::FieldMissing)?;
         match (&subject.namespaces, &subject.pods) {
             (Some(namespaces), None) => all_pods_of(namespaces).at("namespaces"),
             (None, Some(pods)) => self.pods(pods).at("pods"),
-            (None, None) | (Some(_), Some(_)) => Err(Problem::OneOf("namespaces and pods").into()),
+            (None, None) | (Some(_), Some(_)) => {
+                Err(PolicyProblem::OneOf("namespaces and pods").into())
+            }
         }
     }
 
-    fn pods(self, written: &NamespacedPod) -> Result<PodsOf, Fault> {
+    fn pods(self, written: &NamespacedPod) -> Result<PodsOf, PolicyFault> {
         let namespaces = match &written.namespace_selector {
             Some(selector) => selector.compile_custom().at("namespaceSelector")?,
             None if self.wants_namespace_selector => {
-                return Err(Problem::FieldMissing).at("namespaceSelector");
+                return Err(PolicyProblem::FieldMissing).at("namespaceSelector");
             }
             None => Selector::everything(),
         };
-        let pods = written.pod_selector.as_ref().ok_or(Problem::FieldMissing).at("podSelector")?;
+        let pods =
+            written.pod_selector.as_ref().ok_or(PolicyProblem::FieldMissing).at("podSelector")?;
         Ok(PodsOf { namespaces, pods: pods.compile_custom().at("podSelector")? })
     }
 
@@ -151,8 +157,8 @@ impl Dialect {
         self,
         field: &str,
         rules: &[A],
-        compile: impl Fn(&A) -> Result<ClusterRule, Fault>,
-    ) -> Result<Vec<ClusterRule>, Fault> {
+        compile: impl Fn(&A) -> Result<ClusterRule, PolicyFault>,
+    ) -> Result<Vec<ClusterRule>, PolicyFault> {
         at_most(self.rules, rules).at(field)?;
         let indexed = rules.iter().enumerate();
         indexed.map(|(index, rule)| compile(rule).at_index(field, index)).collect()
@@ -163,8 +169,8 @@ impl Dialect {
         self,
         field: &str,
         written: Option<&[A]>,
-        compile: impl Fn(&A) -> Result<ClusterPort, Fault>,
-    ) -> Result<ClusterPorts, Fault> {
+        compile: impl Fn(&A) -> Result<ClusterPort, PolicyFault>,
+    ) -> Result<ClusterPorts, PolicyFault> {
         let Some(written) = written else { return Ok(ClusterPorts::All) };
         self.some(written).at(field)?;
         let indexed = written.iter().enumerate();
@@ -172,9 +178,9 @@ impl Dialect {
         ports.collect::<Result<_, _>>().map(ClusterPorts::Only)
     }
 
-    pub(in crate::policy) fn rule(self, rule: Written<'_>) -> Result<ClusterRule, Fault> {
+    pub(in crate::policy) fn rule(self, rule: Written<'_>) -> Result<ClusterRule, PolicyFault> {
         if rule.name.chars().count() > 100 {
-            return Err(Problem::TooLong { most: 100 }).at("name");
+            return Err(PolicyProblem::TooLong { most: 100 }).at("name");
         }
         let field = match rule.direction {
             Direction::Ingress => "from",
@@ -197,27 +203,34 @@ impl Dialect {
             ClusterPeer::Pods(_) | ClusterPeer::Unknown(_) => false,
         });
         match nameless {
-            Some(index) if has_names => Err(Problem::NamedPortWithoutPods).at_index(field, index),
+            Some(index) if has_names => {
+                Err(PolicyProblem::NamedPortWithoutPods).at_index(field, index)
+            }
             Some(_) | None => {
                 Ok(ClusterRule { name: rule.name.to_owned(), action, peers, ports: rule.ports })
             }
         }
     }
 
-    fn action(self, written: Option<&str>) -> Result<Action, Problem> {
-        let written = written.ok_or(Problem::FieldMissing)?;
+    fn action(self, written: Option<&str>) -> Result<Action, PolicyProblem> {
+        let written = written.ok_or(PolicyProblem::FieldMissing)?;
         let known = self.actions.iter().find(|(word, _)| *word == written);
-        known
-            .map(|(_, action)| *action)
-            .ok_or_else(|| Problem::Action { found: written.to_owned(), known: self.action_words })
+        known.map(|(_, action)| *action).ok_or_else(|| PolicyProblem::Action {
+            found: written.to_owned(),
+            known: self.action_words,
+        })
     }
 
     /// A list that is there has one element at least, and not too many.
-    fn some<T>(self, elements: &[T]) -> Result<(), Problem> {
-        if elements.is_empty() { Err(Problem::Empty) } else { at_most(self.elements, elements) }
+    fn some<T>(self, elements: &[T]) -> Result<(), PolicyProblem> {
+        if elements.is_empty() {
+            Err(PolicyProblem::Empty)
+        } else {
+            at_most(self.elements, elements)
+        }
     }
 
-    fn peer(self, peer: &Peer, direction: Direction) -> Result<ClusterPeer, Fault> {
+    fn peer(self, peer: &Peer, direction: Direction) -> Result<ClusterPeer, PolicyFault> {
         let Peer { namespaces, pods, nodes, networks, domain_names, others } = peer;
         match (namespaces, pods, nodes, networks, domain_names, others.sole()?) {
             (Some(selector), None, None, None, None, None) => {
@@ -241,7 +254,7 @@ impl Dialect {
             (None, None, None, None, None, Some(unknown)) => {
                 Ok(ClusterPeer::Unknown(unknown.to_owned()))
             }
-            _ => Err(Problem::OneOf(match (direction, self.has_domain_names) {
+            _ => Err(PolicyProblem::OneOf(match (direction, self.has_domain_names) {
                 (Direction::Ingress, _) => "namespaces and pods",
                 (Direction::Egress, true) => "namespaces, pods, nodes, networks and domainNames",
                 (Direction::Egress, false) => "namespaces, pods, nodes and networks",
@@ -251,34 +264,34 @@ impl Dialect {
     }
 }
 
-fn only_egress(direction: Direction) -> Result<(), Problem> {
+fn only_egress(direction: Direction) -> Result<(), PolicyProblem> {
     match direction {
-        Direction::Ingress => Err(Problem::OnlyEgress),
+        Direction::Ingress => Err(PolicyProblem::OnlyEgress),
         Direction::Egress => Ok(()),
     }
 }
 
-fn all_pods_of(namespaces: &LabelSelector) -> Result<PodsOf, Fault> {
+fn all_pods_of(namespaces: &LabelSelector) -> Result<PodsOf, PolicyFault> {
     Ok(PodsOf { namespaces: namespaces.compile_custom()?, pods: Selector::everything() })
 }
 
-fn at_most<T>(most: usize, elements: &[T]) -> Result<(), Problem> {
-    if elements.len() > most { Err(Problem::TooMany { most }) } else { Ok(()) }
+fn at_most<T>(most: usize, elements: &[T]) -> Result<(), PolicyProblem> {
+    if elements.len() > most { Err(PolicyProblem::TooMany { most }) } else { Ok(()) }
 }
 
 /// A list of at most 25 different elements, and at least one.
 fn set<T>(
     field: &str,
     elements: &[String],
-    compile: impl Fn(&str) -> Result<T, Problem>,
-) -> Result<Vec<T>, Fault> {
+    compile: impl Fn(&str) -> Result<T, PolicyProblem>,
+) -> Result<Vec<T>, PolicyFault> {
     if elements.is_empty() {
-        return Err(Problem::Empty).at(field);
+        return Err(PolicyProblem::Empty).at(field);
     }
     at_most(25, elements).at(field)?;
     let compiled = elements.iter().enumerate().map(|(index, element)| {
         let value = if elements[..index].contains(element) {
-            Err(Problem::Twice(element.clone()))
+            Err(PolicyProblem::Twice(element.clone()))
         } else {
             compile(element)
         };
@@ -289,10 +302,10 @@ fn set<T>(
 
 /// The CEL function `isCIDR`: no leading zeros and no IPv4 in the spelling of IPv6, unlike
 /// `NetworkPolicy`.
-fn network(text: &str) -> Result<IpNet, Problem> {
+fn network(text: &str) -> Result<IpNet, PolicyProblem> {
     const MOST: usize = 43;
     if text.chars().count() > MOST {
-        return Err(Problem::TooLong { most: MOST });
+        return Err(PolicyProblem::TooLong { most: MOST });
     }
     let range = text.split_once('/').and_then(|(address, length)| {
         let is_canonical =
@@ -305,16 +318,16 @@ fn network(text: &str) -> Result<IpNet, Problem> {
         Some(IpNet::V6(range)) if range.addr().to_ipv4_mapped().is_none() => {
             Ok(range.trunc().into())
         }
-        Some(IpNet::V6(_)) | None => Err(Problem::Cidr(text.to_owned())),
+        Some(IpNet::V6(_)) | None => Err(PolicyProblem::Cidr(text.to_owned())),
     }
 }
 
-fn domain_name(name: &str) -> Result<String, Problem> {
+fn domain_name(name: &str) -> Result<String, PolicyProblem> {
     let plain = name.strip_prefix("*.").unwrap_or(name);
     let plain = plain.strip_suffix('.').unwrap_or(plain);
     if plain.contains('.') && plain.split('.').all(syntax::is_domain_label) {
         Ok(name.to_owned())
     } else {
-        Err(Problem::DomainName(name.to_owned()))
+        Err(PolicyProblem::DomainName(name.to_owned()))
     }
 }

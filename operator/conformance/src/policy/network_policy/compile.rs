@@ -9,7 +9,7 @@ use crate::{
     policy::{
         self, Created, Isolation, Namespaces, Peer, Peers, Policy, PolicyTypes, Ports, Rule,
         cidr::Cidr,
-        rejected::{At, Fault, Problem, Rejected},
+        rejected::{InField, PolicyFault, PolicyProblem, Rejected},
         syntax,
     },
     select::Selector,
@@ -51,7 +51,7 @@ pub fn compile(object: &NetworkPolicy) -> Result<Policy, Rejected> {
     }
 }
 
-fn parts(object: &NetworkPolicy) -> Result<(Selector, Isolation, Isolation), Fault> {
+fn parts(object: &NetworkPolicy) -> Result<(Selector, Isolation, Isolation), PolicyFault> {
     let NetworkPolicy { metadata, spec } = object;
     syntax::object_name(&metadata.name, syntax::is_dns_subdomain).at("metadata.name")?;
     syntax::object_name(&metadata.namespace, syntax::is_dns_label).at("metadata.namespace")?;
@@ -66,31 +66,33 @@ fn parts(object: &NetworkPolicy) -> Result<(Selector, Isolation, Isolation), Fau
 }
 
 /// Without `policyTypes` a policy always isolates ingress, and egress only if it has a rule for it.
-fn isolated_directions(types: &[String], has_egress: bool) -> Result<Vec<Direction>, Fault> {
+fn isolated_directions(types: &[String], has_egress: bool) -> Result<Vec<Direction>, PolicyFault> {
     match types {
         [] if has_egress => Ok(vec![Direction::Ingress, Direction::Egress]),
         [] => Ok(vec![Direction::Ingress]),
-        [_] | [_, _] => each("policyTypes", types, |name| policy_type(name).map_err(Fault::from)),
-        [..] => Err(Problem::PolicyTypes).at("policyTypes"),
+        [_] | [_, _] => {
+            each("policyTypes", types, |name| policy_type(name).map_err(PolicyFault::from))
+        }
+        [..] => Err(PolicyProblem::PolicyTypes).at("policyTypes"),
     }
 }
 
-fn policy_type(name: &str) -> Result<Direction, Problem> {
+fn policy_type(name: &str) -> Result<Direction, PolicyProblem> {
     match name {
         "Ingress" => Ok(Direction::Ingress),
         "Egress" => Ok(Direction::Egress),
-        other => Err(Problem::PolicyType(other.to_owned())),
+        other => Err(PolicyProblem::PolicyType(other.to_owned())),
     }
 }
 
 impl IngressRule {
-    fn compile(&self) -> Result<Rule, Fault> {
+    fn compile(&self) -> Result<Rule, PolicyFault> {
         rule(&self.ports, "from", &self.from)
     }
 }
 
 impl EgressRule {
-    fn compile(&self) -> Result<Rule, Fault> {
+    fn compile(&self) -> Result<Rule, PolicyFault> {
         rule(&self.ports, "to", &self.to)
     }
 }
@@ -99,7 +101,7 @@ fn rule(
     ports: &[NetworkPolicyPort],
     field: &str,
     peers: &[NetworkPolicyPeer],
-) -> Result<Rule, Fault> {
+) -> Result<Rule, PolicyFault> {
     let ports = each("ports", ports, NetworkPolicyPort::compile)?;
     let peers = each(field, peers, NetworkPolicyPeer::compile)?;
     Ok(Rule {
@@ -109,11 +111,13 @@ fn rule(
 }
 
 impl NetworkPolicyPeer {
-    fn compile(&self) -> Result<Peer, Fault> {
+    fn compile(&self) -> Result<Peer, PolicyFault> {
         match (&self.namespace_selector, &self.pod_selector, &self.ip_block) {
-            (None, None, None) => Err(Problem::EmptyPeer.into()),
+            (None, None, None) => Err(PolicyProblem::EmptyPeer.into()),
             (None, None, Some(block)) => Ok(Peer::Addresses(block.compile().at("ipBlock")?)),
-            (Some(_), _, Some(_)) | (_, Some(_), Some(_)) => Err(Problem::BlockAndSelector.into()),
+            (Some(_), _, Some(_)) | (_, Some(_), Some(_)) => {
+                Err(PolicyProblem::BlockAndSelector.into())
+            }
             (namespaces, pods, None) => Ok(Peer::Pods {
                 pods: match pods {
                     Some(selector) => selector.compile().at("podSelector")?,
@@ -131,10 +135,10 @@ impl NetworkPolicyPeer {
 }
 
 impl IpBlock {
-    fn compile(&self) -> Result<policy::IpBlock, Fault> {
+    fn compile(&self) -> Result<policy::IpBlock, PolicyFault> {
         let cidr = parse(&self.cidr).at("cidr")?;
         let except =
-            each("except", &self.except, |text| exception(text, cidr).map_err(Fault::from))?;
+            each("except", &self.except, |text| exception(text, cidr).map_err(PolicyFault::from))?;
         Ok(policy::IpBlock {
             cidr: cidr.net,
             except: except.into_iter().map(|one| one.net).collect(),
@@ -145,24 +149,24 @@ impl IpBlock {
 /// The API server asks for a part of the block by the prefix lengths as they are written, and so
 /// stores some that a comparison of the ranges would refuse: `::ffff:10.0.0.0/104` as an exception
 /// from `10.0.0.0/8`, which leaves nothing.
-fn exception(text: &str, block: Cidr) -> Result<Cidr, Problem> {
+fn exception(text: &str, block: Cidr) -> Result<Cidr, PolicyProblem> {
     let except = parse(text)?;
     if block.net.contains(&except.net.network()) && block.written_length < except.written_length {
         Ok(except)
     } else {
-        Err(Problem::Except { except: text.to_owned(), cidr: block.net })
+        Err(PolicyProblem::Except { except: text.to_owned(), cidr: block.net })
     }
 }
 
-fn parse(text: &str) -> Result<Cidr, Problem> {
-    Cidr::parse(text).ok_or_else(|| Problem::Cidr(text.to_owned()))
+fn parse(text: &str) -> Result<Cidr, PolicyProblem> {
+    Cidr::parse(text).ok_or_else(|| PolicyProblem::Cidr(text.to_owned()))
 }
 
 fn each<A, B>(
     field: &str,
     elements: &[A],
-    compile: impl Fn(&A) -> Result<B, Fault>,
-) -> Result<Vec<B>, Fault> {
+    compile: impl Fn(&A) -> Result<B, PolicyFault>,
+) -> Result<Vec<B>, PolicyFault> {
     let indexed = elements.iter().enumerate();
     indexed.map(|(index, element)| compile(element).at_index(field, index)).collect()
 }

@@ -8,8 +8,8 @@ use super::NetworkPolicyPort;
 use crate::{
     flow::Protocol,
     policy::{
-        Numbers, PortMatch,
-        rejected::{At, Fault, Problem},
+        MatchedPorts, PortMatch,
+        rejected::{InField, PolicyFault, PolicyProblem},
         syntax,
     },
 };
@@ -57,21 +57,21 @@ impl de::Visitor<'_> for IntOrStringVisitor {
 }
 
 impl NetworkPolicyPort {
-    pub(super) fn compile(&self) -> Result<PortMatch, Fault> {
+    pub(super) fn compile(&self) -> Result<PortMatch, PolicyFault> {
         let protocol = protocol(self.protocol.as_deref()).at("protocol")?;
         let numbers = match (&self.port, self.end_port) {
-            (None, None) => Numbers::Any,
+            (None, None) => MatchedPorts::Any,
             (Some(IntOrString::String(name)), None) => port_name(name).at("port")?,
             (Some(IntOrString::Int(port)), None) => {
                 let port = port_number(*port).at("port")?;
-                Numbers::Range { first: port, last: port }
+                MatchedPorts::Range { first: port, last: port }
             }
             (Some(IntOrString::Int(port)), Some(end)) => {
                 let first = port_number(*port).at("port")?;
-                Numbers::Range { first, last: end_port(first, end).at("endPort")? }
+                MatchedPorts::Range { first, last: end_port(first, end).at("endPort")? }
             }
             (None | Some(IntOrString::String(_)), Some(_)) => {
-                return Err(Problem::EndPortWithoutNumber).at("endPort");
+                return Err(PolicyProblem::EndPortWithoutNumber).at("endPort");
             }
         };
         Ok(PortMatch { protocol, numbers })
@@ -79,34 +79,34 @@ impl NetworkPolicyPort {
 }
 
 /// TCP where none is written.
-pub(in crate::policy) fn protocol(written: Option<&str>) -> Result<Protocol, Problem> {
+pub(in crate::policy) fn protocol(written: Option<&str>) -> Result<Protocol, PolicyProblem> {
     match written {
         None => Ok(Protocol::default()),
         Some("TCP") => Ok(Protocol::Tcp),
         Some("UDP") => Ok(Protocol::Udp),
         Some("SCTP") => Ok(Protocol::Sctp),
-        Some(other) => Err(Problem::Protocol(other.to_owned())),
+        Some(other) => Err(PolicyProblem::Protocol(other.to_owned())),
     }
 }
 
-pub(in crate::policy) fn port_number(number: i64) -> Result<u16, Problem> {
+pub(in crate::policy) fn port_number(number: i64) -> Result<u16, PolicyProblem> {
     match u16::try_from(number) {
         Ok(port) if port > 0 => Ok(port),
-        Ok(_) | Err(_) => Err(Problem::PortNumber(number)),
+        Ok(_) | Err(_) => Err(PolicyProblem::PortNumber(number)),
     }
 }
 
-fn end_port(port: u16, end: i64) -> Result<u16, Problem> {
+fn end_port(port: u16, end: i64) -> Result<u16, PolicyProblem> {
     if end < i64::from(port) {
-        return Err(Problem::EndPortBelowPort { port, end });
+        return Err(PolicyProblem::EndPortBelowPort { port, end });
     }
     port_number(end)
 }
 
-fn port_name(name: &str) -> Result<Numbers, Problem> {
+fn port_name(name: &str) -> Result<MatchedPorts, PolicyProblem> {
     if syntax::is_port_name(name) {
-        Ok(Numbers::Named(name.to_owned()))
+        Ok(MatchedPorts::Named(name.to_owned()))
     } else {
-        Err(Problem::PortName(name.to_owned()))
+        Err(PolicyProblem::PortName(name.to_owned()))
     }
 }

@@ -6,11 +6,11 @@ use futures::future::join_all;
 use netproof_conformance::{matrix::Actor, verdict::Outcome};
 use netproof_probe::wire;
 
-use super::{Asked, Sessions, Timed};
+use super::{FlowAttempt, Sessions, Timed};
 use crate::engine::session::{Session, SessionError};
 
 /// What receivers say of the questions over UDP that nothing came back to.
-pub(super) struct Heard<'a> {
+pub(super) struct ReceiverReports<'a> {
     /// Those that arrived.
     arrived: BTreeSet<String>,
     /// Who could not say.
@@ -19,9 +19,9 @@ pub(super) struct Heard<'a> {
 
 /// Asks receivers whether they heard what nothing came back to.
 pub(super) async fn ask_who_heard<'a>(
-    outcomes: &[(&'a Asked, Result<Timed, String>)],
+    outcomes: &[(&'a FlowAttempt, Result<Timed, String>)],
     sessions: &Sessions,
-) -> Heard<'a> {
+) -> ReceiverReports<'a> {
     let mut silent: BTreeMap<&Actor, Vec<String>> = BTreeMap::new();
     for (flow, attempt) in outcomes {
         if let Ok(Timed { unanswered: Some(nonce), .. }) = attempt {
@@ -33,7 +33,7 @@ pub(super) async fn ask_who_heard<'a>(
         let session = sessions.get(actor)?.as_ref().ok()?;
         Some(async move { (actor, heard_of(session, &nonces).await) })
     });
-    let mut heard = Heard { arrived: BTreeSet::new(), mute: BTreeMap::new() };
+    let mut heard = ReceiverReports { arrived: BTreeSet::new(), mute: BTreeMap::new() };
     for (actor, arrived) in join_all(asked).await {
         match arrived {
             Ok(nonces) => heard.arrived.extend(nonces),
@@ -51,10 +51,10 @@ async fn heard_of(session: &Session, nonces: &[String]) -> Result<Vec<String>, S
     Ok(heard)
 }
 
-impl Heard<'_> {
+impl ReceiverReports<'_> {
     /// What an attempt is worth by what its receiver says: that nothing came back is no silence if
     /// the question arrived.
-    pub(super) fn revise(&self, flow: &Asked, attempt: Timed) -> Outcome {
+    pub(super) fn revise(&self, flow: &FlowAttempt, attempt: Timed) -> Outcome {
         match &attempt.unanswered {
             Some(nonce) if self.arrived.contains(nonce) => {
                 Outcome::Failed("the datagram arrived, and no answer came back in time".into())

@@ -15,7 +15,7 @@ pub enum Found {
     /// It accepted what the policies deny.
     Leaked(Window),
     /// No evidence either way.
-    Inconclusive(Why),
+    Inconclusive(StartUpDoubt),
 }
 
 /// When a newcomer accepted what the policies deny it. Times count from the first attempt.
@@ -77,7 +77,7 @@ impl Window {
 
 /// Why there is no evidence.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Why {
+pub enum StartUpDoubt {
     /// A leak may have been over before the first attempt.
     #[error("the newcomer could have answered {} ms before the first attempt", .0.as_millis())]
     BeganLate(Duration),

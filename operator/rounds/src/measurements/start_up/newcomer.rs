@@ -6,7 +6,7 @@ use netproof_conformance::matrix::Cell;
 use tokio::sync::watch;
 
 use super::Sender;
-use crate::engine::{round::Asked, session::Session};
+use crate::engine::{round::FlowAttempt, session::Session};
 
 /// A new stand-in that is being attempted, for whoever brings news of it.
 pub struct Newcomer {
@@ -23,7 +23,7 @@ impl Newcomer {
     /// can. What the search finds is in the order of [`cells`](Self::cells). None where nobody can.
     pub fn greet(
         cells: Vec<Cell>,
-        sender: impl Fn(&Cell) -> Option<(Asked, Arc<Session>)>,
+        sender: impl Fn(&Cell) -> Option<(FlowAttempt, Arc<Session>)>,
     ) -> Option<(Self, Searching)> {
         let (mut flows, mut senders) = (Vec::new(), Vec::new());
         for cell in cells {

@@ -160,7 +160,7 @@ impl ObservedStart {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::measurements::start_up::Why;
+    use crate::measurements::start_up::StartUpDoubt;
 
     const WINDOW: Window = Window {
         first_accepted: Duration::from_millis(10),
@@ -188,7 +188,7 @@ mod tests {
     #[test]
     fn one_leak_is_a_leak_and_isolation_is_known_by_all() {
         let isolated = || Found::Isolated { attempts: 1, resolution: Duration::ZERO };
-        let unknown = || Found::Inconclusive(Why::UnknownAge);
+        let unknown = || Found::Inconclusive(StartUpDoubt::UnknownAge);
         assert_eq!(Started::of(&[isolated(), unknown(), Found::Leaked(WINDOW)]), Started::Leaked);
         assert_eq!(Started::of(&[isolated(), unknown()]), Started::Inconclusive);
         assert_eq!(Started::of(&[isolated(), isolated()]), Started::Isolated);
