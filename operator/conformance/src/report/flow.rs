@@ -32,7 +32,7 @@ use crate::{
 /// let cell = Cell { from: Actor::sole("web"), to: Actor::sole("db"), port: flow.port };
 /// let places = ["shop/web", "shop/db"].map(|at| Place { at: at.to_owned(), node: None });
 /// let report = FlowReport::new(&cell, &line, &places, None, "as it should be");
-/// assert_eq!(report.to_string(), "web db 5432/TCP Allow Conforms");
+/// assert_eq!(report.to_string(), "web db 5432/TCP Allow conforms");
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
