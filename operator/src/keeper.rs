@@ -95,12 +95,3 @@ async fn follow(client: Client, kind: Kind, changes: mpsc::Sender<(Kind, ObjectC
     }
     follower.abort();
 }
-
-/// Erases a typed resource to what a dynamic client needs.
-pub(crate) fn erased<K>() -> ApiResource
-where
-    K: kube::Resource,
-    K::DynamicType: Default,
-{
-    ApiResource::erase::<K>(&K::DynamicType::default())
-}

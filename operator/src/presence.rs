@@ -11,7 +11,7 @@ use kube::{
 use netproof_conformance::kinds::KindRow;
 use serde::Deserialize;
 
-use crate::keeper::erased;
+use crate::watch::erased;
 use netproof_rounds::{decode::part, kind::resource};
 
 /// What the API server has of a kind.

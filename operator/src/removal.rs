@@ -27,9 +27,8 @@ use crate::{
         Context,
         perform::{delete_pod, delete_set},
     },
-    keeper::erased,
     stand_in_pod::is_of,
-    watch::{Which, list},
+    watch::{Which, erased, list},
 };
 use netproof_rounds::{
     decode::{PodProgress, PodState, SetState},

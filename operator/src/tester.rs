@@ -29,10 +29,11 @@ use crate::{
     probes::{PodRef, Probe},
 };
 use netproof_rounds::{
-    book::{Book, Looked},
+    book::Book,
     clock::uptime,
     diagnosing::Diagnosed,
     flow_budget::Moment,
+    pass::Looked,
     predict::{StandIn, Unreliable},
     reports::Reports,
     scenario::{Problem, Scenario},

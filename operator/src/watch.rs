@@ -8,7 +8,7 @@ use std::time::Duration;
 use futures::StreamExt;
 use kube::{
     Api, ResourceExt,
-    api::{DynamicObject, ListParams, WatchEvent, WatchParams},
+    api::{ApiResource, DynamicObject, ListParams, WatchEvent, WatchParams},
 };
 use tokio::{sync::mpsc, task::JoinHandle, time::Instant};
 use tracing::{debug, warn};
@@ -201,6 +201,15 @@ pub(crate) async fn list(
             None => return Ok((objects, page.metadata.resource_version.unwrap_or_default())),
         }
     }
+}
+
+/// Erases a typed resource to what a dynamic client needs.
+pub(crate) fn erased<K>() -> ApiResource
+where
+    K: kube::Resource,
+    K::DynamicType: Default,
+{
+    ApiResource::erase::<K>(&K::DynamicType::default())
 }
 
 #[cfg(test)]

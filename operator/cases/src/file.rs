@@ -10,9 +10,9 @@ use netproof_conformance::{
     },
     snapshot::{Revision, Snapshot},
 };
-use serde::Deserialize;
 use serde_json::Value;
 
+pub use crate::text::{By, Reasons, Refusal};
 use crate::{
     drawing::{DrawnCell, cells},
     error::{CaseProblem, Error},
@@ -51,38 +51,6 @@ pub struct Case {
     pub reason: Option<Reasons>,
     /// What decides cells, by the names of these.
     pub by: BTreeMap<String, By>,
-}
-
-/// A policy that must be refused.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Refusal {
-    /// The policy.
-    pub object: String,
-    /// What is wrong with it.
-    pub field: String,
-    /// A part of the sentence that refuses it.
-    pub message: String,
-}
-
-/// Why cells are unspecified.
-#[derive(Debug, Deserialize)]
-#[serde(untagged)]
-pub enum Reasons {
-    /// All of them.
-    All(String),
-    /// Each by its name.
-    Each(BTreeMap<String, String>),
-}
-
-/// What decides a cell; only what is written is compared.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct By {
-    /// On the sender's side.
-    pub egress: Option<String>,
-    /// On the receiver's.
-    pub ingress: Option<String>,
 }
 
 impl CaseFile {

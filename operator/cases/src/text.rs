@@ -13,11 +13,39 @@ use netproof_conformance::{
 use serde::{Deserialize, Deserializer, de};
 use serde_json::Value;
 
-use crate::{
-    error::CaseProblem,
-    file::{By, Reasons, Refusal},
-    port::named_port,
-};
+use crate::{error::CaseProblem, port::named_port};
+
+/// A policy that must be refused.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Refusal {
+    /// The policy.
+    pub object: String,
+    /// What is wrong with it.
+    pub field: String,
+    /// A part of the sentence that refuses it.
+    pub message: String,
+}
+
+/// Why cells are unspecified.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+pub enum Reasons {
+    /// All of them.
+    All(String),
+    /// Each by its name.
+    Each(BTreeMap<String, String>),
+}
+
+/// What decides a cell; only what is written is compared.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct By {
+    /// On the sender's side.
+    pub egress: Option<String>,
+    /// On the receiver's.
+    pub ingress: Option<String>,
+}
 
 /// A small cluster and its cases.
 #[derive(Deserialize)]

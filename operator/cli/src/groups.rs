@@ -11,7 +11,10 @@ use netproof_conformance::{
     snapshot::PodNetwork,
 };
 
-use super::{loaded::Loaded, pairs::PairQuery, predict::pods};
+use super::{
+    loaded::Loaded,
+    pairs::{PairQuery, pods},
+};
 
 /// Some ends that behave alike on all ports that are asked of.
 #[derive(Debug)]

@@ -6,6 +6,7 @@ pub mod command;
 
 pub mod exit_status;
 
+pub mod end_spec;
 pub mod flow_end;
 pub mod loaded;
 pub mod port;

@@ -9,7 +9,8 @@ use netproof_conformance::{
 };
 
 use super::{
-    flow_end::{self, EndIdentity, EndSpec},
+    end_spec::EndSpec,
+    flow_end::{self, EndIdentity},
     loaded::Loaded,
     port::{self, PortSpec},
 };
@@ -164,4 +165,12 @@ pub fn targets(
             }
         })
         .collect()
+}
+
+/// Those among some ends that are pods.
+pub fn pods(ends: &[End]) -> impl Iterator<Item = PodId> {
+    ends.iter().filter_map(|end| match end {
+        End::Pod(id) => Some(*id),
+        End::Address(_) => None,
+    })
 }

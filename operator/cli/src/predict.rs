@@ -6,17 +6,14 @@ use std::{
     time::Instant,
 };
 
-use netproof_conformance::{
-    compiled::Counts,
-    flow::{End, PodId},
-};
+use netproof_conformance::{compiled::Counts, flow::PodId};
 
 use super::{
     exit_status::ExitStatus,
     flows::{self, AnswerDetail},
     groups::Groups,
     loaded::Loaded,
-    pairs::PairQuery,
+    pairs::{PairQuery, pods},
     progress::ProgressLine,
     render::{dot, html, json, table},
     summary::Summary,
@@ -113,12 +110,4 @@ pub fn count(question: &PairQuery, loaded: &Loaded) -> Counts {
         progress.at(done);
     }
     counts
-}
-
-/// Those among some ends that are pods.
-pub fn pods(ends: &[End]) -> impl Iterator<Item = PodId> {
-    ends.iter().filter_map(|end| match end {
-        End::Pod(id) => Some(*id),
-        End::Address(_) => None,
-    })
 }

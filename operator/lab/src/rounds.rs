@@ -22,10 +22,11 @@ use super::{
     stage::{Stage, Stages},
 };
 use netproof_rounds::{
-    book::{Book, Looked},
+    book::Book,
     clock::uptime,
     engine::round::{self, Breadth, Reached},
     flow_budget::Moment,
+    pass::Looked,
     predict::{Prediction, naming, predict},
     report::Detail,
 };

@@ -24,9 +24,9 @@ use serde_json::{Value, json};
 pub use self::address::{node_address, pod_range, pod_range_v6};
 use self::{
     address::{MOST_NODES, free},
-    ends::{is_attemptable, mentioned, of_pods},
+    ends::{mentioned, of_pods},
     given::{namespaces, node_names, node_object},
-    pods::{Home, identity, place, pod_object, stand_in},
+    pods::{Home, identity, is_attemptable, place, pod_object, stand_in},
 };
 use super::objects::{LabObjects, dynamic};
 use netproof_rounds::{

@@ -37,8 +37,8 @@ use crate::{
     engine::round::FlowAttempt,
     flow_budget::{FlowBudget, Moment, have_same_policies},
     journal::Unseen,
-    pass::{Pass, Sighted},
-    predict::{Prediction, StandIn, Unreliable, naming, predict, snapshot},
+    pass::{Looked, Pass, Sighted},
+    predict::{StandIn, Unreliable, naming, predict, snapshot},
     scenario::Scenario,
 };
 
@@ -82,19 +82,6 @@ pub struct Book {
     /// The place of the last picture in the cluster's journal.
     place: u64,
     tally: Tally,
-}
-
-/// What a look at the cluster brought.
-#[derive(Clone, Debug)]
-pub struct Looked {
-    /// What the policies say now of the test's flows, and of the extra ones.
-    pub prediction: Arc<Prediction>,
-    /// The flows of which they say something else than before.
-    pub changed: BTreeSet<Cell>,
-    /// These, and those of which they may have said something else in between.
-    pub moved: BTreeSet<Cell>,
-    /// Whether the policies, or the namespaces that they select by, are others.
-    pub policies_changed: bool,
 }
 
 /// How many attempts were judged, and how.

@@ -12,11 +12,23 @@ use netproof_conformance::{
 };
 
 use crate::{
-    book::Looked,
     engine::round::{self, FlowAttempt},
     predict::{Prediction, StandIn, asked},
     scenario::Scenario,
 };
+
+/// What a look at the cluster brought.
+#[derive(Clone, Debug)]
+pub struct Looked {
+    /// What the policies say now of the test's flows, and of the extra ones.
+    pub prediction: Arc<Prediction>,
+    /// The flows of which they say something else than before.
+    pub changed: BTreeSet<Cell>,
+    /// These, and those of which they may have said something else in between.
+    pub moved: BTreeSet<Cell>,
+    /// Whether the policies, or the namespaces that they select by, are others.
+    pub policies_changed: bool,
+}
 
 /// What was seen of a flow, and what that says.
 pub type Sighted = (Cell, Sighting, Option<Outcome>);

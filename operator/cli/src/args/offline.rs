@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use crate::{flow_end::EndSpec, port::PortSpec};
+use crate::{end_spec::EndSpec, port::PortSpec};
 
 /// Where the objects come from.
 #[derive(Clone, Debug, Args)]

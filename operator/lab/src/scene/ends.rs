@@ -15,7 +15,10 @@ use netproof_conformance::{
 };
 use netproof_crds::{NamedPort, StartUp};
 
-use super::{LabPace, pods::Home};
+use super::{
+    LabPace,
+    pods::{Home, is_attemptable},
+};
 use crate::objects::LabObjects;
 use netproof_rounds::{
     desired::Desired,
@@ -92,10 +95,6 @@ pub(super) fn of_pods(
         flows,
     };
     (scenario, homes)
-}
-
-pub(super) fn is_attemptable(port: Port) -> bool {
-    port.protocol != Protocol::Sctp
 }
 
 /// The ports of a pod with their names.

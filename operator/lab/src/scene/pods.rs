@@ -8,14 +8,16 @@ use std::{
 
 use anyhow::Context;
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
-use netproof_conformance::{flow::Port, snapshot::ObjectRef};
+use netproof_conformance::{
+    flow::{Port, Protocol},
+    snapshot::ObjectRef,
+};
 use netproof_probe::challenge::MAX_IDENTITY;
 use serde_json::{Value, json};
 
 use super::{
     IpFamilies, LabPod,
     address::{MOST_PODS, free, pod_range, pod_range_v6},
-    ends::is_attemptable,
 };
 use crate::objects::BEGINNING;
 use netproof_rounds::{
@@ -40,6 +42,11 @@ impl LabPod {
             IpAddr::V6(address) => pod_range_v6(self.node).contains(address),
         })
     }
+}
+
+/// Whether probes speak the protocol of a port.
+pub(super) fn is_attemptable(port: Port) -> bool {
+    port.protocol != Protocol::Sctp
 }
 
 pub(super) fn place(
