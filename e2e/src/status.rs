@@ -3,6 +3,7 @@
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use netproof_crds::{
     ConditionStatus, ConditionType, ConnectivityTest, Diagnosis, FindingVerdict, FlowSummary,
+    Reason,
 };
 
 /// What a test says of one matter; none if it says nothing of its present spec.
@@ -21,6 +22,15 @@ pub fn is(test: &ConnectivityTest, type_: ConditionType, status: ConditionStatus
 /// Whether every flow that is decided is as the policies say.
 pub fn conformant(test: &ConnectivityTest) -> bool {
     is(test, ConditionType::Conformant, ConditionStatus::True)
+}
+
+/// Whether every flow is as the policies say, where nothing more can be said: a test that allows
+/// nothing proves nothing.
+pub fn keeps_all(test: &ConnectivityTest) -> bool {
+    let FlowSummary { flows, conforms, .. } = summary(test);
+    let is_unproved = condition(test, ConditionType::Conformant)
+        .is_some_and(|condition| condition.reason == Reason::NothingProved.as_str());
+    conformant(test) || (is_unproved && flows > 0 && conforms == flows)
 }
 
 /// The counts of flows; all 0 if there are none.
