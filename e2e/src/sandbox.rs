@@ -326,7 +326,8 @@ impl Sandbox {
         }
         for thing in &made {
             if let Made::Namespace(name) = thing {
-                let gone = gone::<Namespace>(&self.client, name, MINUTE).await;
+                // A namespace of 150 pods takes a kubelet on two cores its time.
+                let gone = gone::<Namespace>(&self.client, name, 3 * MINUTE).await;
                 troubles.extend(gone.err());
             }
         }
