@@ -84,6 +84,20 @@ fn an_attempt_that_began_before_the_network_had_its_time_accuses_nobody_however_
 }
 
 #[test]
+fn a_flow_that_nobody_can_attempt_stays_so_however_often_it_is_left_open() {
+    let open = || Expected::Unspecified(Unspecified::ToItself);
+    let mut one = One::new(open());
+    one.expect(open(), 1);
+    assert_eq!(one.verdict(1), Verdict::Unspecified(Unspecified::ToItself));
+    let missing = || Why::NoProbe("no node takes it".into());
+    one.see(Sighting::Inconclusive(missing()), 2);
+    one.expect(open(), 3);
+    assert_eq!(one.verdict(3), Verdict::Inconclusive(missing()));
+    one.see(Sighting::Unspecified(Unspecified::ToItself), 4);
+    assert_eq!(one.verdict(4), Verdict::Unspecified(Unspecified::ToItself));
+}
+
+#[test]
 fn a_leak_is_reported_after_its_repetition() {
     let mut one = One::settled(deny());
     one.see(Sighting::Leak, 21);

@@ -35,7 +35,8 @@ impl Tester {
         self.diagnoses.wait(patience).await;
         self.said = self.diagnoses.said(&question);
         self.is_behind = question.outdated > 0;
-        if let Some(telling) = self.diagnoses.telling(&question).filter(|_| !self.is_behind) {
+        let telling = self.diagnoses.telling(&question).filter(|telling| !telling.is_empty());
+        if let Some(telling) = telling.filter(|_| !self.is_behind) {
             self.book.take_on(telling, scenario);
             self.look(assignment, scenario);
         }

@@ -140,7 +140,10 @@ impl FlowRecord {
             (_, Expected::Unspecified(why)) => {
                 let differs = self.expected != *expected;
                 self.expected = expected.clone();
-                self.turn(Verdict::Unspecified(*why), now);
+                // That nobody can attempt it stands, as long as nothing else is said of it.
+                if differs || self.verdict == Verdict::Settling {
+                    self.turn(Verdict::Unspecified(*why), now);
+                }
                 self.sights.clear();
                 self.proof = None;
                 return differs;
