@@ -4,6 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use k8s_openapi::api::core::v1::Pod;
 use kube::{Api, Client, api::AttachParams};
+use netproof_conformance::snapshot::ObjectRef;
 use tokio::{
     sync::watch,
     task::JoinHandle,
@@ -13,6 +14,7 @@ use tracing::{Instrument, debug, info, info_span};
 
 use crate::backoff::Backoff;
 use netproof_rounds::{
+    decode::PodState,
     desired::CONTAINER,
     engine::session::{Link, Session, SessionError},
 };
@@ -36,6 +38,14 @@ pub struct PodRef {
     pub name: String,
     /// Its UID, which its probe uses as its identity.
     pub uid: String,
+}
+
+impl PodRef {
+    /// The pod that has this name now.
+    pub fn of(name: &ObjectRef, pod: &PodState) -> Self {
+        let ObjectRef { namespace, name } = name.clone();
+        Self { namespace, name, uid: pod.uid.clone() }
+    }
 }
 
 /// Keeps a conversation for as long as it is held.

@@ -275,7 +275,7 @@ impl Tester {
         let world = Arc::clone(&self.world.borrow());
         let stand_ins = &assignment.stand_ins;
         let moment = Moment { scenario, stand_ins, world: &world, now: uptime() };
-        let looked = self.book.look(moment, stand_ins);
+        let looked = self.book.look(moment, None);
         if looked.policies_changed && self.book.is_wrong() {
             // What is wrong is explained by what was seen since: all is to be seen again, when the
             // network has had its time.

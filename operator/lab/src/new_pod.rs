@@ -7,7 +7,6 @@ use netproof_conformance::{
     expected::Expected,
     flow::Family,
     matrix::{Actor, Cell},
-    policy::Policy,
 };
 use tokio::task::JoinHandle;
 
@@ -109,8 +108,7 @@ impl NewPod {
     pub async fn start_ups(mut self) -> anyhow::Result<Vec<ObservedStart>> {
         let found = (&mut self.search).await?;
         let Scene { scenario, stand_ins, world, .. } = &self.stage.scene.of_family(self.family);
-        let policies: Vec<&Policy> =
-            world.policies.values().filter_map(|read| read.meaning.as_ref().ok()).collect();
+        let policies = world.understood_policies();
         let expected = predict(scenario, stand_ins, world).expected;
         let start_up = |(cell, found): (&Cell, Found)| {
             let expected = expected.get(cell)?.clone();

@@ -92,7 +92,7 @@ impl Rounds {
         for (actor, identity) in identities(&stage.scene) {
             self.book.meet(&actor, &identity, now, now);
         }
-        let looked = self.book.look(moment(&stage.scene), &whole.scene.stand_ins);
+        let looked = self.book.look(moment(&stage.scene), Some(&whole.scene.stand_ins));
         let seen = StageView { whole, stage, looked };
         self.seen = Some(seen.clone());
         seen

@@ -17,7 +17,6 @@ use netproof_conformance::{
     kinds::ApiKind,
     ledger::Patience,
     matrix::{Actor, Cell},
-    policy::Policy,
 };
 use serde_json::{Value, json};
 
@@ -164,8 +163,7 @@ impl Scene {
                 "there is nothing to connect: no ConnectivityTest, and no pod or workload among the objects"
             );
         }
-        let policies: Vec<&Policy> =
-            world.policies.values().filter_map(|read| read.meaning.as_ref().ok()).collect();
+        let policies = world.understood_policies();
         let mut extra = mentioned(&policies);
         extra.extend(ports.iter().copied().filter(|port| is_attemptable(*port)));
         let pods = place(&scenario.desired, &homes, &nodes, (families, &before), &extra)?;

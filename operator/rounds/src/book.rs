@@ -145,7 +145,7 @@ impl Book {
 
     /// Takes over what the policies say now. `everyone` are the test's stand-ins with all of their
     /// addresses, where the moment is about some: what is gone had all of them at once.
-    pub fn look(&mut self, moment: Moment<'_>, everyone: &[StandIn]) -> Looked {
+    pub fn look(&mut self, moment: Moment<'_>, everyone: Option<&[StandIn]>) -> Looked {
         let Moment { scenario, stand_ins, world, now } = moment;
         self.ledger.set_patience(scenario.patience);
         self.extra.set_patience(scenario.patience);
@@ -156,19 +156,18 @@ impl Book {
             self.changed = now;
         }
         if prediction.unreliable == Unreliable::default() {
-            self.history.snapshot(&snapshot(everyone, world));
+            match everyone {
+                Some(everyone) => self.history.snapshot(&snapshot(everyone, world)),
+                None => self.history.snapshot(&prediction.snapshot),
+            }
         }
         self.snapshot = prediction.snapshot.clone();
         let unseen = world.journal.unseen_since(self.place);
         self.place = world.journal.place();
-        let (extra, own): (Vec<_>, Vec<_>) = prediction
-            .expected
-            .iter()
-            .map(|(cell, expected)| (cell.clone(), expected.clone()))
-            .partition(|(cell, _)| self.extra.contains(cell));
+        let (own, extra) = self.extra.split(&prediction.expected);
         let handed_over = self.handed_over(&prediction.expected);
-        let mut changed = self.ledger.expect(&own.into_iter().collect(), now);
-        changed.extend(self.extra.expect(&extra.into_iter().collect(), now));
+        let mut changed = self.ledger.expect(&own, now);
+        changed.extend(self.extra.expect(&extra, now));
         // Those just changed settle from now on as it is.
         let mut moved = self.doubt(&unseen, stand_ins, &changed, now);
         let is_handed_over = |cell: &Cell| handed_over.contains(cell);

@@ -28,7 +28,7 @@ impl Test {
     fn look(&mut self, world: &World) -> Looked {
         self.now += SECOND;
         let (scenario, stand_ins, now) = (&self.scenario, &self.stand_ins, self.now);
-        self.book.look(Moment { scenario, stand_ins, world, now }, stand_ins)
+        self.book.look(Moment { scenario, stand_ins, world, now }, None)
     }
 
     fn begin(&self, looked: &Looked) -> Pass {

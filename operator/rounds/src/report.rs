@@ -98,29 +98,29 @@ impl Report {
     /// What the network does for certain that the policies do not say, whatever else is not known.
     pub fn violation(&self) -> Option<StatedReason> {
         let counts = self.counts();
-        let message = self.summary();
         let reason = match (counts[&VerdictKind::Leak], counts[&VerdictKind::Blocked]) {
             (1.., 1..) => Reason::LeaksAndBlocks,
             (1.., 0) => Reason::Leaks,
             (0, 1..) => Reason::Blocks,
             (0, 0) if self.strict && !self.start_ups.is_empty() => {
-                let message = format!("{message}; {} start-up leaks", self.start_ups.len());
+                let leaks = self.start_ups.len();
+                let message = format!("{}; {leaks} start-up leaks", self.summary());
                 return Some((Reason::StartupLeak, message));
             }
             (0, 0) if self.by_turns() > 0 => {
-                let message = format!("{message}; {} leak by turns", self.by_turns());
+                let flows = self.by_turns();
+                let message = format!("{}; {flows} leak by turns", self.summary());
                 return Some((Reason::Leaks, message));
             }
             (0, 0) => return None,
         };
-        Some((reason, message))
+        Some((reason, self.summary()))
     }
 
     /// What is lacking before it is proven that the network keeps the policies, where it is not
     /// seen to break them.
     pub fn lacking(&self) -> Option<StatedReason> {
         let counts = self.counts();
-        let message = self.summary();
         let of = |kind| counts[&kind];
         let reason = match (
             of(VerdictKind::Inconclusive),
@@ -133,15 +133,16 @@ impl Report {
             (0, 0, 1..) => None,
         };
         if let Some(reason) = reason {
-            return Some((reason, message));
+            return Some((reason, self.summary()));
         }
         if let Some(lacking) = self.proof_lacking() {
-            return Some((Reason::NothingProved, format!("{message}; {lacking}")));
+            return Some((Reason::NothingProved, format!("{}; {lacking}", self.summary())));
         }
         let starts = self.starts.filter(|starts| self.strict && starts.not_established > 0)?;
         let of = starts.isolated + starts.leaked + starts.not_established;
         let message = format!(
-            "{message}; of {of} stand-ins under a deny, {} have started in a way that was not established, and startUp is Strict; with spec.renew they are replaced and tried again",
+            "{}; of {of} stand-ins under a deny, {} have started in a way that was not established, and startUp is Strict; with spec.renew they are replaced and tried again",
+            self.summary(),
             starts.not_established
         );
         Some((Reason::StartsNotEstablished, message))

@@ -111,6 +111,11 @@ impl World {
         Kind::decisive().find_map(|kind| self.stale(kind, now))
     }
 
+    /// The `NetworkPolicies` that were understood.
+    pub fn understood_policies(&self) -> Vec<&Policy> {
+        self.policies.values().filter_map(|read| read.meaning.as_ref().ok()).collect()
+    }
+
     /// The namespace, if it is there.
     pub fn namespace(&self, name: &str) -> Option<&NamespaceState> {
         let name = ObjectRef { namespace: String::new(), name: name.into() };

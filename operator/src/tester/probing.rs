@@ -33,11 +33,7 @@ impl Tester {
         let mut running = BTreeMap::new();
         for stand_in in stand_ins {
             if let Some((name, pod)) = stand_in.running() {
-                let id = PodRef {
-                    namespace: name.namespace.clone(),
-                    name: name.name.clone(),
-                    uid: pod.uid.clone(),
-                };
+                let id = PodRef::of(name, pod);
                 running.insert(stand_in.desired.actor.clone(), (id, pod.started));
             }
         }
@@ -76,11 +72,7 @@ impl Tester {
 
     pub(super) fn probe(&self, stand_in: &StandIn) -> Option<&Probe> {
         let (name, pod) = stand_in.running()?;
-        let id = PodRef {
-            namespace: name.namespace.clone(),
-            name: name.name.clone(),
-            uid: pod.uid.clone(),
-        };
+        let id = PodRef::of(name, pod);
         self.probes.get(&id)
     }
 

@@ -256,11 +256,7 @@ impl Timing {
     /// The conversation with a stand-in, if there is one.
     fn session(&self, stand_in: &StandIn) -> Option<Arc<Session>> {
         let (name, pod) = stand_in.pod.as_ref()?;
-        let id = PodRef {
-            namespace: name.namespace.clone(),
-            name: name.name.clone(),
-            uid: pod.uid.clone(),
-        };
+        let id = PodRef::of(name, pod);
         self.sources.links.borrow().get(&id)?.conversation().ok()
     }
 

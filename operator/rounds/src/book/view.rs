@@ -10,7 +10,6 @@ use netproof_conformance::{
     coverage::Coverage,
     ledger::Ledger,
     matrix::{Cell, Matrix},
-    policy::Policy,
     report::{Line, sentence},
     verdict::Verdict,
 };
@@ -50,8 +49,7 @@ fn judged(ledger: &Ledger, now: Duration) -> BTreeMap<&Cell, Duration> {
 
 fn details(ledger: &Ledger, moment: Moment<'_>) -> Matrix<Detail> {
     let Moment { scenario, stand_ins, world, now } = moment;
-    let policies: Vec<&Policy> =
-        world.policies.values().filter_map(|read| read.meaning.as_ref().ok()).collect();
+    let policies = world.understood_policies();
     ledger
         .records()
         .filter_map(|(cell, record)| {

@@ -89,6 +89,19 @@ impl ExtraFlows {
         Cow::Owned(scenario.with(extra.chain(own).collect()))
     }
 
+    /// What is expected of the test's own flows, and of these.
+    pub fn split<'a>(
+        &self,
+        all: &'a Matrix<Expected>,
+    ) -> (Cow<'a, Matrix<Expected>>, Matrix<Expected>) {
+        if self.cells.is_empty() {
+            return (Cow::Borrowed(all), Matrix::default());
+        }
+        let all = all.iter().map(|(cell, expected)| (cell.clone(), expected.clone()));
+        let (extra, own): (Vec<_>, Vec<_>) = all.partition(|(cell, _)| self.contains(cell));
+        (Cow::Owned(own.into_iter().collect()), extra.into_iter().collect())
+    }
+
     /// Whether a flow is one of them.
     pub fn contains(&self, cell: &Cell) -> bool {
         self.cells.contains(cell)

@@ -6,7 +6,6 @@ use k8s_openapi::jiff::Timestamp;
 use netproof_conformance::{
     expected::Expected,
     matrix::{Cell, Matrix},
-    policy::Policy,
 };
 use netproof_crds::{Finding, StartUp};
 use tracing::{debug, info};
@@ -139,8 +138,7 @@ impl Timing {
     fn leaks(&self, greeted: &Greeted, found: &[Found]) -> Vec<(Finding, Option<Window>)> {
         let Some((assignment, world)) = &self.seen else { return vec![] };
         let Ok(scenario) = &assignment.scenario else { return vec![] };
-        let policies: Vec<&Policy> =
-            world.policies.values().filter_map(|read| read.meaning.as_ref().ok()).collect();
+        let policies = world.understood_policies();
         let finding = |(cell, found): (&Cell, &Found)| {
             let expected = self.expected.get(cell)?.clone();
             let from = place(&cell.from, scenario, &assignment.stand_ins);

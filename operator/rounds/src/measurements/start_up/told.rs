@@ -28,9 +28,6 @@ pub enum Started {
 }
 
 impl Started {
-    /// Every way in which one can start.
-    pub const ALL: [Self; 3] = [Self::Isolated, Self::Leaked, Self::Inconclusive];
-
     /// What several senders found together: a leak that one saw is one, and that there was none is
     /// known only if each of them knows.
     pub fn of<'a>(found: impl IntoIterator<Item = &'a Found>) -> Self {
