@@ -28,9 +28,6 @@ const REFRESH: Duration = Duration::from_secs(20);
 /// After trouble with opening one, that flow is let alone for so long.
 const RETRY: Duration = Duration::from_secs(60);
 
-/// How long an answer may take at least, so that what was lost is sent again a few times.
-const TOUCH: Duration = Duration::from_secs(3);
-
 /// The connections of a test, and what became of those that were denied.
 #[derive(Default)]
 pub(super) struct Connections {
@@ -134,7 +131,7 @@ impl Timing {
     }
 
     fn refresh(&mut self, scenario: &Scenario) {
-        let timeout = scenario.timeout.max(TOUCH);
+        let timeout = scenario.timeout;
         for (cell, slot) in &mut self.connections.slots {
             let due = match &slot.state {
                 ConnectionState::Open(held) => held.alive.elapsed() >= REFRESH,
@@ -164,7 +161,7 @@ impl Timing {
         let Some((assignment, _)) = self.seen.clone() else { return };
         let Ok(scenario) = &assignment.scenario else { return };
         let receiver = stand_in(&cell.to, &assignment).and_then(|to| self.session(to));
-        let (cell, timeout) = (cell.clone(), scenario.timeout.max(TOUCH));
+        let (cell, timeout) = (cell.clone(), scenario.timeout);
         self.jobs.spawn(async move {
             let fate = match receiver {
                 Some(receiver) if denied => held.fate(&receiver, cell.port, timeout).await,
