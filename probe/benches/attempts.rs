@@ -38,7 +38,7 @@ fn attempts(bencher: Bencher<'_, '_>, protocol: Protocol) {
 fn requests(protocol: Protocol, target: SocketAddr) -> String {
     (0..ATTEMPTS).fold(String::new(), |mut lines, id| {
         let proof = Proof::Identity { nonce: format!("{id:016x}") };
-        let op = Op::Attempt { target, protocol, timeout_ms: 5000, proof };
+        let op = Op::Attempt { target, protocol, timeout_ms: 5000, proof, source_port: None };
         writeln!(lines, "{}", line(id, &op)).expect("a string takes all");
         lines
     })

@@ -18,6 +18,7 @@ use crate::{
     dial::{self, NO_SCTP},
     hold::Held,
     listen::{self, Listeners},
+    source_ports::SourcePorts,
     wire::{MAX_IN_FLIGHT, Protocol, Reply, Unsupported, VERSION},
 };
 
@@ -33,12 +34,14 @@ pub struct Agent {
     identity: Identity,
     listeners: Arc<Listeners>,
     held: Arc<Held>,
+    ports: Arc<SourcePorts>,
 }
 
 impl Agent {
     /// An agent of this identity, which reports on these listeners.
     pub fn new(identity: Identity, listeners: Listeners) -> Self {
-        Self { identity, listeners: Arc::new(listeners), held: Arc::default() }
+        let listeners = Arc::new(listeners);
+        Self { identity, listeners, held: Arc::default(), ports: Arc::default() }
     }
 
     /// Obeys what it reads until there is no more, and returns when the last reply is written.
@@ -110,9 +113,10 @@ impl Agent {
                 Reply::Listeners { id, listeners, open_us: Some(micros(self.listeners.age())) }
             }
             CheckedRequest::Attempt { id, attempt } => {
-                let attempted = dial::dial(&attempt).await;
+                let attempted = dial::dial(&attempt, &self.ports).await;
                 let elapsed_us = micros(attempted.elapsed);
-                Reply::Attempted { id, outcome: attempted.outcome, elapsed_us }
+                let source_port = attempted.source_port;
+                Reply::Attempted { id, outcome: attempted.outcome, source_port, elapsed_us }
             }
             CheckedRequest::Heard { id, nonces } => {
                 let heard = self.listeners.heard(nonces);
@@ -120,7 +124,7 @@ impl Agent {
                 Reply::Heard { id, heard }
             }
             CheckedRequest::Hold { id, hold } => {
-                let (attempted, held) = self.held.open(&hold).await;
+                let (attempted, held) = self.held.open(&hold, &self.ports).await;
                 let elapsed_us = micros(attempted.elapsed);
                 Reply::Held { id, held, outcome: attempted.outcome, elapsed_us }
             }

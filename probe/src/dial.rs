@@ -4,12 +4,18 @@ mod errno;
 mod tcp;
 mod udp;
 
-use std::{fmt, net::SocketAddr, time::Duration};
+use std::{
+    fmt, io,
+    net::{Ipv4Addr, Ipv6Addr, SocketAddr},
+    time::Duration,
+};
 
+use socket2::SockRef;
 use tokio::{net::TcpStream, time::Instant};
 
 use crate::{
     challenge::Nonce,
+    source_ports::SourcePorts,
     wire::{Fate, Outcome, Protocol},
 };
 
@@ -27,6 +33,8 @@ pub struct Attempt {
     pub timeout: Duration,
     /// What counts as connected.
     pub proof: DialProof,
+    /// The port to come from; none for one that was not used towards this target lately.
+    pub source_port: Option<u16>,
 }
 
 /// What the far end has to show.
@@ -54,32 +62,56 @@ pub struct Hold {
 pub struct Attempted {
     /// What happened.
     pub outcome: Outcome,
+    /// The port that it came from; none if no socket could be had.
+    pub source_port: Option<u16>,
     /// From the first system call to the outcome.
     pub elapsed: Duration,
 }
 
 /// Attempts a connection.
-pub async fn dial(attempt: &Attempt) -> Attempted {
+pub async fn dial(attempt: &Attempt, ports: &SourcePorts) -> Attempted {
     let start = Instant::now();
-    let outcome = match attempt.protocol {
-        Protocol::Tcp => tcp::dial(attempt, start).await,
-        Protocol::Udp => udp::dial(attempt, start).await,
-        Protocol::Sctp => failed(format_args!("protocol not supported: {NO_SCTP}")),
+    let (outcome, source_port) = match attempt.protocol {
+        Protocol::Tcp => tcp::dial(attempt, ports, start).await,
+        Protocol::Udp => udp::dial(attempt, ports, start).await,
+        Protocol::Sctp => (failed(format_args!("protocol not supported: {NO_SCTP}")), None),
     };
-    Attempted { outcome, elapsed: start.elapsed() }
+    Attempted { outcome, source_port, elapsed: start.elapsed() }
 }
 
 /// Opens a TCP connection to another probe, which stays. The outcome says what happened; the
 /// connection is there if that is connected.
-pub async fn hold(hold: &Hold) -> (Attempted, Option<TcpStream>) {
+pub async fn hold(hold: &Hold, ports: &SourcePorts) -> (Attempted, Option<TcpStream>) {
     let start = Instant::now();
-    let (outcome, stream) = tcp::hold(hold, start).await;
-    (Attempted { outcome, elapsed: start.elapsed() }, stream)
+    let (outcome, source_port, stream) = tcp::hold(hold, ports, start).await;
+    (Attempted { outcome, source_port, elapsed: start.elapsed() }, stream)
 }
 
 /// Asks on a connection that stays, and says what became of it.
 pub async fn touch(stream: &mut TcpStream, nonce: &Nonce, patience: Duration) -> Fate {
     tcp::touch(stream, nonce, patience).await
+}
+
+/// Binds a socket to the port that was asked for, or to the first of those for this target that no
+/// other socket has; and says which.
+fn bind(
+    socket: &SockRef<'_>,
+    protocol: Protocol,
+    target: SocketAddr,
+    asked: Option<u16>,
+    ports: &SourcePorts,
+) -> io::Result<u16> {
+    let others = asked.is_none().then(|| ports.towards(protocol, target));
+    let mut ports = asked.into_iter().chain(others.into_iter().flatten());
+    let mut error = io::ErrorKind::AddrNotAvailable.into();
+    let bound = ports.find(|port| {
+        let source = match target {
+            SocketAddr::V4(_) => SocketAddr::from((Ipv4Addr::UNSPECIFIED, *port)),
+            SocketAddr::V6(_) => SocketAddr::from((Ipv6Addr::UNSPECIFIED, *port)),
+        };
+        socket.bind(&source.into()).inspect_err(|why| error = io::Error::from(why.kind())).is_ok()
+    });
+    bound.ok_or(error)
 }
 
 fn failed(why: fmt::Arguments<'_>) -> Outcome {

@@ -11,6 +11,7 @@ use tokio::{net::TcpStream, time::Instant};
 use crate::{
     challenge::Nonce,
     dial::{self, Attempted, Hold},
+    source_ports::SourcePorts,
     wire::{Fate, HOLD_S, MAX_HELD, Outcome},
 };
 
@@ -44,13 +45,13 @@ impl Drop for Room<'_> {
 
 impl Held {
     /// Opens a connection and keeps it; the second value names it if it is kept.
-    pub async fn open(&self, hold: &Hold) -> (Attempted, Option<u64>) {
+    pub async fn open(&self, hold: &Hold, ports: &SourcePorts) -> (Attempted, Option<u64>) {
         let Some(_room) = self.room() else {
             let why = format!("{MAX_HELD} connections are held already");
             let outcome = Outcome::Failed { why };
-            return (Attempted { outcome, elapsed: Duration::ZERO }, None);
+            return (Attempted { outcome, source_port: None, elapsed: Duration::ZERO }, None);
         };
-        let (attempted, stream) = dial::hold(hold).await;
+        let (attempted, stream) = dial::hold(hold, ports).await;
         let held = stream.map(|stream| {
             let mut inner = self.lock();
             inner.next += 1;

@@ -11,6 +11,8 @@ pub mod dial;
 
 pub mod hold;
 
+pub mod source_ports;
+
 pub mod listen;
 
 pub mod agent;

@@ -21,6 +21,7 @@ use crate::{
     challenge::{Identity, Nonce},
     dial::NO_SCTP,
     log,
+    source_ports::SourcePorts,
     wire::{HOLD_S, Listener, ListenerState, Protocol},
 };
 
@@ -76,6 +77,8 @@ pub struct Listeners {
     ports: Vec<Opening>,
     since: Instant,
     heard: Arc<Heard>,
+    /// Where the checks come from.
+    source_ports: Arc<SourcePorts>,
     /// One check at a time: however many are asked for, the sockets are those of one.
     turn: Semaphore,
     _tasks: JoinSet<()>,
@@ -133,7 +136,7 @@ impl Listeners {
             })
             .collect();
         let (since, turn) = (Instant::now(), Semaphore::new(1));
-        Self { identity, ports, since, heard, turn, _tasks: tasks }
+        Self { identity, ports, since, heard, source_ports: Arc::default(), turn, _tasks: tasks }
     }
 
     /// The ports that are open now, with the numbers that they really have.
@@ -163,9 +166,12 @@ impl Listeners {
         let mut checks = JoinSet::new();
         for (index, Opening { port, state }) in self.ports.iter().enumerate() {
             let (port, state, identity) = (*port, state.borrow().clone(), self.identity.clone());
+            let sources = Arc::clone(&self.source_ports);
             checks.spawn(async move {
                 let (number, state) = match state {
-                    Ok(number) => (number, check::answers(port.protocol, number, &identity).await),
+                    Ok(number) => {
+                        (number, check::answers(port.protocol, number, &identity, &sources).await)
+                    }
                     Err(why) => (port.number, ListenerState::Silent { why }),
                 };
                 (index, Listener { protocol: port.protocol, port: number, state })

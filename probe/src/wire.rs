@@ -74,6 +74,10 @@ pub enum Op {
         timeout_ms: u32,
         /// What the far end has to show before the attempt counts as connected.
         proof: Proof,
+        /// The port to come from, other than 0. None leaves it to the probe, which uses none twice
+        /// towards one target before it has used all of the kernel's range.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        source_port: Option<u16>,
     },
     /// Which of these questions reached you over UDP? Answered with [`Reply::Heard`]. An attempt
     /// that nothing came back from may have arrived all the same: its answer was late, or lost.
@@ -183,6 +187,9 @@ pub enum Reply {
         id: u64,
         /// What happened.
         outcome: Outcome,
+        /// The port that the attempt came from; none where there was no socket.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        source_port: Option<u16>,
         /// From the first system call to the outcome, in microseconds.
         elapsed_us: u64,
     },

@@ -96,7 +96,7 @@ async fn unanswered() -> (UdpSocket, Op) {
     let far_end = UdpSocket::bind("127.0.0.1:0").await.expect("a free port");
     let target = far_end.local_addr().expect("it is bound");
     let (protocol, proof) = (Protocol::Udp, Proof::Answer);
-    (far_end, Op::Attempt { target, protocol, timeout_ms: 60_000, proof })
+    (far_end, Op::Attempt { target, protocol, timeout_ms: 60_000, proof, source_port: None })
 }
 
 #[tokio::test]
@@ -152,10 +152,11 @@ async fn an_attempt_reports_what_the_far_end_showed() {
         protocol: Protocol::Tcp,
         timeout_ms: 30_000,
         proof: Proof::Identity { nonce: "00ff".to_owned() },
+        source_port: None,
     };
     session.request(1, op).await;
     match session.reply().await {
-        Reply::Attempted { id: 1, outcome, elapsed_us: 1.. } => {
+        Reply::Attempted { id: 1, outcome, source_port: Some(_), elapsed_us: 1.. } => {
             assert_eq!(outcome, Outcome::Connected { identity: Some("pod-b".to_owned()) });
         }
         other => panic!("{other:?}"),

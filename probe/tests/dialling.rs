@@ -11,6 +11,7 @@ use netproof_probe::{
     challenge::{Identity, Nonce},
     dial::{Attempt, DialProof, dial},
     listen::{Limits, ListenPort, Listeners},
+    source_ports::SourcePorts,
     wire::{Outcome, Protocol},
 };
 use socket2::{Domain, Socket, Type};
@@ -41,7 +42,8 @@ async fn outcome(
     timeout: Duration,
     proof: DialProof,
 ) -> Outcome {
-    dial(&Attempt { target, protocol, timeout, proof }).await.outcome
+    let attempt = Attempt { target, protocol, timeout, proof, source_port: None };
+    dial(&attempt, &SourcePorts::default()).await.outcome
 }
 
 async fn tcp(target: SocketAddr, timeout: Duration) -> Outcome {
@@ -253,6 +255,46 @@ async fn the_time_that_an_attempt_took_is_its_own() {
         protocol: Protocol::Udp,
         timeout: BRIEF,
         proof: DialProof::Answer,
+        source_port: None,
     };
-    assert!(dial(&attempt).await.elapsed >= BRIEF);
+    assert!(dial(&attempt, &SourcePorts::default()).await.elapsed >= BRIEF);
+}
+
+#[tokio::test]
+async fn an_attempt_comes_from_the_port_that_was_asked_for_and_says_so() {
+    for protocol in [Protocol::Tcp, Protocol::Udp] {
+        let port = ListenPort { protocol, number: 0 };
+        let listeners = Listeners::open(identity_of("pod-b"), &[port], Limits::default());
+        let target = (Ipv4Addr::LOCALHOST, listeners.opened()[0].number).into();
+        let attempt = |source_port| Attempt {
+            target,
+            protocol,
+            timeout: PATIENT,
+            proof: DialProof::Identity(nonce()),
+            source_port,
+        };
+        let ports = SourcePorts::default();
+        let first = dial(&attempt(None), &ports).await;
+        assert_eq!(first.outcome, connected("pod-b"));
+        let same = dial(&attempt(first.source_port), &ports).await;
+        assert_eq!((same.outcome, same.source_port), (connected("pod-b"), first.source_port));
+        let other = dial(&attempt(None), &ports).await;
+        assert_ne!(other.source_port, first.source_port);
+    }
+}
+
+#[tokio::test]
+async fn a_port_that_is_taken_is_no_evidence() {
+    let taken = UdpSocket::bind(LOOPBACK).expect("a free port");
+    let source_port = taken.local_addr().expect("it is bound").port();
+    let attempt = Attempt {
+        target: (Ipv4Addr::LOCALHOST, 9).into(),
+        protocol: Protocol::Udp,
+        timeout: PATIENT,
+        proof: DialProof::Answer,
+        source_port: Some(source_port),
+    };
+    let attempted = dial(&attempt, &SourcePorts::default()).await;
+    assert!(matches!(attempted.outcome, Outcome::Failed { .. }), "{attempted:?}");
+    assert_eq!(attempted.source_port, None);
 }

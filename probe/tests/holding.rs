@@ -10,6 +10,7 @@ use netproof_probe::{
     dial::Hold,
     hold::Held,
     listen::{Limits, ListenPort, Listeners},
+    source_ports::SourcePorts,
     wire::{Fate, HOLD_S, MAX_HELD, Outcome, Protocol},
 };
 use tokio::{
@@ -36,7 +37,7 @@ fn hold(target: SocketAddr) -> Hold {
 }
 
 async fn open(held: &Held, target: SocketAddr) -> u64 {
-    let (attempted, name) = held.open(&hold(target)).await;
+    let (attempted, name) = held.open(&hold(target), &SourcePorts::default()).await;
     assert_eq!(attempted.outcome, Outcome::Connected { identity: Some("pod-b".to_owned()) });
     name.expect("what is connected is held")
 }
@@ -107,7 +108,7 @@ async fn a_refused_connection_is_not_held() {
     let free = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
     let target = free.local_addr().expect("it is bound");
     drop(free);
-    let (attempted, name) = Held::default().open(&hold(target)).await;
+    let (attempted, name) = Held::default().open(&hold(target), &SourcePorts::default()).await;
     assert_eq!((attempted.outcome, name), (Outcome::Refused, None));
 }
 
@@ -119,7 +120,7 @@ async fn a_probe_holds_no_more_than_its_limit() {
     for _ in 0..MAX_HELD {
         names.push(open(&held, target).await);
     }
-    let (attempted, name) = held.open(&hold(target)).await;
+    let (attempted, name) = held.open(&hold(target), &SourcePorts::default()).await;
     assert!(matches!(attempted.outcome, Outcome::Failed { .. }), "{attempted:?}");
     assert_eq!(name, None);
     held.release(names[0]);
@@ -131,7 +132,7 @@ async fn a_listener_keeps_no_more_than_its_limit_and_says_so_by_silence() {
     let (_listeners, target) = listeners(Limits { staying: 1, ..Limits::default() });
     let held = Held::default();
     let first = open(&held, target).await;
-    let (attempted, name) = held.open(&hold(target)).await;
+    let (attempted, name) = held.open(&hold(target), &SourcePorts::default()).await;
     let why = "connected, but the far end closed without proof of identity".to_owned();
     assert_eq!((attempted.outcome, name), (Outcome::Failed { why }, None));
     assert_eq!(touch(&held, first).await, alive());

@@ -9,6 +9,7 @@ use netproof_probe::{
     challenge::{Identity, Nonce},
     dial::{Attempt, DialProof, dial},
     listen::{Limits, ListenPort, Listeners},
+    source_ports::SourcePorts,
     wire::{Listener, ListenerState, Outcome, Protocol},
 };
 use socket2::{Domain, Socket, Type};
@@ -31,8 +32,9 @@ fn open(ports: &[ListenPort], limits: Limits) -> Listeners {
 async fn ask(address: IpAddr, port: ListenPort) -> Outcome {
     let target = SocketAddr::new(address, port.number);
     let proof = DialProof::Identity(Nonce::fresh());
-    let attempt = Attempt { target, protocol: port.protocol, timeout: PATIENT, proof };
-    dial(&attempt).await.outcome
+    let attempt =
+        Attempt { target, protocol: port.protocol, timeout: PATIENT, proof, source_port: None };
+    dial(&attempt, &SourcePorts::default()).await.outcome
 }
 
 fn pod_b() -> Outcome {
@@ -56,8 +58,9 @@ async fn what_was_asked_over_udp_is_remembered() {
         protocol: Protocol::Udp,
         timeout: PATIENT,
         proof: DialProof::Identity(nonces[0].clone()),
+        source_port: None,
     };
-    assert_eq!(dial(&attempt).await.outcome, pod_b());
+    assert_eq!(dial(&attempt, &SourcePorts::default()).await.outcome, pod_b());
     assert_eq!(listeners.heard(nonces.to_vec()), nonces[..1]);
 }
 

@@ -19,13 +19,16 @@ fn check_request(op: Op, text: &str) {
 
 fn check_outcome(outcome: Outcome, text: &str) {
     check(
-        &Reply::Attempted { id: 7, outcome, elapsed_us: 1234 },
-        &format!(r#"{{"reply":"attempted","id":7,"outcome":{text},"elapsedUs":1234}}"#),
+        &Reply::Attempted { id: 7, outcome, source_port: Some(40_000), elapsed_us: 1234 },
+        &format!(
+            r#"{{"reply":"attempted","id":7,"outcome":{text},"sourcePort":40000,"elapsedUs":1234}}"#
+        ),
     );
 }
 
 fn attempt(target: &str, protocol: Protocol, proof: Proof) -> Op {
-    Op::Attempt { target: target.parse().expect("an address"), protocol, timeout_ms: 1000, proof }
+    let target = target.parse().expect("an address");
+    Op::Attempt { target, protocol, timeout_ms: 1000, proof, source_port: None }
 }
 
 #[test]
@@ -54,6 +57,16 @@ fn attempts() {
     check_request(
         attempt("[fd00::1]:53", Protocol::Udp, Proof::Answer),
         r#"{"v":1,"id":7,"op":"attempt","target":"[fd00::1]:53","protocol":"UDP","timeoutMs":1000,"proof":{"kind":"answer"}}"#,
+    );
+    check_request(
+        Op::Attempt {
+            target: "10.0.0.1:80".parse().expect("an address"),
+            protocol: Protocol::Tcp,
+            timeout_ms: 1000,
+            proof: Proof::Answer,
+            source_port: Some(53),
+        },
+        r#"{"v":1,"id":7,"op":"attempt","target":"10.0.0.1:80","protocol":"TCP","timeoutMs":1000,"proof":{"kind":"answer"},"sourcePort":53}"#,
     );
 }
 

@@ -56,13 +56,17 @@ fn in_range(id: u64, op: Op) -> Result<CheckedRequest, String> {
         Op::Hello { nonce } => CheckedRequest::Hello { id, nonce: echoed(nonce)? },
         Op::Ping { nonce } => CheckedRequest::Ping { id, nonce: echoed(nonce)? },
         Op::CheckListeners => CheckedRequest::CheckListeners { id },
-        Op::Attempt { target, protocol, timeout_ms, proof } => {
+        Op::Attempt { target, protocol, timeout_ms, proof, source_port } => {
             let (target, timeout) = (place(target)?, timeout(timeout_ms)?);
             let proof = match proof {
                 wire::Proof::Identity { nonce } => DialProof::Identity(digits(nonce)?),
                 wire::Proof::Answer => DialProof::Answer,
             };
-            CheckedRequest::Attempt { id, attempt: Attempt { target, protocol, timeout, proof } }
+            if source_port == Some(0) {
+                return Err("sourcePort 0 is no port".to_owned());
+            }
+            let attempt = Attempt { target, protocol, timeout, proof, source_port };
+            CheckedRequest::Attempt { id, attempt }
         }
         Op::Heard { nonces } => {
             if nonces.len() > MAX_HEARD {
@@ -164,6 +168,7 @@ mod tests {
             protocol: wire::Protocol::Tcp,
             timeout: Duration::from_secs(1),
             proof: DialProof::Identity(Nonce::new("00ff".to_owned()).expect("a nonce")),
+            source_port: None,
         };
         assert_eq!(command(ATTEMPT.as_bytes()), Ok(CheckedRequest::Attempt { id: 7, attempt }));
     }
@@ -209,6 +214,7 @@ mod tests {
     #[test]
     fn a_field_out_of_its_range_is_refused() {
         let kind = ErrorKind::OutOfRange;
+        check_attempt_with(r#""op""#, r#""sourcePort":0,"op""#, kind);
         check_attempt_with("1000", "0", kind);
         check_attempt_with("1000", "60001", kind);
         check_attempt_with("00ff", "", kind);
@@ -226,6 +232,7 @@ mod tests {
     #[test]
     fn what_is_held_has_the_ranges_of_an_attempt() {
         let kind = ErrorKind::OutOfRange;
+        check_attempt_with(r#""op""#, r#""sourcePort":0,"op""#, kind);
         let hold =
             r#"{"v":1,"id":7,"op":"hold","target":"10.0.0.1:80","timeoutMs":1000,"nonce":"00ff"}"#;
         assert!(matches!(command(hold.as_bytes()), Ok(CheckedRequest::Hold { id: 7, .. })));

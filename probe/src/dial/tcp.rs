@@ -13,11 +13,12 @@ use tokio::{
     time::{Instant, timeout, timeout_at},
 };
 
-use super::{Attempt, DialProof, Hold, errno, failed};
+use super::{Attempt, DialProof, Hold, bind, errno, failed};
 use crate::{
     challenge::{self, MAX_ANSWER, NoProof, Nonce},
     short_line,
-    wire::{Fate, Outcome},
+    source_ports::SourcePorts,
+    wire::{Fate, Outcome, Protocol},
 };
 
 /// Why a connection proved nothing. Completes "connected, but ".
@@ -33,25 +34,34 @@ enum NotProven {
     NoProof(#[from] NoProof),
 }
 
-pub(super) async fn dial(attempt: &Attempt, start: Instant) -> Outcome {
+pub(super) async fn dial(
+    attempt: &Attempt,
+    ports: &SourcePorts,
+    start: Instant,
+) -> (Outcome, Option<u16>) {
     let asks = matches!(attempt.proof, DialProof::Identity(_));
-    let socket = match open(attempt.target, asks) {
-        Ok(socket) => socket,
-        Err(why) => return why,
+    let (socket, source_port) = match open(attempt.target, asks, attempt.source_port, ports) {
+        Ok(opened) => opened,
+        Err(why) => return (why, None),
     };
     let mut connected = false;
     let whole = connect_and_prove(socket, attempt, &mut connected);
-    match timeout_at(start + attempt.timeout, whole).await {
+    let outcome = match timeout_at(start + attempt.timeout, whole).await {
         Ok(outcome) => outcome,
         Err(_) if connected => unproven(&NotProven::TooLate),
         Err(_) => Outcome::TimedOut,
-    }
+    };
+    (outcome, Some(source_port))
 }
 
-pub(super) async fn hold(hold: &Hold, start: Instant) -> (Outcome, Option<TcpStream>) {
-    let socket = match open(hold.target, true) {
-        Ok(socket) => socket,
-        Err(why) => return (why, None),
+pub(super) async fn hold(
+    hold: &Hold,
+    ports: &SourcePorts,
+    start: Instant,
+) -> (Outcome, Option<u16>, Option<TcpStream>) {
+    let (socket, source_port) = match open(hold.target, true, None, ports) {
+        Ok((socket, source_port)) => (socket, Some(source_port)),
+        Err(why) => return (why, None, None),
     };
     let mut connected = false;
     let whole = async {
@@ -64,10 +74,10 @@ pub(super) async fn hold(hold: &Hold, start: Instant) -> (Outcome, Option<TcpStr
         }
     };
     match timeout_at(start + hold.timeout, whole).await {
-        Ok(Ok((outcome, stream))) => (outcome, Some(stream)),
-        Ok(Err(outcome)) => (outcome, None),
-        Err(_) if connected => (unproven(&NotProven::TooLate), None),
-        Err(_) => (Outcome::TimedOut, None),
+        Ok(Ok((outcome, stream))) => (outcome, source_port, Some(stream)),
+        Ok(Err(outcome)) => (outcome, source_port, None),
+        Err(_) if connected => (unproven(&NotProven::TooLate), source_port, None),
+        Err(_) => (Outcome::TimedOut, source_port, None),
     }
 }
 
@@ -88,9 +98,15 @@ pub(super) async fn touch(stream: &mut TcpStream, nonce: &Nonce, patience: Durat
     }
 }
 
-/// A socket towards the target; the question follows its handshake at once if it `asks`.
-fn open(target: SocketAddr, asks: bool) -> Result<TcpSocket, Outcome> {
-    let opened = || -> io::Result<TcpSocket> {
+/// A socket towards the target, and its port; the question follows its handshake at once if it
+/// `asks`.
+fn open(
+    target: SocketAddr,
+    asks: bool,
+    source_port: Option<u16>,
+    ports: &SourcePorts,
+) -> Result<(TcpSocket, u16), Outcome> {
+    let opened = || -> io::Result<(TcpSocket, u16)> {
         let socket = if target.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
         // Closing sends a reset: no TIME_WAIT is left behind, so the ephemeral ports last.
         socket.set_zero_linger()?;
@@ -99,7 +115,9 @@ fn open(target: SocketAddr, asks: bool) -> Result<TcpSocket, Outcome> {
             // the listener less.
             SockRef::from(&socket).set_tcp_quickack(false)?;
         }
-        Ok(socket)
+        let socket_ref = SockRef::from(&socket);
+        let source_port = bind(&socket_ref, Protocol::Tcp, target, source_port, ports)?;
+        Ok((socket, source_port))
     };
     opened().map_err(|error| failed(format_args!("no socket: {error}")))
 }

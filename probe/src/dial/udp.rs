@@ -3,36 +3,46 @@
 //! The socket is connected, so the kernel passes on only what comes from the target, its ICMP
 //! errors included.
 
-use std::{io, net::SocketAddr};
+use std::io;
 
-use socket2::{Domain, Socket, Type};
+use socket2::{Domain, SockRef, Socket, Type};
 use tokio::{
     net::UdpSocket,
     time::{Instant, timeout_at},
 };
 
-use super::{Attempt, DialProof, errno, failed};
+use super::{Attempt, DialProof, bind, errno, failed};
 use crate::{
     challenge::{self, MAX_ANSWER, Nonce},
+    source_ports::SourcePorts,
     wire::Outcome,
 };
 
-pub(super) async fn dial(attempt: &Attempt, start: Instant) -> Outcome {
-    let socket = match open(attempt.target) {
-        Ok(socket) => socket,
-        Err(error) => return failed(format_args!("no socket: {error}")),
+pub(super) async fn dial(
+    attempt: &Attempt,
+    ports: &SourcePorts,
+    start: Instant,
+) -> (Outcome, Option<u16>) {
+    let (socket, source_port) = match open(attempt, ports) {
+        Ok(opened) => opened,
+        Err(error) => return (failed(format_args!("no socket: {error}")), None),
     };
-    if let Err(error) = socket.connect(&attempt.target.into()) {
-        return errno::outcome(&error);
-    }
-    match UdpSocket::from_std(socket.into()) {
-        Ok(socket) => ask_until_answered(&socket, attempt, start).await,
-        Err(error) => failed(format_args!("no socket: {error}")),
-    }
+    let outcome = match socket.connect(&attempt.target.into()) {
+        Ok(()) => match UdpSocket::from_std(socket.into()) {
+            Ok(socket) => ask_until_answered(&socket, attempt, start).await,
+            Err(error) => failed(format_args!("no socket: {error}")),
+        },
+        Err(error) => errno::outcome(&error),
+    };
+    (outcome, Some(source_port))
 }
 
-fn open(target: SocketAddr) -> io::Result<Socket> {
-    Socket::new(Domain::for_address(target), Type::DGRAM.nonblocking().cloexec(), None)
+fn open(attempt: &Attempt, ports: &SourcePorts) -> io::Result<(Socket, u16)> {
+    let Attempt { target, protocol, source_port, .. } = *attempt;
+    let domain = Domain::for_address(target);
+    let socket = Socket::new(domain, Type::DGRAM.nonblocking().cloexec(), None)?;
+    let source_port = bind(&SockRef::from(&socket), protocol, target, source_port, ports)?;
+    Ok((socket, source_port))
 }
 
 /// Sends the question at the start and after a quarter and a half of the time: the loss of one

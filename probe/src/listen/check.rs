@@ -11,6 +11,7 @@ use super::socket::family_is_off;
 use crate::{
     challenge::{Identity, Nonce},
     dial::{self, Attempt, DialProof},
+    source_ports::SourcePorts,
     wire::{ListenerState, Outcome, Protocol},
 };
 
@@ -25,9 +26,14 @@ enum AddressFinding {
 }
 
 /// Whether the port answers with this identity in each family that the machine has.
-pub(super) async fn answers(protocol: Protocol, port: u16, identity: &Identity) -> ListenerState {
-    let v4 = ask(protocol, (Ipv4Addr::LOCALHOST, port).into(), identity);
-    let v6 = ask(protocol, (Ipv6Addr::LOCALHOST, port).into(), identity);
+pub(super) async fn answers(
+    protocol: Protocol,
+    port: u16,
+    identity: &Identity,
+    ports: &SourcePorts,
+) -> ListenerState {
+    let v4 = ask(protocol, (Ipv4Addr::LOCALHOST, port).into(), identity, ports);
+    let v6 = ask(protocol, (Ipv6Addr::LOCALHOST, port).into(), identity, ports);
     match join!(v4, v6) {
         (AddressFinding::Silent(why), _) | (_, AddressFinding::Silent(why)) => {
             ListenerState::Silent { why }
@@ -40,13 +46,18 @@ pub(super) async fn answers(protocol: Protocol, port: u16, identity: &Identity) 
     }
 }
 
-async fn ask(protocol: Protocol, target: SocketAddr, identity: &Identity) -> AddressFinding {
+async fn ask(
+    protocol: Protocol,
+    target: SocketAddr,
+    identity: &Identity,
+    ports: &SourcePorts,
+) -> AddressFinding {
     if !is_ours(target.ip()) {
         return AddressFinding::FamilyIsOff;
     }
     let proof = DialProof::Identity(Nonce::fresh());
-    let attempt = Attempt { target, protocol, timeout: TIMEOUT, proof };
-    let why = match dial::dial(&attempt).await.outcome {
+    let attempt = Attempt { target, protocol, timeout: TIMEOUT, proof, source_port: None };
+    let why = match dial::dial(&attempt, ports).await.outcome {
         Outcome::Connected { identity: Some(shown) } if shown == identity.as_str() => {
             return AddressFinding::Answers;
         }
@@ -81,7 +92,7 @@ mod tests {
             let number = listeners.opened()[0].number;
             let why = format!("dialled at 127.0.0.1:{number}: another probe answers there");
             assert_eq!(
-                answers(protocol, number, &identity("pod-a")).await,
+                answers(protocol, number, &identity("pod-a"), &SourcePorts::default()).await,
                 ListenerState::Silent { why }
             );
         }

@@ -26,8 +26,8 @@ use netproof_policy_agent::{fault::Fault, setting::Setting};
 
 use crate::kept;
 
-/// How long the flows of a case may take to be judged.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// How long the flows of a case may take to be judged: a second, or minutes on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// What came of a fault on a case.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -253,6 +253,7 @@ pub(crate) async fn timed(flow: &FlowAttempt, session: &Session, timeout: Durati
         protocol: to_wire(flow.cell.port.protocol),
         timeout_ms: u32::try_from(timeout.as_millis()).unwrap_or(u32::MAX),
         proof,
+        source_port: None,
     };
     match session.request(op, Instant::now() + timeout + SLACK).await {
         Ok(Reply::Attempted { outcome, elapsed_us, .. }) => {

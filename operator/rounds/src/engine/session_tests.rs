@@ -18,6 +18,7 @@ async fn a_real_agent_greets_and_attempts() {
         protocol: Protocol::Tcp,
         timeout_ms: 2000,
         proof: Proof::Identity { nonce: crate::clock::nonce() },
+        source_port: None,
     };
     match session.request(attempt, soon()).await {
         Ok(Reply::Attempted { outcome, .. }) => {
