@@ -1,13 +1,13 @@
-//! What is known of the flows of a test, and what follows from it: pure, whoever carries the test
-//! out.
+//! The book of a test: what is known of its flows, and what follows from it. Pure: the operator and
+//! the lab carry a test out around it.
 //!
-//! The operator and the lab do the same with it, in this order. They [`look`](Book::look) at what
-//! the policies say now; ask what is [`due`](Book::due); [`begin`](Book::begin) a pass and attempt
-//! what it asks, looking again whenever something changes meanwhile; [`take`](Book::take) what was
-//! seen; and read the [`view`](Book::details) or ask the [`question`](Book::question) what goes
-//! wrong. Only waiting and writing is theirs.
+//! Both use it in this order. They [`look`](Book::look) at what the policies say now; ask which
+//! flows are [`due`](Book::due); [`begin`](Book::begin) a pass and attempt the flows that it
+//! returns, looking again whenever something changes meanwhile; [`take`](Book::take) what was seen;
+//! and read the [`details`](Book::details) or ask the [`question`](Book::question) what the network
+//! does wrong. All waiting and writing is the caller's.
 //!
-//! It has no clock: times are [`Duration`]s since any fixed moment, passed in as `now`.
+//! The book has no clock: times are [`Duration`]s since any fixed moment, passed in as `now`.
 
 mod view;
 
@@ -42,61 +42,63 @@ use crate::{
     scenario::Scenario,
 };
 
-/// Between two looks at flows that are settling: how soon a verdict follows the network. How fast
-/// the network follows a change is measured elsewhere, and finer.
+/// The time between two looks at flows that are settling: how soon a verdict follows the network.
+/// [`latency`](crate::measurements::latency) measures more finely how fast the network follows a
+/// change.
 const EAGER: Duration = Duration::from_millis(200);
 
-/// Between two looks at a few of the flows that are wrong, so that a recovery is not noticed only
-/// after a whole interval.
+/// The time between two looks at a few of the flows that are wrong, so that a recovery is noticed
+/// sooner than after a whole interval.
 const CANARY: Duration = Duration::from_secs(1);
 
-/// How many flows that are wrong are looked at in between.
+/// How many flows that are wrong are due at each look.
 const CANARIES: usize = 8;
 
-/// For how long what happened to a flow counts, for faults of time.
+/// How long what happened to a flow counts as evidence for faults of time.
 const MEMORY: Duration = Duration::from_secs(300);
 
-/// A stand-in is new for so long at least, or until it has settled: a network that isolates it
-/// within this time is late, and one that does so later was mended.
+/// A stand-in is new for at least this long, or until it has settled: a network that isolates it
+/// within this time is late, and a leak that ends later was mended.
 const NEW: Duration = Duration::from_secs(10);
 
-/// How many flows that could be attempted a diagnosis looks at: beyond some thousands they tell
-/// nothing new, and each is asked about for every fault that fits.
+/// The most flows without an attempt that a diagnosis considers as next probes: beyond some
+/// thousands they tell nothing new, and each is evaluated for every fault that fits.
 const UNPROBED: usize = 4096;
 
-/// What is known of the flows of a test.
+/// What is known of the flows of a test, and what follows from it.
 pub struct Book {
     ledger: Ledger,
     history: History,
-    /// A history of nothing, to begin anew with.
+    /// An empty history of the same kind, which [`forget`](Self::forget) begins anew with.
     blank: History,
     extra: ExtraFlows,
     budget: FlowBudget,
     denials: DenialStyles,
-    /// The pod that each actor was last seen as, by its UID, and since when it is there.
+    /// The pod that each actor was last seen as, by its UID, and since when that pod is there.
     births: BTreeMap<Actor, (String, Duration)>,
-    /// What the predictions that the flows are judged by were made from.
+    /// The snapshot from which the predictions were made that the flows are judged by.
     snapshot: Snapshot,
-    /// When the policies, or what they select by, were last seen to change.
+    /// When the policies, or the namespaces that they select by, were last seen to change.
     changed: Duration,
-    /// The place of the last picture in the cluster's journal.
+    /// The place in the cluster's journal of the World that was last looked at.
     place: u64,
     tally: Tally,
 }
 
-/// How many attempts were judged, and how.
+/// How many attempts were judged since the book was made or forgotten, and how.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
-    /// All of them.
+    /// All sightings of the test's own flows, those without evidence included.
     pub observations: u64,
-    /// Those that conformed.
+    /// Sightings that conformed to what was expected.
     pub conforming: u64,
-    /// Those that did not, after the network had its time: the first in a row accuses nobody yet.
+    /// Sightings that did not conform although the flow had settled. The first in a row is counted,
+    /// and is not yet reported as wrong.
     pub doubtful: u64,
 }
 
 impl Book {
-    /// Knows nothing yet.
+    /// An empty book, which judges with this patience.
     pub fn new(patience: Patience) -> Self {
         Self {
             ledger: Ledger::new(patience),
@@ -113,21 +115,21 @@ impl Book {
         }
     }
 
-    /// The same, where attempts are so far apart that a network which broke and recovered once in
-    /// the time that is remembered is not said to flap.
+    /// An empty book for attempts that are far apart: a flow that broke and recovered once within
+    /// the remembered time is not said to flap.
     pub fn forgiving(patience: Patience) -> Self {
         let blank = History::forgiving(MEMORY);
         Self { history: blank.clone(), blank, ..Self::new(patience) }
     }
 
-    /// Forgets everything: nothing is attempted.
+    /// Forgets all that is known, and keeps the patience: the test attempts nothing any more.
     pub fn forget(&mut self) {
         let (blank, patience) = (self.blank.clone(), *self.ledger.patience());
         *self = Self { history: blank.clone(), blank, ..Self::new(patience) };
     }
 
-    /// Takes note of the pod that an actor is now, and since when. Returns whether it is another
-    /// than before, which has to settle.
+    /// Takes note of the pod that an actor is now, and since when it is there. Returns whether it
+    /// is another pod than before: its flows settle anew.
     pub fn meet(&mut self, actor: &Actor, uid: &str, birth: Duration, now: Duration) -> bool {
         if self.births.get(actor).is_some_and(|(known, _)| known == uid) {
             return false;
@@ -138,13 +140,14 @@ impl Book {
         true
     }
 
-    /// The scenario with as many flows as its budget admits.
+    /// The scenario, reduced to as many flows as its budget admits.
     pub fn within_budget<'a>(&mut self, moment: Moment<'a>) -> Cow<'a, Scenario> {
         self.budget.within_budget(moment)
     }
 
-    /// Takes over what the policies say now. `everyone` are the test's stand-ins with all of their
-    /// addresses, where the moment is about some: what is gone had all of them at once.
+    /// Takes over what the policies say now. If `moment` has only some of the test's stand-ins,
+    /// `everyone` has them all, with all of their addresses: the history remembers deleted objects
+    /// for all stand-ins at once.
     pub fn look(&mut self, moment: Moment<'_>, everyone: Option<&[StandIn]>) -> Looked {
         let Moment { scenario, stand_ins, world, now } = moment;
         self.ledger.set_patience(scenario.patience);
@@ -168,7 +171,7 @@ impl Book {
         let handed_over = self.handed_over(&prediction.expected);
         let mut changed = self.ledger.expect(&own, now);
         changed.extend(self.extra.expect(&extra, now));
-        // Those just changed settle from now on as it is.
+        // Flows in `changed` settle from now on already.
         let mut moved = self.doubt(&unseen, stand_ins, &changed, now);
         let is_handed_over = |cell: &Cell| handed_over.contains(cell);
         moved.extend(self.ledger.doubt(is_handed_over, now));
@@ -177,8 +180,8 @@ impl Book {
         Looked { prediction: Arc::new(prediction), changed, moved, policies_changed }
     }
 
-    /// The flows that are denied as before, and at the other end: where one node has ceased to deny
-    /// and the other has not begun, the network is on its way, as after a change of the answer.
+    /// The flows that are denied as before, but at the other end: one node may have ceased to deny
+    /// while the other has not begun, so that they settle as after a change from allow to deny.
     fn handed_over(&self, expected: &Matrix<Expected>) -> BTreeSet<Cell> {
         let is_handed_over = |cell: &Cell, now: &Expected| {
             let record = self.ledger.record(cell).or_else(|| self.extra.ledger().record(cell));
@@ -220,8 +223,9 @@ impl Book {
         doubted
     }
 
-    /// The flows to be attempted now: they have settled, or an early attempt says something of
-    /// them, or they want repetition; and a few of those that are wrong.
+    /// The flows to attempt now: those that are due, those of which an early attempt can say
+    /// something while they settle, those that wait for repetition, and at most 8 of
+    /// those that are wrong.
     pub fn due(&self, now: Duration) -> BTreeSet<Cell> {
         let mut due = self.ledger.due(now);
         due.extend(self.ledger.eager(now));
@@ -230,12 +234,12 @@ impl Book {
         due
     }
 
-    /// The extra flows to be attempted now.
+    /// The extra flows to attempt now.
     pub fn extra_due(&self, now: Duration) -> BTreeSet<Cell> {
         self.extra.due(now)
     }
 
-    /// How soon to look again though nothing changes; none if there is no reason.
+    /// How soon to look again even if nothing changes; none if no flow will be due.
     pub fn next_look(&self, now: Duration) -> Option<Duration> {
         let is_eager = !self.ledger.eager(now).is_empty() || !self.extra.due(now).is_empty();
         let eager = is_eager.then_some(EAGER);
@@ -245,9 +249,9 @@ impl Book {
         due.chain(eager).chain(canary).min()
     }
 
-    /// Begins a pass over these flows, and says what is to be attempted: with them those without
-    /// which nothing can be said of them. Flows to an address outside prove nothing by silence
-    /// unless somebody reaches it in the same round: those who may are asked as well.
+    /// Begins a pass over these flows, and returns the attempts to make. For flows to an external
+    /// address they include every allowed flow to the same address and port: a silence is evidence
+    /// only if some probe reaches that address in the same round.
     pub fn begin(
         &self,
         cells: &BTreeSet<Cell>,
@@ -269,7 +273,8 @@ impl Book {
         Pass::begin(&all, looked, scenario, stand_ins)
     }
 
-    /// Whether a wrong outcome of an attempt that began then would count, and does not yet.
+    /// Whether this outcome, of an attempt that began at `began`, would count against the network,
+    /// and its flow is not yet reported as wrong.
     pub fn would_accuse(&self, cell: &Cell, sighting: &Sighting, began: Duration) -> bool {
         if self.extra.contains(cell) {
             self.extra.would_accuse(cell, sighting, began)
@@ -278,8 +283,8 @@ impl Book {
         }
     }
 
-    /// Takes what was seen in that time. Returns where that is the first sign that the network has
-    /// followed a change.
+    /// Takes what was seen `during` a pass. Returns the flows whose outcome is the first sign that
+    /// the network has followed a change.
     pub fn take(
         &mut self,
         sighted: Vec<Sighted>,
@@ -308,7 +313,7 @@ impl Book {
         let settle = self.ledger.patience().settle;
         let births = [&cell.from, &cell.to].into_iter().filter_map(|end| self.births.get(end));
         let age = births.map(|(_, birth)| *birth).max().map(|birth| now.saturating_sub(birth));
-        // What leaks long after it came does not do so for being new.
+        // A leak of an old stand-in does not come from its being new.
         let age = age.filter(|age| *age < settle.max(NEW));
         self.history.attempted(&PastAttempt { cell, sighting: &sighting, age }, now);
         self.tally.observations += 1;
@@ -330,7 +335,7 @@ impl Book {
         matches!(expected, Some(Expected::Deny(_)))
     }
 
-    /// Takes note that flows cannot be attempted, whether or not a pass is made, and why.
+    /// Takes note of the flows that cannot be attempted, by `why`, whether or not a pass is made.
     pub fn note_missing(&mut self, why: impl Fn(&Cell) -> Option<String>, now: Duration) {
         let cells = self.ledger.records().filter_map(|(cell, _)| Some((cell.clone(), why(cell)?)));
         for (cell, why) in cells.collect::<Vec<_>>() {
@@ -339,29 +344,30 @@ impl Book {
         }
     }
 
-    /// Takes the verdicts of now into what is remembered, for faults of time. Extra flows are of
-    /// use only while flows of the test are wrong.
+    /// Takes the verdicts of now into the history, as evidence for faults of time. Extra flows are
+    /// not remembered: they are attempted only while flows of the test are wrong.
     pub fn remember(&mut self, now: Duration) {
         let verdicts = self.ledger.verdicts(now);
         self.history.judged(verdicts.iter(), now);
     }
 
-    /// Lets go of the extra flows.
+    /// Drops all extra flows.
     pub fn forget_extra(&mut self) {
         self.extra.forget();
     }
 
-    /// Takes on extra flows, as many as there is room for. They are looked at with the next look.
+    /// Takes on extra flows, as many as there is room for. The next [`look`](Self::look) predicts
+    /// them.
     pub fn take_on(&mut self, telling: &BTreeSet<Cell>, scenario: &Scenario) {
         self.extra.take_on(telling, scenario);
     }
 
-    /// All extra flows.
+    /// All extra flows that are attempted at present.
     pub fn extra(&self) -> &BTreeSet<Cell> {
         self.extra.cells()
     }
 
-    /// What is known of each flow of the test.
+    /// The ledger of the test's own flows.
     pub fn ledger(&self) -> &Ledger {
         &self.ledger
     }
@@ -371,7 +377,7 @@ impl Book {
         self.tally
     }
 
-    /// The flows, extra ones included, whose verdict is one of these.
+    /// The flows, extra ones included, with a verdict for which `is_meant` holds.
     pub fn cells_where(
         &self,
         now: Duration,
@@ -396,24 +402,26 @@ impl Book {
         !self.ledger.wrong().is_empty()
     }
 
-    /// In which manner the network denies; none where nothing was denied lately.
+    /// The manner in which the network denies; none if no denied attempt was answered or timed out
+    /// lately.
     pub fn manner(&self, now: Duration) -> Option<RefusalManner> {
         self.denials.manner(now)
     }
 
-    /// Whether attempts of extra flows are to be made.
+    /// Whether attempts of extra flows are due, now or later.
     pub fn awaits_extra(&self, now: Duration) -> bool {
         !self.extra.due(now).is_empty() || self.extra.next_due(now).is_some()
     }
 
-    /// Whom the policies close to somebody: whose start shows whether they are kept from the first.
+    /// The receivers to which the policies deny some flow. Their starts show whether the network
+    /// keeps the policies from a pod's first instant on.
     pub fn denied_receivers(&self) -> BTreeSet<&Actor> {
         let records = self.ledger.records();
         let denied = records.filter(|(_, one)| matches!(one.expected, Expected::Deny(_)));
         denied.map(|(cell, _)| &cell.to).collect()
     }
 
-    /// What was otherwise, for faults of memory.
+    /// Earlier states of the snapshot, by which the diagnosis applies faults of memory.
     pub fn pasts(&self) -> Vec<Past> {
         self.history.pasts()
     }
@@ -423,8 +431,8 @@ impl Book {
         self.history.time_fault()
     }
 
-    /// What was seen since a moment, confirmed and recent: of the test's flows, and of the extra
-    /// ones.
+    /// What was seen since a moment, confirmed and recent: of the test's flows first, then of the
+    /// extra flows.
     pub fn observations(
         &self,
         flow: &impl Fn(&Cell) -> Option<Flow>,
@@ -436,9 +444,9 @@ impl Book {
         [own, self.extra.observations(flow, since, now)]
     }
 
-    /// All that is known, as a diagnosis is asked about it. `speaks` says whose probe can attempt
-    /// something, and `starts` of what the
-    /// starts of new stand-ins are a sign.
+    /// All that is known, as the question that a diagnosis answers. `speaks` says of an actor
+    /// whether its probe can attempt something, and `starts` is the fault of time that the starts
+    /// of new stand-ins are a sign of.
     pub fn question(
         &self,
         moment: Moment<'_>,
@@ -448,8 +456,8 @@ impl Book {
         let Moment { scenario, stand_ins, now, .. } = moment;
         let flow = naming(scenario, stand_ins);
         let is_wrong = self.is_wrong();
-        // What was seen before the policies changed says nothing of them, even where they say the
-        // same of it; but where all is well, it is.
+        // Sightings from before the policies changed say nothing of the new policies, even where
+        // the prediction is the same. They are left out only while something is wrong.
         let since = if is_wrong { self.changed } else { Duration::ZERO };
         let [observed, beside] = self.observations(&flow, since, now);
         let outdated = if since > Duration::ZERO {
@@ -464,7 +472,7 @@ impl Book {
             if is_wrong { unasked(scenario, speaks, left.min(UNPROBED)) } else { Vec::new() };
         let is_decided = |expected: &Expected| !matches!(expected, Expected::Unspecified(_));
         let time = match (self.history.time_fault(), starts) {
-            // New stand-ins were looked at closer.
+            // The measurement of a start is finer than the attempts of a pass.
             (None | Some(TimeFault::LateIsolation { .. }), Some(sign)) => Some(sign),
             (fault, _) => fault,
         };
@@ -482,7 +490,7 @@ impl Book {
     }
 }
 
-/// Whether a flow is denied where it leaves, and where it arrives.
+/// Whether a flow is denied at its sender (egress), and at its receiver (ingress).
 fn denying_ends(expected: &Expected) -> [bool; 2] {
     let Expected::Deny(because) = expected else { return [false, false] };
     [&because.egress, &because.ingress].map(|decision| match decision {

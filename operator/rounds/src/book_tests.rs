@@ -10,7 +10,7 @@ use crate::{
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// A test of some flows, at some moment.
+/// A book of a test of some flows, at some moment.
 struct Test {
     scenario: Scenario,
     stand_ins: Vec<StandIn>,
@@ -36,7 +36,7 @@ impl Test {
         self.book.begin(&cells, looked, &self.scenario, &self.stand_ins).0
     }
 
-    /// What a pass says of the flow from web to db, which connected.
+    /// The sighting of the flow from web to db in a pass in which it connected.
     fn judged(&self, pass: Pass, after: &Looked) -> Sighting {
         let seen = seen(cell("web", "db"), Outcome::Connected);
         let judged = pass.judge(vec![seen], after, &self.stand_ins);
@@ -70,7 +70,7 @@ fn what_changed_and_changed_back_within_a_pass_is_judged_by_nobody() {
     assert_eq!(test.judged(pass, &after), Sighting::Moved);
 }
 
-/// The same world, of which two changes in this namespace were not seen.
+/// The world after two changes in this namespace, of which the picture in between was not seen.
 fn later(world: &World, namespace: &str) -> World {
     let mut journal = Journal::clone(&world.journal);
     journal.note(Touched::Namespace(namespace.into()));
@@ -195,7 +195,7 @@ fn only_what_was_seen_since_the_policies_changed_exercises_their_rules() {
     let shown = exercised(&mut test, &before);
     test.look(&before);
     assert_eq!(exercised(&mut test, &before), shown, "nothing has changed");
-    // The same is predicted, by one policy more.
+    // The new policy changes no prediction.
     let after = world(&["db", "web"]);
     test.look(&after);
     assert_eq!(exercised(&mut test, &after), 0);

@@ -4,27 +4,27 @@ use std::fmt;
 
 use kube::api::DynamicObject;
 
-/// What was learned.
+/// One item of a watch.
 #[derive(Debug)]
 pub enum ObjectChange {
-    /// All there is; what is not among it is gone.
+    /// A complete list: an object that is not in it is gone.
     Reset(Vec<DynamicObject>),
-    /// This is new, or has changed.
+    /// An object that is new, or has changed.
     Applied(Box<DynamicObject>),
-    /// This is gone.
+    /// An object that is gone, as it was last.
     Deleted(Box<DynamicObject>),
-    /// Nothing has changed.
+    /// A sign of life, such as a bookmark: nothing has changed.
     Alive,
-    /// The API server does not tell us, and why. What is known stays known, and ages.
+    /// The API server does not serve the kind, and why. What is known of it is kept, and ages.
     Blind(Blind),
 }
 
-/// Why the API server does not tell us of a kind, in its own words.
+/// Why the API server does not serve a kind, in its own words.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Blind {
-    /// It may not: a role is missing, which waiting does not bring.
+    /// The operator's role does not allow it, which waiting does not mend.
     Forbidden(String),
-    /// Something failed, which may pass.
+    /// The request failed, which may pass.
     Failed(String),
 }
 

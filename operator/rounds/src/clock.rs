@@ -17,13 +17,14 @@ pub fn nonce() -> String {
     format!("{:016x}{:016x}", random(), random())
 }
 
-/// The monotonic time that ledgers count in. It begins a year before the program did, so that what
-/// is older than the program has a time as well.
+/// The monotonic time that ledgers count in. It begins a year before the program did, so that a pod
+/// that is older than the program has a birth too.
 pub fn uptime() -> Duration {
     YEAR + START.0.elapsed()
 }
 
-/// The time of day of a moment that a ledger has, the same each time it is asked for.
+/// The time of day, in whole seconds, of a moment of [`uptime`]: the same each time it is asked
+/// for.
 pub fn time_of_day(moment: Duration) -> Timestamp {
     let since_start = SignedDuration::try_from(moment).unwrap_or_default()
         - SignedDuration::try_from(YEAR).unwrap_or_default();
@@ -33,5 +34,5 @@ pub fn time_of_day(moment: Duration) -> Timestamp {
 
 const YEAR: Duration = Duration::from_secs(365 * 24 * 3600);
 
-/// When the program began, by both clocks.
+/// When the program began, on the monotonic clock and on the wall clock.
 static START: LazyLock<(Instant, Timestamp)> = LazyLock::new(|| (Instant::now(), Timestamp::now()));

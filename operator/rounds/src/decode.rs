@@ -1,4 +1,5 @@
-//! Turns the API's objects, once, into the little that netproof needs of them.
+//! Decodes the API's objects, once, into the few fields that netproof needs of them. An error says
+//! what was not understood, for people.
 
 use std::net::IpAddr;
 
@@ -26,85 +27,86 @@ use serde_json::{Value, json};
 
 use crate::desired;
 
-/// A namespace.
+/// What netproof needs of a Namespace.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NamespaceState {
-    /// Its labels.
+    /// Its labels, by which policies select namespaces.
     pub labels: Labels,
     /// Whether it is being deleted.
     pub terminating: bool,
 }
 
-/// A node.
+/// What netproof needs of a Node.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct NodeState {
-    /// Its labels.
+    /// Its labels, which `placement.nodeSelector` asks for.
     pub labels: Labels,
-    /// What a pod has to tolerate to be placed there.
+    /// `spec.taints`: what a pod has to tolerate to be placed there.
     pub taints: Vec<Taint>,
-    /// Whether it is closed to new pods.
+    /// `spec.unschedulable`: whether it is closed to new pods.
     pub cordoned: bool,
     /// Why it is not ready; none if it is.
     pub not_ready: Option<String>,
-    /// Its own addresses.
+    /// The IP addresses in `status.addresses`.
     pub addresses: Vec<IpAddr>,
 }
 
-/// What a stand-in takes over from a workload.
+/// What a stand-in takes over from the pod template of a workload.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Template {
-    /// The labels of its pods.
+    /// The labels of the workload's pods.
     pub labels: Labels,
-    /// The ports that its containers declare.
+    /// The ports that the template's containers declare.
     pub ports: Vec<NamedPort>,
 }
 
-/// The owner of stand-ins.
+/// What netproof needs of a `StandInSet`, the owner of stand-ins.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SetState {
-    /// Its own UID.
+    /// Its UID, to which stand-ins refer as their owner's.
     pub uid: String,
     /// The test that it belongs to.
     pub test: TestRef,
-    /// The installation that made it; none, if it is older than installations are told apart.
+    /// The installation that made it; none if it has no [`desired::INSTALLATION_LABEL`].
     pub installation: Option<String>,
     /// Whether it is being deleted.
     pub terminating: bool,
 }
 
-/// A pod with the label of our own probe pods, which does not make it one.
+/// What netproof needs of a pod with the label of stand-ins. Anybody may set that label: it does
+/// not make the pod a stand-in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PodState {
-    /// Its UID.
+    /// `metadata.uid`, which is also the identity of its probe.
     pub uid: String,
-    /// Its labels.
+    /// Its labels, by which policies select the pod.
     pub labels: Labels,
     /// The UID of the `StandInSet` that is its controller.
     pub owner: Option<String>,
-    /// The image of its probe, if the image's own program is what runs.
+    /// The image of its container `probe`, if the pod does not replace the image's command.
     pub image: Option<String>,
-    /// Its addresses, the first one its primary.
+    /// `status.podIPs`, the first one the primary.
     pub addresses: Vec<IpAddr>,
-    /// The node that it was placed on.
+    /// The node that it was placed on; none before.
     pub node: Option<String>,
-    /// When it was created.
+    /// When the API server created it.
     pub created: Option<Timestamp>,
-    /// When its probe started.
+    /// When its container `probe` started; none while that does not run.
     pub started: Option<Timestamp>,
-    /// How far it has come.
+    /// How far it has come, from creation to its end.
     pub progress: PodProgress,
 }
 
-/// How far a pod has come.
+/// How far a pod has come, from creation to its end.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PodProgress {
-    /// Its probe runs.
+    /// Its container `probe` runs, and the pod has an address.
     Running,
-    /// Not there yet.
+    /// It is not running yet, for none of the reasons below.
     Starting,
-    /// No node takes it, and why.
+    /// The scheduler finds no node for it, and why.
     Unschedulable(String),
-    /// Its image cannot be had, and why.
+    /// Its image cannot be pulled, and why.
     ImageUnavailable(String),
     /// It has ended, and why.
     Ended(String),
@@ -112,14 +114,15 @@ pub enum PodProgress {
     Terminating,
 }
 
-/// Reads a `NetworkPolicy`.
+/// Reads a `NetworkPolicy`; an error names the field that is wrong.
 pub fn policy(object: &DynamicObject) -> Result<Policy, String> {
     let manifest =
         network_policy::NetworkPolicy { metadata: metadata(object), spec: part(object, "spec")? };
     network_policy::compile(&manifest).map_err(wrong)
 }
 
-/// A policy of this kind, if it is in the version that netproof reads.
+/// Reads a policy of this cluster-wide kind. An object in a version that netproof does not read is
+/// an error.
 pub fn cluster_policy(
     kind: ClusterPolicyKind,
     object: &DynamicObject,
@@ -134,12 +137,12 @@ pub fn cluster_policy(
     }
     let spec: Value = part(object, "spec")?;
     let written = json!({"metadata": {"name": object.name_any()}, "spec": spec});
-    // Of what is written here, only the specification can be of another form.
+    // Metadata is written here: only the specification can be malformed.
     policy::read_of_cluster(kind, written).map_err(|error| format!("spec: {error}"))?.map_err(wrong)
 }
 
 fn metadata(object: &DynamicObject) -> Metadata {
-    // To the second, as the API server writes it, so that texts are in the order of the times.
+    // In whole seconds, as the API server writes times, so that texts sort as the times do.
     let created = object.creation_timestamp();
     Metadata {
         namespace: object.namespace().unwrap_or_default(),
@@ -148,22 +151,22 @@ fn metadata(object: &DynamicObject) -> Metadata {
     }
 }
 
-/// What is wrong with an object that whoever is told of it knows already.
+/// An error without the object's name, which whoever reports it adds.
 #[expect(clippy::needless_pass_by_value, reason = "an error on its way")]
 fn wrong(rejected: Rejected) -> String {
     format!("{}: {}", rejected.field, rejected.problem)
 }
 
-/// Reads a Namespace.
+/// Reads a Namespace, which cannot fail.
 pub fn namespace(object: &DynamicObject) -> Result<NamespaceState, String> {
     Ok(NamespaceState { labels: object.labels().clone(), terminating: terminating(object) })
 }
 
-/// Reads a Node.
+/// Reads a Node; an error if its spec or status is not one.
 pub fn node(object: &DynamicObject) -> Result<NodeState, String> {
     let spec: NodeSpec = part(object, "spec")?;
     let status: NodeStatus = part(object, "status")?;
-    // Among them are host names, which are no addresses.
+    // Some entries are host names, which do not parse as addresses.
     let addresses = status.addresses.iter().flatten().filter_map(|a| a.address.parse().ok());
     Ok(NodeState {
         labels: object.labels().clone(),
@@ -174,7 +177,7 @@ pub fn node(object: &DynamicObject) -> Result<NodeState, String> {
     })
 }
 
-/// Why a node is not ready. Whether a node that has not said so yet is, nobody knows.
+/// Why a node is not ready. A node without a Ready condition counts as not ready.
 fn not_ready(status: &NodeStatus) -> Option<String> {
     let mut conditions = status.conditions.iter().flatten();
     match conditions.find(|condition| condition.type_ == "Ready") {
@@ -184,12 +187,12 @@ fn not_ready(status: &NodeStatus) -> Option<String> {
     }
 }
 
-/// Reads the UID of an object, of which nothing else is of interest.
+/// Reads the UID of an object of which nothing else is needed; cannot fail.
 pub fn uid(object: &DynamicObject) -> Result<String, String> {
     Ok(object.uid().unwrap_or_default())
 }
 
-/// Reads the owner of stand-ins.
+/// Reads a `StandInSet`, the owner of stand-ins.
 pub fn stand_in_set(object: &DynamicObject) -> Result<SetState, String> {
     let spec: StandInSetSpec = part(object, "spec")?;
     Ok(SetState {
@@ -200,7 +203,7 @@ pub fn stand_in_set(object: &DynamicObject) -> Result<SetState, String> {
     })
 }
 
-/// Reads the pod template of a workload.
+/// Reads the pod template of a Deployment, a `StatefulSet` or a `DaemonSet`.
 pub fn template(object: &DynamicObject) -> Result<Template, String> {
     let template = object.data.pointer("/spec/template").cloned().unwrap_or_default();
     let template: PodTemplateSpec =
@@ -210,7 +213,7 @@ pub fn template(object: &DynamicObject) -> Result<Template, String> {
     Ok(Template { labels, ports: containers.iter().flat_map(declared).collect() })
 }
 
-/// Reads a pod.
+/// Reads a pod; an address that does not parse is an error.
 pub fn pod(object: &DynamicObject) -> Result<PodState, String> {
     let pod: Pod = object.clone().try_parse().map_err(|error| error.to_string())?;
     let status = pod.status.clone().unwrap_or_default();
@@ -314,7 +317,7 @@ fn terminating(object: &DynamicObject) -> bool {
     object.metadata.deletion_timestamp.is_some()
 }
 
-/// Reads one of the fields at the top of an object; one that is missing is an empty object.
+/// Reads one of the fields at the top of an object; a missing field is read as an empty object.
 pub fn part<T: DeserializeOwned>(object: &DynamicObject, field: &str) -> Result<T, String> {
     let value = object.data.get(field).cloned().unwrap_or(json!({}));
     serde_json::from_value(value).map_err(|error| format!("{field}: {error}"))

@@ -1,4 +1,4 @@
-//! A stand-in as a test wants it: whose labels it carries, where, and what it listens on.
+//! A stand-in as a test wants it: its labels, its place, and its ports.
 
 use std::collections::BTreeMap;
 
@@ -7,20 +7,22 @@ use netproof_conformance::{matrix::Actor, snapshot::Labels};
 use netproof_crds::{GROUP, NamedPort};
 use serde_json::{Value, json};
 
-/// The container of a stand-in.
+/// The name of a stand-in's container.
 pub const CONTAINER: &str = "probe";
 
 /// Label with the UID of the test that a stand-in, or an owner of stand-ins, belongs to.
 pub const TEST_UID_LABEL: &str = "netproof.dev/test-uid";
 
-/// Label with the hash of what a stand-in was made from: one with another hash is another.
+/// Label with the hash of what a stand-in was made from: a pod with another hash is another
+/// stand-in.
 pub const HASH_LABEL: &str = "netproof.dev/stand-in";
 
-/// Label with the installation that made a stand-in, or an owner of stand-ins. Those of another
-/// one are left alone.
+/// Label with the installation that made a stand-in, or an owner of stand-ins. An installation
+/// leaves those of another alone.
 pub const INSTALLATION_LABEL: &str = "netproof.dev/installation";
 
-/// Labels that controllers set on their pods and find them by. A stand-in without them is nobody's.
+/// Labels that controllers set on their pods and find them by. A stand-in does not carry them, so
+/// that no controller adopts or counts it.
 const CONTROLLER_LABELS: [&str; 9] = [
     "pod-template-hash",
     "controller-revision-hash",
@@ -36,23 +38,23 @@ const CONTROLLER_LABELS: [&str; 9] = [
 /// A stand-in that a test wants.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Desired {
-    /// Who it is in the matrix.
+    /// Its actor in the matrix.
     pub actor: Actor,
-    /// Where it lives.
+    /// The namespace of its pod.
     pub namespace: String,
-    /// The labels that it carries, without those of controllers and of our own.
+    /// The labels that it carries, without those of controllers and those of netproof itself.
     pub labels: Labels,
-    /// The ports that it listens on.
+    /// The ports that its probe listens on.
     pub ports: Vec<NamedPort>,
-    /// The node that it has to be on; any, if none is named.
+    /// The node that it has to be on; none if any node will do.
     pub node: Option<String>,
-    /// Which nodes will do.
+    /// The node labels that its pod asks for.
     pub node_selector: BTreeMap<String, String>,
-    /// Which taints it tolerates.
+    /// The taints that its pod tolerates.
     pub tolerations: Vec<Toleration>,
 }
 
-/// Leaves out what controllers, and we, find pods by.
+/// These labels without those that controllers, or netproof itself, find pods by.
 pub fn workload_labels(labels: &Labels) -> Labels {
     let ours = |key: &str| key.split('/').next() == Some(GROUP) && key.contains('/');
     labels
@@ -63,7 +65,7 @@ pub fn workload_labels(labels: &Labels) -> Labels {
 }
 
 impl Desired {
-    /// Its ports, as a container declares them.
+    /// Its ports, as a container declares them in `ports`.
     pub fn container_ports(&self) -> Vec<Value> {
         let declared = self.ports.iter().map(|port| {
             let mut declared = json!({"containerPort": port.port, "protocol": port.protocol});

@@ -26,8 +26,8 @@ pub use extra_flows::ExtraFlows;
 pub use question::{Basis, Diagnosed, DiagnosisAnswer, Question, sentence};
 pub use unasked::unasked;
 
-/// What was seen since a moment of each flow that is judged, confirmed and recent. Some may be
-/// known to have flapped over a longer time.
+/// What was seen since a moment of each flow with a confirmed and recent verdict. A flow counts as
+/// flapping if its verdict says so, or if `flapped` does, which may know a longer time.
 pub fn observations(
     ledger: &Ledger,
     flapped: impl Fn(&Cell) -> bool,

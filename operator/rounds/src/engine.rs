@@ -1,5 +1,5 @@
-//! Asks probes and gathers what they saw. A probe is a pair of byte streams here: an attach stream,
-//! a pipe, or memory.
+//! Asks probes and gathers what they saw. A probe is a pair of byte streams: an attach stream, a
+//! pipe, or memory.
 
 pub mod session;
 

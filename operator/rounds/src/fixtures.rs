@@ -1,4 +1,4 @@
-//! Stand-ins of tests, all in one namespace.
+//! Stand-ins for tests, all in the namespace `shop`.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use crate::{
     predict::StandIn,
 };
 
-/// One with a label of its own, that listens on nothing.
+/// A stand-in with a label `app` of its own name, that listens on nothing.
 pub fn desired(name: &str) -> Desired {
     Desired {
         actor: Actor::sole(name),
@@ -23,7 +23,7 @@ pub fn desired(name: &str) -> Desired {
     }
 }
 
-/// The same with a pod that runs.
+/// The stand-in of [`desired`], with a running pod at this address.
 pub fn stand_in(name: &str, address: &str) -> StandIn {
     let desired = desired(name);
     let pod = PodState {

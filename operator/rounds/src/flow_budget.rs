@@ -1,8 +1,8 @@
-//! Chooses a test's flows where it names more than it may attempt, and tells what those that were
-//! judged show of the policies.
+//! Chooses a test's flows where it names more than its budget, and says what the flows with a
+//! verdict show of the policies.
 //!
-//! Looking at a universe of flows takes as long as predicting it, so that it is done only when
-//! something that decides has changed.
+//! A survey of all flows takes as long as predicting them, so that it is made only when something
+//! has changed that decides.
 
 use std::{
     borrow::Cow,
@@ -29,34 +29,35 @@ use crate::{
 pub struct Moment<'a> {
     /// What the test takes, with all flows that it names.
     pub scenario: &'a Scenario,
-    /// Its stand-ins.
+    /// The test's stand-ins, running or not.
     pub stand_ins: &'a [StandIn],
     /// What is known of the cluster.
     pub world: &'a World,
-    /// When that is.
+    /// The moment, as a time since any fixed one.
     pub now: Duration,
 }
 
-/// What the flows of one test show of the policies.
+/// Keeps a test's flows within its budget, and says what they show of the policies.
 #[derive(Default)]
 pub struct FlowBudget {
     survey: Option<Survey>,
-    /// Networks that are wrong in one thing each: a flow has to tell each of them.
+    /// Imitations of networks that are wrong in one thing each: the chosen flows have to tell each
+    /// of them.
     mutants: Vec<Mutant<'static>>,
     chosen: Option<FlowChoice>,
     said: Option<BudgetStatement>,
 }
 
-/// The flows that were chosen, and of what.
+/// The flows that were chosen, and what they were chosen from.
 struct FlowChoice {
     required: BTreeSet<Cell>,
     budget: usize,
     cells: BTreeSet<Cell>,
-    /// Whether it was chosen by the survey that there is now.
+    /// Whether they were chosen by the survey that there is now.
     is_current: bool,
 }
 
-/// What was said last, of which flows.
+/// The coverage that was worked out last, and the flows that it is about.
 struct BudgetStatement {
     judged: BTreeSet<Cell>,
     attempted: BTreeSet<Cell>,
@@ -64,9 +65,9 @@ struct BudgetStatement {
 }
 
 impl FlowBudget {
-    /// The scenario with as many flows as its budget admits: those of which the user wants
-    /// something, those that show the most, and then those that were there before, so that what is
-    /// known of them is kept, and others.
+    /// The scenario, reduced to as many flows as its budget admits: first those with an intent,
+    /// then those that show the most of the policies, then those that were chosen before, so that
+    /// what is known of them is kept, and then others.
     pub fn within_budget<'a>(&mut self, moment: Moment<'a>) -> Cow<'a, Scenario> {
         let scenario = moment.scenario;
         if scenario.flows.len() <= scenario.budget {
@@ -93,9 +94,9 @@ impl FlowBudget {
         Cow::Owned(scenario.with(flows))
     }
 
-    /// What those flows show that were judged and seen since the policies last changed, which is
-    /// `since`: what was seen before says nothing of them, even where the prediction is the same.
-    /// Of each flow with a verdict, when it was last seen.
+    /// What the flows show of the policies that were judged, and seen at `since` or later. `since`
+    /// is when the policies last changed: what was seen before says nothing of them, even where the
+    /// prediction is the same. `judged` has, for each flow with a verdict, when it was last seen.
     pub fn coverage(
         &mut self,
         moment: Moment<'_>,
@@ -123,7 +124,7 @@ impl FlowBudget {
         coverage
     }
 
-    /// Forgets everything: nothing is attempted.
+    /// Forgets the choice and the survey: the test attempts nothing any more.
     pub fn forget(&mut self) {
         *self = Self::default();
     }
@@ -144,7 +145,7 @@ impl FlowBudget {
         self.survey.as_ref().expect("it is renewed before it is asked")
     }
 
-    /// Looks at the universe again, if anything that decides has changed.
+    /// Surveys all flows again, if anything that decides has changed.
     fn renew(&mut self, moment: Moment<'_>) {
         let Moment { scenario, stand_ins, world, .. } = moment;
         let snapshot = snapshot(stand_ins, world);
@@ -166,13 +167,13 @@ impl FlowBudget {
     }
 }
 
-/// The flows of which the user wants something.
+/// The flows with an intent, which a check of the user asks for.
 fn required(scenario: &Scenario) -> BTreeSet<Cell> {
     let wanted = scenario.flows.iter().filter(|(_, intents)| !intents.is_empty());
     wanted.map(|(cell, _)| cell.clone()).collect()
 }
 
-/// A network for each fault that is no matter of the past and that changes what these policies
+/// The mutants of all faults that need no past of the cluster and that change what these policies
 /// mean.
 fn mutants(snapshot: &Snapshot) -> Vec<Mutant<'static>> {
     let nothing = Past::default();
@@ -190,8 +191,8 @@ pub(crate) fn is_same_picture(one: &Snapshot, other: &Snapshot) -> bool {
         && (cluster_policies, nodes) == (&other.cluster_policies, &other.nodes)
 }
 
-/// Whether two snapshots have the same rules, and the same namespaces for them to select. What
-/// becomes of pods, the ledger knows.
+/// Whether two snapshots have the same policies and the same namespaces. Pods are not compared: the
+/// ledger learns of each new pod.
 pub fn have_same_policies(one: &Snapshot, other: &Snapshot) -> bool {
     (&one.namespaces, &one.policies, &one.cluster_policies)
         == (&other.namespaces, &other.policies, &other.cluster_policies)

@@ -22,8 +22,7 @@ fn cell(from: &str, to: &str, port: u16) -> Cell {
     Cell { from: Actor::sole(from), to: Actor::sole(to), port }
 }
 
-/// Everyone to everyone else on ports 1 to 10: 60 flows. The first is one of which the user wants
-/// something.
+/// A test of each stand-in to each other on ports 1 to 10: 60 flows, the first with an intent.
 fn scenario(budget: usize) -> Scenario {
     let pairs = NAMES.iter().flat_map(|from| NAMES.map(|to| (*from, to)));
     let pairs = pairs.filter(|(from, to)| from != to);
@@ -138,7 +137,7 @@ fn only_what_was_seen_since_the_policies_changed_is_evidence_of_them() {
     };
     let later = START + Duration::from_secs(1);
     assert_eq!(exercised(&world(1), START, START), (1, 1));
-    // The same is predicted, for another reason.
+    // The prediction is the same, for another reason.
     let both = json!({
         "podSelector": {"matchLabels": {"app": "db"}},
         "ingress": [

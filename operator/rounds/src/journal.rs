@@ -1,12 +1,12 @@
-//! What changed from one picture of the cluster to a later one, so that nobody who looks at some of
-//! the pictures takes two changes for none.
+//! What changed from one picture of the cluster to a later one.
 //!
-//! Whoever follows the cluster sees the newest picture, and not each. A policy that was taken away
-//! and put back in between left both pictures alike, while the network may have followed twice.
+//! A reader sees the newest picture, and not each. A policy that was removed and put back in
+//! between leaves both pictures alike, while the network may have followed twice; the journal tells
+//! that there were two changes.
 
 use std::collections::{BTreeSet, VecDeque};
 
-/// So many changes are remembered one by one.
+/// How many of the last changes are remembered one by one.
 const KEPT: usize = 256;
 
 /// The changes of what policies mean, the newest last.
@@ -14,17 +14,17 @@ const KEPT: usize = 256;
 pub struct Journal {
     /// How many changes there were in all.
     count: u64,
-    /// The last of them.
+    /// The last [`KEPT`] of them.
     last: VecDeque<Touched>,
 }
 
-/// Whose flows a change may concern.
+/// The flows that a change may concern.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Touched {
-    /// Those with an end in this namespace: a `NetworkPolicy` applies to pods of its own namespace,
+    /// Flows with an end in this namespace: a `NetworkPolicy` applies to pods of its own namespace,
     /// and labels of a namespace are asked of its pods.
     Namespace(String),
-    /// All: a policy of the cluster may apply to any pod.
+    /// All flows: a policy of the cluster may apply to any pod.
     Everything,
 }
 
@@ -34,15 +34,15 @@ pub enum Unseen {
     /// Nothing: there was one change at most, and the pictures are before and after it.
     #[default]
     Nothing,
-    /// There may have been pictures in between, by which flows with an end in these namespaces
-    /// were otherwise.
+    /// There may have been pictures in between, by which flows with an end in these namespaces were
+    /// expected otherwise.
     Namespaces(BTreeSet<String>),
-    /// The same, for any flow.
+    /// There may have been pictures in between, by which any flow was expected otherwise.
     Everything,
 }
 
 impl Journal {
-    /// Takes note of a change.
+    /// Takes note of one change.
     pub fn note(&mut self, touched: Touched) {
         self.count += 1;
         self.last.push_back(touched);
@@ -51,19 +51,20 @@ impl Journal {
         }
     }
 
-    /// Takes note that there may have been any changes, any number of times: what was known is
-    /// replaced by a list.
+    /// Takes note that there may have been any changes, any number of times: a list has replaced
+    /// what was known.
     pub fn note_gap(&mut self) {
         self.note(Touched::Everything);
         self.note(Touched::Everything);
     }
 
-    /// How many changes there were: the place of a picture.
+    /// The place of the present picture: how many changes there were.
     pub fn place(&self) -> u64 {
         self.count
     }
 
-    /// What the picture at this place and the one of now do not tell of the time between them.
+    /// What the picture at this place and the present one do not tell of the time between them.
+    /// Once more than 256 changes have passed, that is everything.
     pub fn unseen_since(&self, place: u64) -> Unseen {
         let number = self.count.saturating_sub(place);
         if number < 2 {

@@ -1,4 +1,4 @@
-//! The kinds of objects that netproof knows of a cluster.
+//! The kinds of objects that the operator follows.
 
 use kube::{api::ApiResource, core::GroupVersionKind};
 use netproof_conformance::kinds::{
@@ -8,29 +8,29 @@ use netproof_conformance::kinds::{
 /// A kind of object that the operator follows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Kind {
-    /// `networking.k8s.io/v1` `NetworkPolicies`.
+    /// `NetworkPolicy` of `networking.k8s.io`, in its one version `v1`.
     NetworkPolicies,
-    /// Policies of the cluster as a whole, of a kind that it may lack.
+    /// A kind of cluster-wide policy, which the cluster may lack.
     ClusterPolicies(ClusterPolicyKind),
-    /// Namespaces.
+    /// `Namespace`: labels, by which policies select.
     Namespaces,
-    /// Nodes.
+    /// `Node`: addresses, labels, taints and readiness.
     Nodes,
-    /// Our own tests.
+    /// `ConnectivityTest`, which netproof defines: what users write.
     Tests,
-    /// The owners of our own probe pods.
+    /// `StandInSet`, which netproof defines: the owner of stand-ins.
     StandInSets,
-    /// Our own probe pods; no others.
+    /// `Pod`, of which only those with the label of stand-ins are followed.
     StandIns,
-    /// Deployments.
+    /// `Deployment`, of which the pod template is kept.
     Deployments,
-    /// `StatefulSets`.
+    /// `StatefulSet`, of which the pod template is kept.
     StatefulSets,
-    /// `DaemonSets`.
+    /// `DaemonSet`, of which the pod template is kept.
     DaemonSets,
 }
 
-/// `ConnectivityTest`, which netproof defines itself wherever it is.
+/// The row of `ConnectivityTest`, which every cluster with netproof has.
 const TEST: KindRow = KindRow {
     api_version: "netproof.dev/v1alpha1",
     former_group: None,
@@ -41,11 +41,11 @@ const TEST: KindRow = KindRow {
     is_decisive: false,
 };
 
-/// `StandInSet`, of the same.
+/// The row of `StandInSet`, which is there wherever `ConnectivityTest` is.
 const STAND_IN_SET: KindRow = KindRow { kind: "StandInSet", plural: "standinsets", ..TEST };
 
 impl Kind {
-    /// All of them.
+    /// All kinds, those that decide first.
     pub fn all() -> impl Iterator<Item = Self> {
         let policies = ClusterPolicyKind::ALL.map(Self::ClusterPolicies);
         let others = [
@@ -61,12 +61,12 @@ impl Kind {
         [Self::NetworkPolicies].into_iter().chain(policies).chain(others)
     }
 
-    /// Those without which nothing can be judged.
+    /// The kinds without which nothing can be judged.
     pub fn decisive() -> impl Iterator<Item = Self> {
         Self::all().filter(|kind| kind.row().is_decisive)
     }
 
-    /// What is to be known of the objects; of stand-ins, that they are pods.
+    /// The kind's row in the table of kinds. The row of stand-ins is that of pods.
     pub fn row(self) -> &'static KindRow {
         match self {
             Self::NetworkPolicies => ApiKind::NetworkPolicy.row(),

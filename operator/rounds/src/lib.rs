@@ -1,5 +1,5 @@
-//! Carries a test out over any pair of byte streams: predicts, attempts, judges, explains, and says
-//! what came of it.
+//! Carries a test out over any pair of byte streams: predicts, attempts, judges, explains, and
+//! reports.
 
 pub mod clock;
 

@@ -1,8 +1,8 @@
 //! What is measured in time, which rounds are too slow for: how new stand-ins start, how fast the
 //! network follows a change, and what becomes of connections that exist when they are denied.
 //!
-//! Each is all here: by which flows, how, and what that means. Whoever measures brings the probes,
-//! and runs what is to be run.
+//! Each module says which flows to use, how to measure, and what the result means. The caller
+//! brings the probes, and spawns what is to run.
 
 pub mod start_up;
 

@@ -1,5 +1,5 @@
-//! Which nodes a test that is spread over every node is meant for, and which of these take no new
-//! stand-in at the moment: these are gaps, and no reason to look at fewer flows.
+//! The nodes that a test with `spread: EveryNode` is meant for, and those of them that take no new
+//! stand-in at the moment. These are gaps of the test, and no reason to attempt fewer flows.
 
 use std::collections::BTreeSet;
 
@@ -11,7 +11,7 @@ use crate::{decode::NodeState, world::ObjectMap};
 /// The taint of a cordoned node, which follows the cordon a moment later.
 const UNSCHEDULABLE: &str = "node.kubernetes.io/unschedulable";
 
-/// Prefixes of taints that tell in which state a node is, and not whom it is kept for.
+/// Prefixes of taints that tell the state of a node, not that it is reserved for some workloads.
 const PASSING: [&str; 4] = [
     "node.kubernetes.io/",
     "node.cloudprovider.kubernetes.io/",
@@ -22,24 +22,24 @@ const PASSING: [&str; 4] = [
 /// A node that the test is meant for and that takes no stand-in at the moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Uncovered {
-    /// The node's name.
+    /// The name of the Node object.
     pub node: String,
-    /// Why, for people.
+    /// Why it takes none, for people.
     pub why: String,
 }
 
 /// The nodes that a test is meant for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Meant {
-    /// All of them.
+    /// The names of all of them.
     pub nodes: Vec<String>,
-    /// Those that take no stand-in at the moment.
+    /// Those of them that take no stand-in at the moment.
     pub uncovered: Vec<Uncovered>,
 }
 
-/// Works out which nodes a test is meant for. A node that has a taint of somebody's own, which the
-/// test does not tolerate, is not among them; but one of those that the test was meant for `before`
-/// is: it has not ceased to carry workloads because of a taint.
+/// Works out which nodes a test is meant for. A node with a taint that the test does not tolerate,
+/// and that does not tell the node's state, is not among them, unless it is in `before`, the nodes
+/// that the test was meant for last: a later taint does not end what runs there.
 pub fn meant(
     placement: &Placement,
     nodes: &ObjectMap<NodeState>,
@@ -121,7 +121,8 @@ mod tests {
         NodeState { taints: taints.to_vec(), ..NodeState::default() }
     }
 
-    /// What a test is meant for where this is the one node, and what of it is not covered.
+    /// How many nodes a test is meant for in a cluster of this one node, and why it does not cover
+    /// them.
     fn of(node: NodeState, placement: &Placement, before: &[&str]) -> (usize, Vec<String>) {
         let read = Read { version: "1".into(), meaning: Ok(node) };
         let nodes = [(ObjectRef::of_cluster("n"), read)].into();

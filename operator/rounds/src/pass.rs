@@ -1,5 +1,5 @@
-//! One pass over some flows: what is asked, and what may be said of it by what was known all the
-//! while.
+//! One pass over some flows: the attempts that it asks for, and the sightings that it may make of
+//! them by what was expected all the while.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -17,36 +17,37 @@ use crate::{
     scenario::Scenario,
 };
 
-/// What a look at the cluster brought.
+/// What one look at the cluster brought.
 #[derive(Clone, Debug)]
 pub struct Looked {
-    /// What the policies say now of the test's flows, and of the extra ones.
+    /// What the policies say now of the test's flows, and of the extra flows.
     pub prediction: Arc<Prediction>,
-    /// The flows of which they say something else than before.
+    /// The flows of which they say something else than at the last look.
     pub changed: BTreeSet<Cell>,
-    /// These, and those of which they may have said something else in between.
+    /// The flows in `changed`, and those of which the policies may have said something else in
+    /// between.
     pub moved: BTreeSet<Cell>,
-    /// Whether the policies, or the namespaces that they select by, are others.
+    /// Whether the policies, or the namespaces that they select by, changed since the last look.
     pub policies_changed: bool,
 }
 
-/// What was seen of a flow, and what that says.
+/// A flow, its sighting, and its outcome if it was attempted.
 pub type Sighted = (Cell, Sighting, Option<Outcome>);
 
-/// A pass that is under way. A flow of which anything was other than it was, at any moment from the
-/// beginning of the pass to its end, is judged by nobody: what changed and changed back leaves no
-/// trace in what is known before and after.
+/// A pass that is under way. A flow of which the prediction or a pod was another, at any moment
+/// from the beginning of the pass to its end, is not judged: a change that was taken back leaves no
+/// trace in the predictions before and after.
 #[derive(Debug)]
 pub struct Pass {
     before: Arc<Prediction>,
-    /// The pod of each stand-in, as the pass began.
+    /// The UID of each stand-in's pod when the pass began.
     pods: BTreeMap<Actor, String>,
-    /// Flows that cannot be attempted.
+    /// Sightings of the flows that cannot be attempted.
     absent: Vec<Sighted>,
     moved: Moved,
 }
 
-/// Of which flows anything moved.
+/// The flows of which anything changed during a pass.
 #[derive(Debug)]
 enum Moved {
     All,
@@ -54,7 +55,7 @@ enum Moved {
 }
 
 impl Pass {
-    /// Begins one over these flows of a scenario, and says what is to be attempted.
+    /// Begins a pass over these flows of a scenario, and returns the attempts to make.
     pub fn begin(
         cells: &BTreeSet<Cell>,
         looked: &Looked,
@@ -75,12 +76,12 @@ impl Pass {
         (Self { before, pods: pods(stand_ins), absent, moved }, flows)
     }
 
-    /// Whether an end of some flow is not there.
+    /// Whether a flow cannot be attempted, for want of a running stand-in.
     pub fn lacks_some(&self) -> bool {
         !self.absent.is_empty()
     }
 
-    /// Takes note of what the policies say otherwise, while the pass is under way and when it has
+    /// Takes note of what a look brought. To be called while the pass is under way, and when it has
     /// ended.
     pub fn look(&mut self, looked: &Looked) {
         if let Moved::These(moved) = &mut self.moved {
@@ -88,7 +89,7 @@ impl Pass {
         }
     }
 
-    /// Takes note of which pods the stand-ins are now.
+    /// Takes note of the stand-ins' present pods: flows of a replaced pod are not judged.
     pub fn meet(&mut self, stand_ins: &[StandIn]) {
         let Moved::These(moved) = &mut self.moved else { return };
         let pods = pods(stand_ins);
@@ -99,12 +100,12 @@ impl Pass {
         }
     }
 
-    /// Takes note that the test itself is another.
+    /// Takes note that the test itself was changed: no flow is judged.
     pub fn move_all(&mut self) {
         self.moved = Moved::All;
     }
 
-    /// Judges what was seen, by the predictions on both sides of it.
+    /// Judges what was seen, by the predictions before and after it.
     pub fn judge(
         self,
         seen: Vec<round::AttemptResult>,
@@ -125,7 +126,7 @@ impl Pass {
     }
 }
 
-/// The pod of each stand-in, by its UID.
+/// The UID of each stand-in's pod.
 fn pods(stand_ins: &[StandIn]) -> BTreeMap<Actor, String> {
     let known = stand_ins.iter().filter_map(|stand_in| {
         let (_, pod) = stand_in.pod.as_ref()?;
@@ -134,7 +135,7 @@ fn pods(stand_ins: &[StandIn]) -> BTreeMap<Actor, String> {
     known.collect()
 }
 
-/// Judges what was seen of one flow, with the predictions on both sides of it.
+/// Judges what was seen of one flow, by the predictions before and after it.
 fn sight(
     seen: round::AttemptResult,
     before: &Prediction,

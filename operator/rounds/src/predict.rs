@@ -1,4 +1,4 @@
-//! Builds the snapshot of a test, and asks it what the policies say of the test's flows.
+//! Builds the snapshot of a test, and predicts by it what the policies say of the test's flows.
 
 use std::{collections::BTreeMap, net::SocketAddr};
 
@@ -23,14 +23,14 @@ use crate::{
     world::World,
 };
 
-/// A stand-in that a test wants, and how far it has come.
+/// A stand-in that a test wants, and how far its pod has come.
 #[derive(Clone, Debug, PartialEq)]
 pub struct StandIn {
-    /// What is wanted.
+    /// The stand-in that the test wants.
     pub desired: Desired,
-    /// The pod that it is, once there is one.
+    /// Its pod, once there is one.
     pub pod: Option<(ObjectRef, PodState)>,
-    /// Why there is none, if the API server said so.
+    /// Why it has no pod, if the API server refused it.
     pub trouble: Option<Problem>,
 }
 
@@ -42,23 +42,24 @@ impl StandIn {
     }
 }
 
-/// What is known of a test's flows at one moment.
+/// What the policies say of a test's flows at one moment.
 #[derive(Clone, Debug)]
 pub struct Prediction {
     /// What the policies say of each flow.
     pub expected: Matrix<Expected>,
-    /// Where no prediction can be relied on.
+    /// The flows for which that cannot be relied on.
     pub unreliable: Unreliable,
-    /// The snapshot that it was made from.
+    /// The snapshot that the prediction was made from.
     pub snapshot: Snapshot,
 }
 
-/// Policies that could not be understood and could decide of a test's flows.
+/// Policies that were not understood and that could decide flows of the test.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Unreliable {
-    /// Why nothing is reliable: a policy of the cluster can apply to every pod.
+    /// Why no prediction is reliable: a policy of the cluster can apply to every pod.
     everywhere: Option<String>,
-    /// Why nothing is in these namespaces: a `NetworkPolicy` applies to pods of its own.
+    /// Why predictions for pods of these namespaces are not reliable: a `NetworkPolicy` applies to
+    /// pods of its own namespace.
     namespaces: BTreeMap<String, String>,
 }
 
@@ -80,7 +81,8 @@ impl Unreliable {
         Self { everywhere, namespaces }
     }
 
-    /// Why a prediction for a flow between pods of these namespaces cannot be relied on.
+    /// Why a prediction for a flow between pods of these namespaces cannot be relied on; none if it
+    /// can.
     pub fn between<'a>(&self, namespaces: impl IntoIterator<Item = &'a str>) -> Option<&str> {
         let in_one = || namespaces.into_iter().find_map(|home| self.namespaces.get(home));
         self.everywhere.as_ref().or_else(in_one).map(String::as_str)
@@ -96,8 +98,8 @@ pub fn predict(scenario: &Scenario, stand_ins: &[StandIn], world: &World) -> Pre
     Prediction { expected, unreliable: Unreliable::of(world, stand_ins), snapshot }
 }
 
-/// How flows of a test are called in a snapshot of these stand-ins; none for one whose ends are not
-/// among them.
+/// Names the flows of a test as a snapshot of these stand-ins does; none for a flow of which an end
+/// is not among them.
 pub fn naming(
     scenario: &Scenario,
     stand_ins: &[StandIn],
@@ -109,7 +111,7 @@ pub fn naming(
     }
 }
 
-/// The flows of a test, by cell, as the snapshot has them.
+/// The flows of a test by cell, as a snapshot of these stand-ins names them.
 pub fn flows<'a>(
     scenario: &'a Scenario,
     stand_ins: &[StandIn],
@@ -119,7 +121,7 @@ pub fn flows<'a>(
     all.map(move |(cell, _)| (cell, flow(cell).expect("its ends are of the scenario")))
 }
 
-/// What decides of a test's flows, as far as it is known now.
+/// The snapshot of what decides a test's flows, as far as it is known now.
 ///
 /// Only `NetworkPolicies` and labels of the stand-ins' own namespaces can decide: a `NetworkPolicy`
 /// applies to pods of its namespace alone, and every selector asks for labels of one of the ends or
@@ -167,7 +169,7 @@ fn pod(stand_in: &StandIn) -> Pod {
         || ObjectRef { namespace: desired.namespace.clone(), name: desired.actor.to_string() };
     Pod {
         name: actual.map_or_else(unnamed, |(name, _)| name.clone()),
-        // What the API server admitted decides, not what was asked for.
+        // The labels that the API server admitted decide, not those that were asked for.
         labels: actual.map_or_else(|| desired.labels.clone(), |(_, pod)| pod.labels.clone()),
         addresses: actual.map(|(_, pod)| pod.addresses.clone()).unwrap_or_default(),
         node: actual.and_then(|(_, pod)| pod.node.clone()),
@@ -195,7 +197,7 @@ fn ends(scenario: &Scenario, stand_ins: &[StandIn]) -> BTreeMap<Actor, End> {
         .collect()
 }
 
-/// A flow as it is to be attempted; or why it cannot be.
+/// The attempt of a flow; or why it cannot be attempted, for people.
 pub fn asked(
     cell: &Cell,
     scenario: &Scenario,
@@ -209,7 +211,8 @@ pub fn asked(
     between(cell, from, running(&cell.to, stand_ins)?)
 }
 
-/// A flow between two pods as it is to be attempted, whether or not their probes run yet.
+/// The attempt of a flow between two pods, whether or not their probes run yet. An error if the
+/// pods share no IP family.
 pub fn between(cell: &Cell, from: &PodState, to: &PodState) -> Result<FlowAttempt, String> {
     let shared = to
         .addresses
@@ -258,7 +261,7 @@ pub fn not_running(stand_in: &StandIn) -> Problem {
     }
 }
 
-/// Where an actor is, for people.
+/// The place of an actor, for people: its pod and node, or its address.
 pub fn place(actor: &Actor, scenario: &Scenario, stand_ins: &[StandIn]) -> Place {
     if let Some(address) = scenario.externals.get(&actor.endpoint) {
         return Place { at: address.to_string(), node: None };

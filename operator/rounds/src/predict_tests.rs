@@ -146,7 +146,7 @@ fn a_cluster_policy_in_a_version_that_is_not_read_is_not_understood() {
     );
 }
 
-/// A world in which this is the one policy: no peer can be like that.
+/// A world with one `NetworkPolicy`, which is not understood: its peer is empty.
 fn with_bad_policy(namespace: &str) -> World {
     let bad = json!({
         "metadata": {"namespace": namespace, "name": "bad"},

@@ -1,5 +1,5 @@
-//! What a test shows of the network: the flows with their verdicts, what was measured, and what the
-//! network does wrong. The operator's status, its reports and the lab are filled from it.
+//! What a test shows of the network: its flows with their verdicts, what was measured, and the
+//! diagnosis. The operator's status, its reports and the lab are filled from it.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -20,51 +20,52 @@ use netproof_crds::{ConditionStatus, ExistingConnections, Finding, Reason, Start
 
 use crate::diagnosing::Diagnosed;
 
-/// One flow, with what only people need.
+/// One flow with its verdict, and what only people need of it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Detail {
-    /// What is expected, what was seen, and what that means.
+    /// What is expected, what was seen, and the verdict.
     pub line: Line,
-    /// The finding as a sentence.
+    /// The verdict as a sentence.
     pub sentence: String,
-    /// Where the two ends are.
+    /// The places of the sender and the receiver.
     pub places: [Place; 2],
     /// When the verdict turned to what it is.
     pub since: Timestamp,
     /// How many of the last attempts agree with the very last one.
     pub agreeing: usize,
-    /// What the user wants of it.
+    /// What the checks of the user want of it; empty if none does.
     pub intents: BTreeSet<Intent>,
 }
 
 /// What a test shows of the network.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Report {
-    /// Its flows.
+    /// Every flow that the test attempts.
     pub details: Matrix<Detail>,
     /// What the flows with a verdict show of the policies; none while nothing is attempted.
     pub coverage: Option<Arc<Coverage>>,
     /// How many flows the test names beyond its budget, which are not attempted.
     pub left_out: usize,
-    /// The start-up leaks that stand.
+    /// The start-up leaks that have not been refuted by a later start.
     pub start_ups: Vec<Finding>,
-    /// Whether they count against the network.
+    /// Whether start-up leaks count against the network.
     pub strict: bool,
-    /// How the stand-ins started to which the policies deny something, where that is looked at.
+    /// How the stand-ins started to which the policies deny something; none if starts are not
+    /// looked at.
     pub starts: Option<StartUpCounts>,
     /// What became of connections that existed when they were denied, once that was seen.
     pub existing: Option<ExistingConnections>,
     /// What the network does wrong, as far as that has been worked out.
     pub diagnosis: Option<Arc<Diagnosed>>,
-    /// In which manner it denies.
+    /// The manner in which the network denies; none if nothing was denied lately.
     pub manner: Option<RefusalManner>,
 }
 
-/// Why something is said, for programs and for people.
+/// A reason for programs, and its message for people.
 pub type StatedReason = (Reason, String);
 
 impl Report {
-    /// How many flows have each verdict.
+    /// How many flows have each verdict, with every kind of verdict as a key.
     pub fn counts(&self) -> BTreeMap<VerdictKind, u32> {
         let mut counts: BTreeMap<VerdictKind, u32> =
             VerdictKind::ALL.into_iter().map(|kind| (kind, 0)).collect();
@@ -74,7 +75,8 @@ impl Report {
         counts
     }
 
-    /// The flows with a verdict, which are the ones that show something of the network.
+    /// The flows with a verdict of conforms, leak or blocked, which alone show something of the
+    /// network.
     pub fn judged(&self) -> BTreeSet<&Cell> {
         let judged = self.details.iter().filter(|(_, detail)| match detail.line.verdict {
             Verdict::Conforms | Verdict::Leak(_) | Verdict::Blocked(_) => true,
@@ -83,7 +85,7 @@ impl Report {
         judged.map(|(cell, _)| cell).collect()
     }
 
-    /// Counts the flows by their verdicts, in a sentence.
+    /// A sentence that counts the flows by their verdicts.
     pub fn summary(&self) -> String {
         let counts = self.counts();
         let [conforms, leaks, blocked, settling, unspecified, inconclusive] =
@@ -95,7 +97,8 @@ impl Report {
         )
     }
 
-    /// What the network does for certain that the policies do not say, whatever else is not known.
+    /// What the network certainly does against the policies, whatever else is unknown; none if
+    /// nothing is seen.
     pub fn violation(&self) -> Option<StatedReason> {
         let counts = self.counts();
         let reason = match (counts[&VerdictKind::Leak], counts[&VerdictKind::Blocked]) {
@@ -117,8 +120,8 @@ impl Report {
         Some((reason, self.summary()))
     }
 
-    /// What is lacking before it is proven that the network keeps the policies, where it is not
-    /// seen to break them.
+    /// What is missing before it is proven that the network keeps the policies, where it is not
+    /// seen to break them; none if nothing is.
     pub fn lacking(&self) -> Option<StatedReason> {
         let counts = self.counts();
         let of = |kind| counts[&kind];
@@ -148,7 +151,7 @@ impl Report {
         Some((Reason::StartsNotEstablished, message))
     }
 
-    /// How many flows were seen to leak by turns, whether they do at this moment or not.
+    /// How many flows were seen to leak by turns, whether or not they do at this moment.
     fn by_turns(&self) -> usize {
         match self.diagnosis.as_ref().map(|diagnosed| &diagnosed.diagnosis) {
             Some(Diagnosis::OfTime(TimeFault::Flapping { flows })) => *flows,
@@ -156,14 +159,14 @@ impl Report {
         }
     }
 
-    /// What the network does wrong, as far as it can be claimed on evidence that is recent, and all
-    /// there or not. That nothing is wrong is claimed only if nothing is missing; what is wrong is,
-    /// on half of the evidence too, and then says what it rests on.
+    /// The diagnosis, as far as it can be claimed. `is_whole` says whether the evidence is recent
+    /// and complete: that nothing is wrong is claimed only then. A fault is claimed on incomplete
+    /// evidence too, and its text says what it rests on.
     pub fn claimed(&self, is_whole: bool) -> Option<&Diagnosed> {
         let diagnosed = self.diagnosis.as_deref()?;
         let is_claimed = match diagnosed.diagnosis {
             Diagnosis::NoEvidence => false,
-            // A leak that has ceased stands for its time all the same.
+            // A leak that has ceased still counts for its retention time.
             Diagnosis::Conforms { .. } => {
                 is_whole && diagnosed.basis.is_whole() && !self.has_ceased()
             }
@@ -172,13 +175,12 @@ impl Report {
         is_claimed.then_some(diagnosed)
     }
 
-    /// In which manner the network denies, if that is worth a remark.
+    /// The manner in which the network denies, if it is worth a remark.
     pub fn remark(&self) -> Option<RefusalManner> {
         self.manner.filter(|manner| manner.name().is_some())
     }
 
-    /// Whether the network keeps the policies, where all evidence is in: with no probe missing, and
-    /// nothing too old.
+    /// The Conformant condition, where no probe is missing and nothing is too old.
     pub fn conformance(&self) -> (ConditionStatus, Reason, String) {
         match (self.violation(), self.lacking()) {
             (Some((reason, message)), _) => (ConditionStatus::False, reason, message),
@@ -187,8 +189,9 @@ impl Report {
         }
     }
 
-    /// What there is to add before silences on denied flows say anything: a network that carries
-    /// nothing keeps every deny. None where the policies deny nothing, or that is there.
+    /// What there is to add before silences on denied flows say anything, since a network that
+    /// carries nothing keeps every deny. None if the policies deny nothing, or if nothing is
+    /// missing.
     fn proof_lacking(&self) -> Option<&'static str> {
         let lines = || self.details.iter().map(|(_, detail)| &detail.line);
         if !lines().any(|line| matches!(line.expected, Expected::Deny(_))) {
@@ -212,13 +215,13 @@ impl Report {
         )
     }
 
-    /// Whether a leak stands that was not seen in the last attempts.
+    /// Whether a flow is still reported as a leak although its last attempts did not connect.
     pub fn has_ceased(&self) -> bool {
         let is_so = |line: &Line| matches!(line.verdict, Verdict::Leak(Steadiness::Ceased { .. }));
         self.details.iter().any(|(_, detail)| is_so(&detail.line))
     }
 
-    /// What is not attempted, if that is something.
+    /// Words for how many flows are not attempted; empty if there are none.
     fn beyond(&self) -> String {
         match self.left_out {
             0 => String::new(),

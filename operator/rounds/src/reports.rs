@@ -1,4 +1,4 @@
-//! What can be asked about each test at any moment: the matrix and the findings, as text.
+//! The newest report of each test, and its text: the matrix, the findings and the diagnosis.
 
 use std::{
     collections::BTreeMap,
@@ -32,24 +32,24 @@ impl Reports {
         self.0.write().expect("no holder of this lock can panic").insert(test, view);
     }
 
-    /// The test is gone.
+    /// Drops the report of a test that is gone.
     pub fn forget(&self, test: &ObjectRef) {
         self.0.write().expect("no holder of this lock can panic").remove(test);
     }
 
-    /// The newest report of a test.
+    /// The newest report of a test; none if there was none yet.
     pub fn get(&self, test: &ObjectRef) -> Option<Arc<StatusView>> {
         self.0.read().expect("no holder of this lock can panic").get(test).cloned()
     }
 }
 
-/// The report of a test as text: the matrix, a sentence for each finding, how much of the policies
-/// they show, and what the network does wrong.
+/// The report of a test as text: the matrix, a sentence for each finding, the Conformant condition,
+/// the coverage of the policies, and the diagnosis.
 pub fn matrix_text(view: &StatusView) -> String {
     report_text(&view.report, &verdict_line(view), view.diagnosed(), view.remark())
 }
 
-/// The same of a report for which all evidence is in.
+/// The text of a report for which all evidence is in, as [`matrix_text`] has it.
 pub fn conclusive_text(report: &Report) -> String {
     let (status, reason, message) = report.conformance();
     let verdict = line(status, reason, &message);
@@ -86,7 +86,8 @@ fn report_text(
     text + &diagnosis_text(diagnosed, remark)
 }
 
-/// What the network does wrong, what rules out that it is anything known, and how it denies.
+/// The diagnosis, the observations that rule every known fault out, and the remark on the manner of
+/// denials.
 fn diagnosis_text(diagnosed: Option<&Diagnosed>, remark: Option<RefusalManner>) -> String {
     let mut lines = Vec::new();
     if let Some(diagnosed) = diagnosed {
@@ -124,7 +125,7 @@ fn existing_line(existing: ExistingConnections) -> &'static str {
     }
 }
 
-/// What the Conformant condition says, on a line.
+/// The Conformant condition on one line.
 pub fn verdict_line(view: &StatusView) -> String {
     let conditions = view.conditions();
     let found = conditions.iter().find(|(type_, ..)| *type_ == ConditionType::Conformant);
@@ -138,7 +139,7 @@ fn line(status: ConditionStatus, reason: Reason, message: &str) -> String {
     format!("Conformant={status} ({reason}): {message}\n")
 }
 
-/// One line a flow, as [`FlowReport`] has it.
+/// One line for each flow, in the form of [`FlowReport`].
 pub fn flow_lines(view: &StatusView) -> String {
     let flows = view.report.details.iter().map(|(cell, detail)| {
         let Detail { line, places, sentence, .. } = detail;

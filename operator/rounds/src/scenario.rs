@@ -1,5 +1,5 @@
-//! Works out, from a test and what is known of the cluster, what the test takes: stand-ins,
-//! addresses and flows; or why it cannot be carried out.
+//! Resolves a test against what is known of the cluster: the stand-ins, addresses and flows that it
+//! takes, or why it cannot be carried out.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -31,23 +31,24 @@ use crate::{
     world::World,
 };
 
-/// A limit for who has a machine of their own for one test.
+/// The most flows that one test may name where it has a machine for itself, as in the lab.
 pub const MANY_FLOWS: usize = 100_000;
 
-/// A stand-in takes the memory of so many flows: a conversation over TLS and a WebSocket.
+/// How many flows take as much memory as one stand-in, which holds a conversation over TLS and a
+/// WebSocket.
 pub const FLOWS_OF_STAND_IN: usize = 22;
 
-/// Why a test cannot be carried out, or a stand-in not be had.
+/// Why a test cannot be carried out, or a stand-in is not there.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
-    /// The stable word.
+    /// The stable word for programs.
     pub reason: Reason,
     /// For people: what is wrong, and what to do.
     pub message: String,
 }
 
 impl Problem {
-    /// A problem.
+    /// A problem with this reason and message.
     pub fn new(reason: Reason, message: impl Into<String>) -> Self {
         Self { reason, message: message.into() }
     }
@@ -58,29 +59,29 @@ impl Problem {
 pub struct Scenario {
     /// How long and how often the network may be wrong.
     pub patience: Patience,
-    /// Between two rounds when nothing changes.
+    /// The time between two rounds when nothing changes.
     pub interval: Duration,
-    /// One attempt.
+    /// The deadline of one attempt.
     pub timeout: Duration,
-    /// Its stand-ins.
+    /// The stand-ins that it wants, one for each endpoint and node.
     pub desired: Vec<Desired>,
-    /// The addresses outside, by the name of their endpoint.
+    /// The external addresses, by the name of their endpoint.
     pub externals: BTreeMap<String, IpAddr>,
-    /// The ports of those addresses, whether or not a flow of the test asks for them.
+    /// The ports of the external addresses, whether or not a flow of the test asks for them.
     pub external_ports: BTreeMap<String, Vec<Port>>,
-    /// How many flows are attempted at most.
+    /// The most flows that are attempted.
     pub budget: usize,
     /// What becomes of start-up leaks.
     pub start_up: StartUp,
-    /// The nodes that it is meant for and that take no stand-in at the moment, all the same part of
-    /// its flows.
+    /// The nodes that the test is meant for and that take no stand-in at the moment. Their flows
+    /// stay part of the test.
     pub uncovered: Vec<Uncovered>,
-    /// The flows that the test names, and what the user wants of them.
+    /// The flows that the test names, and what the checks of the user want of each.
     pub flows: Matrix<BTreeSet<Intent>>,
 }
 
 impl Scenario {
-    /// The same with these flows.
+    /// This scenario with other flows.
     #[must_use]
     pub fn with(&self, flows: Matrix<BTreeSet<Intent>>) -> Self {
         let Self { patience, interval, timeout, budget, start_up, .. } = *self;
@@ -102,9 +103,9 @@ impl Scenario {
     }
 }
 
-/// Works out what a test takes, which was meant for these nodes before. One that names more flows
-/// than `most` is not accepted, its stand-ins counted with them, and nothing is made for any: a
-/// small object can name more than there is memory for.
+/// Resolves a test that was meant for the nodes of `before` last. A test that counts more than
+/// `most`, its flows and [`FLOWS_OF_STAND_IN`] for each stand-in, is refused before anything is
+/// made for a flow: a small object can name more than there is memory for.
 pub fn resolve(
     test: &ConnectivityTest,
     world: &World,
@@ -201,7 +202,7 @@ pub fn resolve(
     })
 }
 
-/// What is too much of a test, if anything is.
+/// Why a test is too large, or none if it is not.
 fn excess(
     endpoints: &[plan::Endpoint],
     checks: &[plan::Check],
@@ -225,7 +226,8 @@ fn excess(
     })
 }
 
-/// Two rounds may be missed; a third is too many. The constant is for a round's own duration.
+/// How old a sighting may become: two rounds may be missed, a third may not. The constant is for a
+/// round's own duration.
 fn stale_after(interval: Duration, timeout: Duration) -> Duration {
     interval * 3 + timeout * 2 + Duration::from_secs(10)
 }
@@ -237,7 +239,8 @@ fn kind_of(endpoint: &Endpoint) -> Result<EndpointKind<'_>, Problem> {
     })
 }
 
-/// Whether a test of `home` may place stand-ins in this namespace.
+/// Whether a test in the namespace `home` may place stand-ins in this namespace; an error says why
+/// not.
 fn admitted(namespace: &str, home: &str, endpoint: &str, world: &World) -> Result<(), Problem> {
     let Some(state) = world.namespace(namespace) else {
         if namespace == home {
@@ -317,8 +320,8 @@ fn workload(
     }
 }
 
-/// A workload's ports, with those of the test added or in their place. One port per number and
-/// protocol: containers of a pod share them.
+/// A workload's ports, with the test's own ports added or in their place. One for each number and
+/// protocol, since the containers of a pod share them.
 fn overridden(declared: &[NamedPort], own: &[NamedPort]) -> Vec<NamedPort> {
     let mut ports: BTreeMap<(u16, Protocol), NamedPort> = BTreeMap::new();
     for port in declared.iter().chain(own) {
@@ -327,7 +330,8 @@ fn overridden(declared: &[NamedPort], own: &[NamedPort]) -> Vec<NamedPort> {
     ports.into_values().collect()
 }
 
-/// The nodes that the test is meant for, each of which gets a stand-in of each endpoint.
+/// The nodes that the test is meant for, each of which gets a stand-in of each endpoint; an error
+/// if there is none.
 fn every_node(
     spec: &ConnectivityTestSpec,
     world: &World,
@@ -360,7 +364,7 @@ fn port(number: u16, protocol: Protocol) -> Port {
     Port { number, protocol: to_flow(protocol) }
 }
 
-/// The same protocol in the words of conformance.
+/// Translates a protocol of the CRDs into one of the conformance crate.
 pub fn to_flow(protocol: Protocol) -> flow::Protocol {
     match protocol {
         Protocol::Tcp => flow::Protocol::Tcp,
@@ -369,7 +373,7 @@ pub fn to_flow(protocol: Protocol) -> flow::Protocol {
     }
 }
 
-/// The same protocol in the words of the API.
+/// Translates a protocol of the conformance crate into one of the CRDs.
 pub fn to_crd(protocol: flow::Protocol) -> Protocol {
     match protocol {
         flow::Protocol::Tcp => Protocol::Tcp,

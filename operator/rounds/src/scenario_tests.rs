@@ -63,12 +63,12 @@ fn stand_in(name: &str, more: &Value) -> Value {
     json!({"name": name, "standIn": body})
 }
 
-/// What a test takes that was meant for no node before.
+/// Resolves a test that was meant for no node before.
 fn resolve_anew(test: &ConnectivityTest, world: &World) -> Result<Scenario, Problem> {
     resolve(test, world, &BTreeSet::new(), MANY_FLOWS)
 }
 
-/// Why this test cannot be carried out.
+/// The problem for which a test cannot be carried out.
 fn refused(test: &ConnectivityTest, world: &World) -> (Reason, String) {
     let problem = resolve_anew(test, world).expect_err("it is refused");
     (problem.reason, problem.message)
@@ -178,7 +178,7 @@ fn what_is_not_known_yet_is_not_decided() {
     assert_eq!(refused(&test, &World::default()).0, Reason::SnapshotIncomplete);
 }
 
-/// A test of stand-ins that all listen on as many ports as one may.
+/// A test of stand-ins that all listen on as many ports as the schema admits.
 fn wide(stand_ins: usize, max_flows: u32) -> ConnectivityTest {
     let ports: Vec<Value> = (1..=16).map(|port| json!({"port": port})).collect();
     let endpoints: Vec<Value> = (0..stand_ins)
@@ -205,7 +205,7 @@ fn more_flows_than_can_be_chosen_from_are() {
     );
 }
 
-/// As many nodes as a cluster has.
+/// The world with this many nodes instead of its own.
 fn nodes(world: &World, count: usize) -> World {
     let node = || NodeState {
         labels: labels(&[]),
@@ -223,7 +223,7 @@ fn flows_are_counted_anew_when_there_are_more_nodes() {
     let endpoints = json!([stand_in("a", &json!({})), stand_in("b", &json!({"ports": []}))]);
     let spec = json!({"endpoints": endpoints, "placement": {"spread": "EveryNode"}});
     let everywhere = test(&spec);
-    // Each of twice as many stand-ins as nodes attempts one a node, but itself.
+    // Each stand-in, of which there are two on a node, attempts `a` on every node, but not itself.
     let none = BTreeSet::new();
     let most = 2 * (2 * 2 - 1) + 4 * FLOWS_OF_STAND_IN;
     let two = resolve(&everywhere, &nodes(&world(), 2), &none, most).expect("accepted");

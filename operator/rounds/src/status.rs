@@ -1,4 +1,4 @@
-//! Puts what is known of a test into its status: pure, so that every situation is a test.
+//! Renders what is known of a test as its status. Pure, so that tests can build every situation.
 
 use std::collections::BTreeMap;
 
@@ -27,14 +27,14 @@ use crate::{
     scenario::{Problem, to_crd},
 };
 
-/// What a test does at the moment.
+/// Whether a test is carried out at the moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Phase {
-    /// It cannot be carried out.
+    /// The test cannot be carried out, and why.
     NotAccepted(Problem),
-    /// It is suspended.
+    /// The test is suspended by `spec.suspend`.
     Suspended,
-    /// It is carried out.
+    /// The test is carried out.
     Active,
 }
 
@@ -43,50 +43,50 @@ pub enum Phase {
 pub struct StatusView {
     /// The generation of the spec that it is about.
     pub generation: i64,
-    /// What the test does at the moment.
+    /// Whether the test is carried out at the moment.
     pub phase: Phase,
-    /// Whether it ends with its first verdict.
+    /// Whether the test ends with its first verdict (`spec.runPolicy` is Once).
     pub once: bool,
     /// How many probes it takes.
     pub wanted: usize,
-    /// How many of them speak.
+    /// How many of the wanted probes speak.
     pub attached: usize,
-    /// Why the first of the others does not.
+    /// Why the first of the other probes does not speak.
     pub missing: Option<Problem>,
-    /// The nodes that it is meant for and does not cover, and why.
+    /// The nodes that the test is meant for and does not cover, and why.
     pub uncovered: BTreeMap<String, String>,
     /// The last round over all flows in which every probe spoke.
     pub last_round: Option<LastRound>,
     /// Why there is no recent round; none if there is.
     pub stale: Option<Problem>,
-    /// Whether attempts are to be made that may change that.
+    /// Whether attempts are due that may change the Conformant condition.
     pub undecided: bool,
-    /// What is known of the network.
+    /// What the test shows of the network.
     pub report: Report,
 }
 
 type ConditionText = (ConditionType, ConditionStatus, Reason, String);
 
 impl StatusView {
-    /// What the network does wrong, as far as it can be claimed: nothing on old evidence, or
-    /// without a picture of the policies.
+    /// The diagnosis, as far as it can be claimed; none if the evidence is old, or without a
+    /// picture of the policies.
     pub fn diagnosed(&self) -> Option<&Diagnosed> {
         let is_whole = self.stale.is_none() && self.missing.is_none();
         self.report.claimed(is_whole).filter(|_| self.is_sighted())
     }
 
-    /// In which manner the network denies, if that is worth a remark.
+    /// The manner in which the network denies, if it is worth a remark and the evidence is not old.
     pub fn remark(&self) -> Option<RefusalManner> {
         self.report.remark().filter(|_| self.is_sighted())
     }
 
-    /// Whether there is evidence that is not old, and a picture of the policies to hold it against.
+    /// Whether the evidence is not old, and there is a picture of the policies to hold it against.
     fn is_sighted(&self) -> bool {
         let is_blind = |problem: &Problem| problem.reason != Reason::NoRoundYet;
         self.phase == Phase::Active && !self.stale.as_ref().is_some_and(is_blind)
     }
 
-    /// The conditions.
+    /// All conditions of the status; Complete only if the test ends with its first verdict.
     pub fn conditions(&self) -> Vec<ConditionText> {
         let mut conditions = vec![
             self.accepted(),
@@ -129,7 +129,7 @@ impl StatusView {
         }
     }
 
-    /// What keeps every other condition from being known.
+    /// The reason for which every condition but Accepted is Unknown; none while the test is active.
     fn obstacle(&self) -> Option<(Reason, String)> {
         match &self.phase {
             Phase::NotAccepted(problem) => {
@@ -212,7 +212,7 @@ impl StatusView {
         self.stale.as_ref().is_none_or(|problem| problem.reason != Reason::SnapshotIncomplete)
     }
 
-    /// The nodes that are not covered, if there are any.
+    /// The nodes that are not covered, for people; none if there are none.
     fn gaps(&self) -> Option<String> {
         let count = self.uncovered.len();
         let mut named: Vec<String> = self
@@ -262,7 +262,8 @@ impl StatusView {
         said(type_, status, reason, &message)
     }
 
-    /// The status, with transition times kept from the one before.
+    /// The status. Transition times are kept from the status `before` where a condition's status is
+    /// the same.
     pub fn status(
         &self,
         before: &ConnectivityTestStatus,
@@ -314,7 +315,8 @@ impl StatusView {
         FlowSummary { flows, conforms, leaks, blocked, settling, unspecified, inconclusive }
     }
 
-    /// Leaks first, then those of new stand-ins, then blocked flows, then what could not be judged.
+    /// The findings: leaks first, then start-up leaks, then blocked flows, then what could not be
+    /// judged.
     fn findings(&self) -> Vec<Finding> {
         let mut findings: Vec<Finding> =
             self.report.details.iter().filter_map(|(cell, detail)| finding(cell, detail)).collect();
@@ -324,7 +326,7 @@ impl StatusView {
     }
 }
 
-/// A diagnosis as it is told: that nothing is wrong is not, for the conditions say it.
+/// A diagnosis as the status has it; none where nothing is wrong, which the conditions say already.
 fn told(diagnosed: &Diagnosed) -> Option<netproof_crds::Diagnosis> {
     let count = |number: usize| Some(u32::try_from(number).unwrap_or(u32::MAX));
     let some = netproof_crds::Diagnosis {
@@ -394,7 +396,7 @@ fn finding(cell: &Cell, detail: &Detail) -> Option<Finding> {
     let expected = match detail.line.expected {
         Expected::Allow(_) => Expectation::Allow,
         Expected::Deny(_) => Expectation::Deny,
-        // Nothing is expected of it, so nothing about it is a finding.
+        // Nothing is expected of the flow, so that no outcome of it is a finding.
         Expected::Unspecified(_) => return None,
     };
     Some(Finding {
@@ -479,7 +481,7 @@ fn said(
 /// How many nodes a condition's message names.
 const NAMED_NODES: usize = 3;
 
-/// The API's limit for a condition's message is 32768 bytes; people read less.
+/// The longest message of a condition, in bytes. The API's limit is 32768; people read less.
 const MESSAGE: usize = 1024;
 
 fn condition(

@@ -154,7 +154,7 @@ fn a_missing_probe_is_never_green_and_says_why() {
     assert_eq!(conformant(&view), (ConditionStatus::Unknown, Reason::ProbesNotReady));
 }
 
-/// A test that does not cover two of its nodes.
+/// A view of a test that does not cover two of its nodes.
 fn with_gaps(details: Vec<Detail>) -> StatusView {
     let gaps = [("n2", "it is cordoned"), ("n3", "it is not ready")];
     let uncovered = gaps.map(|(node, why)| (node.to_owned(), why.to_owned())).into();

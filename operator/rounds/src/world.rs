@@ -23,42 +23,42 @@ use crate::{
     kind::Kind,
 };
 
-/// Without a sign of life for this long, what is known of a kind is too old to judge by: bookmarks
-/// come about every minute, so this is two that did not.
+/// Without a sign of life for this long, what is known of a kind is too old to judge by. Bookmarks
+/// come about every minute, so that two are missing then.
 pub const STALE_AFTER: Duration = Duration::from_secs(130);
 
-/// An object as it was read: its version, and its meaning or why it has none for us.
+/// An object as it was read.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Read<T> {
-    /// Its `resourceVersion`.
+    /// Its `metadata.resourceVersion`, to be compared for equality alone.
     pub version: String,
-    /// What it means.
+    /// Its decoded form; or why it was not understood, for people.
     pub meaning: Result<T, String>,
 }
 
-/// The objects of a kind by name; what is cluster-scoped has an empty namespace.
+/// The objects of a kind by name; a cluster-scoped object has an empty namespace.
 pub type ObjectMap<T> = BTreeMap<ObjectRef, Read<T>>;
 
-/// A picture of what is known.
+/// A picture of what is known of the cluster. Cloning it copies no objects.
 #[derive(Clone, Debug, Default)]
 pub struct World {
-    /// Grows with each change.
+    /// A number that grows with each change.
     pub revision: Revision,
-    /// What changed of what policies mean, one change after the other.
+    /// The changes of what policies mean, one after the other.
     pub journal: Arc<Journal>,
-    /// `NetworkPolicies`.
+    /// Every `NetworkPolicy` of the cluster.
     pub policies: Arc<ObjectMap<Policy>>,
     /// The policies of the cluster as a whole, by kind.
     pub cluster_policies: BTreeMap<ClusterPolicyKind, Arc<ObjectMap<ClusterPolicy>>>,
-    /// Namespaces.
+    /// Every Namespace of the cluster.
     pub namespaces: Arc<ObjectMap<NamespaceState>>,
-    /// Nodes.
+    /// Every Node of the cluster.
     pub nodes: Arc<ObjectMap<NodeState>>,
-    /// The UIDs of all tests.
+    /// The UID of each test.
     pub tests: Arc<ObjectMap<String>>,
-    /// The owners of our own probe pods, and the UIDs of the tests that they belong to.
+    /// The owners of stand-ins, and the tests that they belong to.
     pub stand_in_sets: Arc<ObjectMap<decode::SetState>>,
-    /// Our own probe pods.
+    /// The pods with the label of stand-ins.
     pub stand_ins: Arc<ObjectMap<PodState>>,
     /// The pod templates of Deployments.
     pub deployments: Arc<ObjectMap<Template>>,
@@ -66,16 +66,16 @@ pub struct World {
     pub stateful_sets: Arc<ObjectMap<Template>>,
     /// The pod templates of `DaemonSets`.
     pub daemon_sets: Arc<ObjectMap<Template>>,
-    /// Kinds that have been read completely at least once.
+    /// The kinds that have been read completely at least once.
     pub complete: BTreeSet<Kind>,
     /// When each kind last gave a sign of life.
     pub alive: BTreeMap<Kind, Instant>,
-    /// Why a kind cannot be followed at the moment.
+    /// Why a kind cannot be followed at the moment; a kind that is followed is missing.
     pub blind: BTreeMap<Kind, Blind>,
 }
 
 impl World {
-    /// A picture of these objects, which are all that there are.
+    /// A complete picture of exactly these objects.
     pub fn of(objects: impl IntoIterator<Item = (Kind, DynamicObject)>) -> Self {
         let mut by_kind: BTreeMap<Kind, Vec<DynamicObject>> =
             Kind::all().map(|kind| (kind, Vec::new())).collect();
@@ -116,13 +116,13 @@ impl World {
         self.policies.values().filter_map(|read| read.meaning.as_ref().ok()).collect()
     }
 
-    /// The namespace, if it is there.
+    /// The namespace of this name, if it is there and was understood.
     pub fn namespace(&self, name: &str) -> Option<&NamespaceState> {
         let name = ObjectRef { namespace: String::new(), name: name.into() };
         self.namespaces.get(&name)?.meaning.as_ref().ok()
     }
 
-    /// How many objects of a kind are there that could not be understood.
+    /// How many objects of a kind were not understood.
     pub fn rejected(&self, kind: Kind) -> usize {
         fn count<T>(objects: &ObjectMap<T>) -> usize {
             objects.values().filter(|read| read.meaning.is_err()).count()
@@ -143,7 +143,7 @@ impl World {
         }
     }
 
-    /// Takes a change over; returns whether somebody may want to know.
+    /// Takes a change over. Returns whether a reader may want to know of it.
     pub fn take(&mut self, kind: Kind, change: ObjectChange) -> bool {
         match &change {
             ObjectChange::Blind(why) => {
@@ -195,8 +195,8 @@ impl World {
     }
 }
 
-/// Whose flows a change may concern; none if it is of a kind by which nothing is decided, or tells
-/// of no object. Nodes decide by their addresses alone, which they keep.
+/// The flows that a change may concern. None if no flow is decided by the kind, or if the change is
+/// about no object. Nodes decide by their addresses alone, which they keep.
 fn touched(kind: Kind, change: &ObjectChange) -> Option<Touched> {
     let named = match change {
         ObjectChange::Reset(_) => None,
@@ -221,8 +221,8 @@ fn touched(kind: Kind, change: &ObjectChange) -> Option<Touched> {
     }
 }
 
-/// Takes a change over; returns whether somebody may want to know: a new version of an object that
-/// means the same to us is no news.
+/// Takes a change over. Returns whether a reader may want to know of it: a new version of an object
+/// with the same meaning is no news.
 fn store<T: Clone + PartialEq>(
     objects: &mut Arc<ObjectMap<T>>,
     change: ObjectChange,

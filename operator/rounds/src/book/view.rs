@@ -1,4 +1,4 @@
-//! What is known of the flows, for people.
+//! What a book knows of each flow, for people: details and coverage.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -18,24 +18,25 @@ use super::Book;
 use crate::{clock::time_of_day, flow_budget::Moment, predict::place, report::Detail};
 
 impl Book {
-    /// What is known of every flow of the test.
+    /// What is known of every flow of the test, with a sentence for each.
     pub fn details(&self, moment: Moment<'_>) -> Matrix<Detail> {
         details(&self.ledger, moment)
     }
 
-    /// What is known of the extra flows.
+    /// What is known of every extra flow, with a sentence for each.
     pub fn extra_details(&self, moment: Moment<'_>) -> Matrix<Detail> {
         details(self.extra.ledger(), moment)
     }
 
-    /// What the flows that are judged show of the policies, of those that were attempted.
+    /// What the flows with a verdict show of the policies. `attempted` are the flows that the
+    /// coverage calls attempted.
     pub fn coverage(&mut self, moment: Moment<'_>, attempted: BTreeSet<Cell>) -> Arc<Coverage> {
         let judged = judged(&self.ledger, moment.now);
         self.budget.coverage(moment, &judged, attempted, self.changed)
     }
 }
 
-/// The flows that have a verdict, confirmed and recent, and when each was last seen.
+/// The flows with a verdict, confirmed and recent, and when each was last seen.
 fn judged(ledger: &Ledger, now: Duration) -> BTreeMap<&Cell, Duration> {
     let has_verdict = |cell: &Cell| match ledger.verdict(cell, now) {
         Some(Verdict::Conforms | Verdict::Leak(_) | Verdict::Blocked(_)) => true,

@@ -1,26 +1,27 @@
-//! In which manner denied attempts were answered lately.
+//! The manner in which denied attempts over TCP ended lately.
 
 use std::time::Duration;
 
 use netproof_conformance::{diagnosis::RefusalManner, verdict::Outcome};
 
-/// For how long an answer counts. Kernels limit ICMP errors, so that an error and silence
-/// alternate: what is said of them should not.
+/// How long an outcome counts. Kernels limit the rate of ICMP errors, so that an error and a
+/// silence alternate, and the manner would alternate with them.
 const MEMORY: Duration = Duration::from_secs(300);
 
-/// In which manners, and when each was seen last.
+/// The manners that were seen, and when each was seen last.
 #[derive(Clone, Debug, Default)]
 pub struct DenialStyles(Vec<(RefusalManner, Duration)>);
 
 impl DenialStyles {
-    /// A denied attempt over TCP ended so.
+    /// Takes note of how a denied attempt over TCP ended. [`Outcome::Connected`] and
+    /// [`Outcome::Failed`] say nothing of a manner.
     pub fn saw(&mut self, outcome: &Outcome, now: Duration) {
         let Some(manner) = RefusalManner::of(outcome) else { return };
         self.0.retain(|(other, _)| *other != manner);
         self.0.push((manner, now));
     }
 
-    /// In which manner; none where nothing was denied lately.
+    /// The manner of the denials of the last 300 s; none if there were none.
     pub fn manner(&self, now: Duration) -> Option<RefusalManner> {
         let recent = self.0.iter().filter(|(_, at)| now.saturating_sub(*at) <= MEMORY);
         recent.map(|(manner, _)| *manner).reduce(RefusalManner::and)

@@ -1,4 +1,4 @@
-//! Flows that no test asks for, attempted because they would tell two diagnoses apart.
+//! Extra flows: flows that no test asks for, attempted because they tell two diagnoses apart.
 
 use std::{
     borrow::Cow,
@@ -18,20 +18,20 @@ use netproof_conformance::{
 use super::observations;
 use crate::scenario::Scenario;
 
-/// How many of them there are at most: as many as are told at a time, three times over.
+/// How many extra flows there are at most: three times as many as one diagnosis asks for.
 const ROOM: usize = 3 * NEXT_PROBES;
 
-/// What is known of flows that the test does not ask for.
+/// The extra flows of a test, and what is known of them.
 ///
-/// They are judged like the test's own, by a ledger that nobody else gets hold of: what comes out
-/// are observations for a diagnosis, and no verdict that could be counted, listed or told.
+/// They are judged like the test's own flows, by a ledger of their own: they become observations
+/// for a diagnosis, and their verdicts are never counted, listed or reported.
 pub struct ExtraFlows {
     cells: BTreeSet<Cell>,
     ledger: Ledger,
 }
 
 impl ExtraFlows {
-    /// None yet.
+    /// Without any extra flows, and with this patience.
     pub fn new(patience: Patience) -> Self {
         Self { cells: BTreeSet::new(), ledger: Ledger::new(patience) }
     }
@@ -41,12 +41,13 @@ impl ExtraFlows {
         self.ledger.set_patience(patience);
     }
 
-    /// A stand-in is there since `birth`.
+    /// Takes note that an actor's pod is there since `birth`: its extra flows settle.
     pub fn born(&mut self, actor: &Actor, birth: Duration, now: Duration) {
         self.ledger.born(actor, birth, now);
     }
 
-    /// Takes on more of them, as many as there is room for and the test's budget leaves.
+    /// Takes on these flows in order, until `ROOM` or what the test's flows leave of its budget
+    /// is full.
     pub fn take_on(&mut self, telling: &BTreeSet<Cell>, scenario: &Scenario) {
         let room = ROOM.min(scenario.budget.saturating_sub(scenario.flows.len()));
         for cell in telling {
@@ -57,8 +58,8 @@ impl ExtraFlows {
         }
     }
 
-    /// Lets go of those that the test has come to ask for, those that have lost an end, and, where
-    /// its budget leaves less than before, of others.
+    /// Drops the extra flows that the test has come to ask for and those that have lost an end, and
+    /// then as many as exceed what is left of its budget.
     pub fn keep(&mut self, scenario: &Scenario) {
         let is_there = |actor: &Actor| {
             scenario.externals.contains_key(&actor.endpoint)
@@ -73,13 +74,13 @@ impl ExtraFlows {
         }
     }
 
-    /// Lets go of all.
+    /// Drops all extra flows, and what is known of them.
     pub fn forget(&mut self) {
         self.cells.clear();
         self.ledger.expect(&Matrix::default(), Duration::ZERO);
     }
 
-    /// The scenario with these flows beside its own, to be predicted and attempted.
+    /// The scenario with the extra flows beside its own, to be predicted and attempted.
     pub fn beside<'a>(&self, scenario: &'a Scenario) -> Cow<'a, Scenario> {
         if self.cells.is_empty() {
             return Cow::Borrowed(scenario);
@@ -89,7 +90,7 @@ impl ExtraFlows {
         Cow::Owned(scenario.with(extra.chain(own).collect()))
     }
 
-    /// What is expected of the test's own flows, and of these.
+    /// Splits predictions into those of the test's own flows and those of the extra flows.
     pub fn split<'a>(
         &self,
         all: &'a Matrix<Expected>,
@@ -102,49 +103,53 @@ impl ExtraFlows {
         (Cow::Owned(own.into_iter().collect()), extra.into_iter().collect())
     }
 
-    /// Whether a flow is one of them.
+    /// Whether this is one of the extra flows.
     pub fn contains(&self, cell: &Cell) -> bool {
         self.cells.contains(cell)
     }
 
-    /// What is known of each.
+    /// The ledger of the extra flows.
     pub fn ledger(&self) -> &Ledger {
         &self.ledger
     }
 
-    /// All of them.
+    /// All extra flows that are attempted at present.
     pub fn cells(&self) -> &BTreeSet<Cell> {
         &self.cells
     }
 
-    /// Those to be attempted now: they are new and have settled, or want repetition.
+    /// The extra flows to attempt now: new ones that have settled, and those that wait for
+    /// repetition.
     pub fn due(&self, now: Duration) -> BTreeSet<Cell> {
         let mut due = self.ledger.due(now);
         due.extend(self.ledger.unconfirmed());
         due
     }
 
-    /// When the next one will be due.
+    /// When the next extra flow will be due; none if none will.
     pub fn next_due(&self, now: Duration) -> Option<Duration> {
         self.ledger.next_due(now)
     }
 
-    /// Takes over what the policies say of them. Returns those of which that is something else.
+    /// Takes over what the policies say of the extra flows. Returns those of which they say
+    /// something else than before.
     pub fn expect(&mut self, expected: &Matrix<Expected>, now: Duration) -> BTreeSet<Cell> {
         self.ledger.expect(expected, now)
     }
 
-    /// Has those settle anew of which the policies may have said something else for a while.
+    /// Has the meant flows settle anew, as the policies may have said something else of them for a
+    /// while.
     pub fn doubt(&mut self, is_meant: impl Fn(&Cell) -> bool, now: Duration) -> BTreeSet<Cell> {
         self.ledger.doubt(is_meant, now)
     }
 
-    /// Whether a wrong outcome of an attempt that began then would count, and does not yet.
+    /// Whether this outcome, of an attempt that began at `began`, would count against the network,
+    /// and its flow does not count as wrong yet.
     pub fn would_accuse(&self, cell: &Cell, sighting: &Sighting, began: Duration) -> bool {
         self.ledger.would_accuse(cell, sighting, began)
     }
 
-    /// Takes a sighting into account; of another flow it says nothing.
+    /// Takes a sighting into account; one of another flow is ignored.
     pub fn observe(
         &mut self,
         cell: &Cell,
@@ -152,11 +157,11 @@ impl ExtraFlows {
         outcome: Option<Outcome>,
         during: impl Into<Interval>,
     ) {
-        // How fast the network follows is measured on the test's own flows.
+        // Dropped: only the test's own flows measure how fast the network follows.
         self.ledger.observe(cell, sighting, outcome, during);
     }
 
-    /// What was seen of them since a moment, confirmed and recent.
+    /// What was seen of the extra flows since a moment, confirmed and recent.
     pub fn observations(
         &self,
         flow: &impl Fn(&Cell) -> Option<Flow>,

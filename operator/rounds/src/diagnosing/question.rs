@@ -1,4 +1,4 @@
-//! All that a diagnosis of a test is made from, and the answer with what it rests on.
+//! The question that a diagnosis answers, and the answer with the evidence that it rests on.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -20,59 +20,60 @@ use crate::flow_budget::is_same_picture;
 /// All that a diagnosis is made from.
 #[derive(Clone, Debug)]
 pub struct Question {
-    /// What the policies say: the very snapshot by which the flows were judged.
+    /// The snapshot by which the flows were judged.
     pub snapshot: Snapshot,
     /// What was seen of the test's flows.
     pub observed: BTreeMap<Cell, Observation>,
-    /// What was seen of flows beside them.
+    /// What was seen of extra flows.
     pub beside: BTreeMap<Cell, Observation>,
-    /// Flows that could be attempted and were not.
+    /// Flows that could be attempted and were not, as the snapshot names them and by cell.
     pub unprobed: BTreeMap<Flow, Cell>,
-    /// What was.
+    /// Earlier states of the snapshot, for faults of memory.
     pub pasts: Vec<Past>,
-    /// What is known to have gone wrong and is right by now.
+    /// The fault of time that explains what went wrong lately, if one does.
     pub time: Option<TimeFault>,
-    /// Of how many flows of the test the policies say something.
+    /// How many flows of the test the policies decide, with allow or deny.
     pub decided: usize,
     /// Whether flows of the test are reported as wrong, observed or not.
     pub is_wrong: bool,
-    /// How many flows have a verdict that is older than the policies are, and were left out.
+    /// How many observations were left out for being older than the last change of the policies.
     pub outdated: usize,
 }
 
-/// What came of it.
+/// The answer to a [`Question`].
 #[derive(Clone, Debug)]
 pub struct DiagnosisAnswer {
-    /// What the network does wrong.
+    /// What the network does wrong, with its evidence.
     pub diagnosed: Arc<Diagnosed>,
-    /// Flows to attempt next.
+    /// Flows to attempt next, which would tell the remaining candidates apart.
     pub telling: BTreeSet<Cell>,
 }
 
-/// What the network does wrong, and what that is known from.
+/// A diagnosis, with the evidence that it rests on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Diagnosed {
     /// What the network does wrong.
     pub diagnosis: Diagnosis,
-    /// What that is known from.
+    /// How many flows the diagnosis rests on.
     pub basis: Basis,
-    /// A smallest set of observations that no single fault fits, a sentence each.
+    /// A smallest set of observations that no single fault fits, a sentence each. Empty unless the
+    /// diagnosis is [`Diagnosis::Unexplained`].
     pub ruled_out_by: Vec<String>,
 }
 
-/// What a diagnosis is known from.
+/// How many flows a diagnosis rests on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Basis {
-    /// How many flows of the test.
+    /// How many flows of the test were observed.
     pub judged: usize,
-    /// Of how many flows of the test the policies say something.
+    /// How many flows of the test the policies decide.
     pub of: usize,
-    /// How many flows that the test does not ask for.
+    /// How many extra flows were observed.
     pub beside: usize,
 }
 
 impl Basis {
-    /// Whether no flow of the test is missing.
+    /// Whether every flow of the test that the policies decide was observed.
     pub fn is_whole(self) -> bool {
         self.judged == self.of
     }
@@ -93,7 +94,7 @@ impl fmt::Display for Basis {
     }
 }
 
-/// The diagnosis as a sentence, with what it rests on where that is not just the test's flows.
+/// The diagnosis as a sentence, with its basis where that is not exactly the test's flows.
 impl fmt::Display for Diagnosed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}{}", self.diagnosis, self.basis)
@@ -101,8 +102,8 @@ impl fmt::Display for Diagnosed {
 }
 
 impl Question {
-    /// Whether the answer is the same for sure. In which manner something did not connect does not
-    /// matter, and alternates.
+    /// Whether the answers to both are certainly the same. The manner in which something did not
+    /// connect is ignored, since it alternates.
     pub fn is_same(&self, other: &Self) -> bool {
         let seen = |(cell, one): (&Cell, &Observation), (other, two): (&Cell, &Observation)| {
             let does = |seen: &Observation| (seen.flow, seen.connected(), seen.flaps);
@@ -122,7 +123,7 @@ impl Question {
             && is_same_picture(&self.snapshot, &other.snapshot)
     }
 
-    /// Works the answer out: that takes from a millisecond to some seconds.
+    /// Works the answer out, which takes from a millisecond to some seconds of one thread.
     pub fn answer(&self) -> DiagnosisAnswer {
         let observed = || self.observed.iter().chain(&self.beside);
         let diagnosis = diagnose(&Evidence {
@@ -154,7 +155,7 @@ impl Question {
     }
 }
 
-/// What the policies say of a flow, and what it does.
+/// A sentence: what the policies say of a flow, and what it does.
 pub fn sentence(snapshot: &Snapshot, cell: &Cell, seen: &Observation) -> String {
     let says = match Said::from(&expect(snapshot, &seen.flow)) {
         Said::Allow => "is allowed",

@@ -11,8 +11,8 @@ use crate::{
 
 const NAMES: [&str; 4] = ["web", "was", "db", "ops"];
 
-/// What there is to be asked when these of the test's flows connect and the others do not, where
-/// `db` and `ops` are isolated.
+/// The question of a test in which these flows connect and the others do not, and the policies
+/// isolate `db` and `ops`.
 fn question(asked: &[(&str, &str, bool)], beside: &[(&str, &str, bool)]) -> Question {
     let flows: Vec<(&str, &str)> = asked.iter().map(|(from, to, _)| (*from, *to)).collect();
     let scenario = scenario(&NAMES, &flows, 100);

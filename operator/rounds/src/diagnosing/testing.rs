@@ -1,4 +1,4 @@
-//! A small test of a small cluster.
+//! A small test of a small cluster, for tests of the diagnosis.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -24,10 +24,10 @@ use crate::{
     world::{Read, World},
 };
 
-/// Where everyone listens.
+/// The port that every stand-in listens on.
 pub const PORT: Port = Port { number: 80, protocol: Protocol::Tcp };
 
-/// Judges at once, by one attempt.
+/// A patience that judges at once, by one attempt.
 pub const AT_ONCE: Patience = Patience {
     settle: Duration::ZERO,
     confirm: 1,
@@ -35,7 +35,7 @@ pub const AT_ONCE: Patience = Patience {
     leak_retention: Duration::ZERO,
 };
 
-/// From one stand-in to another.
+/// The flow from one stand-in to another, on [`PORT`].
 pub fn cell(from: &str, to: &str) -> Cell {
     Cell { from: Actor::sole(from), to: Actor::sole(to), port: PORT }
 }
@@ -46,7 +46,7 @@ fn desired(name: &str) -> Desired {
     Desired { ports, ..fixtures::desired(name) }
 }
 
-/// A test with these stand-ins that asks for these flows.
+/// A test with these stand-ins that asks for these flows, and attempts at most `budget`.
 pub fn scenario(names: &[&str], asked: &[(&str, &str)], budget: usize) -> Scenario {
     Scenario {
         patience: AT_ONCE,
@@ -62,7 +62,7 @@ pub fn scenario(names: &[&str], asked: &[(&str, &str)], budget: usize) -> Scenar
     }
 }
 
-/// Its stand-ins, all of them running: the first on node one, the others on node two.
+/// The stand-ins of a test, all of them running: the first on node one, the others on node two.
 pub fn stand_ins(scenario: &Scenario) -> Vec<StandIn> {
     let stand_in = |(desired, number): (&Desired, u8)| {
         let pod = PodState {
@@ -83,7 +83,7 @@ pub fn stand_ins(scenario: &Scenario) -> Vec<StandIn> {
     scenario.desired.iter().zip(1..).map(stand_in).collect()
 }
 
-/// A cluster in which these may neither send nor receive.
+/// A cluster in which stand-ins with these names may neither send nor receive.
 pub fn world(isolated: &[&str]) -> World {
     let home = NamespaceState { labels: BTreeMap::new(), terminating: false };
     let home = Read { version: "1".into(), meaning: Ok(home) };

@@ -7,9 +7,9 @@ use netproof_conformance::{
 
 use crate::scenario::{Scenario, to_flow};
 
-/// Flows between stand-ins whose probes speak, to ports that they listen on, and to the addresses
-/// outside, that are no flows of the test: so many at most, everyone who sends with as many as
-/// everyone else.
+/// At most `at_most` flows that are not in the test: from a stand-in of which the probe speaks, to
+/// another such stand-in's declared port or to an external address. Every sender gets as many as
+/// every other, give or take one.
 pub fn unasked(scenario: &Scenario, speaks: impl Fn(&Actor) -> bool, at_most: usize) -> Vec<Cell> {
     let speaking = scenario.desired.iter().filter(|desired| speaks(&desired.actor));
     let senders: Vec<&Actor> = speaking.clone().map(|desired| &desired.actor).collect();
@@ -23,7 +23,7 @@ pub fn unasked(scenario: &Scenario, speaks: impl Fn(&Actor) -> bool, at_most: us
         ports.iter().filter(move |_| is_there).map(move |port| (Actor::sole(name), *port))
     });
     let receivers: Vec<(Actor, Port)> = pods.chain(outside).collect();
-    // Everyone takes their next receiver in turn, so that every beginning of this is balanced.
+    // Each sender takes its next receiver in turn, so that every prefix of the result is balanced.
     let pairs = (0..receivers.len()).flat_map(|turn| {
         let all = senders.iter().enumerate();
         let receivers = &receivers;

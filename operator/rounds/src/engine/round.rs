@@ -1,4 +1,5 @@
-//! One pass over the probes: who listens, what each attempt saw, and who still listens.
+//! One pass over the probes: the receivers' listeners are checked, every flow is attempted, and the
+//! listeners are checked again.
 
 mod heard;
 
@@ -22,14 +23,14 @@ use heard::ask_who_heard;
 
 use super::session::{Session, SessionError, unexpected};
 
-/// How many attempts are under way at a time. As it is by default, the traffic of a round through a
-/// cluster stays bounded.
+/// How many attempts are under way at a time. The default bounds the traffic of a round through a
+/// cluster to 256 attempts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Breadth {
-    /// Of one probe: well below [`wire::MAX_IN_FLIGHT`], since one that has its hands full reads no
-    /// heartbeat either.
+    /// Attempts of one probe: well below [`wire::MAX_IN_FLIGHT`], since a probe that works on that
+    /// many reads no heartbeat either.
     pub per_probe: usize,
-    /// Probes that attempt at a time.
+    /// Probes that attempt at the same time.
     pub probes: usize,
 }
 
@@ -42,56 +43,62 @@ impl Default for Breadth {
 /// What a probe and its stream may add to the time of one attempt.
 const SLACK: Duration = Duration::from_secs(2);
 
-/// A flow to attempt.
+/// A flow to attempt, with the address to dial.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FlowAttempt {
-    /// Its place in the matrix.
+    /// The flow's place in the matrix.
     pub cell: Cell,
-    /// Where the receiver is.
+    /// The receiver's address and port.
     pub target: SocketAddr,
-    /// Who has to answer there.
+    /// The receiver that has to answer there.
     pub receiver: Receiver,
 }
 
-/// Who has to answer.
+/// The receiver that has to answer an attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Receiver {
-    /// A probe, with this identity.
+    /// A probe with this identity; an answer of another is [`Outcome::Failed`].
     Probe {
-        /// Its pod's UID.
+        /// The UID of the probe's pod.
         identity: String,
     },
-    /// An address outside: whoever answers.
+    /// An external address: any answer counts.
     External,
 }
 
-/// What came of a flow.
+/// What came of the attempt of one flow.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AttemptResult {
-    /// Its place in the matrix.
+    /// The flow's place in the matrix.
     pub cell: Cell,
-    /// What was seen; or that the sender has no probe to see by, and why.
+    /// What the sender saw; or why the sender has no probe that could attempt.
     pub outcome: Result<Outcome, String>,
-    /// Whether the receiver was there.
+    /// Whether the receiver was shown to listen all the while.
     pub control: Control,
 }
 
 /// What one pass over the probes brought.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PassResults {
-    /// What came of each flow.
+    /// One result for each flow that was asked for, in no particular order.
     pub seen: Vec<AttemptResult>,
-    /// Who was needed and did not speak, before the attempts or after them.
+    /// Actors that were needed and did not speak, before the attempts or after them.
     pub mute: BTreeSet<Actor>,
 }
 
-/// The probes that speak, by actor; for the others, why they do not.
+/// The session of each actor's probe, or why there is none.
 pub type Sessions = BTreeMap<Actor, Result<Arc<Session>, String>>;
 
-/// The addresses outside that somebody reached in this round, which proves that they listen.
+/// The external addresses and ports that some probe connected to in this round, which proves that
+/// they listen.
 pub type Reached = BTreeSet<(SocketAddr, Protocol)>;
 
-/// Attempts the flows, all of them between two proofs that the receivers listen.
+/// Attempts the flows, all of them between two checks that the receivers listen, with the default
+/// [`Breadth`]. `timeout` bounds one attempt. External addresses that connect are added to
+/// `reached`.
+///
+/// Every request has a deadline, so that this ends. Dropping the future stops waiting; attempts
+/// that a probe has begun end there by their own timeout.
 pub async fn run(
     asked: &[FlowAttempt],
     sessions: &Sessions,
@@ -101,7 +108,7 @@ pub async fn run(
     run_broadly(asked, sessions, timeout, Breadth::default(), reached).await
 }
 
-/// The same, with so many attempts at a time.
+/// Like [`run`], with this breadth.
 pub async fn run_broadly(
     asked: &[FlowAttempt],
     sessions: &Sessions,
@@ -169,8 +176,8 @@ async fn check_listeners<'a>(
     join_all(checks).await.into_iter().collect()
 }
 
-/// Both checks have to have found the listener answering: one that died and came back proves
-/// nothing for the time in between.
+/// Whether the receiver listened all the while. Both checks have to find the listener answering: a
+/// listener that died and came back proves nothing for the time in between.
 fn control(
     flow: &FlowAttempt,
     before: &ActorListeners,
@@ -208,7 +215,7 @@ pub(crate) fn silence(
     }
 }
 
-/// The attempts of one probe.
+/// Attempts all flows of one sender, `breadth.per_probe` at a time.
 async fn attempt_all<'a>(
     flows: Vec<&'a FlowAttempt>,
     session: Option<&Result<Arc<Session>, String>>,
@@ -232,16 +239,18 @@ async fn attempt_all<'a>(
     stream::iter(attempts).buffer_unordered(breadth.per_probe).collect().await
 }
 
-/// What came of one attempt.
+/// What came of one attempt, with its time.
 pub(crate) struct Timed {
     pub(crate) outcome: Outcome,
-    /// How long it took the probe; none if it did not say.
+    /// How long it took by the probe's own clock; none if the probe did not reply.
     pub(crate) took: Option<Duration>,
-    /// What was asked of another probe over UDP, if nothing came back.
+    /// The nonce of an attempt over UDP at another probe that timed out: the receiver may have
+    /// heard it.
     unanswered: Option<String>,
 }
 
-/// One attempt, by a probe that speaks.
+/// Makes one attempt. Ends by `timeout` and [`SLACK`] at the latest; a session that fails is
+/// [`Outcome::Failed`].
 pub(crate) async fn timed(flow: &FlowAttempt, session: &Session, timeout: Duration) -> Timed {
     let nonce = crate::clock::nonce();
     let proof = match flow.receiver {
@@ -275,7 +284,7 @@ impl Timed {
     }
 }
 
-/// A probe's word, with the far end's identity checked.
+/// Translates a probe's outcome, and holds the far end's identity against the receiver's.
 fn outcome_of(outcome: wire::Outcome, receiver: &Receiver) -> Outcome {
     match (outcome, receiver) {
         (wire::Outcome::Connected { identity: Some(found) }, Receiver::Probe { identity })

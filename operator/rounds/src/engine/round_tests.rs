@@ -76,7 +76,7 @@ async fn a_receiver_without_a_session_cannot_vouch() {
     assert_eq!(seen.control, Control::Unproven("its stream was cut".into()));
 }
 
-/// A flow over UDP from a to b, through a socket of ours in front of b.
+/// The outcome of a flow over UDP from a to b, through a socket of the test's own in front of b.
 async fn over_udp(bed: &mut Bed) -> (FlowAttempt, UdpSocket) {
     let port = free_port();
     let receiver = agent_by(wire::Protocol::Udp, "b", port);
@@ -100,7 +100,7 @@ async fn a_datagram_that_arrived_is_no_silence_though_no_answer_came() {
     let mut bed = Bed::of(&["a"]).await;
     let (flow, front) = over_udp(&mut bed).await;
     let to = flow.cell.port.number;
-    // The way there is open; nothing comes back.
+    // Forwards datagrams to b, and no answer back.
     let there = tokio::spawn(async move {
         let mut buffer = [0; 200];
         loop {

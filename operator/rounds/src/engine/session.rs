@@ -4,9 +4,12 @@
 //! is half open is noticed by the heartbeat; no reply of another conversation is taken for one of
 //! this (ids start at random, and the probe has to echo a nonce first).
 //!
-//! Assumption: nothing about the streams' manners. They may hang, be cut in mid-line, or carry
+//! Assumption: nothing about how the streams behave. They may hang, be cut in mid-line, or carry
 //! another attached client's replies; kube 5's attach pipes never end by themselves, so that the
 //! end of the attachment comes as a future of its own.
+//!
+//! Cancel safety: a request that is dropped is forgotten; the probe may carry it out all the same,
+//! and its reply is ignored.
 
 use std::{
     collections::HashMap,
@@ -33,69 +36,69 @@ const HEARTBEAT: Duration = Duration::from_secs(5);
 /// How long a probe may take to greet.
 const GREETING: Duration = Duration::from_secs(5);
 
-/// How long a probe may take to say what only it knows: whether its listeners answer, and what it
-/// heard.
+/// How long a probe may take for requests that no network delays: whether its listeners answer, and
+/// what it heard.
 const OWN_WORD: Duration = Duration::from_secs(3);
 
-/// Requests that may wait to be written; senders wait beyond that.
+/// How many requests may wait to be written; senders beyond that wait, until their deadline.
 const QUEUE: usize = 64;
 
-/// The way to a probe.
+/// The byte streams to and from a probe.
 pub struct Link {
-    /// What the probe writes.
+    /// The stream of what the probe writes.
     pub reader: Box<dyn AsyncRead + Send + Unpin>,
-    /// What the probe reads.
+    /// The stream of what the probe reads.
     pub writer: Box<dyn AsyncWrite + Send + Unpin>,
-    /// Resolves when the way is known to be cut, with what is known of why. It may own whatever
-    /// keeps the way open.
+    /// Resolves when the streams are known to be cut, to the reason as far as it is known. It may
+    /// own whatever keeps the streams open.
     pub ended: BoxFuture<'static, String>,
 }
 
 /// Why a conversation did not start, or is over.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum SessionError {
-    /// The attachment ended.
+    /// The attachment ended, or a stream failed; why.
     #[error("the stream to the probe was cut: {0}")]
     Cut(String),
     /// The probe gave no sign of life in time.
     #[error("the probe gave no sign of life for {} s", HEARTBEAT.as_secs())]
     Silent,
-    /// It did not greet.
+    /// The probe did not greet within 5 s, or echoed another nonce.
     #[error("the probe did not greet within {} s", GREETING.as_secs())]
     NoGreeting,
-    /// It greeted as another.
+    /// The probe greeted with another identity.
     #[error("the probe is {found}, not {wanted}")]
     Stranger {
-        /// Who it said it is.
+        /// The identity that the probe has.
         found: String,
-        /// Who it should be.
+        /// The identity that it should have.
         wanted: String,
     },
-    /// It speaks another version.
+    /// The probe speaks this other version of the protocol.
     #[error("the probe speaks version {0} of the protocol, not {ours}", ours = wire::VERSION)]
     Version(u16),
-    /// A request's deadline passed.
+    /// The request's deadline passed.
     #[error("the probe did not reply in time")]
     Deadline,
-    /// It did not accept a request.
+    /// The probe answered with an error, or with a reply of another kind; which.
     #[error("the probe refused a request: {0}")]
     Refused(String),
 }
 
-/// What a probe said of itself.
+/// What a probe said of itself when it greeted.
 #[derive(Clone, Debug)]
 pub struct Greeting {
-    /// What it shows to those who connect.
+    /// The identity that it shows to those who connect.
     pub identity: String,
-    /// Protocols that it cannot speak.
+    /// The protocols that its kernel lacks.
     pub unsupported: Vec<Unsupported>,
-    /// Its listeners when it greeted.
+    /// The state of its listeners when it greeted.
     pub listeners: Vec<Listener>,
 }
 
-/// A conversation that has begun.
+/// A conversation that has begun. Dropping it ends the task that drives the streams.
 pub struct Session {
-    /// What the probe said of itself.
+    /// What the probe said of itself when it greeted.
     pub greeting: Greeting,
     requests: Requests,
     ended: watch::Receiver<Option<SessionError>>,
@@ -109,7 +112,8 @@ impl Drop for Session {
 }
 
 impl Session {
-    /// Greets the probe, which has to be `identity`.
+    /// Starts a conversation and greets the probe, which has to have this identity. Ends within
+    /// 5 s; dropping the future closes the streams.
     pub async fn open(link: Link, identity: &str) -> Result<Self, SessionError> {
         let (requests, lines) = Requests::new();
         let (over, ended) = watch::channel(None);
@@ -123,13 +127,14 @@ impl Session {
         });
         let task = AbortOnDrop(Some(task));
         let greeting = greet(&requests, identity).await.map_err(|error| {
-            // What ended the stream says more than that nothing came.
+            // Why the stream ended says more than that no greeting came.
             ended.borrow().clone().unwrap_or(error)
         })?;
         Ok(Self { greeting, requests, ended, task: task.release() })
     }
 
-    /// Asks the probe, and waits for its reply at most until the deadline.
+    /// Asks the probe, and waits for its reply until the deadline at most. If the conversation is
+    /// over, the error says why.
     pub async fn request(&self, op: Op, deadline: Instant) -> Result<Reply, SessionError> {
         let result = self.requests.send(op, deadline).await;
         match (result, self.over()) {
@@ -138,7 +143,7 @@ impl Session {
         }
     }
 
-    /// Asks the probe whether its own listeners answer.
+    /// Asks the probe whether its own listeners answer. Ends within 3 s.
     pub async fn listeners(&self) -> Result<Vec<Listener>, SessionError> {
         match self.request(Op::CheckListeners, Instant::now() + OWN_WORD).await? {
             Reply::Listeners { listeners, .. } => Ok(listeners),
@@ -146,7 +151,8 @@ impl Session {
         }
     }
 
-    /// Asks the probe which of these questions reached it over UDP.
+    /// Asks the probe which of these nonces reached it over UDP, [`wire::MAX_HEARD`] at most. Ends
+    /// within 3 s.
     pub async fn heard(&self, nonces: Vec<String>) -> Result<Vec<String>, SessionError> {
         match self.request(Op::Heard { nonces }, Instant::now() + OWN_WORD).await? {
             Reply::Heard { heard, .. } => Ok(heard),
@@ -159,7 +165,7 @@ impl Session {
         self.ended.borrow().clone()
     }
 
-    /// Waits until the conversation is over.
+    /// Waits until the conversation is over, and returns why. Cancel safe.
     pub async fn ended(&self) -> SessionError {
         let mut ended = self.ended.clone();
         match ended.wait_for(Option::is_some).await {
@@ -169,7 +175,7 @@ impl Session {
     }
 }
 
-/// A reply of the wrong kind.
+/// The error for a reply of the wrong kind.
 pub fn unexpected(reply: &Reply) -> SessionError {
     SessionError::Refused(match reply {
         Reply::Error { message, .. } => message.clone(),
@@ -177,7 +183,7 @@ pub fn unexpected(reply: &Reply) -> SessionError {
     })
 }
 
-/// Ends a task that nobody took over.
+/// Aborts a task unless it is released: [`Session::open`] may be dropped before it has a session.
 struct AbortOnDrop(Option<JoinHandle<()>>);
 
 impl AbortOnDrop {
@@ -248,7 +254,8 @@ impl Requests {
     }
 }
 
-/// Who waits for which reply; nobody can begin to wait once it is closed.
+/// The requests that wait for their reply, by id. Once closed it takes no more, and all that wait
+/// end.
 #[derive(Default)]
 struct Pending(Mutex<Waiters>);
 
@@ -275,7 +282,7 @@ impl Pending {
     fn complete(&self, reply: Reply) {
         let Some(id) = reply.id() else { return };
         let waiter = self.lock().by_id.remove(&id);
-        // A reply that nobody waits for any more came too late, or was another's.
+        // A reply that no request waits for came too late, or was another conversation's.
         if let Some(waiter) = waiter {
             drop(waiter.send(reply));
         }
@@ -288,7 +295,7 @@ impl Pending {
     }
 }
 
-/// One that waits; it is forgotten when it gives up.
+/// A request that waits for its reply. Dropping it forgets the request.
 struct Waiting {
     id: u64,
     reply: oneshot::Receiver<Reply>,
@@ -307,7 +314,7 @@ impl Drop for Waiting {
     }
 }
 
-/// Carries the conversation until it is over, and says why it is.
+/// Carries the conversation until it is over, and returns why it is.
 async fn drive(link: Link, lines: mpsc::Receiver<String>, requests: &Requests) -> SessionError {
     tokio::select! {
         error = write(link.writer, lines) => error,
@@ -321,7 +328,8 @@ async fn write(
     mut writer: Box<dyn AsyncWrite + Send + Unpin>,
     mut lines: mpsc::Receiver<String>,
 ) -> SessionError {
-    // A line torn by an earlier stream's cut ends here, and takes nothing of ours with it.
+    // The newline ends a line that an earlier stream's cut has torn, so that it takes nothing of
+    // ours with it.
     let mut batch = String::from("\n");
     while let Some(line) = lines.recv().await {
         batch.push_str(&line);
@@ -346,7 +354,7 @@ async fn read(reader: Box<dyn AsyncRead + Send + Unpin>, pending: &Pending) -> S
     let mut lines = FramedRead::new(reader, LinesCodec::new_with_max_length(wire::MAX_LINE));
     while let Some(line) = lines.next().await {
         match line {
-            // The first line may be the tail of one that was on its way before.
+            // The first line may be the tail of one that was on its way to an earlier client.
             Ok(line) => {
                 if let Ok(reply) = serde_json::from_str(&line) {
                     pending.complete(reply);

@@ -54,7 +54,7 @@ async fn a_cut_stream_ends_what_waits_for_it() {
 #[tokio::test(start_paused = true)]
 async fn a_probe_that_hangs_is_noticed_by_its_heartbeat() {
     let (ours, theirs) = tokio::io::duplex(64 * 1024);
-    // It greets, and then nothing more comes: a half-open stream.
+    // The probe greets, and then nothing more comes: a half-open stream.
     let probe = tokio::spawn(async move {
         let (reader, mut writer) = tokio::io::split(theirs);
         let mut lines = BufReader::new(reader).lines();
@@ -113,7 +113,7 @@ async fn noise_before_the_greeting_is_passed_over() {
     probe.abort();
 }
 
-/// What an agent called `me` says to a greeting.
+/// The reply to a greeting of an agent with the identity `me`.
 fn hello_to(line: &str) -> String {
     let request: Request = serde_json::from_str(line).expect("a request");
     let Op::Hello { nonce } = request.op else { panic!("not greeted: {line}") };

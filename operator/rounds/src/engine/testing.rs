@@ -1,4 +1,4 @@
-//! The real agent over memory, for tests: nothing here is a stand-in for anything.
+//! The probe's real agent over memory, for tests.
 
 use std::net::TcpListener;
 
@@ -20,31 +20,31 @@ use super::session::{Link, Session};
 
 /// A real agent, and the far end of its streams.
 pub struct InMemory {
-    /// Its streams, to be taken once.
+    /// The agent's streams, to be taken once.
     pub link: Link,
-    /// Where it listens.
+    /// The port that the agent listens on.
     pub port: u16,
-    /// The agent at work; aborting it cuts the streams.
+    /// The agent's task; aborting it cuts the streams.
     pub task: JoinHandle<()>,
 }
 
-/// A port that nobody listens on, at this moment.
+/// A port of the loopback that nothing listens on at this moment.
 pub fn free_port() -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has ports");
     listener.local_addr().expect("it is bound").port()
 }
 
-/// Starts an agent that listens on a free port of the loopback.
+/// Starts an agent that listens on a free TCP port of the loopback.
 pub fn agent(identity: &str) -> InMemory {
     agent_on(identity, free_port())
 }
 
-/// Starts an agent that listens on this port.
+/// Starts an agent that listens on this TCP port of the loopback.
 pub fn agent_on(identity: &str, port: u16) -> InMemory {
     agent_by(Protocol::Tcp, identity, port)
 }
 
-/// The same by a protocol.
+/// Starts an agent that listens on this port of the loopback, by this protocol.
 pub fn agent_by(protocol: Protocol, identity: &str, port: u16) -> InMemory {
     let listeners = Listeners::open(
         Identity::new(identity).expect("a plain word"),
@@ -60,7 +60,7 @@ pub fn agent_by(protocol: Protocol, identity: &str, port: u16) -> InMemory {
     InMemory { link: link(ours), port, task }
 }
 
-/// A link over a stream in memory.
+/// A link to an agent over a stream in memory.
 pub fn link(stream: DuplexStream) -> Link {
     let (reader, writer) = split(stream);
     Link {
@@ -77,15 +77,16 @@ pub async fn session(identity: &str) -> (Session, u16) {
     (session, agent.port)
 }
 
-/// A network on the way to a port of the loopback, that lets everything through until it is closed.
+/// A network in front of a port of the loopback, which forwards every connection until it is
+/// closed.
 pub struct Gate {
-    /// Where it is to be attempted.
+    /// The address at which the port is to be attempted.
     pub port: u16,
     task: JoinHandle<()>,
 }
 
 impl Gate {
-    /// Refuses what comes from now on, and cuts what there is.
+    /// Refuses new connections from now on, and cuts those that exist.
     pub fn close(&self) {
         self.task.abort();
     }
@@ -97,13 +98,13 @@ impl Drop for Gate {
     }
 }
 
-/// A way to this port.
+/// Forwards a free port to this port of the loopback.
 pub async fn gate(to: u16) -> Gate {
     let listener = Listening::bind("127.0.0.1:0").await.expect("loopback has ports");
     gate_of(listener, to)
 }
 
-/// A way to this port, at one that is free for the moment.
+/// Forwards `here` to this port of the loopback. `here` is to be free at the moment.
 pub async fn gate_at(port: u16, to: u16) -> Gate {
     let listener = Listening::bind(("127.0.0.1", port)).await.expect("the port is free");
     gate_of(listener, to)
@@ -116,7 +117,7 @@ fn gate_of(listener: Listening, to: u16) -> Gate {
         while let Ok((mut near, _)) = listener.accept().await {
             ways.spawn(async move {
                 let Ok(mut far) = TcpStream::connect(("127.0.0.1", to)).await else { return };
-                // Either end may go at any time.
+                // Either end may close at any time.
                 drop(tokio::io::copy_bidirectional(&mut near, &mut far).await);
             });
         }

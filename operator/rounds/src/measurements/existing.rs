@@ -1,6 +1,7 @@
 //! Holds a connection that the policies allow, and says what becomes of it when they deny it.
 //!
-//! The API leaves open whether a new deny ends connections that exist: this reports a fact.
+//! The API leaves open whether a new deny ends connections that exist: the result is a fact, and no
+//! verdict.
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
@@ -26,13 +27,13 @@ const SLACK: Duration = Duration::from_secs(2);
 /// lost once, or an end that was not scheduled for a moment, is made good by then.
 const PATIENCE: Duration = Duration::from_secs(3);
 
-/// A connection that a probe holds to another. Dropping it leaves it to the probe, which gives it
-/// up after [`wire::HOLD_S`].
+/// A connection that a probe holds to another. Dropping it releases nothing: the probe gives the
+/// connection up after [`wire::HOLD_S`].
 pub struct HeldConnection {
     sender: Arc<Session>,
     name: u64,
     identity: String,
-    /// When it last carried an answer.
+    /// When the probe last reported on it: at the opening, and at each [`refresh`](Self::refresh).
     pub alive: Instant,
 }
 
@@ -41,23 +42,24 @@ pub struct HeldConnection {
 pub enum Fate {
     /// It still carries questions and answers.
     Survives,
-    /// It does not any more, although both ends are there; and how that shows.
+    /// It carries nothing any more, although both probes speak and the receiver listens; and how
+    /// that shows.
     Cut(String),
-    /// No evidence either way, and why.
+    /// There is no evidence either way, and why.
     Unknown(String),
 }
 
-/// What became of the connections whose fate is known.
+/// How many connections met which fate.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Fates {
-    /// How many go on.
+    /// How many still carried questions and answers.
     pub survived: u32,
-    /// How many were cut.
+    /// How many carried nothing any more.
     pub cut: u32,
 }
 
 impl Fates {
-    /// Counts one, if its fate is known.
+    /// Counts a fate; [`Fate::Unknown`] is not counted.
     pub fn count(&mut self, fate: &Fate) {
         match fate {
             Fate::Survives => self.survived += 1,
@@ -66,7 +68,7 @@ impl Fates {
         }
     }
 
-    /// What that says of the network, if anything.
+    /// What the counts say of the network; none if nothing was counted.
     pub fn fact(self) -> Option<ExistingConnections> {
         match (self.survived, self.cut) {
             (0, 0) => None,
@@ -77,13 +79,15 @@ impl Fates {
     }
 }
 
-/// Whether a connection of a flow can be held: TCP, and the policies allow it.
+/// Whether a connection of a flow can be held: over TCP, and where the policies allow it.
 pub fn is_holdable(cell: &Cell, expected: &Expected) -> bool {
     cell.port.protocol == Protocol::Tcp && matches!(expected, Expected::Allow(_))
 }
 
 impl HeldConnection {
-    /// Has a probe open a TCP connection to another, of this identity, and keep it.
+    /// Has a probe open a TCP connection to the probe with this identity, and hold it. An error
+    /// says why there is none; a connection to another identity is released first. Ends by
+    /// `timeout` and 4 s at the latest.
     pub async fn open(
         sender: Arc<Session>,
         target: SocketAddr,
@@ -110,16 +114,18 @@ impl HeldConnection {
         }
     }
 
-    /// Asks on the connection while the policies allow it, which also keeps it from ageing. Gives
-    /// it back if it is alive: one that has ended by then says nothing of a later deny.
+    /// Asks once on the connection, while the policies allow it, which also keeps the probe from
+    /// giving it up. Returns the connection if it is alive: one that has ended already says nothing
+    /// of a later deny.
     pub async fn refresh(mut self, timeout: Duration) -> Option<Self> {
         let alive = matches!(self.touch(timeout).await, Ok(wire::Fate::Alive { .. }));
         self.alive = Instant::now();
         alive.then_some(self)
     }
 
-    /// What became of it, once the policies deny it and new attempts are seen to be denied. The
-    /// receiver has to show that it still listens. Whatever is left of the connection is released.
+    /// What became of the connection. To be asked once the policies deny it and new attempts are
+    /// seen to be denied. A cut is believed only if the receiver's listener still answers. A
+    /// connection that survives is released.
     pub async fn fate(self, receiver: &Session, port: Port, timeout: Duration) -> Fate {
         let touched = self.touch(timeout).await;
         let how = match touched {
@@ -145,10 +151,11 @@ impl HeldConnection {
         }
     }
 
-    /// Has the probe close it.
+    /// Has the probe close the connection. An error is ignored, since the probe gives it up by
+    /// itself.
     pub async fn release(self) {
         let op = Op::Release { held: self.name };
-        // A probe that cannot be asked gives it up by itself.
+        // A probe that cannot be asked gives the connection up by itself.
         drop(self.sender.request(op, Instant::now() + SLACK).await);
     }
 

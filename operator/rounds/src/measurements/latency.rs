@@ -1,5 +1,5 @@
-//! Times how fast the network follows a change: attempts a flow every few milliseconds, and says
-//! when the first attempt began that went as the policies say now.
+//! Times how fast the network follows a change: attempts a flow every few milliseconds until two
+//! attempts in a row go as the policies say now.
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -22,22 +22,24 @@ use crate::{
     scenario::Scenario,
 };
 
-/// From the start of one attempt to the start of the next: this bounds how finely latency is
-/// measured.
+/// The time from the start of one attempt to the start of the next, which bounds the resolution of
+/// the latency.
 pub const EVERY: Duration = Duration::from_millis(25);
 
-/// The longest attempt. One that begins under a deny must have ended before its SYN is repeated,
-/// a second later: by then it may connect.
+/// The longest attempt. An attempt that begins under a deny must have ended before its SYN is
+/// repeated, after a second: that one may connect.
 const ATTEMPT: Duration = Duration::from_millis(300);
 
-/// Attempts of a flow under way at a time: as many as begin within one. A few flows at once have to
-/// stay below what a probe works on at a time.
+/// How many attempts of one flow are under way at a time: as many as begin within [`ATTEMPT`]. A
+/// few flows at once have to stay below
+/// [`wire::MAX_IN_FLIGHT`](netproof_probe::wire::MAX_IN_FLIGHT).
 const IN_FLIGHT: usize = 12;
 
 /// How many attempts in a row have to go as the policies say: one silence may be a packet lost.
 const AGREEING: usize = 2;
 
-/// The flows of which the policies say the opposite of what they said.
+/// The flows of which the policies say the opposite of what they said before: allow for deny, or
+/// deny for allow.
 pub fn turned(
     before: &Matrix<Expected>,
     after: &Matrix<Expected>,
@@ -48,29 +50,29 @@ pub fn turned(
     turned.collect()
 }
 
-/// Picks so many out of them, from all over.
+/// Picks at most `limit` items, evenly spread over all.
 pub fn spread<T>(all: Vec<T>, limit: usize) -> Vec<T> {
     let step = all.len().div_ceil(limit.max(1)).max(1);
     all.into_iter().step_by(step).collect()
 }
 
-/// A flow whose expectation changed.
+/// A flow of which the expectation changed.
 pub struct ChangedFlow {
-    /// The flow.
+    /// The flow to attempt.
     pub flow: FlowAttempt,
-    /// Which way.
+    /// Whether the policies deny it now, or allow it.
     pub change: ExpectationChange,
-    /// When.
+    /// When the change was known.
     pub at: Instant,
-    /// The sender's probe.
+    /// The session of the sender's probe.
     pub sender: Arc<Session>,
-    /// The receiver's; none where it is an address outside.
+    /// The session of the receiver's probe; none for an external address.
     pub receiver: Option<Arc<Session>>,
 }
 
 impl ChangedFlow {
-    /// A flow of a test that turned at this moment, if its ends can be asked. Of an address outside
-    /// there is no probe, and a silence is no evidence.
+    /// A changed flow of a test, or none if a probe of its ends cannot be asked. An external
+    /// address has no probe, so that only the sender's is needed.
     pub fn of(
         (cell, change): (&Cell, ExpectationChange),
         at: Instant,
@@ -88,8 +90,9 @@ impl ChangedFlow {
 }
 
 /// Attempts the flow until the network follows, and returns how long that took: from the change to
-/// the start of the first of two attempts in a row that conform. None if it did not until `end`, or
-/// if nothing shows that the receiver listened.
+/// the start of the first of two attempts in a row that conform. None if that has not happened at
+/// `end`, if the sender's session is over, or if nothing shows that the receiver listens. Cancel
+/// safe.
 pub async fn time(changed: &ChangedFlow, timeout: Duration, end: Instant) -> Option<Duration> {
     let ChangedFlow { flow, sender, .. } = changed;
     let mut under_way = FuturesUnordered::new();
@@ -105,7 +108,8 @@ pub async fn time(changed: &ChangedFlow, timeout: Duration, end: Instant) -> Opt
             under_way.push(async move {
                 let began = Instant::now();
                 let Timed { outcome, took, .. } = timed(flow, sender, timeout.min(ATTEMPT)).await;
-                // It began when it arrived, which is later than when it was asked for.
+                // The probe's own time, since the attempt began when it arrived there, later than
+                // it was asked for.
                 (this, Instant::now() - took.unwrap_or_default().min(began.elapsed()), outcome)
             });
             number += 1;
@@ -126,7 +130,8 @@ pub async fn time(changed: &ChangedFlow, timeout: Duration, end: Instant) -> Opt
     }
 }
 
-/// Whether an outcome is what a change led to; none if it says nothing.
+/// Whether an outcome is what the change led to; none for [`Outcome::Failed`], which is no
+/// evidence.
 fn conforms(change: ExpectationChange, outcome: &Outcome) -> Option<bool> {
     let connected = match outcome {
         Outcome::Connected => true,
@@ -139,9 +144,9 @@ fn conforms(change: ExpectationChange, outcome: &Outcome) -> Option<bool> {
     })
 }
 
-/// When the first of enough attempts in a row that conform began, by the order of their starts.
-/// Later ones come back first where they connect and earlier ones are silent: an answer that is
-/// still to come does not hold up what is known.
+/// When the first of [`AGREEING`] attempts in a row began that conform, in the order of their
+/// starts. Attempts that connect end before earlier ones that time out: only those that have ended
+/// count, so that no pending one holds the result up.
 fn first(seen: &BTreeMap<usize, (Instant, bool)>) -> Option<Instant> {
     let all: Vec<_> = seen.values().collect();
     let row = all.windows(AGREEING).find(|row| row.iter().all(|(_, conforms)| *conforms))?;
@@ -149,7 +154,8 @@ fn first(seen: &BTreeMap<usize, (Instant, bool)>) -> Option<Instant> {
 }
 
 impl ChangedFlow {
-    /// A silence is evidence only where somebody listens; who connected needs no more.
+    /// Whether what was seen is evidence: a connection always is, a silence only where the
+    /// receiver's listener answers.
     async fn listens(&self) -> bool {
         match (self.change, &self.receiver, &self.flow.receiver) {
             (ExpectationChange::Loosening, _, _) => true,

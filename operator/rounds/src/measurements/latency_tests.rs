@@ -42,7 +42,7 @@ async fn a_tightening_is_timed_to_the_start_of_the_first_attempt_that_did_not_co
     let (took, closed) = tokio::join!(time(&changed, TIMEOUT, end), closing);
     let (took, truth) = (took.expect("it follows"), closed - changed.at);
     assert!(took + Duration::from_millis(1) >= truth, "{took:?} is before {truth:?}");
-    // The machine of a test may be busy; a free one stays within 30 ms.
+    // Bounds for a busy machine; an idle one stays within 30 ms.
     assert!(took <= truth + Duration::from_millis(250), "{took:?} is long after {truth:?}");
 }
 

@@ -1,10 +1,10 @@
 //! Looks for a start-up leak: attempts a newcomer again and again from before its address answers,
 //! and says for how long it accepted what the policies deny it.
 //!
-//! Assumption: the policies deny the senders the newcomer all the time, as each [`Sender`] says.
+//! Assumption: the policies deny the flows to the newcomer all the while, as each [`Sender`] says.
 //!
-//! Caveat: a clock is read where the attempts are asked for. What a stream adds to an attempt makes
-//! the bounds of a window wider, never wrong.
+//! Caveat: the clock is read where the attempts are asked for. The delay of a stream makes the
+//! bounds of a window wider, never wrong.
 
 mod found;
 mod newcomer;
@@ -31,46 +31,48 @@ use crate::engine::{
     session::{Session, unexpected},
 };
 
-/// Between two questions whether the newcomer's listeners answer.
+/// The time between two checks whether the newcomer's listeners answer.
 const LOOK: Duration = Duration::from_millis(20);
 
-/// How long a newcomer may take to say whether its listeners answer.
+/// How long a newcomer may take to reply to such a check.
 const LISTENER_CHECK: Duration = Duration::from_secs(2);
 
-/// Attempts of one sender under way at a time, so that a slow stream is not flooded.
+/// How many attempts of one sender are under way at a time, so that a slow stream is not flooded.
 const IN_FLIGHT: usize = 16;
 
-/// Once it accepted, a newcomer has to be quiet for so many times as long, and for twice as long as
-/// it accepted: one that accepts by turns is not to be taken for one that was isolated late.
+/// A newcomer that accepted has to be quiet for this many times [`Pace::quiet_for`], and for twice
+/// as long as it accepted: one that accepts by turns is not to be taken for one that was isolated
+/// late.
 const AFTER_A_LEAK: u32 = 5;
 
-/// Who attempts.
+/// A sender that attempts the newcomer.
 pub struct Sender {
     /// The flow: its target, and the newcomer's identity.
     pub flow: FlowAttempt,
-    /// The sender's probe.
+    /// The session of the sender's probe.
     pub session: Arc<Session>,
     /// Whether the policies deny the flow, as far as is known.
     pub denied: watch::Receiver<bool>,
 }
 
-/// How often and how long is attempted.
+/// How often and for how long the newcomer is attempted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Pace {
-    /// From the start of one attempt to the start of the next.
+    /// The time from the start of one attempt to the start of the next.
     pub every: Duration,
-    /// One attempt.
+    /// The deadline of one attempt.
     pub timeout: Duration,
-    /// How many attempts in a row must not connect, once the newcomer's listener is proved.
+    /// How many attempts in a row must not connect, once the newcomer's listener is proved, before
+    /// the search ends.
     pub quiet: usize,
-    /// Over what time at least.
+    /// The shortest time over which these attempts must begin.
     pub quiet_for: Duration,
-    /// When the search ends whatever was seen.
+    /// When the search ends, whatever was seen.
     pub limit: Duration,
 }
 
 impl Pace {
-    /// Attempts every 10 ms for as long as this.
+    /// A pace of one attempt every 10 ms, for `limit` at most.
     pub fn within(limit: Duration) -> Self {
         Self {
             every: Duration::from_millis(10),
@@ -82,8 +84,11 @@ impl Pace {
     }
 }
 
-/// Attempts the newcomer from all senders; what each found, in their order. The newcomer's own
-/// conversation comes by `arrival` as soon as it speaks.
+/// Attempts the newcomer from all senders, and returns what each found, in their order. `arrival`
+/// brings the newcomer's session as soon as its probe speaks.
+///
+/// Ends within [`Pace::limit`] and 2 s. Dropping the future ends the search;
+/// attempts under way end in the probes.
 pub async fn search(
     senders: Vec<Sender>,
     arrival: watch::Receiver<Option<Arc<Session>>>,
@@ -94,7 +99,7 @@ pub async fn search(
     let began = Instant::now();
     let end = began + pace.limit;
     let (tell, opened) = watch::channel(None);
-    // One after the other within a beat: the first attempt of each starts at once.
+    // Polled in turn within one task: the first attempt of each sender starts at once.
     let proving = prove(arrival, port, tell, end);
     let attempting =
         join_all(senders.into_iter().map(|sender| attempt_all(sender, opened.clone(), pace, end)));
@@ -107,16 +112,18 @@ pub async fn search(
     seen.into_iter().map(|seen| seen.weigh(began, opened, &listening, pace)).collect()
 }
 
-/// The newcomer's listener was found answering.
+/// A check in which the newcomer's listener answered.
 #[derive(Clone, Copy)]
 struct ListenerOpening {
-    /// Between which moments it was opened; none if the newcomer does not say.
+    /// The earliest and the latest moment at which the listener was opened; none if the newcomer
+    /// does not say.
     since: Option<(Instant, Instant)>,
-    /// When that was known.
+    /// When the check had ended.
     proved: Instant,
 }
 
-/// Asks the newcomer until its listener answers.
+/// Checks the newcomer until its listener answers, until `end` at the latest; an error says why it
+/// did not.
 async fn prove(
     mut arrival: watch::Receiver<Option<Arc<Session>>>,
     port: netproof_conformance::flow::Port,
@@ -128,7 +135,7 @@ async fn prove(
         loop {
             let arrived = arrival.wait_for(Option::is_some).await.map(|session| session.clone());
             let Ok(Some(session)) = arrived else {
-                // Nobody will bring it any more.
+                // The channel is closed: no session will come any more.
                 std::future::pending::<()>().await;
                 continue;
             };
@@ -164,7 +171,7 @@ async fn check(
     }
 }
 
-/// One attempt that says something: it began between two moments.
+/// One attempt that is evidence. It began between `earliest` and `latest`.
 #[derive(Clone, Copy, Debug)]
 struct Sight {
     earliest: Instant,
@@ -172,7 +179,7 @@ struct Sight {
     connected: bool,
 }
 
-/// All that one sender saw, by the order in which it began to look.
+/// All that one sender saw; the sights are in the order in which the attempts were begun.
 struct SenderSights {
     sights: BTreeMap<usize, Sight>,
     attempts: usize,
@@ -233,7 +240,7 @@ impl SenderSights {
         let connected = match outcome {
             Outcome::Connected => true,
             Outcome::Refused | Outcome::TimedOut | Outcome::Unreachable(_) => false,
-            // Another pod that had the address before, or the probe's own trouble: no evidence.
+            // No evidence: another pod had the address before, or the probe failed.
             Outcome::Failed(why) => {
                 self.failed = Some(why);
                 return;
@@ -263,10 +270,10 @@ impl SenderSights {
         self.sights.values().filter(|sight| sight.connected)
     }
 
-    /// Whether it was denied for some time between two attempts that connected.
+    /// Whether the newcomer denied for some time between two attempts that connected.
     fn is_by_turns(&self, pace: Pace) -> bool {
         let connected = self.connected().zip(self.connected().skip(1));
-        // An attempt or two that are lost are no turn.
+        // An attempt or two that are lost do not make a turn.
         connected.into_iter().any(|(one, next)| next.earliest - one.earliest >= pace.quiet_for / 2)
     }
 
@@ -284,10 +291,11 @@ impl SenderSights {
                 return Found::Inconclusive(StartUpDoubt::Moved);
             }
             let last = sights.iter().rposition(|sight| sight.connected).unwrap_or(first);
-            // Where the listener may be gone, silence does not end the window.
+            // Where the listener may be gone, a silence does not end the window.
             let after = sights.get(last + 1).filter(|_| listening.is_ok());
             let from = match (first.checked_sub(1).map(|n| sights[n].earliest), opened) {
-                // It can have accepted no sooner than it listened, nor before it did not.
+                // The newcomer accepted no sooner than it listened, and not before an attempt that
+                // did not connect.
                 (Some(denied), Some((earliest, _))) => Some(denied.max(earliest)),
                 (Some(denied), None) => Some(denied),
                 (None, Some((earliest, _))) => Some(earliest),
@@ -311,7 +319,7 @@ impl SenderSights {
         }
     }
 
-    /// Whether the newcomer was attempted all the time from before it answered; returns the longest
+    /// Whether the newcomer was attempted all the time from before it answered. Returns the longest
     /// time between two attempts.
     fn isolated(
         self,
@@ -337,7 +345,7 @@ impl SenderSights {
         if sights.iter().filter(|sight| sight.earliest >= latest).count() < pace.quiet {
             return Err(few());
         }
-        // From the last attempt before it listened.
+        // Gaps count from the last attempt before the newcomer listened.
         let before = sights.iter().rposition(|sight| sight.latest <= earliest).unwrap_or(0);
         let starts = sights[before..].iter().zip(&sights[before + 1..]);
         let gaps = starts.map(|(one, next)| next.latest.saturating_duration_since(one.earliest));

@@ -22,7 +22,7 @@ fn pace() -> Pace {
 /// A newcomer that is attempted through a network in front of it.
 struct Bed {
     sender: Arc<Session>,
-    /// Where the newcomer is attempted.
+    /// The port at which the newcomer is attempted.
     front: u16,
     denied: watch::Sender<bool>,
     arrival: watch::Sender<Option<Arc<Session>>>,
@@ -39,7 +39,7 @@ impl Bed {
         }
     }
 
-    /// Who attempts the newcomer, which is to listen on `port` itself.
+    /// A sender of attempts at the newcomer, which is to listen on `port` itself.
     fn sender(&self, port: u16) -> Sender {
         let flow = FlowAttempt {
             cell: Cell {
@@ -127,7 +127,7 @@ async fn one_that_accepts_by_turns_is_not_isolated_late() {
             let gate = gate_at(bed.front, port).await;
             a_while(250).await;
             gate.close();
-            // Longer than what is quiet enough where nothing was ever accepted.
+            // Longer than a newcomer that never accepted has to be quiet.
             a_while(200).await;
         }
     });

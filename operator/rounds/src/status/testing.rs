@@ -1,4 +1,4 @@
-//! Views for tests.
+//! Status views, for tests.
 
 use std::collections::BTreeMap;
 
@@ -35,7 +35,7 @@ pub fn view(details: Vec<Detail>) -> StatusView {
     }
 }
 
-/// The same view with something else in its report.
+/// The view with this change made to its report.
 pub fn with(mut view: StatusView, set: impl FnOnce(&mut Report)) -> StatusView {
     set(&mut view.report);
     view

@@ -1,4 +1,4 @@
-//! Asks receivers whether the questions over UDP arrived that nothing came back to.
+//! Asks receivers whether attempts over UDP arrived that nothing came back to.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,15 +9,15 @@ use netproof_probe::wire;
 use super::{FlowAttempt, Sessions, Timed};
 use crate::engine::session::{Session, SessionError};
 
-/// What receivers say of the questions over UDP that nothing came back to.
+/// What receivers say of the attempts over UDP that timed out.
 pub(super) struct ReceiverReports<'a> {
-    /// Those that arrived.
+    /// The nonces of those that arrived.
     arrived: BTreeSet<String>,
-    /// Who could not say.
+    /// The receivers that did not say, and why.
     mute: BTreeMap<&'a Actor, String>,
 }
 
-/// Asks receivers whether they heard what nothing came back to.
+/// Asks each receiver which of the attempts at it that timed out have arrived.
 pub(super) async fn ask_who_heard<'a>(
     outcomes: &[(&'a FlowAttempt, Result<Timed, String>)],
     sessions: &Sessions,
@@ -29,7 +29,8 @@ pub(super) async fn ask_who_heard<'a>(
         }
     }
     let asked = silent.into_iter().filter_map(|(actor, nonces)| {
-        // One that does not speak has proved no listener either.
+        // A receiver without a session has proved no listener: its attempts are no evidence
+        // already.
         let session = sessions.get(actor)?.as_ref().ok()?;
         Some(async move { (actor, heard_of(session, &nonces).await) })
     });
@@ -52,8 +53,8 @@ async fn heard_of(session: &Session, nonces: &[String]) -> Result<Vec<String>, S
 }
 
 impl ReceiverReports<'_> {
-    /// What an attempt is worth by what its receiver says: that nothing came back is no silence if
-    /// the question arrived.
+    /// The outcome of an attempt in the light of its receiver's word: a timeout is
+    /// [`Outcome::Failed`] if the datagram arrived, or if the receiver did not say.
     pub(super) fn revise(&self, flow: &FlowAttempt, attempt: Timed) -> Outcome {
         match &attempt.unanswered {
             Some(nonce) if self.arrived.contains(nonce) => {

@@ -1,61 +1,63 @@
-//! What came of looking for a start-up leak.
+//! What a search for a start-up leak found.
 
 use std::time::Duration;
 
 /// What one sender found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Found {
-    /// The newcomer never accepted, although its listener was there.
+    /// The newcomer's listener was there, and no attempt connected.
     Isolated {
         /// How many attempts did not connect.
         attempts: usize,
         /// The longest time between two of them: a shorter leak may have passed unseen.
         resolution: Duration,
     },
-    /// It accepted what the policies deny.
+    /// The newcomer accepted what the policies deny.
     Leaked(Window),
-    /// No evidence either way.
+    /// There is no evidence either way, and why.
     Inconclusive(StartUpDoubt),
 }
 
-/// When a newcomer accepted what the policies deny it. Times count from the first attempt.
+/// The time in which a newcomer accepted what the policies deny it. Moments count from the start of
+/// the search.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Window {
     /// The start of the first attempt that connected.
     pub first_accepted: Duration,
-    /// The start of the last one.
+    /// The start of the last attempt that connected.
     pub last_accepted: Duration,
-    /// The start of the first one after it that did not connect, while the newcomer's listener was
-    /// there; none if it accepted to the end, or that was not proved.
+    /// The start of the first attempt after that one that did not connect, while the newcomer's
+    /// listener was there; none if it accepted to the end of the search, or if the listener was not
+    /// proved.
     pub closed: Option<Duration>,
     /// Whether it denied for a while in between, which is not how late isolation looks.
     pub by_turns: bool,
     /// How many attempts were made.
     pub attempts: usize,
-    /// It accepted at least so long.
+    /// The lower bound of how long it accepted.
     pub at_least: Duration,
-    /// It accepted at most so long; none if there is no bound.
+    /// The upper bound of how long it accepted; none if it is not known.
     pub at_most: Option<Duration>,
 }
 
 impl Window {
     /// How long it accepted: from the first attempt that connected to the first that did not any
-    /// more, or to the last that did.
+    /// more, or else to the last that did.
     pub fn accepted(&self) -> Duration {
         self.closed.unwrap_or(self.last_accepted).saturating_sub(self.first_accepted)
     }
 
-    /// For how long it accepted, if it was isolated then and stayed so.
+    /// How long it accepted, if it was isolated then and stayed so.
     pub fn isolated_after(&self) -> Option<Duration> {
         self.closed.filter(|_| !self.by_turns).map(|_| self.accepted())
     }
 
-    /// How exactly that is known; none if there is no bound.
+    /// The width of the bounds of [`accepted`](Self::accepted); none without an upper bound.
     pub fn resolution(&self) -> Option<Duration> {
         Some(self.at_most?.saturating_sub(self.at_least))
     }
 
-    /// How long it accepted, for people.
+    /// How long it accepted, in words that follow "accepted".
     pub fn in_words(&self) -> String {
         let accepted = self.accepted().as_millis();
         if self.by_turns {
@@ -81,19 +83,19 @@ pub enum StartUpDoubt {
     /// A leak may have been over before the first attempt.
     #[error("the newcomer could have answered {} ms before the first attempt", .0.as_millis())]
     BeganLate(Duration),
-    /// Nothing tells when the newcomer began to answer.
+    /// The newcomer's probe does not say since when it listens.
     #[error("the newcomer does not say since when it listens")]
     UnknownAge,
-    /// The sender's stream.
+    /// The session of the sender ended; why.
     #[error("the sender was lost: {0}")]
     SenderLost(String),
-    /// The newcomer's word.
+    /// No check found the newcomer's listener answering; why.
     #[error("the newcomer's listener was not proved: {0}")]
     NotListening(String),
-    /// The policies.
+    /// The policies ceased to deny the flow during the search.
     #[error("the policies ceased to deny the flow meanwhile")]
     Moved,
-    /// The attempts.
+    /// Too few attempts connected or were denied; why the last of the others failed.
     #[error("too few attempts say anything: {0}")]
     TooFew(String),
 }

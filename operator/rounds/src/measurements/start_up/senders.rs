@@ -1,4 +1,4 @@
-//! Who attempts a newcomer.
+//! Chooses the senders that attempt a newcomer.
 
 use std::collections::BTreeMap;
 
@@ -7,9 +7,9 @@ use netproof_conformance::{
     matrix::Cell,
 };
 
-/// Of the flows to a newcomer that the policies deny, one from its own node and one from another,
-/// where there are such, to the port that most of the two are denied. Whether a sender is on that
-/// node is not known of one that cannot attempt.
+/// Of the denied flows to a newcomer, one from its own node and one from another node where there
+/// are such, both to the one port for which most of the two exist; TCP wins a draw. `is_near` says
+/// whether a flow's sender is on the newcomer's node, and none of a sender that cannot attempt.
 pub fn choose<'a>(
     denied: impl Iterator<Item = &'a Cell>,
     is_near: impl Fn(&Cell) -> Option<bool>,

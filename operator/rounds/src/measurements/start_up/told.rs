@@ -16,20 +16,20 @@ use netproof_crds::{Finding, StartUpCounts};
 use super::{Found, Window};
 use crate::status::startup_finding;
 
-/// What was seen of the start of a new stand-in under a deny, by all who attempted it.
+/// How a new stand-in under a deny started, by all senders that attempted it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Started {
-    /// It never accepted, from its first instant on.
+    /// No sender's attempt connected, from the stand-in's first instant on.
     Isolated,
-    /// It accepted for a while.
+    /// Some sender's attempt connected.
     Leaked,
-    /// No evidence.
+    /// There is no evidence either way.
     Inconclusive,
 }
 
 impl Started {
-    /// What several senders found together: a leak that one saw is one, and that there was none is
-    /// known only if each of them knows.
+    /// What several senders found together: it leaked if one of them saw a leak, and it was
+    /// isolated only if all of them know.
     pub fn of<'a>(found: impl IntoIterator<Item = &'a Found>) -> Self {
         let mut started = Self::Isolated;
         for found in found {
@@ -52,7 +52,7 @@ impl Started {
     }
 }
 
-/// Counts how stand-ins started. One whose start was not looked at is not established.
+/// Counts how stand-ins started. A start that was not looked at is not established.
 pub fn tally(starts: impl IntoIterator<Item = Option<Started>>) -> StartUpCounts {
     let mut counts = StartUpCounts::default();
     for started in starts {
@@ -66,13 +66,13 @@ pub fn tally(starts: impl IntoIterator<Item = Option<Started>>) -> StartUpCounts
     counts
 }
 
-/// The fault of which start-up leaks are a sign where nothing else is wrong.
+/// The fault of which start-up leaks are a sign where nothing else is wrong; none if no leak ended.
 pub fn sign<'a>(leaks: impl IntoIterator<Item = &'a Window>) -> Option<TimeFault> {
     let leaks: Vec<&Window> = leaks.into_iter().collect();
     if leaks.iter().any(|window| window.by_turns) {
         return Some(TimeFault::Flapping { flows: leaks.len() });
     }
-    // One that went on to the end was not isolated late, as far as was seen.
+    // A leak that went on to the end of the search is no late isolation, as far as was seen.
     let ended: Vec<Duration> = leaks.iter().filter_map(|window| window.isolated_after()).collect();
     Some(TimeFault::LateIsolation { until: *ended.iter().max()?, flows: ended.len() })
 }
@@ -80,22 +80,22 @@ pub fn sign<'a>(leaks: impl IntoIterator<Item = &'a Window>) -> Option<TimeFault
 /// How a new stand-in started, as one sender saw it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ObservedStart {
-    /// The flow.
+    /// The flow by which it was attempted.
     pub cell: Cell,
-    /// The family of addresses, where there are several.
+    /// The family of the addresses, if the stand-in was attempted over several.
     pub family: Option<Family>,
-    /// Where its ends are.
+    /// The places of the flow's sender and receiver.
     pub places: [Place; 2],
-    /// What was found.
+    /// What the sender found, and by how many attempts.
     pub found: Found,
-    /// The same for people.
+    /// The same as a sentence, for people.
     pub sentence: String,
     /// What the policies say of the flow.
     pub expected: Expected,
 }
 
 impl ObservedStart {
-    /// Says what was found of a flow that the policies deny.
+    /// The start of a stand-in by a flow that the policies deny, with its sentence.
     pub fn new(
         cell: &Cell,
         family: Option<Family>,
@@ -127,7 +127,7 @@ impl ObservedStart {
         Self { cell: cell.clone(), family, places, found, sentence, expected }
     }
 
-    /// When it accepted what the policies deny, if it did.
+    /// The time in which it accepted what the policies deny, if it did.
     pub fn leak(&self) -> Option<&Window> {
         match &self.found {
             Found::Leaked(window) => Some(window),
@@ -135,14 +135,14 @@ impl ObservedStart {
         }
     }
 
-    /// The finding, if it is one.
+    /// The finding for the status; none unless it leaked.
     pub fn finding(&self, now: Timestamp) -> Option<Finding> {
         self.leak()?;
         let sentence = self.sentence.clone();
         Some(startup_finding(&self.cell, &self.expected, &self.places, sentence, now))
     }
 
-    /// How each of the stand-ins started, by all who attempted it.
+    /// How each stand-in started, by all senders that attempted it.
     pub fn by_stand_in<'a>(
         all: impl IntoIterator<Item = &'a Self>,
     ) -> BTreeMap<&'a Actor, Started> {
