@@ -1,4 +1,5 @@
-//! The objects as a policy agent follows them: read by it, and told as changes.
+//! The objects of a scene as the policy agent follows them: parsed by the agent's own code, and
+//! told as changes.
 
 use std::error::Error as AnyError;
 
@@ -33,7 +34,7 @@ pub struct AgentObjects {
 }
 
 impl AgentObjects {
-    /// Those of a scene.
+    /// The objects of a scene; an error if the agent cannot read one of them.
     pub fn of(scene: &Scene) -> anyhow::Result<Self> {
         let pods = scene.pods.iter().map(|pod| &pod.object);
         Ok(Self {
@@ -47,7 +48,7 @@ impl AgentObjects {
         })
     }
 
-    /// All of them at once: how an agent begins.
+    /// A complete list of each kind: how an agent begins.
     pub fn listed(self) -> [Update; 3] {
         [
             Update::Namespaces(Change::Listed(self.namespaces)),
@@ -56,7 +57,7 @@ impl AgentObjects {
         ]
     }
 
-    /// What is to be told to whoever knows these, so that they know those.
+    /// The changes that turn these objects into those of `to`.
     pub fn changes_to(self, to: Self) -> Vec<Update> {
         let namespaces = changes(self.namespaces, to.namespaces).map(Update::Namespaces);
         let pods = changes(self.pods, to.pods).map(Update::Pods);

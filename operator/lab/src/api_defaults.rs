@@ -1,9 +1,9 @@
-//! Policies as the API server stores them: whoever reads them from there sees no null.
+//! Policies as the API server stores them, which keeps no nulls.
 
 use serde_json::{Map, Value, json};
 
-/// Turns a `NetworkPolicy` as somebody wrote it into what is stored of it: a null field is absent,
-/// a null element of a list an empty one, and a null label the empty one.
+/// Turns a `NetworkPolicy` as it was written into what the API server stores of it: a null field is
+/// absent, a null element of a list is an empty object, and the value of a null label is empty.
 pub fn as_stored(policy: &mut Value) {
     let Some(object) = policy.as_object_mut() else { return };
     let spec = object.entry("spec").or_insert(Value::Null);

@@ -12,22 +12,22 @@ use tokio::time::Instant;
 use super::{rounds::prediction, scene::Scene, stage::Stage};
 use netproof_rounds::measurements::latency::{self, ChangedFlow, spread};
 
-/// How many flows are attempted for each way in which a change goes.
+/// How many flows are attempted for each direction of a change, tightening and loosening.
 const FLOWS: usize = 4;
 
 /// How fast a flow was seen to go as the policies say.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TimedChange {
-    /// The flow.
+    /// The flow that was attempted.
     pub cell: Cell,
-    /// Which way it was turned.
+    /// Whether the policies deny it now, or allow it.
     pub change: ExpectationChange,
-    /// From the change; none if it was not seen in time.
+    /// The time since the change; none if the network was not seen to follow in time.
     pub latency: Option<Duration>,
 }
 
-/// Attempts flows that a change at this moment turned, between pods that were there before, for as
-/// long as it may take.
+/// Attempts flows that the change at `at` turned, between pods that were there before. Ends when
+/// the network has followed for each of them, and at `at + within` at the latest.
 pub async fn follow(
     before: &Stage,
     now: &Stage,
@@ -47,7 +47,7 @@ pub async fn follow(
     join_all(timed).await
 }
 
-/// Some of the flows of which the policies say the opposite of what they said.
+/// Some of the flows of which the policies say the opposite of what they said before.
 fn turned(before: &Stage, now: &Stage) -> Vec<(Cell, ExpectationChange)> {
     let is_new = |actor: &Actor| {
         let identity = |stage: &Stage| {

@@ -36,15 +36,15 @@ use netproof_rounds::{
     journal::Touched,
 };
 
-/// So much sooner than a new pod starts, the first attempts of it do.
+/// How much sooner than a new pod the first attempts of it start.
 const AHEAD: Duration = Duration::from_millis(20);
 
-/// What keeps the network.
+/// What enforces policies on the lab's network.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Network {
-    /// Nobody: every policy is a wish.
+    /// Nothing: policies have no effect.
     Plain,
-    /// The policy agent on every node, which fails as this says.
+    /// The policy agent on every node, with these faults.
     Enforcing(Setting),
 }
 
@@ -58,7 +58,7 @@ impl fmt::Display for Network {
     }
 }
 
-/// A running lab. Everything in it ends with it.
+/// A running lab. Dropping it ends everything in it.
 pub struct LabCluster {
     program: PathBuf,
     starter: Starter,
@@ -66,7 +66,7 @@ pub struct LabCluster {
     nodes: Vec<NodeId>,
     agents: Vec<NodeAgent>,
     setting: watch::Sender<Setting>,
-    /// By identity.
+    /// The running pods, by identity.
     pods: BTreeMap<String, RunningPod>,
     _outsiders: Vec<Process>,
     stage: watch::Sender<Arc<Stage>>,
@@ -77,19 +77,19 @@ pub struct LabCluster {
 struct RunningPod {
     process: Process,
     netns: Netns,
-    /// Where its probe was told to answer.
+    /// The ports that its probe was told to answer on.
     listen: BTreeSet<Port>,
 }
 
 impl RunningPod {
-    /// Whether its probe answers wherever this pod has to.
+    /// Whether its probe answers on all ports that this pod has to listen on.
     fn listens_like(&self, pod: &LabPod) -> bool {
         pod.listen.iter().all(|port| self.listen.contains(port))
     }
 }
 
 impl LabCluster {
-    /// Makes it, with every pod speaking and every rule in force.
+    /// Starts a lab with this scene. When it returns, every pod speaks and every rule is in force.
     pub async fn start(scene: Scene, program: PathBuf, network: &Network) -> anyhow::Result<Self> {
         let mut fabric = Fabric::make().await?;
         let mut nodes = Vec::new();
@@ -135,22 +135,23 @@ impl LabCluster {
         Ok(lab)
     }
 
-    /// What is known of it, from now on.
+    /// The stages of the lab, from now on.
     pub fn stages(&self) -> Stages {
         self.stage.subscribe()
     }
 
-    /// Changes what is there: pods that are no more end, new ones start, and whoever follows the
-    /// objects is told of every change; the operator's part first. The probe of a pod that stays
-    /// listens where it did, and is started again only if a flow that is asked about goes
-    /// elsewhere: it says nothing while it starts. It is not waited until the network has followed.
-    /// Nodes and addresses outside stay what they were.
+    /// Changes the scene. The operator's part changes first: pods that are not in it end, new ones
+    /// start, and the agents are told of every change. The probe of a pod that stays is started
+    /// again only if a flow that is asked about goes to a port that it does not listen on; it does
+    /// not speak while it starts. Nodes and external addresses stay what they were.
+    ///
+    /// Returns once the pods speak, whether or not the network has followed.
     pub async fn change(&mut self, scene: Scene) -> anyhow::Result<()> {
         self.carry_out(scene, None).await.map(drop)
     }
 
-    /// The same, and new pods are attempted from before their addresses answer. Returns them while
-    /// they are.
+    /// Changes the scene as [`change`](Self::change) does, and attempts new pods from before their
+    /// addresses answer. Returns those that are being attempted.
     pub async fn change_greeting(
         &mut self,
         scene: Scene,
@@ -167,7 +168,7 @@ impl LabCluster {
         let before = Arc::clone(&self.stage.borrow());
         for pod in &mut scene.pods {
             let known = before.scene.pods.iter().find(|known| known.identity == pod.identity);
-            // A network tells another pod of the same name by when it was created.
+            // A network tells another pod of the same name by its time of creation.
             let created = match known {
                 Some(known) => known.object["metadata"]["creationTimestamp"].clone(),
                 None => json!(Timestamp::now().to_string()),
@@ -192,7 +193,7 @@ impl LabCluster {
         let starting = || Err("its probe is being started".to_owned());
         let silent = new.iter().chain(&again);
         sessions.extend(silent.map(|pod| (pod.actor.clone(), starting())));
-        // Whoever looks seldom sees the scenes of two changes, and none in between.
+        // A reader that looks seldom sees the scenes of two changes, and none in between.
         scene.world.journal = Arc::clone(&before.scene.world.journal);
         Arc::make_mut(&mut scene.world.journal).note(Touched::Everything);
         let scene = Arc::new(scene);
@@ -203,9 +204,9 @@ impl LabCluster {
             new.iter().flat_map(greet).collect()
         };
         let newcomers: Vec<NewPod> = attempting.map(greet).unwrap_or_default();
-        // Nodes hold back whoever is new at an address of theirs that was nobody's. At any other, a
-        // pod starts once its node knows it, as where the plugin that gives it its network waits
-        // for the policies.
+        // A node holds back an address of its range that no known pod has. A pod at any other
+        // address starts once its node knows it, as where the plugin that gives a pod its network
+        // waits for the policies.
         let had =
             |address: &IpAddr| before.scene.pods.iter().any(|pod| pod.addresses.contains(address));
         let is_held_back = |pod: &LabPod| pod.is_at_home() && !pod.addresses.iter().any(had);
@@ -236,7 +237,7 @@ impl LabCluster {
         Ok(newcomers)
     }
 
-    /// Starts pods.
+    /// Starts pods, each with a network namespace of its own.
     async fn start_pods(&mut self, pods: &[LabPod]) -> anyhow::Result<Vec<(LabPod, Link)>> {
         let mut links = Vec::new();
         for pod in pods {
@@ -247,8 +248,8 @@ impl LabCluster {
         Ok(links)
     }
 
-    /// Has pods that stay listen where they do, so that what was found there is attempted for as
-    /// long as the pod is there; and elsewhere too only if a flow that is asked about goes there.
+    /// Has pods that stay listen where they do, so that what was found there can be attempted
+    /// again; and on their other ports only if a flow that is asked about goes there.
     fn keep_listening(&self, scene: &mut Scene) {
         let mut asked: BTreeMap<&Actor, BTreeSet<Port>> = BTreeMap::new();
         for (cell, _) in scene.scenario.flows.iter() {
@@ -266,8 +267,8 @@ impl LabCluster {
         }
     }
 
-    /// Starts the probes of pods that stay again, to listen where they have to now. To the network
-    /// the pod is the one that it was.
+    /// Starts the probes of pods that stay again, to listen on the ports that they have to now. To
+    /// the network, the pod is the same.
     async fn start_again(&mut self, pods: &[LabPod]) -> anyhow::Result<Vec<(LabPod, Link)>> {
         let mut links = Vec::new();
         for pod in pods {
@@ -308,31 +309,31 @@ impl LabCluster {
         self.agents.iter_mut().try_for_each(|agent| agent.tell(update.clone()))
     }
 
-    /// Makes the network fail as this says, from now on.
+    /// Sets these faults, and waits until they are in force.
     pub async fn fail(&mut self, setting: Setting) -> anyhow::Result<()> {
         self.setting.send_replace(setting);
         self.in_force().await
     }
 
-    /// Waits until every node has in force what it was told.
+    /// Waits until every node has in force what it was told. An error if nft fails, or after 20 s.
     pub async fn in_force(&mut self) -> anyhow::Result<()> {
         let setting = self.setting.borrow().clone();
         let waiting = self.agents.iter_mut().map(|agent| agent.in_force(&setting));
         try_join_all(waiting).await.map(drop)
     }
 
-    /// The process of each pod's probe: by it others find the namespace that the pod is.
+    /// The process of each pod's probe, by which a pod's network namespace can be entered.
     pub fn probe_ids(&self) -> impl Iterator<Item = u32> {
         self.pods.values().map(|running| running.process.id())
     }
 
-    /// What is in force on each node.
+    /// The script in force on each node; none where none is, or where it is not known.
     pub fn scripts(&self) -> Vec<Option<Arc<str>>> {
         self.agents.iter().map(NodeAgent::script).collect()
     }
 }
 
-/// The conversations with pods that are the ones that they were: they go on.
+/// The sessions of pods that stay.
 fn staying(before: &Stage, scene: &Scene) -> Sessions {
     let known: BTreeMap<&String, &Actor> =
         before.scene.pods.iter().map(|pod| (&pod.identity, &pod.actor)).collect();
@@ -343,7 +344,7 @@ fn staying(before: &Stage, scene: &Scene) -> Sessions {
     scene.pods.iter().filter_map(session).collect()
 }
 
-/// Speaks to pods that have been started.
+/// Opens a session to each pod that has been started.
 async fn speaking(started: Vec<(LabPod, Link)>) -> anyhow::Result<Sessions> {
     let opened = started.into_iter().map(|(pod, link)| async move {
         let session = Session::open(link, &pod.identity).await;
@@ -368,7 +369,7 @@ fn agents(
     started.collect()
 }
 
-/// Starts what listens at an address outside. Nobody speaks to it; its pipes are left open.
+/// Starts what listens at an external address. Its pipes are left open, and nothing is asked of it.
 async fn listen(
     starter: &Starter,
     program: &std::path::Path,
@@ -378,7 +379,7 @@ async fn listen(
     let identity = format!("outside-{}", outsider.address);
     let order = Order { identity: identity.clone(), listen: outsider.listen.clone() };
     let (process, link) = starter.start(program.to_owned(), netns, &order).await?;
-    // That it greets shows that it listens.
+    // The greeting shows that it listens.
     let session = Session::open(link, &identity).await;
     session.with_context(|| format!("what listens at {}", outsider.address))?;
     Ok(process)

@@ -1,4 +1,4 @@
-//! Asks what the lab's network does wrong, and attempts what would tell.
+//! Diagnoses the lab's network, and attempts the flows that would tell candidates apart.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -14,14 +14,14 @@ use netproof_conformance::{
 use super::rounds::{Rounds, prediction};
 use netproof_rounds::{clock::uptime, diagnosing::sentence, predict::naming};
 
-/// How often flows that would tell candidates apart are attempted, and asked again.
+/// How many times flows that would tell candidates apart are attempted.
 const TIMES: usize = 3;
 
 /// How long such flows may take to be judged.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// Names what the network does wrong, from what all these rounds saw. Flows that would tell two
-/// candidates apart are attempted.
+/// The diagnosis of what all these rounds saw. Flows that would tell candidates apart are
+/// attempted, at most three times, and then the diagnosis is made again.
 pub async fn explain(rounds: &mut [Rounds]) -> Diagnosis {
     let mut diagnosis = once(rounds);
     for _ in 0..TIMES {
@@ -52,7 +52,8 @@ fn once(rounds: &[Rounds]) -> Diagnosis {
     diagnose(&Evidence { snapshot: &snapshot, observations, unprobed, pasts, time })
 }
 
-/// Why nothing fits, a sentence for each of a few flows.
+/// The observations that rule out every known fault, a sentence each. Empty unless the diagnosis is
+/// [`Diagnosis::Unexplained`].
 pub fn ruled_out_by(diagnosis: &Diagnosis, rounds: &[Rounds]) -> Vec<String> {
     let Diagnosis::Unexplained(unexplained) = diagnosis else { return Vec::new() };
     let Some(first) = rounds.first() else { return Vec::new() };
@@ -63,13 +64,13 @@ pub fn ruled_out_by(diagnosis: &Diagnosis, rounds: &[Rounds]) -> Vec<String> {
     by.map(|(cell, one)| sentence(&snapshot, cell, one)).collect()
 }
 
-/// In which manner denied flows were answered.
+/// The manner in which the network denies, over all families; none if nothing was denied lately.
 pub fn manner(rounds: &[Rounds]) -> Option<RefusalManner> {
     let now = uptime();
     rounds.iter().filter_map(|rounds| rounds.book.manner(now)).reduce(RefusalManner::and)
 }
 
-/// Flows that could be attempted and are not judged.
+/// Flows that could be attempted and were not observed.
 fn unprobed(rounds: &Rounds) -> BTreeMap<Flow, Cell> {
     let scene = &rounds.stage().scene;
     let name = naming(&scene.scenario, &scene.stand_ins);

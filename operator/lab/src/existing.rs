@@ -18,10 +18,10 @@ use netproof_rounds::{
     predict::asked,
 };
 
-/// How long an answer may take: nothing is lost in the lab but what is dropped.
+/// How long an answer may take: in the lab no packet is lost unless it is dropped on purpose.
 const TIMEOUT: Duration = Duration::from_millis(150);
 
-/// A connection of the lab by which to find out: one that is seen to be let through.
+/// A flow between pods on which a connection can be held: one that is allowed and conforms.
 pub fn candidate(rounds: &Rounds) -> Option<Cell> {
     let scene = &rounds.stage().scene;
     let is_pod = |cell: &&Cell| scene.pods.iter().any(|pod| pod.actor == cell.to);
@@ -32,8 +32,8 @@ pub fn candidate(rounds: &Rounds) -> Option<Cell> {
     allowed.map(|(cell, _)| cell).filter(is_pod).find(is_open).cloned()
 }
 
-/// Holds this connection, lets its receiver's namespace deny everything, and says what became of
-/// it. The policies stay like that.
+/// Holds a connection of this flow, has its receiver's namespaces deny everything, and says what
+/// became of it. The policies stay so.
 pub async fn fate(lab: &mut LabCluster, cell: &Cell) -> anyhow::Result<Fate> {
     let unknown = |why: &str| Ok(Fate::Unknown(why.to_owned()));
     let stage = Arc::clone(&lab.stages().borrow());
@@ -60,7 +60,7 @@ pub async fn fate(lab: &mut LabCluster, cell: &Cell) -> anyhow::Result<Fate> {
     }
     lab.change(scene).await?;
     lab.in_force().await?;
-    // That it goes on says something only where a new one is denied.
+    // A connection that goes on says something only where a new one is denied.
     let flows = [flow];
     let mut reached = Reached::new();
     let attempt = round::run(&flows, &stage.sessions, TIMEOUT, &mut reached);

@@ -1,8 +1,8 @@
 //! The lab's network: a router in the middle, a namespace for each node, and behind the nodes a
 //! namespace for each pod. No namespace has a way out of the machine.
 //!
-//! Packets between two pods pass the forwarding of the nodes that they run on, once where that is
-//! one node, as in clusters that route: this is where a node's policy agent has its rules.
+//! Packets between two pods pass the forwarding of the nodes that they run on, once if that is the
+//! same node, as in clusters that route: a node's policy agent has its rules there.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -14,10 +14,10 @@ const GATEWAY: Ipv4Addr = Ipv4Addr::new(169, 254, 1, 1);
 /// The gateway of every node: the middle.
 const MIDDLE: Ipv4Addr = Ipv4Addr::new(169, 254, 1, 2);
 
-/// Both of these in IPv6, where such an address belongs to an interface.
+/// The gateway of pods and of nodes in IPv6, where a link-local address belongs to an interface.
 const GATEWAY_V6: Ipv6Addr = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 1);
 
-/// A node's end of its connection to the middle, in IPv6.
+/// A node's end of its link to the middle, in IPv6.
 const NODE_V6: Ipv6Addr = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 2);
 
 /// The only interface of a pod, and the one of a node to the middle.
@@ -26,7 +26,7 @@ const UPLINK: Index = 2;
 /// The first number of an interface to what is behind a namespace.
 const FIRST: Index = 10;
 
-/// The network.
+/// The network: the middle and the nodes.
 pub struct Fabric {
     middle: Netns,
     nodes: Vec<NodeNet>,
@@ -34,16 +34,16 @@ pub struct Fabric {
 
 /// A node's part of the network.
 pub struct NodeNet {
-    /// Its namespace.
+    /// The node's network namespace.
     pub netns: Netns,
-    /// Its own address.
+    /// The node's own address.
     pub address: IpAddr,
-    /// The middle's interface to it.
+    /// The middle's interface to the node.
     toward: Index,
     next: Index,
 }
 
-/// A place among the nodes.
+/// The place of a node in the order in which nodes were added.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct NodeId(pub usize);
 
@@ -55,7 +55,7 @@ impl Fabric {
         Ok(Self { middle, nodes: Vec::new() })
     }
 
-    /// Adds a node, which has this address.
+    /// Adds a node with this address.
     pub async fn add_node(&mut self, address: Ipv4Addr) -> Result<NodeId, NetError> {
         let netns = Netns::make(NamespaceRole::Router).await?;
         let id = NodeId(self.nodes.len());
@@ -76,12 +76,12 @@ impl Fabric {
         Ok(id)
     }
 
-    /// A node's part of the network.
+    /// The part of the network of a node that was added.
     pub fn node(&self, id: NodeId) -> &NodeNet {
         &self.nodes[id.0]
     }
 
-    /// Adds a pod to a node: a namespace that has these addresses. What is to run there enters it.
+    /// Adds a pod to a node: a namespace that has these addresses. Processes of the pod enter it.
     pub async fn add_pod(&mut self, on: NodeId, addresses: &[IpAddr]) -> Result<Netns, NetError> {
         let pod = Netns::make(NamespaceRole::Host).await?;
         let node = &mut self.nodes[on.0];

@@ -1,5 +1,5 @@
-//! Whether faults that are asked for can be seen on a scene: one that hits nothing would look like
-//! a network that keeps its policies.
+//! Whether the faults that are asked for can be seen on a scene: a fault that hits nothing would
+//! look like a network that keeps its policies.
 
 use std::collections::BTreeSet;
 
@@ -14,15 +14,15 @@ use super::{cluster::Network, scene::Scene};
 
 /// What faults are aimed at.
 pub struct FaultTargets<'a> {
-    /// What is there.
+    /// The scene of the lab.
     pub scene: &'a Scene,
-    /// Whether it is looked at for long, and may change.
+    /// Whether the lab follows its files, so that the scene may change.
     pub watches: bool,
 }
 
 impl FaultTargets<'_> {
-    /// That every place is there that a fault names. Namespaces and pods may come while files are
-    /// watched.
+    /// An error if a fault names a node, namespace or pod that is not there. Namespaces and pods
+    /// may come while files are watched, and are not checked then.
     pub fn check(&self, network: &Network) -> anyhow::Result<()> {
         for Failing { fault, scope } in failing(network) {
             let (what, name, there) = match scope {
@@ -47,7 +47,7 @@ impl FaultTargets<'_> {
         Ok(())
     }
 
-    /// What will not show, and how it would.
+    /// A note for each fault that will not show, and what it would take.
     pub fn notes(&self, network: &Network) -> Vec<String> {
         let notes = failing(network).iter().filter_map(|Failing { fault, .. }| {
             let needs = match fault {
@@ -74,7 +74,7 @@ impl FaultTargets<'_> {
         notes.collect()
     }
 
-    /// Something of every pod's name.
+    /// Something of every pod's name, each once.
     fn of_pods(&self, what: impl Fn(&ObjectRef) -> String) -> Vec<String> {
         let pods = self.scene.stand_ins.iter().filter_map(|stand_in| stand_in.pod.as_ref());
         let all: BTreeSet<String> = pods.map(|(name, _)| what(name)).collect();

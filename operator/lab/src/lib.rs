@@ -29,7 +29,7 @@ mod watched_files;
 
 use std::time::Duration;
 
-/// The time that ledgers count in.
+/// The monotonic time that ledgers count in.
 pub fn now() -> Duration {
     netproof_rounds::clock::uptime()
 }

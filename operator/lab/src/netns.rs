@@ -1,5 +1,5 @@
-//! A network namespace of the lab, and the few things that are done in it. It is gone when the last
-//! process in it and this value are.
+//! A network namespace of the lab, and the few operations in it. The kernel removes it once the
+//! last process in it and the last [`Netns`] are gone.
 
 use std::{
     fs::{self, File},
@@ -25,43 +25,43 @@ use tokio::runtime;
 /// The loopback interface of every namespace.
 const LOOPBACK: u32 = 1;
 
-/// What could not be done in a namespace.
+/// Why something could not be done in a namespace.
 #[derive(Debug, Error)]
 pub enum NetError {
-    /// It could not be made.
+    /// The namespace could not be made.
     #[error("a network namespace cannot be made: {0}")]
     Make(io::Error),
     /// A setting of the kernel could not be written.
     #[error("{path} cannot be written: {source}; is /proc/sys read-only here?")]
     Setting {
-        /// Its file.
+        /// The file of the setting.
         path: String,
-        /// Why.
+        /// The error of writing.
         source: io::Error,
     },
     /// The kernel refused an interface, an address or a route.
     #[error("{what}: {source}")]
     Netlink {
-        /// What was to be done.
+        /// The operation, for people.
         what: String,
-        /// Why it was not.
+        /// The error that the kernel gave.
         source: rtnetlink::Error,
     },
 }
 
-/// Interface number, unique in its namespace.
+/// The number of an interface, unique in its namespace.
 pub type Index = u32;
 
 /// One end of a pair of interfaces.
 #[derive(Clone, Debug)]
 pub struct Wire {
-    /// Its name.
+    /// The name of the interface.
     pub name: String,
-    /// Its number.
+    /// The number of the interface.
     pub index: Index,
 }
 
-/// A network namespace.
+/// A network namespace. Clones are the same one.
 #[derive(Clone, Debug)]
 pub struct Netns {
     fd: Arc<File>,
@@ -74,17 +74,17 @@ impl AsFd for Netns {
     }
 }
 
-/// How a namespace treats packets that are not its own.
+/// How a namespace treats packets that are not for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NamespaceRole {
-    /// It drops them.
+    /// It drops them, as a pod does.
     Host,
-    /// It passes them on.
+    /// It forwards them, as nodes and the middle do.
     Router,
 }
 
 impl Netns {
-    /// Makes one, with its loopback up.
+    /// Makes a namespace, with its loopback up.
     pub async fn make(role: NamespaceRole) -> Result<Self, NetError> {
         let runtime = runtime::Handle::current();
         // A thread of its own moves into the new namespace and ends: what it opened stays there.
@@ -103,12 +103,12 @@ impl Netns {
         Ok(made)
     }
 
-    /// Moves the calling thread into it, for good.
+    /// Moves the calling thread into the namespace, for good.
     pub fn enter(&self) -> io::Result<()> {
         Ok(setns(self, CloneFlags::CLONE_NEWNET)?)
     }
 
-    /// Connects it with another by a pair of interfaces, both up.
+    /// Connects the namespace with another by a pair of interfaces, both up.
     pub async fn connect(&self, own: &Wire, other: &Self, far: &Wire) -> Result<(), NetError> {
         let far_index = far.index;
         let far = LinkUnspec::new_with_index(far.index)
@@ -133,18 +133,18 @@ impl Netns {
         done(set, || format!("switching interface {index} on"))
     }
 
-    /// Gives it an address, and nothing beside it.
+    /// Gives an interface an address, with no network around it.
     pub async fn address(&self, index: Index, address: IpAddr) -> Result<(), NetError> {
         let added = self.netlink.address().add(index, address, length(address)).execute().await;
         done(added, || format!("adding address {address}"))
     }
 
-    /// Gives it an address that no interface is needed for.
+    /// Gives the namespace an address that belongs to no link.
     pub async fn own(&self, address: IpAddr) -> Result<(), NetError> {
         self.address(LOOPBACK, address).await
     }
 
-    /// The way to one address: at the other end of an interface, or behind a gateway there.
+    /// Adds the route to one address: at the other end of an interface, or behind a gateway there.
     pub async fn route(
         &self,
         to: IpAddr,
@@ -154,7 +154,7 @@ impl Netns {
         self.any_route(to, length(to), index, gateway).await
     }
 
-    /// The way to everything of this gateway's family.
+    /// Adds the route to everything of this gateway's family.
     pub async fn default_route(&self, index: Index, gateway: IpAddr) -> Result<(), NetError> {
         let everything = match gateway {
             IpAddr::V4(_) => IpAddr::from([0; 4]),
@@ -197,7 +197,7 @@ pub fn has_ipv6() -> bool {
     Path::new("/proc/sys/net/ipv6").exists()
 }
 
-/// Settings of the namespace that the calling thread is in.
+/// Writes the settings of the namespace that the calling thread is in.
 fn settings(role: NamespaceRole) -> Result<(), NetError> {
     let forwarding = match role {
         NamespaceRole::Host => "0",
@@ -215,7 +215,8 @@ fn settings(role: NamespaceRole) -> Result<(), NetError> {
             ("ipv6/conf/all/disable_ipv6", "0"),
             ("ipv6/conf/default/disable_ipv6", "0"),
             ("ipv6/conf/all/forwarding", forwarding),
-            // Addresses are unique here by construction; asking around takes over a second.
+            // Addresses are unique here by construction; duplicate address detection takes over a
+            // second.
             ("ipv6/conf/all/accept_dad", "0"),
             ("ipv6/conf/default/accept_dad", "0"),
             ("ipv6/icmp/ratelimit", "0"),

@@ -17,7 +17,8 @@ use netproof_rounds::{
     predict::{between, place, predict},
 };
 
-/// The lab has nothing that is slow: what is quiet for so long is isolated.
+/// How new pods are attempted. Nothing in the lab is slow: a pod that is quiet for 100 ms is
+/// isolated.
 pub const PACE: Pace = Pace {
     every: Duration::from_millis(5),
     timeout: Duration::from_millis(50),
@@ -28,13 +29,13 @@ pub const PACE: Pace = Pace {
 
 /// Which new pods are attempted, and by which flows.
 pub struct Attempting<'a> {
-    /// How often and how long.
+    /// How often and for how long they are attempted.
     pub pace: Pace,
     /// Whether a flow that the policies deny may be used.
     pub may: &'a (dyn Fn(&Cell, Family) -> bool + Sync),
 }
 
-/// A new pod that is being attempted, in one family of addresses.
+/// A new pod that is being attempted, in one family of addresses. Dropping it ends the attempts.
 pub struct NewPod {
     family: Family,
     stage: Arc<Stage>,
@@ -49,9 +50,9 @@ impl Drop for NewPod {
 }
 
 impl NewPod {
-    /// Begins to attempt a pod that is about to start, once for each family of its addresses. What
-    /// the policies denied before it came, as they would have it, and deny now is attempted, by
-    /// pods that were there before.
+    /// Begins to attempt a pod that is about to start, once for each family of its addresses. The
+    /// flows are those that the policies deny now, and that the earlier policies would have denied
+    /// too, from pods that were there before.
     pub fn greet(
         actor: &Actor,
         before: &Stage,
@@ -94,17 +95,17 @@ impl NewPod {
         Some(Self { family, stage: Arc::clone(now), newcomer, search })
     }
 
-    /// Who it is.
+    /// The new pod in the matrix.
     pub fn actor(&self) -> &Actor {
         &self.newcomer.cells().next().expect("it is attempted by somebody").to
     }
 
-    /// It speaks.
+    /// Hands over the new pod's session.
     pub fn arrived(&self, session: &Arc<Session>) {
         self.newcomer.arrived(Arc::clone(session));
     }
 
-    /// How it started.
+    /// Waits for the end of the search, and returns how the pod started, as each sender saw it.
     pub async fn start_ups(mut self) -> anyhow::Result<Vec<ObservedStart>> {
         let found = (&mut self.search).await?;
         let Scene { scenario, stand_ins, world, .. } = &self.stage.scene.of_family(self.family);
@@ -120,8 +121,8 @@ impl NewPod {
     }
 }
 
-/// The flows that the policies deny, those of before and those of now; the pods that stayed taken
-/// as they were and as they are.
+/// The flows that the policies deny before the change and after it, with the pods that stayed as
+/// they were then and as they are now.
 fn denied(scene: &Scene, before: &Stage) -> Vec<Cell> {
     let old = |actor: &Actor| before.scene.stand_ins.iter().find(|one| one.desired.actor == *actor);
     let mut stand_ins = scene.stand_ins.clone();

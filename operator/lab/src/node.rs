@@ -19,16 +19,16 @@ use tokio::{
 
 use super::netns::Netns;
 
-/// Changes that come together are put in force together.
+/// How long changes are gathered, to be put in force together.
 const GATHER: Duration = Duration::from_millis(2);
 
 /// How long the rules of a node may take to be in force.
 const IN_FORCE: Duration = Duration::from_secs(20);
 
-/// How to see whether it does.
+/// The advice to see whether nft works.
 const TRY: &str = "Try: unshare -rn nft list ruleset";
 
-/// An agent at work. It ends with this value.
+/// The agent of a node at work. Dropping it ends the agent.
 pub struct NodeAgent {
     name: String,
     updates: mpsc::UnboundedSender<Update>,
@@ -37,7 +37,7 @@ pub struct NodeAgent {
 }
 
 impl NodeAgent {
-    /// Starts the agent of a node.
+    /// Starts the agent of a node, on a thread of its own.
     pub fn start(netns: Netns, node: NodeView, settings: watch::Receiver<Setting>) -> Self {
         let name = node.name.clone();
         let (updates, received) = mpsc::unbounded_channel();
@@ -48,7 +48,7 @@ impl NodeAgent {
                 received.recv().await.map(|update| (update, received))
             });
             let runtime = runtime::Builder::new_current_thread().enable_all().build();
-            // Where one of these fails, nothing is ever in force, and whoever waits is told so.
+            // If one of these fails, nothing is ever in force, and `in_force` returns an error.
             if let (Ok(()), Ok(runtime)) = (netns.enter(), runtime) {
                 runtime.block_on(enforcer.follow(Box::pin(updates), settings, told));
             }
@@ -56,14 +56,15 @@ impl NodeAgent {
         Self { name, updates, sent: 0, progress }
     }
 
-    /// Tells it of a change.
+    /// Tells the agent of a change; an error if it has ended.
     pub fn tell(&mut self, update: Update) -> anyhow::Result<()> {
         self.sent += 1;
         let gone = || anyhow!("the policy agent of {} is gone", self.name);
         self.updates.send(update).map_err(|_| gone())
     }
 
-    /// Waits until all that it was told is in force, under this setting; not where nft fails.
+    /// Waits until all that the agent was told is in force, under this setting. An error if nft
+    /// fails, and after 20 s.
     pub async fn in_force(&mut self, setting: &Setting) -> anyhow::Result<()> {
         let (sent, name) = (self.sent, &self.name);
         let is_there = |progress: &Progress| {
@@ -87,7 +88,7 @@ impl NodeAgent {
         }
     }
 
-    /// What is in force, where something is.
+    /// The script in force; none if none is, or if it is not known.
     pub fn script(&self) -> Option<std::sync::Arc<str>> {
         self.progress.borrow().script.clone()
     }

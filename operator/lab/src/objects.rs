@@ -19,38 +19,38 @@ use netproof_manifests::{
 };
 use netproof_rounds::kind::Kind;
 
-/// What `Cluster::skipped` calls a test.
+/// What `Cluster::skipped` calls a `ConnectivityTest`.
 const TEST_KIND: &str = "ConnectivityTest.netproof.dev";
 
-/// When the first of the objects was created, as the lab has it; the next is a second younger. A
-/// network that takes the newest policy only has to be able to tell.
+/// When the first of the objects was created; each next one is a second younger. A network with the
+/// fault `newest-policy-only` has to be able to tell their ages.
 pub const BEGINNING: Timestamp = Timestamp::constant(1_577_836_800, 0);
 
-/// Objects that have been read and are good.
+/// Objects that were read without an error.
 #[derive(Debug)]
 pub struct LabObjects {
-    /// What they amount to.
+    /// What the policies, pods and namespaces among them amount to.
     pub cluster: Cluster,
-    /// The same as they are written, with namespace and time of creation.
+    /// The objects as they are written, with namespace and time of creation filled in.
     pub written: Vec<Value>,
 }
 
 impl LabObjects {
-    /// Reads files. One that is wrong spoils all.
+    /// Reads files. One wrong object is an error for all.
     pub fn read(paths: &[PathBuf], default_namespace: &str, notes: Notes) -> anyhow::Result<Self> {
         let (mut input, written) = input::read_written(paths, default_namespace);
         input.cluster.skipped.retain(|kind, _| kind != TEST_KIND);
         Ok(Self::of(accept(input, notes)?, written, default_namespace))
     }
 
-    /// Takes objects that were never in a file. One that is wrong spoils all.
+    /// Takes objects that were never in a file. One wrong object is an error for all.
     pub fn from_values(values: &[Value], default_namespace: &str) -> anyhow::Result<Self> {
         let text: Vec<String> = values.iter().map(Value::to_string).collect();
         let (input, written) = input::read_json("the objects", &text.join("\n"), default_namespace);
         Ok(Self::of(accept(input, Notes::Hidden)?, written, default_namespace))
     }
 
-    /// Completes objects that are good.
+    /// Completes objects that were read without an error.
     pub fn of(cluster: Cluster, mut written: Vec<Value>, default_namespace: &str) -> Self {
         for (object, seconds) in written.iter_mut().zip(0..) {
             complete(object, default_namespace, Duration::from_secs(seconds));
@@ -66,7 +66,8 @@ impl LabObjects {
         })
     }
 
-    /// The one test among them, or the one of this name; none if there is none.
+    /// The one test among the objects, or the one of this name; none if there is none. An error if
+    /// there are several, or none of that name.
     pub fn test(&self, name: Option<&str>) -> anyhow::Result<Option<ConnectivityTest>> {
         let tests: Vec<&Value> = self
             .of_kind(Kind::Tests.row())
@@ -92,7 +93,7 @@ impl LabObjects {
         }
     }
 
-    /// What an operator would know of them.
+    /// The objects that an operator would follow, with their kinds.
     pub fn known(&self) -> impl Iterator<Item = (Kind, DynamicObject)> {
         let kinds = [
             Kind::NetworkPolicies,
@@ -112,7 +113,7 @@ pub fn dynamic(object: Value) -> DynamicObject {
     serde_json::from_value(object).expect("an object with a kind and a name was read before")
 }
 
-/// The `apiVersion` and the kind of an object.
+/// The `apiVersion` and the `kind` of an object.
 fn header(object: &Value) -> [&str; 2] {
     ["apiVersion", "kind"].map(|field| object[field].as_str().unwrap_or_default())
 }

@@ -1,4 +1,5 @@
-//! The probes of the lab: processes, each in the network namespace of its pod, spoken to by pipes.
+//! The probes of the lab: processes, each in the network namespace of its pod, with pipes for
+//! streams.
 
 use std::{
     env,
@@ -27,19 +28,19 @@ use tokio::{
 use super::netns::Netns;
 use netproof_rounds::engine::session::Link;
 
-/// The name by which this program is told to be a probe.
+/// The argument by which this program is told to be a probe.
 pub const SUBCOMMAND: &str = "lab-probe";
 
-/// Is the probe of a pod: the same code as the probe's own binary, in this one, so that the lab
-/// needs no second file. It ends with the lab, however that ends.
+/// Runs as the probe of a pod, with the code of the probe's own binary, so that the lab needs no
+/// second file. The kernel ends it with the lab, however the lab ends.
 pub fn probe(arguments: Vec<OsString>) -> anyhow::Result<()> {
     prctl::set_pdeathsig(Signal::SIGKILL).context("asking to end with the lab")?;
     let args = Args::parse(arguments, None).with_context(|| USAGE)?;
     run::run(args).context("starting the probe")
 }
 
-/// Is a probe if this program was started as one, and says how that ended; none if it was not. What
-/// has its own file started as the probes of a lab asks this before anything else.
+/// Runs as a probe if this program was started as one, and returns its exit code; none if it was
+/// not. A program that starts a lab from its own file calls this before anything else.
 pub fn probe_if_told() -> Option<ExitCode> {
     let mut arguments = env::args_os().skip(1);
     if arguments.next()? != SUBCOMMAND {
@@ -54,18 +55,18 @@ pub fn probe_if_told() -> Option<ExitCode> {
     })
 }
 
-/// The file of this program, which is its probes' too.
+/// The file of this program, which is the file of its probes too.
 pub fn this_program() -> anyhow::Result<PathBuf> {
     env::current_exe().context("finding this program's own file")
 }
 
-/// A probe at work. It is ended, and waited for, with this value.
+/// A probe at work. Dropping it kills the process and waits for its end.
 pub struct Process {
     child: Child,
 }
 
 impl Process {
-    /// Its number, as long as this value is there.
+    /// The process id, which is not reused as long as this value is there.
     pub fn id(&self) -> u32 {
         self.child.id()
     }
@@ -73,23 +74,23 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // One that has ended already is what was wanted.
+        // An error means that it has ended already.
         drop(self.child.kill());
         drop(self.child.wait());
     }
 }
 
-/// What a probe is to be.
+/// What a probe is told when it starts.
 #[derive(Clone, Debug)]
 pub struct Order {
-    /// Whom it says it is.
+    /// The identity that it shows.
     pub identity: String,
-    /// Where it answers.
+    /// The ports that it answers on; those of SCTP are left out.
     pub listen: Vec<Port>,
 }
 
-/// Starts processes in namespaces, by a thread that lives as long as this value: a process ends
-/// when the thread that started it does.
+/// Starts processes in namespaces, by one thread: the kernel ends a probe when the thread that
+/// started it ends, which is when this value is dropped.
 pub struct Starter {
     jobs: mpsc::Sender<Job>,
 }
@@ -101,13 +102,13 @@ struct Job {
 }
 
 impl Starter {
-    /// Starts the thread.
+    /// Starts the thread that starts processes.
     pub fn begin() -> Self {
         let (jobs, waiting) = mpsc::channel::<Job>();
         thread::spawn(move || {
             for Job { netns, mut command, done } in waiting {
                 let started = netns.enter().and_then(|()| command.spawn());
-                // Nobody to take it: it is ended at once.
+                // Nothing waits for the process any more: it is ended at once.
                 if let Err(Ok(child)) = done.send(started) {
                     drop(Process { child });
                 }
@@ -116,7 +117,7 @@ impl Starter {
         Self { jobs }
     }
 
-    /// Starts a probe, by this program.
+    /// Starts a probe in a namespace, from this program's file, and returns its pipes.
     pub async fn start(
         &self,
         program: PathBuf,

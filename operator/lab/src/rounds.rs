@@ -1,5 +1,5 @@
-//! Runs rounds in the lab: the operator's predictions, engine and ledger, on processes instead of
-//! attachments.
+//! Runs rounds in the lab: the operator's predictions, engine and ledger, with processes instead of
+//! attach streams.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -31,27 +31,27 @@ use netproof_rounds::{
     report::Detail,
 };
 
-/// Between two passes over flows that are settling.
+/// The time between two passes over flows that are settling.
 const EAGER: Duration = Duration::from_millis(20);
 
-/// How often an attempt that failed is made again: on a busy machine one may run out of time.
+/// How often failed attempts are made again: on a busy machine one may run out of time.
 const AGAIN: usize = 4;
 
-/// Everything at a time that the probes take, with some room for whoever else asks them: nothing
-/// but the lab is slowed down by it.
+/// As many attempts at a time as the probes take, with some room for other requests: nothing but
+/// the lab is slowed down by them.
 const BREADTH: Breadth = Breadth { per_probe: 112, probes: usize::MAX };
 
-/// The rounds of a lab, in one family of addresses: what waits and attempts, around a [`Book`].
+/// The rounds of a lab, in one family of addresses: the waiting and attempting around a [`Book`].
 pub struct Rounds {
     stages: Stages,
     family: Option<Family>,
-    /// What was there when it was last looked at.
+    /// The stage when it was last looked at.
     seen: Option<StageView>,
     /// What is known of the flows.
     pub book: Book,
 }
 
-/// What is there, as far as rounds are about it, and what the policies say.
+/// A stage, the part of it that is of these rounds' family, and what the policies say.
 #[derive(Clone)]
 struct StageView {
     whole: Arc<Stage>,
@@ -60,9 +60,8 @@ struct StageView {
 }
 
 impl Rounds {
-    /// Begins, with all pods there for longer than a network takes to notice them: they were put
-    /// there, and the rules of all nodes are in force. Without a family, each flow takes the first
-    /// that its ends share.
+    /// Begins with the lab as it is. Its pods count as settled: the rules of all nodes are in force
+    /// before rounds begin. Without a family, each flow takes the first that its ends share.
     pub fn new(stages: Stages, family: Option<Family>) -> Self {
         let scene = Arc::clone(&stages.borrow().scene);
         let mut book = Book::new(scene.scenario.patience);
@@ -76,8 +75,8 @@ impl Rounds {
         rounds
     }
 
-    /// Takes over what is there now: pods that are new have to settle. Returns it, with what is
-    /// other than it was when last looked at.
+    /// Takes over the stage of now: new pods settle. Returns it, with what has changed since the
+    /// last look.
     fn look(&mut self) -> StageView {
         let whole = Arc::clone(&self.stages.borrow_and_update());
         if let Some(seen) = &mut self.seen
@@ -98,17 +97,18 @@ impl Rounds {
         seen
     }
 
-    /// The family of addresses that they are about.
+    /// The family of addresses that the rounds are about; none if each flow takes the first that
+    /// its ends share.
     pub fn family(&self) -> Option<Family> {
         self.family
     }
 
-    /// All of what is there.
+    /// The whole scene of now, with the addresses of every family.
     pub fn whole(&self) -> Arc<Scene> {
         Arc::clone(&self.stages.borrow().scene)
     }
 
-    /// What is known of the lab now, as far as these rounds are about it.
+    /// The stage of now, as far as it is of these rounds' family.
     pub fn stage(&self) -> Arc<Stage> {
         let whole = Arc::clone(&self.stages.borrow());
         match &self.seen {
@@ -125,16 +125,16 @@ impl Rounds {
         Stage { scene, sessions: stage.sessions.clone() }
     }
 
-    /// Attempts all flows, and those that need it again, until there is a verdict on every one of
-    /// them or the time is up.
+    /// Attempts all flows, extra ones included, and those that need it again, until each has a
+    /// verdict. Begins no further pass after `at_most`.
     pub async fn judge(&mut self, at_most: Duration) {
         let mut cells = self.all();
         cells.extend(self.book.extra().iter().cloned());
         self.judge_these(cells, at_most).await;
     }
 
-    /// Attempts flows that nobody asked for, as many as there is room for, until there is a verdict
-    /// on them or the time is up.
+    /// Attempts extra flows, as many as there is room for, until each has a verdict. Begins no
+    /// further pass after `at_most`.
     pub async fn judge_extra(&mut self, cells: &BTreeSet<Cell>, at_most: Duration) {
         let stage = self.stage();
         self.book.take_on(cells, &stage.scene.scenario);
@@ -157,7 +157,7 @@ impl Rounds {
         }
     }
 
-    /// Attempts all flows once.
+    /// Attempts all flows of the scenario once.
     pub async fn attempt_all(&mut self) {
         self.attempt(self.all()).await;
     }
@@ -166,7 +166,8 @@ impl Rounds {
         self.stage().scene.scenario.flows.iter().map(|(cell, _)| cell.clone()).collect()
     }
 
-    /// Flows that another attempt may decide; those included, perhaps, whose attempt failed.
+    /// The flows that another attempt may decide. Those with a failed attempt are included if
+    /// `failed`.
     fn undecided(&self, failed: bool) -> BTreeSet<Cell> {
         self.book.cells_where(uptime(), |verdict| match verdict {
             Verdict::Settling | Verdict::Inconclusive(Why::Unconfirmed) => true,
@@ -175,8 +176,8 @@ impl Rounds {
         })
     }
 
-    /// Attempts each flow once, looks again whenever something changes meanwhile, and judges what
-    /// was seen.
+    /// Attempts each of these flows once, looks again whenever the stage changes meanwhile, and
+    /// judges what was seen.
     pub async fn attempt(&mut self, cells: BTreeSet<Cell>) {
         let before = self.look();
         let Stage { scene, sessions } = &*before.stage;
@@ -207,21 +208,21 @@ impl Rounds {
         self.book.remember(uptime());
     }
 
-    /// What is known, for people, of the flows that were asked for, and of the extra ones.
+    /// What is known, for people, of the flows of the scenario, and of the extra flows.
     pub fn details(&self) -> [Matrix<Detail>; 2] {
         let stage = self.stage();
         let moment = moment(&stage.scene);
         [self.book.details(moment), self.book.extra_details(moment)]
     }
 
-    /// What the flows that are judged show of the policies.
+    /// What the flows with a verdict show of the policies.
     pub fn coverage(&mut self) -> Arc<Coverage> {
         let stage = self.stage();
         let attempted = self.all();
         self.book.coverage(moment(&stage.scene), attempted)
     }
 
-    /// What was seen, for a diagnosis.
+    /// What was observed of the flows of the scenario and of the extra flows, for a diagnosis.
     pub fn observed(&self) -> BTreeMap<Cell, Observation> {
         let scene = &self.stage().scene;
         let flow = naming(&scene.scenario, &scene.stand_ins);
@@ -231,7 +232,7 @@ impl Rounds {
     }
 }
 
-/// A scene as it is now.
+/// A scene at the present moment.
 fn moment(scene: &Scene) -> Moment<'_> {
     let Scene { scenario, stand_ins, world, .. } = scene;
     Moment { scenario, stand_ins, world, now: uptime() }
@@ -241,7 +242,7 @@ fn identities(scene: &Scene) -> BTreeMap<Actor, String> {
     scene.pods.iter().map(|pod| (pod.actor.clone(), pod.identity.clone())).collect()
 }
 
-/// What the policies say.
+/// What the policies say of the flows of a scene.
 pub fn prediction(scene: &Scene) -> Prediction {
     predict(&scene.scenario, &scene.stand_ins, &scene.world)
 }

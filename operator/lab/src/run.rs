@@ -37,38 +37,39 @@ use netproof_rounds::measurements::start_up::ObservedStart;
 /// How long flows may take to be judged.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Between two rounds of a watch.
+/// The time between two rounds of a watch.
 const INTERVAL: Duration = Duration::from_secs(1);
 
 /// The namespace of objects that name none.
 const DEFAULT_NAMESPACE: &str = "default";
 
-/// What is put into the lab, and how it is to behave.
+/// What is put into the lab, and how the lab is to behave.
 #[derive(Clone, Debug)]
 pub struct LabSettings {
-    /// Files, directories, or - for standard input.
+    /// Files, directories, or `-` for standard input.
     pub files: Vec<PathBuf>,
-    /// The `ConnectivityTest` to carry out, where there are several.
+    /// The name of the `ConnectivityTest` to carry out; to be given if there are several.
     pub test: Option<String>,
-    /// Who enforces.
+    /// What enforces the policies, and with which faults.
     pub network: Network,
-    /// Whether the files are looked at again and again, and each change of the verdict is told.
+    /// Whether the lab follows the files, and tells each change of the verdict.
     pub watch: bool,
-    /// How many nodes there are, where the objects name none.
+    /// How many nodes there are, if the objects name none.
     pub nodes: usize,
-    /// Which addresses pods get, where the objects give them none.
+    /// The families of the addresses that pods get if the objects give them none.
     pub families: IpFamilies,
-    /// How the lab goes about it.
+    /// Timeouts and patience of the lab.
     pub pace: LabPace,
-    /// Whether no new pod is tried to see whether it is isolated from its first instant.
+    /// Whether starts are not tried, by which a new pod is seen to be isolated from its first
+    /// instant.
     pub no_start_up: bool,
-    /// How the verdict is told.
+    /// The form in which the verdict is told.
     pub output: Output,
     /// Whether notes about how the objects were read are told.
     pub notes: Notes,
 }
 
-/// How the verdict is told.
+/// The form in which the verdict is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Output {
     /// The matrix and a sentence for each finding.
@@ -77,7 +78,8 @@ pub enum Output {
     Json,
 }
 
-/// Puts the objects of files onto a network, and judges it.
+/// Puts the objects of files onto a network, judges it, and prints the verdict. To be called before
+/// the process has a second thread; with `watch` it ends with an interruption or an error.
 pub fn run(settings: &LabSettings) -> anyhow::Result<Conclusion> {
     if settings.watch && settings.files.contains(&PathBuf::from("-")) {
         bail!("standard input cannot be watched: name files or directories by -f");
@@ -86,7 +88,7 @@ pub fn run(settings: &LabSettings) -> anyhow::Result<Conclusion> {
     carry_out(settings)
 }
 
-/// Lists the faults, and what each is like, on standard output.
+/// Writes a line for each fault to standard output: its name, and what a network with it is like.
 pub fn list_faults() -> io::Result<()> {
     let mut out = io::stdout().lock();
     for fault in Fault::ALL {
@@ -127,7 +129,7 @@ async fn carry_out(settings: &LabSettings) -> anyhow::Result<Conclusion> {
     Ok(verdict.conclusion())
 }
 
-/// Reads the files and sets them up, beside the pods that are there already.
+/// Reads the files into a scene, in which pods of `before` keep their nodes and addresses.
 fn scene(settings: &LabSettings, notes: Notes, before: Vec<LabPod>) -> anyhow::Result<Scene> {
     let objects = LabObjects::read(&settings.files, DEFAULT_NAMESPACE, notes)?;
     let setup = Setup {
@@ -141,13 +143,13 @@ fn scene(settings: &LabSettings, notes: Notes, before: Vec<LabPod>) -> anyhow::R
     Scene::of(&objects, settings.test.as_deref(), setup)
 }
 
-/// The families that are attempted: those that any two pods share.
+/// The families that are attempted: those that two pods or more have addresses of.
 fn families(scene: &Scene) -> Vec<Option<Family>> {
     let families = [Family::IPv4, Family::IPv6].into_iter();
     families.filter(|family| scene.is_shared(*family)).map(Some).collect()
 }
 
-/// Attempts everything until it is judged, and asks what goes wrong.
+/// Attempts everything until it is judged, and makes a diagnosis.
 async fn judge(rounds: &mut [Rounds], began: Instant) -> LabVerdict {
     for rounds in rounds.iter_mut() {
         rounds.judge(PATIENCE).await;
@@ -172,7 +174,7 @@ fn print(settings: &LabSettings, verdict: &LabVerdict) -> anyhow::Result<()> {
     Ok(out.flush()?)
 }
 
-/// Goes on until it is interrupted, whatever it is at.
+/// Follows the files until an interruption, whatever is under way then.
 async fn watch(
     settings: &LabSettings,
     lab: &mut LabCluster,
@@ -209,7 +211,7 @@ async fn follow_files(
                         tell(format_args!("The files have changed"));
                         start_ups = change(settings, lab, scene, start_ups).await?;
                     }
-                    // What was wrong was told; what was there before stays there.
+                    // The error is told, and the lab stays as it was.
                     Err(error) => tell(format_args!("error: {error:#}; the lab stays as it was")),
                 }
             }
@@ -224,8 +226,8 @@ async fn follow_files(
     }
 }
 
-/// Changes what is there, and tells how fast the network followed. Returns how new pods started:
-/// those that came now, and those that came before and are still there.
+/// Changes the scene, and tells how fast the network followed. Returns how new pods started: those
+/// that came now, and those that came before and are still there.
 async fn change(
     settings: &LabSettings,
     lab: &mut LabCluster,

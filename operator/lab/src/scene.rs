@@ -1,4 +1,4 @@
-//! What is put onto the lab's network: which pods, where, and which flows are asked about.
+//! What is put onto the lab's network: the pods, their places, and the flows that are asked about.
 
 mod address;
 mod ends;
@@ -35,99 +35,104 @@ use netproof_rounds::{
     world::World,
 };
 
-/// How the lab goes about it, whatever the test says of clusters.
+/// Timeouts and patience of the lab, which replace those of a test meant for clusters.
 #[derive(Clone, Copy, Debug)]
 pub struct LabPace {
-    /// One attempt.
+    /// The deadline of one attempt.
     pub timeout: Duration,
     /// How long the network may take to follow a change.
     pub settle: Duration,
     /// How many attempts have to agree before a wrong outcome is reported.
     pub confirm: usize,
-    /// For how long a leak stands after it was last proven.
+    /// How long a leak stands after it was last proven.
     pub leak_retention: Duration,
 }
 
-/// Which families of addresses pods get, where the objects give them none.
+/// The families of the addresses that pods get if the objects give them none.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum IpFamilies {
-    /// IPv4 alone.
+    /// IPv4 alone, which is the default.
     #[default]
     V4,
-    /// IPv6 alone.
+    /// IPv6 alone, if the kernel has it.
     V6,
-    /// Both, IPv4 first.
+    /// Both families, IPv4 first.
     Dual,
 }
 
 /// How a scene is set up.
 #[derive(Clone, Debug)]
 pub struct Setup {
-    /// How the lab goes about it.
+    /// Timeouts and patience of the lab.
     pub pace: LabPace,
-    /// How many nodes there are, where the objects name none.
+    /// How many nodes there are, if the objects name none.
     pub nodes: usize,
-    /// Which families of addresses pods get, where the objects give them none.
+    /// The families of the addresses that pods get if the objects give them none.
     pub families: IpFamilies,
-    /// What is asked about where there is no test, and no more: these ports of everyone, and these
-    /// addresses outside. Without any ports, the ones that each pod declares.
+    /// The ports of every pod that are asked about if there is no test; if empty, the ports that
+    /// each pod declares.
     pub ports: Vec<Port>,
-    /// Addresses outside, where something listens on these ports.
+    /// External addresses, where something listens on these ports.
     pub outside: Vec<IpAddr>,
-    /// The pods that are there already: who stays keeps node and addresses, and nobody new gets an
-    /// address that one of them has.
+    /// The pods that are there already. Those that stay keep node and addresses, and no new pod
+    /// gets an address that one of them has.
     pub before: Vec<LabPod>,
 }
 
 /// A pod that the lab makes.
 #[derive(Clone, Debug)]
 pub struct LabPod {
-    /// Who it is in the matrix.
+    /// The pod in the matrix.
     pub actor: Actor,
-    /// Its place in the list of nodes.
+    /// Its node, as a place in [`Scene::nodes`].
     pub node: usize,
-    /// What its probe says it is.
+    /// The identity that its probe shows.
     pub identity: String,
-    /// Its addresses.
+    /// The addresses of its interface.
     pub addresses: Vec<IpAddr>,
-    /// Where its probe answers.
+    /// The ports that its probe answers on.
     pub listen: Vec<Port>,
-    /// The object, as the API server would have it.
+    /// The Pod object, as the API server would have it.
     pub object: Value,
 }
 
-/// An address outside, where something listens.
+/// An external address, where something listens.
 #[derive(Clone, Debug)]
 pub struct Outsider {
-    /// The address.
+    /// The address, outside of every node's range.
     pub address: IpAddr,
-    /// Where it answers.
+    /// The ports that answer there.
     pub listen: Vec<Port>,
 }
 
 /// What is put onto the network.
 #[derive(Clone, Debug)]
 pub struct Scene {
-    /// What an operator would know.
+    /// What an operator would know of the cluster.
     pub world: World,
-    /// What is asked.
+    /// The flows that are asked about, and how.
     pub scenario: Scenario,
-    /// Its stand-ins; each has its pod.
+    /// The stand-ins of the scenario; each has its pod.
     pub stand_ins: Vec<StandIn>,
     /// The pods, in the order of the stand-ins.
     pub pods: Vec<LabPod>,
-    /// The addresses outside.
+    /// The external addresses that flows go to.
     pub outsiders: Vec<Outsider>,
-    /// The nodes' names.
+    /// The names of the nodes.
     pub nodes: Vec<String>,
     /// Namespaces and policies, as the policy agent reads them.
     pub objects: Vec<Value>,
-    /// Pods of the input that the lab cannot have.
+    /// The pods of the input that the lab cannot have, by name.
     pub left_out: Vec<String>,
 }
 
 impl Scene {
-    /// Puts objects onto that many nodes, or the ones that they name.
+    /// Sets objects up as a scene, for the test of this name or the only one; without a test, every
+    /// pod and workload is asked about. Nodes are those that the objects name, or else as many as
+    /// the setup says.
+    ///
+    /// An error if nothing is to be connected, if a node has no address left, or if the test cannot
+    /// be carried out.
     pub fn of(objects: &LabObjects, test: Option<&str>, setup: Setup) -> anyhow::Result<Self> {
         let Setup { pace, nodes, families, ports, outside, before } = setup;
         let nodes = node_names(objects, nodes);
@@ -156,7 +161,8 @@ impl Scene {
             }
             None => of_pods(objects, pace, (&ports, &outside), &mut left_out),
         };
-        // A lab is nobody's but the test's: what would tell faults apart is attempted as well.
+        // The lab serves this one test alone: flows that would tell faults apart are attempted as
+        // well.
         scenario.budget = usize::MAX;
         if scenario.desired.is_empty() {
             bail!(
@@ -181,13 +187,13 @@ impl Scene {
 }
 
 impl Scene {
-    /// Whether any two pods share a family of addresses.
+    /// Whether two pods or more have addresses of a family.
     pub fn is_shared(&self, family: Family) -> bool {
         let has = |pod: &&LabPod| pod.addresses.iter().any(|one| Family::of(*one) == family);
         self.pods.iter().filter(has).count() > 1
     }
 
-    /// The same, as far as one family of addresses goes.
+    /// The scene with the addresses of one family, and the flows that remain by them.
     #[must_use]
     pub fn of_family(&self, family: Family) -> Self {
         let mut scene = self.clone();
@@ -219,8 +225,8 @@ impl Scene {
         scene
     }
 
-    /// The same with another pod for this actor: alike, on the same node, at other addresses. None
-    /// where the actor has no pod, or its node no address left.
+    /// The scene with another pod for this actor: alike, on the same node, at other addresses. None
+    /// if the actor has no pod, or its node has no address left.
     pub fn with_another(&self, actor: &Actor) -> Option<Self> {
         let mut scene = self.clone();
         let place = scene.pods.iter().position(|pod| pod.actor == *actor)?;
@@ -241,7 +247,8 @@ impl Scene {
         Some(scene)
     }
 
-    /// The same with one policy in these namespaces, by which nobody there receives anything.
+    /// The scene with one policy in each of these namespaces, by which no pod there receives
+    /// anything.
     #[must_use]
     pub fn denying(&self, namespaces: &BTreeSet<&str>) -> Self {
         let mut scene = self.clone();
@@ -267,8 +274,8 @@ impl Scene {
         scene
     }
 
-    /// Every flow that could be attempted: each pod to each, on the ports that it listens on, and
-    /// to the addresses outside.
+    /// Every flow that could be attempted: from each pod to each other pod, on the ports that it
+    /// listens on, and to the external addresses.
     pub fn attemptable(&self) -> BTreeSet<Cell> {
         let pods = self.pods.iter().map(|pod| (pod.actor.clone(), &pod.listen));
         let outside = self.outsiders.iter().flat_map(|outsider| {

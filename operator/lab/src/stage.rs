@@ -1,5 +1,5 @@
-//! What is known of the lab at a moment: the objects as an operator would know them, and who
-//! speaks.
+//! What is known of the lab at a moment: the objects as an operator would know them, and the
+//! sessions.
 
 use std::sync::Arc;
 
@@ -8,14 +8,14 @@ use tokio::sync::watch;
 use super::scene::Scene;
 use netproof_rounds::engine::round::Sessions;
 
-/// What is known at a moment.
+/// What is known of the lab at a moment.
 #[derive(Clone)]
 pub struct Stage {
-    /// What is there, and what is asked of it.
+    /// What was put onto the network, and what is asked of it.
     pub scene: Arc<Scene>,
-    /// The probes that speak.
+    /// The sessions of the pods' probes.
     pub sessions: Sessions,
 }
 
-/// Follows it.
+/// Follows the stages of a lab.
 pub type Stages = watch::Receiver<Arc<Stage>>;

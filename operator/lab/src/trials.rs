@@ -22,8 +22,9 @@ use super::{
 };
 use netproof_rounds::measurements::{existing::Fate, start_up::ObservedStart};
 
-/// Replaces the pod that is denied the most by another, and says how that started. Attempted is
-/// what the network was seen to deny: what leaks is no matter of a start.
+/// Replaces a pod by another, the one that most flows are denied to if its node has an address
+/// left, and returns how the new pod started. Only flows that were seen to be denied are attempted:
+/// a flow that leaks anyway shows nothing of a start.
 pub async fn start_up(
     lab: &mut LabCluster,
     rounds: &[Rounds],
@@ -44,7 +45,7 @@ pub async fn start_up(
     how_they_started(newcomers).await
 }
 
-/// How new pods started.
+/// How new pods started, as each sender saw it.
 pub async fn how_they_started(newcomers: Vec<NewPod>) -> anyhow::Result<Vec<ObservedStart>> {
     let mut all = Vec::new();
     for newcomer in newcomers {
@@ -53,7 +54,7 @@ pub async fn how_they_started(newcomers: Vec<NewPod>) -> anyhow::Result<Vec<Obse
     Ok(all)
 }
 
-/// What the network was seen to deny, as it should.
+/// The flows that the policies deny and that were seen not to connect.
 fn denied(rounds: &Rounds) -> Vec<(Family, Cell)> {
     let Some(family) = rounds.family() else { return Vec::new() };
     let denied = rounds.book.ledger().records().filter(|(cell, record)| {
@@ -64,8 +65,8 @@ fn denied(rounds: &Rounds) -> Vec<(Family, Cell)> {
     denied.map(|(cell, _)| (family, cell.clone())).collect()
 }
 
-/// What becomes of a connection that exists when policies begin to deny it; none where no flow is
-/// let through by which to find out. The policies of its receiver's namespace are others then.
+/// What becomes of a connection that exists when policies begin to deny it; none if no allowed flow
+/// conforms. The policies of its receiver's namespace are replaced.
 pub async fn existing(lab: &mut LabCluster, rounds: &[Rounds]) -> anyhow::Result<Option<Fate>> {
     match rounds.iter().find_map(existing::candidate) {
         Some(cell) => existing::fate(lab, &cell).await.map(Some),

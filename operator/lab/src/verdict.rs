@@ -1,4 +1,4 @@
-//! What came of a lab, for people and for programs.
+//! The verdict of a lab, for people and for programs.
 
 use std::{sync::Arc, time::Duration};
 
@@ -29,40 +29,40 @@ use netproof_rounds::{
 /// What a run of the lab says of the network, in one word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Conclusion {
-    /// It does what the policies say, and that is proven.
+    /// The network does what the policies say, and that is proven.
     Conforms,
-    /// It does something else.
+    /// The network does something that the policies do not say.
     Violates,
     /// There is not enough evidence for either.
     CannotTell,
 }
 
-/// What came of it.
+/// The verdict of a lab.
 pub struct LabVerdict {
-    /// For each family of addresses.
+    /// The verdict in each family of addresses.
     pub families: Vec<OfFamily>,
     /// What the network does wrong.
     pub diagnosis: Diagnosis,
-    /// In which manner it denies: a remark.
+    /// The manner in which the network denies, as a remark.
     pub manner: Option<RefusalManner>,
     /// How new pods started, as far as that was tried.
     pub start_ups: Vec<ObservedStart>,
-    /// How long it took, from the start of the lab.
+    /// How long the verdict took, from the start of the lab.
     pub took: Duration,
 }
 
-/// What came of it in a family of addresses.
+/// The verdict in one family of addresses.
 pub struct OfFamily {
     family: Option<Family>,
     report: Report,
-    /// Whether the test asks that starts be established.
+    /// Whether the test asks that every start be established.
     is_strict: bool,
-    /// Flows that were attempted to tell candidates of a diagnosis apart.
+    /// The extra flows, which were attempted to tell candidates of a diagnosis apart.
     extra: Matrix<Detail>,
 }
 
 impl OfFamily {
-    /// What is known.
+    /// The verdict of what these rounds know.
     pub fn of(rounds: &mut Rounds) -> Self {
         let [details, extra] = rounds.details();
         let coverage = Some(rounds.coverage());
@@ -71,7 +71,7 @@ impl OfFamily {
         Self { family: rounds.family(), report, is_strict, extra }
     }
 
-    /// Says what the network does wrong, which is one thing for all families, with this one.
+    /// Puts the diagnosis, which is one for all families, into the report of this family.
     pub fn tell(
         &mut self,
         diagnosis: Diagnosis,
@@ -83,7 +83,7 @@ impl OfFamily {
         self.report.manner = manner;
     }
 
-    /// What a condition would say.
+    /// The conclusion that the Conformant condition would have.
     fn conclusion(&self) -> Conclusion {
         match self.report.conformance().0 {
             ConditionStatus::True => Conclusion::Conforms,
@@ -106,7 +106,7 @@ impl OfFamily {
         }
     }
 
-    /// Flows as they are told, with the kind of each verdict.
+    /// Flows in the form of [`FlowReport`], with the kind of each verdict.
     fn flows<'a>(
         &'a self,
         of: &'a Matrix<Detail>,
@@ -116,7 +116,7 @@ impl OfFamily {
         })
     }
 
-    /// What was found beside the flows that were asked for.
+    /// The sentences of extra flows that leak or are blocked.
     fn extra_findings(&self) -> impl Iterator<Item = &str> {
         let wrong = |detail: &&Detail| {
             matches!(detail.line.verdict.kind(), VerdictKind::Leak | VerdictKind::Blocked)
@@ -127,7 +127,8 @@ impl OfFamily {
 }
 
 impl LabVerdict {
-    /// What is wrong for certain is wrong, whatever else cannot be told.
+    /// The conclusion over all families: a violation in one of them outweighs what cannot be told
+    /// in another.
     pub fn conclusion(&self) -> Conclusion {
         let has = |one| self.families.iter().any(|family| family.conclusion() == one);
         if has(Conclusion::Violates) {
@@ -139,7 +140,8 @@ impl LabVerdict {
         }
     }
 
-    /// Takes over how new pods started. Where nothing else is wrong, a start-up leak is what is.
+    /// Takes over how new pods started. Where nothing else is wrong, a start-up leak becomes the
+    /// diagnosis.
     pub fn start(&mut self, start_ups: Vec<ObservedStart>) {
         for OfFamily { family, report, is_strict, .. } in &mut self.families {
             let of_family =
@@ -165,13 +167,13 @@ impl LabVerdict {
     pub fn existing(&mut self, fate: &Fate) {
         let mut fates = Fates::default();
         fates.count(fate);
-        // It is said once, whatever the families.
+        // It is reported once, whatever the number of families.
         if let Some(family) = self.families.last_mut() {
             family.report.existing = fates.fact();
         }
     }
 
-    /// Whether nobody needs to be told anew.
+    /// Whether another verdict says the same, so that it need not be told again.
     pub fn says_the_same(&self, other: &Self) -> bool {
         let said = |verdict: &Self| {
             let views = verdict.families.iter();
@@ -194,13 +196,13 @@ impl LabVerdict {
         }
         let beside = self.families.iter().flat_map(OfFamily::extra_findings);
         text.extend(beside.map(|sentence| format!("Beside the flows asked for: {sentence}\n")));
-        // Leaks are among the findings.
+        // Starts that leaked are among the findings.
         let told = self.start_ups.iter().filter(|one| one.leak().is_none());
         text.extend(told.map(|one| format!("{}\n", one.sentence)));
         text + &format!("The verdict took {} ms.\n", self.took.as_millis())
     }
 
-    /// The same as one object.
+    /// The verdict as one JSON object. `network` says what enforced the policies.
     pub fn json(&self, network: &str) -> Value {
         let families = self.families.iter();
         let all = || families.clone().flat_map(|one| one.flows(&one.report.details));
@@ -236,8 +238,8 @@ impl LabVerdict {
     }
 }
 
-/// What is said of a flow, but for how often it went right and wrong, which changes with each
-/// attempt.
+/// What a verdict says of a flow, without how often it went right and wrong, which changes with
+/// each attempt.
 fn gist(line: &Line) -> (Expected, Option<verdict::Outcome>, Verdict) {
     let (outcome, verdict) = (line.outcome.clone(), line.verdict.clone());
     let (outcome, verdict) = match verdict {
@@ -252,7 +254,7 @@ fn gist(line: &Line) -> (Expected, Option<verdict::Outcome>, Verdict) {
     (line.expected.clone(), outcome, verdict)
 }
 
-/// As a finding, if it is one.
+/// A start-up leak as a finding; none if the start was no leak.
 fn start_up_leak(start: &ObservedStart) -> Option<FlowReport> {
     start.leak()?;
     let line = Line {

@@ -8,25 +8,25 @@ use std::{
     time::Duration,
 };
 
-/// Between two looks. The files are small, and a notification by the kernel would not come from
+/// The time between two looks. The files are small, and the kernel's notifications do not come from
 /// every file system.
 const LOOK: Duration = Duration::from_millis(200);
 
-/// Files and directories, as they were when last looked at.
+/// Files and directories, with a hash of their names and contents when last looked at.
 pub struct WatchedFiles {
     paths: Vec<PathBuf>,
     seen: u64,
 }
 
 impl WatchedFiles {
-    /// Looks at them for the first time.
+    /// Looks at the files and directories for the first time.
     pub fn new(paths: &[PathBuf]) -> Self {
         let paths = paths.to_vec();
         let seen = print_of(&paths);
         Self { paths, seen }
     }
 
-    /// Waits until they are different.
+    /// Waits until something in them is different from the last look. Cancel safe.
     pub async fn changed(&mut self) {
         loop {
             tokio::time::sleep(LOOK).await;

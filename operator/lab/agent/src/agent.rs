@@ -1,4 +1,4 @@
-//! Keeps one node in step with the cluster, from its start to its SIGTERM.
+//! Keeps one node in step with the cluster, from the agent's start to its SIGTERM.
 
 use std::{path::PathBuf, pin::pin, time::Duration};
 
@@ -23,17 +23,17 @@ use crate::{
     world::NodeView,
 };
 
-/// Changes come in bursts, a `kubectl apply` of many objects say. Waiting this long for the rest
-/// of one is far below what anyone notices as a delay of enforcement.
+/// How long the agent waits for the rest of a burst of changes, such as a `kubectl apply` of many
+/// objects. Far below a delay of enforcement that anyone notices.
 const GATHER: Duration = Duration::from_millis(20);
 
-/// Between attempts that failed.
+/// The pause between attempts that failed.
 const RETRY: Duration = Duration::from_secs(1);
 
 /// How long the API server may stay silent in any answer; above the life of a watch.
 const SILENCE: Duration = Duration::from_secs(60);
 
-/// Enforces `NetworkPolicies` on this node with nftables.
+/// The arguments of the agent's binary.
 #[derive(Debug, Parser)]
 #[command(about = "Enforces NetworkPolicies on this node with nftables")]
 pub struct Args {
@@ -45,8 +45,9 @@ pub struct Args {
     host_root: PathBuf,
 }
 
-/// Enforces until SIGTERM, and then no more: deleting the `DaemonSet` gives the plain network back.
-/// An agent that dies in another way leaves its rules in place for the next one to replace.
+/// Enforces until SIGTERM, and removes the rules then: deleting the `DaemonSet` gives the plain
+/// network back. An agent that dies in another way leaves its rules in place, for the next one to
+/// replace.
 pub async fn run(args: Args) -> Result<()> {
     let mut terminated = signal(SignalKind::terminate()).context("listening for SIGTERM")?;
     let nft = Nft::new(args.host_root);

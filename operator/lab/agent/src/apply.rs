@@ -11,46 +11,48 @@ use std::{
 use thiserror::Error;
 use tokio::{io::AsyncWriteExt, process::Command, time::timeout};
 
-/// Where nft is, under the node's root.
+/// The path of nft under the node's root.
 const NFT: &str = "/usr/sbin/nft";
 
-/// Far more than the largest script takes; the kernel's transaction lock is shared with kube-proxy.
+/// The longest that nft may take. Far more than the largest script does; the kernel's transaction
+/// lock is shared with kube-proxy.
 const DEADLINE: Duration = Duration::from_secs(10);
 
-/// The node's nft.
+/// The node's own `nft`.
 #[derive(Clone, Debug)]
 pub struct Nft {
     /// The node's root directory, as this process sees it.
     root: PathBuf,
 }
 
-/// A script that is not in force.
+/// Why a script is not known to be in force.
 #[derive(Debug, Error)]
 pub enum NftError {
-    /// It could not be started, or not be given the script.
+    /// nft could not be started, or not be given the script.
     #[error("nft did not run under {root}")]
     Run {
         /// The node's root directory.
         root: PathBuf,
-        /// Why.
+        /// The error of starting or writing.
         source: io::Error,
     },
-    /// It did not like the script, or the kernel did not.
+    /// nft or the kernel refused the script; what nft wrote to stderr.
     #[error("nft refused the script: {0}")]
     Refused(String),
-    /// It took longer than any script should; whether it had an effect is not known.
+    /// nft took longer than 10 s; whether the script had an effect is not known.
     #[error("nft did not end within {DEADLINE:?}")]
     Deadline,
 }
 
 impl Nft {
-    /// The nft of the node whose root directory is seen at `root`; with `/`, no change of the root
+    /// The nft of the node whose root directory is seen at `root`. With `/`, no change of the root
     /// is needed, nor the right to one.
     pub fn new(root: PathBuf) -> Self {
         Self { root }
     }
 
-    /// Puts a script in force.
+    /// Puts a script in force, all of it or nothing. Ends within 10 s. nft is killed if the future
+    /// is dropped; whether the script had an effect is not known then.
     pub async fn run(&self, script: &str) -> Result<(), NftError> {
         let output = timeout(DEADLINE, self.feed(script)).await.map_err(|_| NftError::Deadline)?;
         let output = output.map_err(|source| NftError::Run { root: self.root.clone(), source })?;
@@ -71,7 +73,7 @@ impl Nft {
             .kill_on_drop(true)
             .spawn()?;
         let mut stdin = child.stdin.take().expect("stdin is piped");
-        // nft reads all of its input before it writes anything, so neither side waits for the
+        // nft reads all of its input before it writes anything, so that neither side waits for the
         // other.
         stdin.write_all(script.as_bytes()).await?;
         drop(stdin);
@@ -79,7 +81,7 @@ impl Nft {
     }
 
     /// nft with the node's root as its own, so that it finds the node's libraries. It is started
-    /// from the thread that asks, and programs that thread's network namespace.
+    /// from the calling thread, and programs that thread's network namespace.
     fn command(&self) -> Command {
         if self.root == Path::new("/") { Command::new(own()) } else { self.in_root() }
     }
@@ -100,7 +102,7 @@ impl Nft {
     }
 }
 
-/// The nft of this root directory; distributions differ about its place, and a user's `PATH` may
+/// The nft of this root directory. Distributions differ about its place, and a user's `PATH` may
 /// lack both.
 fn own() -> &'static Path {
     let places = [NFT, "/sbin/nft"].map(Path::new);

@@ -4,15 +4,16 @@ use std::time::Duration;
 
 use k8s_openapi::jiff::fmt::friendly::{Designator, Spacing, SpanPrinter};
 
-/// What each unit is written with.
+/// The letters that end a unit: `h`, `m`, `s` and `ms`.
 const LETTERS: [char; 3] = ['h', 'm', 's'];
 
-/// No number that is longer than this is read, so that no sum overflows.
+/// The most digits of a number, so that no sum overflows.
 const MOST_DIGITS: usize = 5;
 
-/// Reads one that is above zero.
+/// Reads a duration above zero; none if the text is not one.
 pub(crate) fn read(text: &str) -> Option<Duration> {
-    // Of what Go reads, neither signs nor fractions, no smaller unit and no number without one.
+    // Of what Go reads, neither signs nor fractions, no unit below ms, and no number without a
+    // unit.
     let is_number =
         |part: &str| part.len() <= MOST_DIGITS && part.bytes().all(|byte| byte.is_ascii_digit());
     if !text.ends_with(LETTERS) || !text.split(LETTERS).all(is_number) {
@@ -22,7 +23,7 @@ pub(crate) fn read(text: &str) -> Option<Duration> {
     (duration > Duration::ZERO).then_some(duration)
 }
 
-/// Writes one of whole milliseconds as it is read.
+/// Writes a duration of whole milliseconds so that [`read`] reads it.
 pub(crate) fn written(duration: Duration) -> String {
     SpanPrinter::new()
         .designator(Designator::Compact)

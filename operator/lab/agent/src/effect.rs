@@ -1,4 +1,4 @@
-//! Where each fault takes hold: the one table from a [`Fault`] to what it does.
+//! Where each fault takes hold: the one table from a [`Fault`] to its effect.
 
 mod reading;
 mod verdict;
@@ -12,19 +12,19 @@ use crate::{
     world::ObjectName,
 };
 
-/// What a fault does to a subject.
+/// What a fault changes about a subject.
 pub(crate) enum Effect {
-    /// Its policies are read wrongly.
+    /// The subject's policies are read wrongly.
     Reading(fn(&mut Policy)),
-    /// Not all of those that select it count.
+    /// Not all policies that select the subject count.
     Choice(fn(&mut Vec<(&ObjectName, Cow<'_, Policy>)>)),
-    /// Ports by name are those of the first pod.
+    /// A port's name means the number that the first pod gives it.
     Naming,
-    /// What its rules come to is changed.
+    /// What the subject's rules come to is changed.
     Verdict(fn(&mut Isolation, &Case)),
-    /// What it is denied is treated in another manner.
+    /// What is denied to the subject is treated in another manner.
     Manner(fn(&mut Manner)),
-    /// None by itself: what is known, or when, is another.
+    /// Nothing about the rules: [`Memory`](crate::memory::Memory) knows something else, or later.
     Knowledge,
 }
 
@@ -34,11 +34,11 @@ pub(crate) struct Case<'a> {
     pub rules: &'a [&'a Rule],
     /// Everything between the subject and pods of its node.
     pub same_node: &'a Allow,
-    /// Everything between it and pods of other nodes.
+    /// Everything between the subject and pods of other nodes.
     pub cross_node: &'a Allow,
 }
 
-/// What this fault does.
+/// The effect of a fault.
 pub(crate) fn effect(fault: Fault) -> Effect {
     match fault {
         Fault::IgnoresAll => Effect::Reading(reading::isolate_nothing),
@@ -90,7 +90,7 @@ pub(crate) fn read<'a>(policy: &'a Policy, faults: &[Fault]) -> Cow<'a, Policy> 
     read
 }
 
-/// Leaves those policies that count under these faults.
+/// Leaves only the policies that count under these faults.
 pub(crate) fn choose(applying: &mut Vec<(&ObjectName, Cow<'_, Policy>)>, faults: &[Fault]) {
     for fault in faults {
         if let Effect::Choice(change) = effect(*fault) {
@@ -99,7 +99,8 @@ pub(crate) fn choose(applying: &mut Vec<(&ObjectName, Cow<'_, Policy>)>, faults:
     }
 }
 
-/// What becomes of an isolation under these faults: first what passes, then how the rest is denied.
+/// The isolation as these faults have it: first what passes is changed, then how the rest is
+/// denied.
 pub(crate) fn judge(mut isolation: Isolation, faults: &[Fault], case: &Case) -> Isolation {
     for fault in faults {
         if let Effect::Verdict(change) = effect(*fault) {

@@ -1,4 +1,5 @@
-//! Keeps the rules of one node in step with what is known of the cluster and with what shall fail.
+//! Keeps the rules of one node in step with what is known of the cluster and with the faults that
+//! are set.
 
 use std::{error::Error, future::pending, sync::Arc, time::Duration};
 
@@ -19,16 +20,16 @@ use crate::{
     world::{NodeView, World},
 };
 
-/// Between attempts that failed.
+/// The pause before a script that failed is tried again.
 const RETRY: Duration = Duration::from_secs(1);
 
-/// The script that a node runs for this world under this setting. It has no history: of the faults
-/// of time it shows what they do at the moment when they begin.
+/// The script that a node runs for this world under this setting. It has no history: a fault of
+/// time shows as what it does at the moment when it begins.
 pub fn script(world: &World, node: &NodeView, setting: &Setting) -> String {
     render::replacement(&rules(world, node, setting))
 }
 
-/// What keeps a node's rules current.
+/// Keeps the rules of one node current.
 #[derive(Debug)]
 pub struct Enforcer {
     node: NodeView,
@@ -39,32 +40,34 @@ pub struct Enforcer {
 /// What is in force on the node.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Progress {
-    /// How many updates were taken in by what is in force: every one up to this. Zero while the
-    /// picture of the cluster is not complete, and nothing in force. An update that a fault lets
-    /// wait counts as taken in; `next` says that something waits.
+    /// How many updates the rules in force take in: every one up to this. Zero while the picture of
+    /// the cluster is not complete, and nothing is in force. An update that a fault delays counts
+    /// as taken in; `next` says that something waits.
     pub updates: u64,
     /// The setting that is in force.
     pub setting: Setting,
     /// The script in force; `None` while there is none, or while it is not known to be.
     pub script: Option<Arc<str>>,
-    /// When time alone will change what is in force, or try again what failed.
+    /// When time alone will change what is in force, or a failed script is tried again.
     pub next: Option<Instant>,
-    /// Why what should be in force is not, if nft did not take it.
+    /// Why nft did not take the last script; `None` if it did.
     pub failed: Option<Arc<str>>,
 }
 
 impl Enforcer {
-    /// For this node by this nft. Changes come in bursts; each is put in force once `gather` has
-    /// passed since the first change of it.
+    /// The enforcer of this node, by this nft. Changes come in bursts; each burst is put in force
+    /// once `gather` has passed since its first change.
     pub fn new(node: NodeView, nft: Nft, gather: Duration) -> Self {
         Self { node, nft, gather }
     }
 
-    /// Puts changes in force until there are no more updates. A change of the setting is put in
-    /// force at once. Nothing is enforced before the first complete picture of the cluster: half of
-    /// one would deny what it does not know.
+    /// Puts changes in force until there are no more updates, and leaves the last rules in force. A
+    /// change of the setting is put in force at once.
     ///
-    /// What is in force by then stays in force.
+    /// Nothing is enforced before the first complete picture of the cluster: half of one would deny
+    /// what it does not know.
+    ///
+    /// A script that fails is tried again every second, and [`Progress::failed`] says why.
     pub async fn follow(
         self,
         mut updates: impl Stream<Item = Update> + Unpin,
@@ -82,7 +85,7 @@ impl Enforcer {
                 new = next(&mut settings) => {
                     let now = Instant::now();
                     if let Some(world) = mirror.world() {
-                        // What came before the change is known as it was before the change.
+                        // Changes from before the new setting count as seen under the old one.
                         memory.look(world, &setting, now);
                     }
                     setting = new;
@@ -108,7 +111,7 @@ impl Enforcer {
         }
     }
 
-    /// Puts in force what is asked for now; says when to do so again without being asked.
+    /// Puts in force what is asked for now. Returns when to do so again without a change.
     async fn catch_up(
         &self,
         outlook: &Outlook<'_>,
@@ -149,7 +152,7 @@ impl Enforcer {
     }
 }
 
-/// The next setting; without end once nobody sets any more.
+/// The next setting; never returns once the sender is gone.
 async fn next(settings: &mut watch::Receiver<Setting>) -> Setting {
     match settings.changed().await {
         Ok(()) => settings.borrow_and_update().clone(),
@@ -179,7 +182,7 @@ mod tests {
         ]
     }
 
-    /// An enforcer without nft: what it says once `is_enough` of it.
+    /// The first progress for which `is_enough` holds, of an enforcer that has no nft.
     async fn says(updates: &[Update], is_enough: impl FnMut(&Progress) -> bool) -> Progress {
         let node = NodeView { name: "n1".into(), pod_ranges: Vec::new() };
         let enforcer = Enforcer::new(node, Nft::new("/nonexistent".into()), Duration::ZERO);

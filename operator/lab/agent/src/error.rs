@@ -1,19 +1,19 @@
-//! Why an object cannot be read.
+//! The reasons for which an object cannot be read.
 
 use thiserror::Error;
 
-/// An object that the API server would have refused; it is skipped, never guessed at.
+/// An object that the API server would have refused. It is skipped, never guessed at.
 #[derive(Debug, Error, PartialEq, Eq)]
 pub enum Invalid {
     /// A field without which the object means nothing.
     #[error("{0} is missing")]
     Missing(&'static str),
-    /// A field whose content is outside of what the API allows.
+    /// A field with a value that the API does not allow.
     #[error("{field} cannot be {value:?}")]
     Value {
         /// The field, as the API names it.
         field: &'static str,
-        /// What stood there.
+        /// The value that it has.
         value: String,
     },
     /// Fields that exclude each other, or that need each other.
@@ -22,7 +22,7 @@ pub enum Invalid {
 }
 
 impl Invalid {
-    /// A field with a content that the API does not know.
+    /// The error for a field with a value that the API does not know.
     pub fn value(field: &'static str, value: &(impl ToString + ?Sized)) -> Self {
         Self::Value { field, value: value.to_string() }
     }

@@ -1,4 +1,4 @@
-//! The ways in which this agent can be told to fail, each as a network somewhere really does.
+//! The faults: the ways in which this agent can be told to fail, each as some real network does.
 
 mod parse;
 
@@ -19,7 +19,7 @@ pub enum Fault {
     IgnoresIpBlock,
     /// An `ipBlock` counts without its excepts.
     IgnoresExcept,
-    /// What lies in an except of any rule for the subject is denied, whatever else admits it.
+    /// What lies in an `except` of any rule for the subject is denied, whatever else admits it.
     SpreadsExcept,
     /// An entry with `endPort` means its first port only.
     EndPortFirstOnly,
@@ -27,29 +27,30 @@ pub enum Fault {
     DropsRulesWithEndPort,
     /// A rule that has a port by name admits nothing.
     DropsRulesWithNamedPort,
-    /// A port's name means, at every receiver, what the first pod that declares it says.
+    /// A port's name means, at every receiver, the number that the first pod which declares it
+    /// gives it.
     NamedPortOfFirstPod,
-    /// A peer with both selectors is two peers, one a selector.
+    /// A peer with both selectors is read as two peers, one for each selector.
     ReadsAndAsOr,
-    /// The pod peers of a rule are one, which must satisfy all.
+    /// The pod peers of a rule are read as one, which a pod must satisfy in all.
     ReadsOrAsAnd,
     /// A `namespaceSelector` matches every namespace.
     IgnoresNamespaceSelector,
-    /// A `namespaceSelector` is as if it were not written.
+    /// A `namespaceSelector` is ignored: peers are pods of the policy's own namespace.
     OwnNamespaceOnly,
-    /// `matchExpressions` are as if they were not written.
+    /// `matchExpressions` are ignored: `matchLabels` alone select.
     IgnoresMatchExpressions,
     /// `NotIn` does not match where the key is absent.
     NotInNeedsKey,
     /// An entry of `ports` matches whatever the protocol.
     IgnoresProtocol,
-    /// `ports` is as if it were not written.
+    /// `ports` is ignored: a rule admits its peers on every port.
     IgnoresPorts,
     /// A policy without `policyTypes` does not isolate egress.
     EgressNeedsPolicyTypes,
     /// A direction that is isolated without any rule admits everyone.
     EmptyListAllows,
-    /// Of the policies that select a pod only the newest counts.
+    /// Of the policies that select a pod, only the newest counts.
     NewestPolicyOnly,
     /// IPv6 is not enforced.
     IgnoresIpv6,
@@ -57,11 +58,11 @@ pub enum Fault {
     IgnoresSameNode,
     /// Traffic between pods of different nodes is not enforced.
     IgnoresCrossNode,
-    /// Subjects receive and send nothing.
+    /// Pods receive and send nothing.
     BlocksAll,
-    /// What is denied is answered: TCP by a reset, the rest by an ICMP port unreachable.
+    /// Denied packets are answered: TCP by a reset, the rest by an ICMP port unreachable.
     DeniesWithReset,
-    /// What is denied is answered by ICMP: administratively prohibited.
+    /// Denied packets are answered by ICMP: administratively prohibited.
     DeniesWithIcmp,
     /// Connections that exist when a policy begins to deny them go on.
     KeepsConnections,
@@ -73,16 +74,17 @@ pub enum Fault {
     KeepsDeletedPolicies,
     /// Addresses of pods that are gone stay peers.
     KeepsDeadAddresses,
-    /// New pods are open for this long, and an address that no known pod has is not held back.
+    /// New pods are open for this long, and so is an address of the node's pods that no known pod
+    /// has.
     LateIsolation(Duration),
     /// Changes are acted on this much later.
     Slow(Duration),
-    /// Enforced for this long, not enforced for as long, and so on.
+    /// Policies are enforced for this long, then not enforced for as long, and so on.
     Flapping(Duration),
 }
 
 impl Fault {
-    /// One of each, those that have a duration with the one that they have where none is written.
+    /// Every fault; one with a duration has its default.
     pub const ALL: [Self; 35] = [
         Self::IgnoresAll,
         Self::IgnoresIngress,
@@ -121,17 +123,17 @@ impl Fault {
         Self::Flapping(Duration::from_secs(5)),
     ];
 
-    /// The name, which never changes.
+    /// The stable name, as settings and the diagnosis write it.
     pub fn name(self) -> &'static str {
         self.words().0
     }
 
-    /// What somebody says who accuses a network of it.
+    /// What an accusation of a network with this fault says: "a network that …".
     pub fn claim(self) -> &'static str {
         self.words().1
     }
 
-    /// How long, where the fault has a length.
+    /// The duration of the fault, if it has one.
     pub fn duration(self) -> Option<Duration> {
         if let Self::LateIsolation(long) | Self::Slow(long) | Self::Flapping(long) = self {
             Some(long)
@@ -140,7 +142,7 @@ impl Fault {
         }
     }
 
-    /// The same fault of another length; `None` where it has none.
+    /// The same fault with another duration; `None` if it has no duration.
     fn lasting(mut self, duration: Duration) -> Option<Self> {
         if let Self::LateIsolation(long) | Self::Slow(long) | Self::Flapping(long) = &mut self {
             *long = duration;
@@ -150,7 +152,7 @@ impl Fault {
         }
     }
 
-    /// Name and claim.
+    /// The name and the claim.
     #[rustfmt::skip]
     fn words(self) -> (&'static str, &'static str) {
         match self {

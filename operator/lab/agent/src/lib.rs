@@ -1,6 +1,6 @@
 //! Makes a plain network keep `NetworkPolicies`, with one nftables table on each node.
 //!
-//! A test network and no product: small, and honest about what the API says. It reads the
+//! A test network and no product: small, and true to what the API says. It reads the
 //! `NetworkPolicy` API on its own and shares no code with the operator, so that a mistake in one of
 //! the two shows against the other.
 //!
@@ -12,10 +12,11 @@
 //! Connections that exist when a policy begins to deny them are cut (the API leaves that open), and
 //! denied packets are dropped and never answered.
 //!
-//! It fails on purpose where a [`Setting`](setting::Setting) says so, each [`Fault`](fault::Fault)
-//! a way in which some network fails; `effect` is the table of what each does.
+//! The agent fails on purpose where a [`Setting`](setting::Setting) says so, each
+//! [`Fault`](fault::Fault) a way in which some network fails; `effect` is the table of what each
+//! does.
 //!
-//! Deliberately absent: pods on the host's network are their node, neither subject nor peer.
+//! Deliberately absent: pods on the host's network count as their node, neither subject nor peer.
 
 pub mod error;
 

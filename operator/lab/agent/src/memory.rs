@@ -1,7 +1,7 @@
-//! What the agent takes for the world, where it is to be behind: the faults of time.
+//! What the agent takes for the world, which the faults of time make lag behind the truth.
 //!
-//! The truth is kept elsewhere and never touched, so that a fault that ends gives it back at once.
-//! Time is what the caller says it is.
+//! The truth is kept elsewhere and never touched, so that the end of a fault gives it back at once.
+//! The caller says what time it is.
 
 mod ages;
 mod news;
@@ -25,17 +25,18 @@ use crate::{
 /// What is remembered from one look at the truth to the next.
 #[derive(Debug)]
 pub struct Memory {
-    /// The agent's own node, whose name a scope may have.
+    /// The agent's own node, which a scope may name.
     node: String,
     /// The truth at the last look; `None` before the first.
     seen: Option<World>,
-    /// What is acted on.
+    /// The world that is acted on.
     believed: World,
-    /// Changes not yet acted on, and when they will be; those of one object in their order.
+    /// Changes that are not yet acted on, and when they will be; those of one object in their
+    /// order.
     waiting: Vec<(Instant, News)>,
     /// When each pod was first heard of that came after the first look.
     heard: BTreeMap<ObjectName, Instant>,
-    /// When each fault began: some depend on their age.
+    /// When each fault began, on which some faults depend.
     since: Vec<(Failing, Instant)>,
 }
 
@@ -44,14 +45,14 @@ pub struct Memory {
 pub struct Outlook<'a> {
     /// The world, as it is taken to be.
     pub world: &'a World,
-    /// The setting, with what time adds to it.
+    /// The setting, with the faults that time adds to it.
     pub setting: Setting,
-    /// When time alone changes either.
+    /// When time alone changes the world or the setting; `None` if it will not.
     pub next: Option<Instant>,
 }
 
 impl Memory {
-    /// Of the agent on this node, which knows nothing yet.
+    /// The empty memory of the agent on this node.
     pub fn new(node: String) -> Self {
         Self {
             node,
@@ -63,8 +64,8 @@ impl Memory {
         }
     }
 
-    /// What to act on, given the truth and what fails. A change counts from the look that first
-    /// shows it, so look once more under the old setting before a new one.
+    /// What to act on, given the truth and the setting. A change counts from the look that first
+    /// shows it: before a new setting, look once more under the old one.
     pub fn look(&mut self, truth: &World, setting: &Setting, now: Instant) -> Outlook<'_> {
         self.notice(truth, setting, now);
         self.bury(setting);
@@ -80,7 +81,7 @@ impl Memory {
         }
     }
 
-    /// Takes down what is new, and when it came.
+    /// Notes what is new in the truth, and when it came.
     fn notice(&mut self, truth: &World, setting: &Setting, now: Instant) {
         let Some(seen) = self.seen.replace(truth.clone()) else {
             // Nothing in the first picture is new.
@@ -105,14 +106,15 @@ impl Memory {
         }
     }
 
-    /// Forgets the dead that nothing keeps.
+    /// Forgets the dead pods that no fault keeps.
     fn bury(&mut self, setting: &Setting) {
         self.believed.dead.retain(|(name, _)| {
             setting.of_pod(&self.node, name).contains(&Fault::KeepsDeadAddresses)
         });
     }
 
-    /// Acts on what has waited long enough. What need not wait any more is left to the truth.
+    /// Acts on what has waited long enough. News that no fault delays any more is dropped: the
+    /// truth has it.
     fn believe_what_is_due(&mut self, setting: &Setting, now: Instant) {
         let waiting = std::mem::take(&mut self.waiting);
         let slow = waiting.into_iter().filter(|(_, news)| self.delay(news, setting).is_some());
@@ -157,7 +159,7 @@ impl Memory {
                 }
             }
             News::Namespace(name, None) => {
-                // The dead are the peers that they were, by their namespace's labels too.
+                // Dead pods are peers by their namespace's labels too, so that it is kept for them.
                 if !dead.iter().any(|(_, pod)| pod.namespace == name.name) {
                     namespaces.remove(&name);
                 }
@@ -171,7 +173,7 @@ impl Memory {
         }
     }
 
-    /// Remembers since when each failing has been there, as long as it is.
+    /// Remembers since when each fault has been set, for as long as it is.
     fn age(&mut self, setting: &Setting, now: Instant) {
         self.since.retain(|(failing, _)| setting.0.contains(failing));
         for failing in &setting.0 {
@@ -181,13 +183,13 @@ impl Memory {
         }
     }
 
-    /// How much later news is acted on.
+    /// How much later a fault has news acted on; none if none does.
     fn delay(&self, news: &News, setting: &Setting) -> Option<Duration> {
         let delay = |fault| if let Fault::Slow(delay) = fault { Some(delay) } else { None };
         self.faults(news, setting).into_iter().filter_map(delay).max()
     }
 
-    /// What fails about an object.
+    /// The faults that concern the object of some news.
     fn faults(&self, news: &News, setting: &Setting) -> Vec<Fault> {
         match news {
             News::Pod(name, _) => setting.of_pod(&self.node, name),
@@ -197,12 +199,12 @@ impl Memory {
     }
 }
 
-/// Whether two pods of one name are one pod: it may have been replaced between two looks.
+/// Whether two pods of one name are the same pod: it may have been replaced between two looks.
 fn is_same(one: &Pod, other: &Pod) -> bool {
     one.claim.created() == other.claim.created()
 }
 
-/// The pod at those of its addresses that it has no more.
+/// The old pod at the addresses that the new one has no more; none if it has them all.
 fn left_behind(old: &Pod, new: Option<&Pod>) -> Option<Pod> {
     let kept = new.map(|new| &new.addresses);
     let lost =

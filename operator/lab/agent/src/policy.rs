@@ -9,25 +9,25 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use crate::{error::Invalid, select::Selector};
 
-/// The way of a connection, seen from the subject.
+/// The direction of a connection, seen from the subject.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Direction {
-    /// The subject receives.
+    /// The subject receives, from the peers in `from`.
     Ingress,
-    /// The subject sends.
+    /// The subject sends, to the peers in `to`.
     Egress,
 }
 
-/// One `NetworkPolicy`.
+/// One `NetworkPolicy`, with the API's defaults filled in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Policy {
-    /// Its own namespace: it has subjects nowhere else.
+    /// The policy's own namespace, outside of which it has no subjects.
     pub namespace: String,
-    /// The pods of that namespace that it is about.
+    /// The pods of that namespace to which the policy applies: `podSelector`.
     pub subjects: Selector,
-    /// Whether the directions that it isolates are written in it.
+    /// Where the directions that it isolates come from.
     pub types: PolicyTypes,
-    /// `None` for an object from a file.
+    /// When it was created; `None` for an object from a file.
     pub created: Option<Time>,
     ingress: Option<Vec<Rule>>,
     egress: Option<Vec<Rule>>,
@@ -36,15 +36,15 @@ pub struct Policy {
 /// Where the directions that a policy isolates come from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PolicyTypes {
-    /// From its `policyTypes`.
+    /// From the policy's `policyTypes`.
     Written,
     /// From the API's default, by the rules that it has.
     Defaulted,
 }
 
 impl Policy {
-    /// What it lets through in a direction that it isolates (with no rule: nothing), or `None`
-    /// where it isolates nothing, whatever rules are written there.
+    /// The rules of a direction that the policy isolates (with none, nothing passes), or `None` if
+    /// it does not isolate the direction, whatever rules are written there.
     pub fn rules(&self, direction: Direction) -> Option<&[Rule]> {
         match direction {
             Direction::Ingress => self.ingress.as_deref(),
@@ -52,7 +52,7 @@ impl Policy {
         }
     }
 
-    /// The same, to be changed.
+    /// The rules of a direction, to be changed.
     pub(crate) fn rules_mut(&mut self, direction: Direction) -> &mut Option<Vec<Rule>> {
         match direction {
             Direction::Ingress => &mut self.ingress,
@@ -60,7 +60,7 @@ impl Policy {
         }
     }
 
-    /// The same of both directions at once.
+    /// The rules of both directions, to be changed.
     pub(crate) fn rules_of_both_mut(&mut self) -> [&mut Option<Vec<Rule>>; 2] {
         [&mut self.ingress, &mut self.egress]
     }
@@ -69,18 +69,18 @@ impl Policy {
 /// One entry of `ingress` or `egress`: any of the peers, on any of the ports.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rule {
-    /// `from` or `to`.
+    /// The entries of `from` or `to`.
     pub peers: Peers,
-    /// `ports`.
+    /// The entries of `ports`.
     pub ports: Ports,
 }
 
-/// The other ends that a rule names.
+/// The peers that a rule names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Peers {
-    /// None named: every address there is, pod or not.
+    /// No peers are named: every address there is, pod or not.
     Anyone,
-    /// Any one of these.
+    /// Any one of these peers.
     OneOf(Vec<Peer>),
 }
 
@@ -89,35 +89,35 @@ pub enum Peers {
 pub enum Peer {
     /// Pods that both selectors select.
     Pods {
-        /// Where.
+        /// The namespaces of the pods.
         namespaces: Namespaces,
-        /// Which of the pods there; everything when the API object names none.
+        /// The pods there; all of them when the API object has no `podSelector`.
         pods: Selector,
     },
-    /// Addresses, whoever holds them.
+    /// Addresses, whether or not a pod holds them.
     Block(Block),
 }
 
 /// The namespaces in which a peer's pods are looked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Namespaces {
-    /// No `namespaceSelector`: the policy's own.
+    /// There is no `namespaceSelector`: the policy's own namespace.
     Own,
-    /// Those that the selector selects.
+    /// The namespaces that the `namespaceSelector` selects.
     Selected(Selector),
 }
 
-/// An `ipBlock`.
+/// An `ipBlock`: a range of addresses without some parts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Block {
-    /// The range, its host bits cleared.
+    /// The range, with its host bits cleared.
     pub range: IpNet,
-    /// Parts of the range that this block leaves out; another rule may still allow them.
+    /// The parts of the range that this block leaves out; another rule may still allow them.
     pub except: Vec<IpNet>,
 }
 
 impl Block {
-    /// Whether the address is meant. An address of the other family never is.
+    /// Whether the address is in the block. An address of the other family never is.
     pub fn contains(&self, address: IpAddr) -> bool {
         self.range.contains(&address) && !self.except.iter().any(|part| part.contains(&address))
     }
@@ -126,44 +126,44 @@ impl Block {
 /// The ports that a rule names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Ports {
-    /// None named: every port of every protocol.
+    /// No ports are named: every port of every protocol.
     All,
-    /// Any one of these.
+    /// Any one of these ports.
     OneOf(Vec<Port>),
 }
 
 /// One entry of `ports`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Port {
-    /// TCP where the API object names none.
+    /// The protocol; TCP where the API object names none.
     pub protocol: Protocol,
-    /// Which ports of that protocol.
+    /// The ports of that protocol.
     pub target: Target,
 }
 
-/// How a port entry says which ports it means.
+/// How an entry of `ports` says which ports it means.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Target {
     /// By number; an entry without `port` is all of them.
     Numbers(PortRange),
-    /// By the name that the receiving pod gives to a port of its own.
+    /// By the name that the receiving pod gives to one of its ports.
     Named(String),
 }
 
 /// Consecutive ports, both ends included.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct PortRange {
-    /// The lowest.
+    /// The lowest port of the range.
     pub first: u16,
-    /// The highest, never below `first`.
+    /// The highest port, never below `first`.
     pub last: u16,
 }
 
 impl PortRange {
-    /// Every port there is.
+    /// Every port there is, with 0.
     pub const ALL: Self = Self { first: 0, last: u16::MAX };
 
-    /// One port.
+    /// The range of one port.
     pub fn single(port: u16) -> Self {
         Self { first: port, last: port }
     }
@@ -172,9 +172,9 @@ impl PortRange {
 /// A transport protocol that policies know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Protocol {
-    /// The default.
+    /// The default of an entry of `ports`.
     Tcp,
-    /// Replies count as part of the exchange, see the established state of connection tracking.
+    /// A reply belongs to the exchange that connection tracking has established.
     Udp,
     /// Never opened by a rule for TCP, nor the other way round.
     Sctp,
@@ -193,7 +193,7 @@ impl FromStr for Protocol {
     }
 }
 
-/// A port as objects write it.
+/// A port number as objects write it: 1 to 65535.
 pub(crate) fn port_number(field: &'static str, port: i32) -> Result<u16, Invalid> {
     match u16::try_from(port) {
         Ok(number) if number > 0 => Ok(number),

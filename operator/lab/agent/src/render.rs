@@ -1,4 +1,5 @@
-//! A [`Ruleset`] as an nft script that replaces our table, and no other, in one transaction.
+//! Writes a [`Ruleset`] as an nft script that replaces the agent's table, and no other, in one
+//! transaction.
 //!
 //! Each direction is a base chain of its own: an accept ends only that chain, so that a packet
 //! between two pods of one node passes the sender's egress and then the receiver's ingress. A base
@@ -20,23 +21,23 @@ use crate::{
     ruleset::{Allow, Denial, Existing, Isolated, Isolation, Ruleset, Side, Strangers, Subject},
 };
 
-/// The table that is ours.
+/// The agent's own table; it touches no other.
 pub const TABLE: &str = "inet netproof_policy";
 
-/// nft refuses longer comments.
+/// The longest comment, in characters, that nft takes.
 const LONGEST_COMMENT: usize = 127;
 
-/// The script after which this ruleset is in force.
+/// The script that puts this ruleset in force, from any state of the table.
 pub fn replacement(ruleset: &Ruleset) -> String {
     let sides = [(&ruleset.egress, Direction::Egress), (&ruleset.ingress, Direction::Ingress)];
     let sides: String = sides.map(|(side, direction)| self::side(side, direction)).concat();
     format!("{}table {TABLE} {{\n{}{sides}}}\n", removal(), tracking())
 }
 
-/// What puts a script in force where another one is, known or not. A base chain that stays keeps
-/// its place in the kernel, so that each packet finds the rules of before or those of now: where
-/// the table is made anew, one may pass the new chain before it has rules and the old one after it
-/// had.
+/// The script that puts `script` in force where `before` is, or where nothing is known of what is.
+/// Base chains that stay keep their place in the kernel, so that each packet finds either the rules
+/// of before or the new ones: where the table is made anew, a packet may pass the new chain before
+/// it has rules and the old one after it had.
 pub fn transition(before: Option<&str>, script: &str) -> String {
     let (Some(before), Some(body)) = (before, script.strip_prefix(removal().as_str())) else {
         return script.to_owned();
@@ -53,14 +54,15 @@ fn chains(script: &str) -> impl Iterator<Item = &str> {
     script.lines().filter_map(|line| line.strip_prefix("\tchain ")?.strip_suffix(" {"))
 }
 
-/// A chain that lets everything pass. The kernel tracks connections where a rule asks about them;
-/// asked from the start, it knows at a later deny which end opened a connection.
+/// A chain that lets everything pass. The kernel tracks connections only where a rule asks for
+/// their state; asked from the start, it knows at a later deny which end opened a connection.
 fn tracking() -> String {
     let hook = "type filter hook forward priority filter; policy accept;";
     chain("tracking", [hook, "ct state established accept"].map(str::to_owned).into_iter())
 }
 
-/// The script after which nothing is enforced. Adding first makes deleting right in every case.
+/// The script after which nothing is enforced. The table is added first, so that deleting it cannot
+/// fail.
 pub fn removal() -> String {
     format!("table {TABLE}\ndelete table {TABLE}\n")
 }
@@ -95,7 +97,7 @@ fn base_chain(side: &Side, direction: Direction) -> String {
     chain(word(direction), statements.chain(look_ups(side, direction)).chain(holds))
 }
 
-/// What is done about the pods that are known.
+/// The look-ups that send known pods to their verdict or chain.
 fn look_ups(side: &Side, direction: Direction) -> Vec<String> {
     let verdicts = side.subjects.iter().flat_map(|subject| {
         let verdict = match &subject.isolation {
@@ -112,7 +114,7 @@ fn look_ups(side: &Side, direction: Direction) -> Vec<String> {
     by_family(verdicts).into_iter().map(look_up).collect()
 }
 
-/// What is done about those that are not.
+/// The statements that send addresses of no known pod to the chain of strangers.
 fn holds(strangers: &Strangers, direction: Direction) -> Vec<String> {
     let ranges = match strangers.isolation {
         Isolation::Open => &[][..],
@@ -133,7 +135,7 @@ fn pod_chain(subject: &Subject, isolated: &Isolated, direction: Direction) -> St
     chain(&chain_name(subject, direction), [comment].into_iter().chain(statements))
 }
 
-/// The chain of an isolated pod, from its first rule to the last, which denies.
+/// The statements of an isolated pod's chain, of which the last one denies.
 fn statements(isolated: &Isolated, direction: Direction) -> Vec<String> {
     let kept = match isolated.manner.existing {
         Existing::Judged => None,
@@ -162,7 +164,7 @@ fn denials(denial: Denial) -> &'static [&'static str] {
     }
 }
 
-/// Unique in its direction, since no two subjects have an address in common.
+/// The name of a subject's chain, unique in its direction since no two subjects share an address.
 fn chain_name(subject: &Subject, direction: Direction) -> String {
     let address = subject.addresses.first().map(ToString::to_string).unwrap_or_default();
     format!("{}_{}", word(direction), address.replace(['.', ':'], "_"))
@@ -187,7 +189,7 @@ fn accepts(allow: &Allow, direction: Direction) -> Vec<String> {
         .collect()
 }
 
-/// nft's name for the end that is the subject.
+/// nft's name for the subject's end of a packet.
 fn subject_end(direction: Direction) -> &'static str {
     match direction {
         Direction::Ingress => "daddr",
@@ -195,7 +197,7 @@ fn subject_end(direction: Direction) -> &'static str {
     }
 }
 
-/// nft's name for the other end.
+/// nft's name for the peer's end of a packet.
 fn peer_end(direction: Direction) -> &'static str {
     match direction {
         Direction::Ingress => "saddr",

@@ -1,4 +1,5 @@
-//! Decides what a node must program: the whole of the API, applied to what the cluster holds now.
+//! Decides what a node must program: all of the `NetworkPolicy` API, applied to the present
+//! cluster.
 
 mod ports;
 #[cfg(test)]
@@ -22,13 +23,13 @@ use crate::{
     world::{NamedPort, NodeView, ObjectName, Pod, World},
 };
 
-/// The whole answer of the API for one node; each subject's as wrong as the setting wants it.
+/// The rules of one node, with the faults of the setting.
 pub fn rules(world: &World, node: &NodeView, setting: &Setting) -> Ruleset {
     let view = View::new(world, node, setting);
     Ruleset { ingress: view.side(Direction::Ingress), egress: view.side(Direction::Egress) }
 }
 
-/// Who is reached at each address.
+/// The pod that is reached at each address.
 type Holders<'a> = BTreeMap<IpAddr, (&'a ObjectName, &'a Pod)>;
 
 fn holders(world: &World) -> Holders<'_> {
@@ -44,7 +45,7 @@ fn holders(world: &World) -> Holders<'_> {
     holders
 }
 
-/// The world from one node, addresses resolved.
+/// The world as one node sees it, with addresses resolved to pods.
 struct View<'a> {
     world: &'a World,
     node: &'a NodeView,
@@ -60,7 +61,7 @@ struct View<'a> {
 struct Local<'a> {
     pod: &'a Pod,
     addresses: &'a BTreeSet<IpAddr>,
-    /// What fails about it.
+    /// The faults that concern it.
     faults: &'a [Fault],
 }
 
@@ -109,7 +110,8 @@ impl<'a> View<'a> {
         pods.into_iter().map(|(name, (pod, addresses))| ((name, pod), addresses)).collect()
     }
 
-    /// Those whose policies cannot be told wait where any policy isolates.
+    /// Addresses without a known pod are isolated where any policy isolates, since nothing tells
+    /// which policies select their pods.
     fn strangers(&self, direction: Direction) -> Strangers {
         let faults = self.setting.of_node(&self.node.name);
         let is_late = faults.iter().any(|fault| matches!(fault, Fault::LateIsolation(_)));
@@ -147,7 +149,7 @@ impl<'a> View<'a> {
         effect::judge(isolation, local.faults, &self.case(&rules))
     }
 
-    /// The policies that select a pod.
+    /// The policies that select a pod and count.
     fn applying(&self, local: &Local) -> Vec<Cow<'a, Policy>> {
         let near = self
             .world
@@ -222,7 +224,7 @@ impl<'a> View<'a> {
         }
     }
 
-    /// All addresses at which a pod can be a peer.
+    /// All addresses at which a pod can be a peer, dead pods included.
     fn ends(&self) -> impl Iterator<Item = (IpAddr, &Pod)> {
         let living = self.holders.iter().map(|(address, (_, pod))| (*address, *pod));
         let dead = self.world.dead.iter().map(|(_, pod)| pod);
@@ -230,7 +232,7 @@ impl<'a> View<'a> {
     }
 
     /// Ports by name towards each pod among the peers, which may give the same name to different
-    /// numbers. Receivers that are no pods give no names: there the name matches nothing.
+    /// numbers. A receiver that is no pod gives no names: there a name matches nothing.
     fn named_at_receivers(&self, peers: &PeerSet, ports: &Ports, faults: &[Fault]) -> Vec<Allow> {
         let mut receivers = BTreeMap::<Numbers, BTreeSet<IpAddr>>::new();
         for (address, pod) in self.ends().filter(|(address, _)| peers.contains(*address)) {
@@ -243,7 +245,7 @@ impl<'a> View<'a> {
         receivers.into_iter().map(allow).collect()
     }
 
-    /// What names mean at a receiver.
+    /// The numbers that a receiver gives to names.
     fn names<'b>(&'b self, receiver: &'b Pod, faults: &[Fault]) -> &'b [NamedPort] {
         let are_the_firsts = |fault: &Fault| matches!(effect::effect(*fault), Effect::Naming);
         if faults.iter().any(are_the_firsts) { &self.first_ports } else { &receiver.ports }

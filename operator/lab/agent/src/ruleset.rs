@@ -1,4 +1,4 @@
-//! What a node must program: for each of its pods and directions, who gets through.
+//! What a node must program: for each of its pods and directions, the peers and ports that pass.
 
 use std::{collections::BTreeSet, net::IpAddr};
 
@@ -12,85 +12,85 @@ use crate::{
 /// All that one node programs.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Ruleset {
-    /// For its pods as receivers.
+    /// The rules for its pods as receivers.
     pub ingress: Side,
-    /// For its pods as senders.
+    /// The rules for its pods as senders.
     pub egress: Side,
 }
 
-/// One direction of it.
+/// The rules of one direction.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Side {
-    /// The node's pods.
+    /// The node's pods that are known.
     pub subjects: Vec<Subject>,
-    /// Whoever else has an address of the node's pods.
+    /// The other addresses of the node's pod ranges.
     pub strangers: Strangers,
 }
 
-/// Addresses that are no subject's. Where anything is isolated they get nothing through: such an
+/// Addresses that no known pod has. Where anything is isolated they get nothing through: such an
 /// address belongs to a pod so new that it is not published yet, and the API wants that isolated
 /// from its first instant. A pod that no policy selects waits for a moment too, which the API lets
 /// a network do.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Strangers {
-    /// Where they are.
+    /// The ranges of addresses of the node's pods.
     pub ranges: Vec<IpNet>,
-    /// In the direction of their [`Side`].
+    /// Their isolation in the direction of the [`Side`].
     pub isolation: Isolation,
 }
 
 /// A pod of this node.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Subject {
-    /// For whoever reads the rules on the node.
+    /// The pod's name, as a comment for people who read the rules on the node.
     pub name: ObjectName,
-    /// Those that no other pod has a better claim to.
+    /// The addresses to which no other pod has a better claim.
     pub addresses: BTreeSet<IpAddr>,
-    /// In the direction of its [`Side`].
+    /// The pod's isolation in the direction of the [`Side`].
     pub isolation: Isolation,
 }
 
 /// Whether policies decide about a pod's connections.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Isolation {
-    /// No policy covers it.
+    /// No policy covers the pod: everything passes.
     #[default]
     Open,
-    /// Only what is let through.
+    /// Only what is let through passes.
     Isolated(Isolated),
 }
 
-/// What an isolated pod may do: what is first among the three decides.
+/// What an isolated pod may do. Exemptions come before denials, and denials before what is allowed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Isolated {
-    /// What is not enforced.
+    /// What passes without being enforced.
     pub exempt: Vec<Allow>,
     /// Peers that are denied whatever is allowed.
     pub denied: Vec<IpNet>,
     /// What the policies allow.
     pub allowed: Vec<Allow>,
-    /// What becomes of the rest.
+    /// What becomes of everything else.
     pub manner: Manner,
 }
 
 /// How denied packets are treated.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Manner {
-    /// What their sender hears.
+    /// The answer that the sender gets.
     pub denial: Denial,
-    /// Whether a connection ends by it.
+    /// Whether a deny ends connections that exist.
     pub existing: Existing,
 }
 
-/// The answer to what is denied.
+/// The answer to denied packets.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Denial {
-    /// None.
+    /// No answer: the packet is dropped.
     #[default]
     Drop,
     /// A reset to TCP, an ICMP port unreachable to the rest.
     Reset,
-    /// ICMP: administratively prohibited.
+    /// An ICMP error: administratively prohibited.
     Prohibited,
 }
 
@@ -100,23 +100,23 @@ pub enum Existing {
     /// They are judged packet by packet, as if they were new.
     #[default]
     Judged,
-    /// They go on.
+    /// They go on for as long as they last.
     Kept,
 }
 
-/// Any of these peers on any of these ports; with none of one of them, nothing.
+/// Any of these peers on any of these ports; without any peer, or without any port, nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Allow {
-    /// The other ends.
+    /// The other ends of the connections.
     pub peers: PeerSet,
-    /// The receiver's ports.
+    /// The receiver's ports, by protocol.
     pub ports: PortSet,
 }
 
-/// Other ends as packets show them.
+/// Peers as packets show them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PeerSet {
-    /// Any address.
+    /// Any address, of either family.
     Anyone,
     /// The addresses of pods.
     Addresses(BTreeSet<IpAddr>),
@@ -127,9 +127,9 @@ pub enum PeerSet {
 /// Ports as packets show them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PortSet {
-    /// Every protocol, those without ports too.
+    /// Every port of every protocol, and protocols without ports.
     All,
-    /// Any one of these.
+    /// Any one of these ports.
     OneOf(Numbers),
 }
 
@@ -178,7 +178,7 @@ impl Allow {
 }
 
 impl PortSet {
-    /// Whether the port is among them.
+    /// Whether the port is in the set.
     pub fn contains(&self, (protocol, number): (Protocol, u16)) -> bool {
         match self {
             Self::All => true,
@@ -190,7 +190,7 @@ impl PortSet {
 }
 
 impl PeerSet {
-    /// Whether the address is among them.
+    /// Whether the address is in the set.
     pub fn contains(&self, address: IpAddr) -> bool {
         match self {
             Self::Anyone => true,

@@ -9,21 +9,21 @@ use crate::error::Invalid;
 /// The labels of a pod or of a namespace.
 pub type Labels = BTreeMap<String, String>;
 
-/// Requirements that must all hold; with none of them, everything is selected.
+/// Requirements that must all hold; without any, everything is selected.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Selector {
     labels: Vec<Requirement>,
     expressions: Vec<Requirement>,
 }
 
-/// What one label must be like.
+/// One requirement on one label.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Requirement {
     key: String,
     test: Test,
 }
 
-/// The four operators of the API.
+/// The four operators of `matchExpressions`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Test {
     In(BTreeSet<String>),
@@ -33,7 +33,7 @@ enum Test {
 }
 
 impl Selector {
-    /// Reads a selector. An absent one is the caller's to interpret: it is not an empty one.
+    /// Reads a selector. The caller decides what an absent selector means: it is not an empty one.
     pub fn parse(selector: LabelSelector) -> Result<Self, Invalid> {
         let exact = selector
             .match_labels
@@ -55,18 +55,18 @@ impl Selector {
         self.labels.iter().chain(&self.expressions).all(|requirement| requirement.holds(labels))
     }
 
-    /// Whether it has no requirement.
+    /// Whether the selector has no requirement.
     pub fn is_empty(&self) -> bool {
         self.labels.is_empty() && self.expressions.is_empty()
     }
 
-    /// Adds the requirements of another.
+    /// Adds the requirements of another selector.
     pub fn narrow(&mut self, other: &Self) {
         self.labels.extend_from_slice(&other.labels);
         self.expressions.extend_from_slice(&other.expressions);
     }
 
-    /// Forgets the requirements that were written as `matchExpressions`.
+    /// Drops the requirements that were written as `matchExpressions`.
     pub fn forget_expressions(&mut self) {
         self.expressions.clear();
     }
@@ -102,7 +102,7 @@ impl Requirement {
         let value = labels.get(&self.key);
         match &self.test {
             Test::In(values) => value.is_some_and(|value| values.contains(value)),
-            // An absent key is in no set: NotIn selects it.
+            // An absent key is in no set: `NotIn` selects it.
             Test::NotIn(values) => value.is_none_or(|value| !values.contains(value)),
             Test::Exists => value.is_some(),
             Test::DoesNotExist => value.is_none(),

@@ -1,4 +1,5 @@
-//! What fails where, as one line that can change while the agent runs.
+//! Which faults are set for which part of the cluster, as one line that can change while the agent
+//! runs.
 
 use std::{fmt, str::FromStr};
 
@@ -13,29 +14,30 @@ use crate::{
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Setting(pub Vec<Failing>);
 
-/// A fault at a place.
+/// A fault, and the part of the cluster that it concerns.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failing {
-    /// How.
+    /// The way to fail.
     pub fault: Fault,
-    /// Where.
+    /// The part of the cluster.
     pub scope: Scope,
 }
 
-/// The subjects that a fault concerns; of a fault about what is known of objects, the objects.
+/// The subjects that a fault concerns. For a fault about what is known of objects, the objects.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Scope {
-    /// All of them.
+    /// All subjects, or objects, of the cluster.
     Cluster,
-    /// Those of one node; of objects, all of them as the agent there knows them.
+    /// The subjects of one node; for a fault about objects, all of them as the agent there knows
+    /// them.
     Node(String),
-    /// Those of one namespace, and the namespace itself.
+    /// The subjects of one namespace, and the namespace itself.
     Namespace(String),
-    /// One of them.
+    /// One pod, by namespace and name.
     Pod {
-        /// Where it lives.
+        /// The namespace of the pod.
         namespace: String,
-        /// Its name there.
+        /// The pod's name in it.
         name: String,
     },
 }
@@ -54,7 +56,7 @@ impl Setting {
         })
     }
 
-    /// Those that concern what is known of a namespace, and of its objects that are no pods.
+    /// The faults that concern what is known of a namespace, and of its objects that are no pods.
     pub(crate) fn of_namespace(&self, node: &str, namespace: Option<&str>) -> Vec<Fault> {
         self.within(|scope| match scope {
             Scope::Cluster => true,
@@ -64,7 +66,7 @@ impl Setting {
         })
     }
 
-    /// Those that concern a pod of this node of which nothing else is known.
+    /// The faults that concern a pod of this node of which nothing else is known.
     pub(crate) fn of_node(&self, node: &str) -> Vec<Fault> {
         self.within(|scope| match scope {
             Scope::Cluster => true,
@@ -79,19 +81,19 @@ impl Setting {
     }
 }
 
-/// The text is no setting.
+/// Why a text is no setting.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum WrongSetting {
-    /// The part in front of the `@`.
+    /// The part in front of the `@` names no fault.
     #[error(transparent)]
     Fault(#[from] UnknownFault),
-    /// The part behind it.
+    /// The part behind the `@` names no scope.
     #[error(
         "{0:?} is no place; write @node=NODE, @namespace=NAMESPACE or @pod=NAMESPACE/POD, or \
          nothing for the whole cluster"
     )]
     Scope(String),
-    /// The fault is about objects that no single pod has.
+    /// The fault is about objects other than pods, and the scope is a pod.
     #[error("{0} is not about pods; give it a node, a namespace or nothing for the whole cluster")]
     NotOfPods(Fault),
 }
@@ -125,7 +127,7 @@ impl FromStr for Failing {
 impl FromStr for Scope {
     type Err = WrongSetting;
 
-    /// Reads what stands behind the `@`.
+    /// Reads the text behind the `@`.
     fn from_str(text: &str) -> Result<Self, WrongSetting> {
         let wrong = || WrongSetting::Scope(text.to_owned());
         let named = |name: &str| match name {
@@ -145,7 +147,7 @@ impl FromStr for Scope {
     }
 }
 
-/// As it is read; nothing where nothing fails.
+/// The text that is read as this setting; empty if there are no faults.
 impl fmt::Display for Setting {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let failings: Vec<_> = self.0.iter().map(ToString::to_string).collect();
@@ -159,7 +161,7 @@ impl fmt::Display for Failing {
     }
 }
 
-/// With the `@` in front; nothing for the whole cluster.
+/// The text with the `@` in front; empty for the whole cluster.
 impl fmt::Display for Scope {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -28,37 +28,37 @@ use crate::{
     world::{Namespace, ObjectName, Pod, Table, World},
 };
 
-/// After this long the API server ends a watch and a new one takes over; a watch that is dead
-/// without a word is noticed a few seconds later.
+/// How long a watch lasts, in seconds, before the API server ends it and a new one takes over. A
+/// watch that died silently is noticed a few seconds later.
 const WATCH_SECONDS: u32 = 30;
 
-/// The longest pause after errors: a network that missed changes is wrong for as long.
+/// The longest pause after errors, for which the network is wrong if it misses a change.
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
 /// A change to the objects of one kind.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Change<T> {
-    /// The complete list: what it does not hold is gone.
+    /// The complete list: an object that is not in it is gone.
     Listed(Table<T>),
-    /// New, or different.
+    /// An object that is new, or different.
     Put(ObjectName, T),
-    /// Gone, or of no more concern to policies.
+    /// An object that is gone, or of no more concern to policies.
     Removed(ObjectName),
 }
 
 /// A change to the world.
 #[derive(Clone, Debug)]
 pub enum Update {
-    /// To its pods.
+    /// A change to its pods.
     Pods(Change<Pod>),
-    /// To its namespaces.
+    /// A change to its namespaces.
     Namespaces(Change<Namespace>),
-    /// To its policies.
+    /// A change to its policies.
     Policies(Change<Policy>),
 }
 
-/// All changes, without end, starting with a complete list of each kind. Errors are logged, and
-/// tried again.
+/// All changes, starting with a complete list of each kind; the stream never ends. Errors are
+/// logged, and requests are tried again after at most 2 s.
 pub fn updates(client: &Client) -> BoxStream<'static, Update> {
     let pods = follow(client, Pod::parse).map(Update::Pods);
     let namespaces = follow(client, |object: v1::Namespace| Namespace::parse(object).map(Some));
@@ -95,7 +95,7 @@ where
         })
 }
 
-/// What an event means, given the part of a list that came before it.
+/// The change that an event means, given the part of a list that came before it.
 fn change<K: Resource<DynamicType = ()>, T>(
     listing: &mut Table<T>,
     event: Event<DeserializeGuard<K>>,
@@ -134,7 +134,7 @@ fn read<K: Resource<DynamicType = ()>, T>(
     (name, parsed)
 }
 
-/// kube's pauses between attempts, cut short.
+/// kube's pauses between attempts, shortened to [`LONGEST_PAUSE`].
 #[derive(Default)]
 struct Pause(DefaultBackoff);
 
@@ -152,14 +152,14 @@ impl Backoff for Pause {
     }
 }
 
-/// The world as far as it has been told, withheld until it is complete.
+/// The world as far as updates have told it, withheld until it is complete.
 #[derive(Debug, Default)]
 pub struct Mirror {
     world: World,
     listed: Listed,
 }
 
-/// Which kinds have been listed once.
+/// The kinds that have been listed once.
 #[derive(Debug, Default)]
 struct Listed {
     pods: bool,
@@ -168,7 +168,7 @@ struct Listed {
 }
 
 impl Mirror {
-    /// Takes a change in.
+    /// Takes an update in.
     pub fn apply(&mut self, update: Update) {
         match update {
             Update::Pods(change) => self.listed.pods |= change.apply(&mut self.world.pods),
@@ -189,7 +189,7 @@ impl Mirror {
 }
 
 impl<T> Change<T> {
-    /// Changes the table; whether it is complete by that alone.
+    /// Applies the change to a table. Returns whether it made the table complete.
     fn apply(self, table: &mut Table<T>) -> bool {
         match self {
             Self::Listed(rows) => {

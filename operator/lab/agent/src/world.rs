@@ -20,26 +20,26 @@ use crate::{
 /// Everything that decides about a connection.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct World {
-    /// Pods that hold an address of their own.
+    /// The pods that hold an address of their own.
     pub pods: Table<Pod>,
-    /// All namespaces.
+    /// All namespaces of the cluster.
     pub namespaces: Table<Namespace>,
     /// All policies that could be read.
     pub policies: Table<Policy>,
-    /// Pods that are gone and are taken for peers all the same, at addresses that they had. The
-    /// cluster holds none; a fault keeps them.
+    /// Pods that are gone and still count as peers, at addresses that they had. The cluster has
+    /// none; a fault keeps them.
     pub dead: Vec<(ObjectName, Pod)>,
 }
 
-/// Objects of one kind.
+/// The objects of one kind, by name.
 pub type Table<T> = BTreeMap<ObjectName, T>;
 
 /// The name of an object among those of its kind.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ObjectName {
-    /// None for a kind that has no namespaces.
+    /// The namespace; `None` for a cluster-scoped kind.
     pub namespace: Option<String>,
-    /// The name within it.
+    /// The name in that namespace.
     pub name: String,
 }
 
@@ -52,27 +52,27 @@ impl ObjectName {
 }
 
 impl World {
-    /// The labels of a namespace; `None` until the namespace is known, and then no selector, not
-    /// even an empty one, selects it: a peer that comes late is better than one that slips in.
+    /// The labels of a namespace; `None` until the namespace is known. Until then no selector
+    /// selects it, not even an empty one: a peer that comes late is better than one that slips in.
     pub fn namespace_labels(&self, name: &str) -> Option<&Labels> {
         let name = ObjectName { namespace: None, name: name.to_owned() };
         self.namespaces.get(&name).map(|namespace| &namespace.labels)
     }
 }
 
-/// A namespace.
+/// A namespace, as far as selectors care.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Namespace {
-    /// With the name among them.
+    /// Its labels, `kubernetes.io/metadata.name` included.
     pub labels: Labels,
 }
 
 impl Namespace {
-    /// Reads the object.
+    /// Reads the object; an error if it has no name.
     pub fn parse(object: v1::Namespace) -> Result<Self, Invalid> {
         let name = object.metadata.name.ok_or(Invalid::Missing("metadata.name"))?;
         let mut labels = object.metadata.labels.unwrap_or_default();
-        // The API server sets it on every namespace; objects from a file lack it.
+        // The API server sets this label on every namespace; objects from a file lack it.
         labels.insert("kubernetes.io/metadata.name".to_owned(), name);
         Ok(Self { labels })
     }
@@ -81,13 +81,13 @@ impl Namespace {
 /// A pod that policies can be about.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pod {
-    /// Where it lives.
+    /// The namespace that the pod is in.
     pub namespace: String,
-    /// As they are now: policies follow every change.
+    /// The pod's present labels: policies follow every change.
     pub labels: Labels,
-    /// The node that it runs on.
+    /// The node that the pod runs on.
     pub node: String,
-    /// At least one, at most one a family.
+    /// The pod's addresses: at least one, and at most one of each family.
     pub addresses: BTreeSet<IpAddr>,
     /// The ports that its containers give a name to.
     pub ports: Vec<NamedPort>,
@@ -98,21 +98,22 @@ pub struct Pod {
 /// A container's port with a name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NamedPort {
-    /// As policies use it.
+    /// The name, as policies use it.
     pub name: String,
-    /// A policy's port must have the same.
+    /// The protocol, which a policy's port must have too.
     pub protocol: Protocol,
-    /// Where it listens.
+    /// The number that the container listens on.
     pub number: u16,
 }
 
-/// Decides between two pods that report the same address, the higher one wins: the network may hand
-/// on the address of a pod that is going away before the pod object is gone.
+/// Decides between two pods that report the same address: the higher claim wins. The network may
+/// hand on the address of a pod that is going away before the pod object is gone.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Claim {
-    /// Being deleted; it keeps address and policies until it is gone.
+    /// The pod is being deleted; it keeps address and policies until it is gone. When it was
+    /// created.
     Leaving(Option<Time>),
-    /// Created then, and staying.
+    /// The pod stays. When it was created.
     Staying(Option<Time>),
 }
 
@@ -126,8 +127,8 @@ impl Claim {
 }
 
 impl Pod {
-    /// Reads the object. `None` for a pod that no policy can be about: one that has no address yet,
-    /// that finished and so lost it, or that uses its node's.
+    /// Reads the object. `None` for a pod that no policy can be about: it has no address yet, it
+    /// finished and so lost its address, or it uses its node's.
     pub fn parse(object: v1::Pod) -> Result<Option<Self>, Invalid> {
         let spec = object.spec.ok_or(Invalid::Missing("spec"))?;
         let status = object.status.unwrap_or_default();
@@ -187,9 +188,9 @@ fn named_ports(container: v1::Container) -> Result<Vec<NamedPort>, Invalid> {
 /// The node that this agent programs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NodeView {
-    /// As pods refer to it.
+    /// The node's name, as pods refer to it.
     pub name: String,
-    /// The ranges from which its pods get their addresses.
+    /// The ranges from which the node's pods get their addresses.
     pub pod_ranges: Vec<IpNet>,
 }
 

@@ -1,5 +1,5 @@
-//! Two readings of the API that share no code: what the predictor expects of a flow is what this
-//! agent would let through, on random clusters, from the objects as JSON.
+//! Two readings of the API that share no code agree: what the predictor expects of a flow is what
+//! the agent would let through, on random clusters, from the objects as JSON.
 
 use std::net::IpAddr;
 
@@ -24,7 +24,7 @@ use serde_json::{Value, from_value};
 
 const NODE: &str = "node";
 
-/// What the agent would program on the one node.
+/// The rules that the agent would program on the one node.
 fn ruleset(cluster: &RandomCluster) -> Ruleset {
     let mut world = World::default();
     for object in &cluster.namespaces {
@@ -46,7 +46,7 @@ fn ruleset(cluster: &RandomCluster) -> Ruleset {
     rules(&world, &node, &Setting::default())
 }
 
-/// The same objects, as the predictor reads them.
+/// The snapshot that the predictor reads the same objects into.
 fn snapshot(cluster: &RandomCluster) -> Snapshot {
     let namespaces = cluster.namespaces.iter().map(|object| {
         let name = object["metadata"]["name"].as_str().expect("a name").to_owned();

@@ -1,4 +1,4 @@
-//! Who speaks to whom, where there is no test that says so.
+//! The flows that are asked about if there is no test.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -25,10 +25,11 @@ use netproof_rounds::{
     scenario::{Scenario, to_crd},
 };
 
-/// More ports than these a pod is not told to listen on beyond its own.
+/// The most ports that a pod listens on beyond its own.
 const MOST_EXTRA: usize = 24;
 
-/// Every pod and every workload is an end, and speaks to every one that listens.
+/// The scenario in which every pod and workload attempts every other that listens, and every
+/// external address. Pods that the lab cannot have are added to `left_out`.
 pub(super) fn of_pods(
     objects: &LabObjects,
     pace: LabPace,
@@ -97,7 +98,7 @@ pub(super) fn of_pods(
     (scenario, homes)
 }
 
-/// The ports of a pod with their names.
+/// The ports of a pod, with their names.
 fn declared(pod: &Pod, numbers: &[Port]) -> Vec<NamedPort> {
     let named = pod.named_ports.iter().map(|port| NamedPort {
         name: Some(port.name.clone()),
@@ -115,8 +116,8 @@ fn declared(pod: &Pod, numbers: &[Port]) -> Vec<NamedPort> {
     named.chain(others).collect()
 }
 
-/// Ports that policies name by number, and for a range the ones beside its ends: what pods listen
-/// on beyond their own, so that flows that would tell two faults apart can be attempted.
+/// Ports that policies name by number, and for a range the ports beside its ends. Pods listen on
+/// them beyond their own, so that flows that would tell two faults apart can be attempted.
 pub(super) fn mentioned(policies: &[&Policy]) -> Vec<Port> {
     let isolations = policies.iter().flat_map(|policy| [&policy.ingress, &policy.egress]);
     let rules = isolations.flat_map(|isolation| match isolation {

@@ -1,4 +1,4 @@
-//! What is there whatever the pods: nodes and namespaces.
+//! What a scene has whatever its pods are: nodes and namespaces.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,7 +9,8 @@ use serde_json::{Value, json};
 use super::address::{node_address, pod_range};
 use crate::objects::LabObjects;
 
-/// Nodes that the objects name, by themselves or as the node of a pod; else that many of our own.
+/// The names of the nodes among the objects and of those that pods name; if there are none, this
+/// many names of the lab's own.
 pub(super) fn node_names(objects: &LabObjects, count: usize) -> Vec<String> {
     let text = |value: &Value| value.as_str().map(str::to_owned);
     let nodes =
@@ -33,8 +34,8 @@ pub(super) fn node_object(number: usize, name: &str) -> Value {
     })
 }
 
-/// The namespaces, the ones included that something is in and that are not among the objects. Each
-/// has the label that the API server sets.
+/// The namespaces, also those that some object is in and that are not among the objects. Each has
+/// the label that the API server sets.
 pub(super) fn namespaces(objects: &LabObjects) -> Vec<Value> {
     let written = objects.of_kind(ApiKind::Namespace.row()).cloned();
     let assumed =
@@ -45,7 +46,7 @@ pub(super) fn namespaces(objects: &LabObjects) -> Vec<Value> {
         .chain(assumed)
         .filter_map(|object| Some((object["metadata"]["name"].as_str()?.to_owned(), object)))
         .collect();
-    // A test's own namespace has nothing in it but the test, perhaps.
+    // A test's own namespace may have nothing in it but the test.
     for test in objects.of_kind(Kind::Tests.row()) {
         if let Some(name) = test["metadata"]["namespace"].as_str() {
             all.entry(name.to_owned()).or_insert_with(

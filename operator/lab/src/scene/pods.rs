@@ -1,4 +1,4 @@
-//! The pods that the lab makes: where, at which addresses, and as which objects.
+//! The pods that the lab makes: their nodes, addresses and objects.
 
 use std::{
     collections::{BTreeSet, hash_map::DefaultHasher},
@@ -27,7 +27,7 @@ use netproof_rounds::{
     scenario::to_flow,
 };
 
-/// Where a pod has to be, and which addresses it has to have.
+/// The node that a pod has to be on, and the addresses that it has to have, if any.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Home {
     pub node: Option<String>,
@@ -35,7 +35,7 @@ pub(super) struct Home {
 }
 
 impl LabPod {
-    /// Whether all of its addresses are of its node's range.
+    /// Whether all of its addresses are in its node's range.
     pub fn is_at_home(&self) -> bool {
         self.addresses.iter().all(|address| match address {
             IpAddr::V4(address) => pod_range(self.node).contains(address),
@@ -95,14 +95,14 @@ pub(super) fn place(
     placed.collect()
 }
 
-/// Without the namespace, which the endpoint's name may begin with.
+/// The name without the namespace, which the endpoint's name may begin with.
 fn pod_name(desired: &Desired) -> String {
     let name = desired.actor.to_string().replace('@', "-");
     let in_namespace = name.strip_prefix(&format!("{}/", desired.namespace)).map(str::to_owned);
     in_namespace.unwrap_or(name).replace('/', "-")
 }
 
-/// Another pod under the same name has another address, or it is the same.
+/// The identity of a pod: two pods of the same name differ in it by their addresses.
 pub(super) fn identity(desired: &Desired, addresses: &[IpAddr]) -> String {
     let mut identity = format!("{}.{}", desired.namespace, pod_name(desired));
     for address in addresses {
@@ -131,8 +131,8 @@ pub(super) fn pod_object(
     })
 }
 
-/// When a pod was created, as the lab has it: two pods under one name at different times, so that
-/// whoever follows pods can tell.
+/// When a pod was created. Two pods of the same name have different times, by which followers of
+/// pods tell them apart.
 fn created(identity: &str) -> Timestamp {
     let mut hasher = DefaultHasher::new();
     identity.hash(&mut hasher);

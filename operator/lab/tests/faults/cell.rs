@@ -1,4 +1,4 @@
-//! One fault on one case: what has to be seen, what is seen, and what it is called.
+//! One fault on one case: what has to be seen, what is seen, and what the diagnosis names.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -32,50 +32,51 @@ const PATIENCE: Duration = Duration::from_secs(120);
 /// What came of a fault on a case.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Came {
-    /// The network is the very same as without the fault: the same rules on every node.
+    /// The same rules as without the fault are in force on every node.
     Same,
-    /// All is as it has to be.
+    /// The verdicts and the diagnosis are right.
     Right {
         /// How many flows were wrong, and were found.
         findings: usize,
         /// How the diagnosis stands to the fault.
         named: Named,
     },
-    /// It is not.
+    /// A verdict or the diagnosis is wrong, and how.
     Wrong(Vec<String>),
 }
 
-/// How a diagnosis stands to the fault that was there.
+/// How a diagnosis stands to the fault that was set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Named {
     /// Nothing was wrong, and nothing is named.
     Nothing,
-    /// It is the one that is named, and no other would explain the same.
+    /// The fault is named, and no other as simple would explain the same.
     Alone,
-    /// The case cannot tell it from what is named, and it is named beside it.
+    /// The case cannot tell the fault from the one that is named, and the fault is listed beside
+    /// it.
     Among,
 }
 
-/// A row of the table.
+/// A row of the table: a fault, and where it is set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Row {
-    /// What is wrong.
+    /// The fault that is set.
     pub fault: Fault,
-    /// Where.
+    /// The nodes that it is set on.
     pub at: Place,
 }
 
-/// Where a fault is.
+/// The nodes that a fault is set on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Place {
-    /// Everywhere.
+    /// All nodes of the scene.
     Everywhere,
-    /// On the last of the nodes.
+    /// The last of the nodes.
     OneNode,
 }
 
 impl Row {
-    /// What it is called here.
+    /// The name of the row, by which it can be chosen.
     pub fn name(self) -> String {
         match self.at {
             Place::Everywhere => self.fault.name().to_owned(),
@@ -98,7 +99,7 @@ impl Row {
         text.parse().context("a fault is a setting")
     }
 
-    /// What a network with it does, as the diagnosis's table of mutations has it.
+    /// The snapshot with the fault, by the diagnosis's table of mutations.
     fn mutated(self, scene: &Scene, snapshot: &Snapshot) -> Snapshot {
         match Mutation::named(self.fault.name()) {
             Some(mutation) => {
@@ -110,7 +111,7 @@ impl Row {
     }
 }
 
-/// Puts the fault into force, attempts everything, and compares.
+/// Sets the fault, attempts everything, and compares what is seen with what has to be.
 pub async fn check(
     cluster: &mut LabCluster,
     scene: &Scene,
@@ -154,8 +155,8 @@ pub async fn check(
     })
 }
 
-/// How the manner of denial stands to the fault, if it is one of manner; an error if it is not the
-/// one that it has to be.
+/// How the manner of denials stands to the fault, if the fault is one of manner; an error if the
+/// manner is wrong.
 fn in_manner(fault: Fault, manner: Option<RefusalManner>) -> Result<Option<Named>, String> {
     let wanted = match fault {
         Fault::DeniesWithReset => Some(RefusalManner::Reset),
@@ -174,8 +175,8 @@ fn in_manner(fault: Fault, manner: Option<RefusalManner>) -> Result<Option<Named
     }
 }
 
-/// Attempts everything. Returns how many flows are wrong, if these are the ones that have to be; or
-/// which are not what they have to be.
+/// Attempts everything. Returns how many flows are wrong, if these are exactly the ones that have
+/// to be; or else what is not as it has to be.
 pub async fn compare(
     rounds: &mut [Rounds],
     scene: &Scene,
@@ -200,7 +201,7 @@ pub async fn compare(
                 ) => {}
                 ((Expected::Deny(_), Expected::Allow(_)), Verdict::Leak(_))
                 | ((Expected::Allow(_), Expected::Deny(_)), Verdict::Blocked(_)) => findings += 1,
-                // Silence of an address outside that nobody may reach proves nothing.
+                // A silence of an external address that no probe may reach proves nothing.
                 (_, Verdict::Inconclusive(_)) if is_outside(scene, &cell) => {}
                 ((expected, with_fault), verdict) => wrong.push(format!(
                     "{cell}: policies {}, with the fault {}, seen {outcome:?}, verdict {verdict:?}",
@@ -217,7 +218,7 @@ fn is_outside(scene: &Scene, cell: &Cell) -> bool {
     scene.scenario.externals.contains_key(&cell.to.endpoint)
 }
 
-/// How a diagnosis stands to a fault and its place; an error if it is wrong.
+/// How a diagnosis stands to a fault and its scope; an error if it is wrong.
 pub fn named(
     fault: Fault,
     scope: &Scope,
@@ -249,7 +250,7 @@ pub fn named(
     }
 }
 
-/// Whether it is a single fault in a place that takes no more words than this one.
+/// Whether a candidate is a single fault in a scope that is no narrower than this one has to be.
 fn is_as_simple(candidate: &Candidate, scope: &Scope) -> bool {
     match (candidate.faults.as_slice(), scope) {
         ([one], Scope::Node(_)) => matches!(one.scope, Scope::Cluster | Scope::Node(_)),

@@ -1,4 +1,5 @@
-//! Faults of memory and of time on a case: what was before it, and what comes of the change to it.
+//! Faults of memory and of time on a case: the objects before it, and what comes of the change to
+//! it.
 
 use std::{
     collections::BTreeMap,
@@ -35,11 +36,11 @@ pub const LASTING: Duration = Duration::from_secs(1);
 /// How long a network under such a fault is watched.
 const WATCHED: Duration = Duration::from_secs(8);
 
-/// Between two looks at it.
+/// The time between two looks at it.
 const LOOK: Duration = Duration::from_millis(60);
 
-/// What was before a case, so that the change to it shows this fault if anything does; none if the
-/// fault is not about changes.
+/// The objects before a case, such that the change to the case shows this fault if anything does;
+/// none if the fault is not about changes.
 pub fn before(fault: Fault, case: &NetworkCase) -> Option<Vec<Value>> {
     let all = || case.objects();
     match fault.name() {
@@ -53,12 +54,12 @@ pub fn before(fault: Fault, case: &NetworkCase) -> Option<Vec<Value>> {
     }
 }
 
-/// What the case is about, in the end.
+/// The objects after the change.
 fn after(fault: Fault, case: &NetworkCase) -> Vec<Value> {
     if fault.name() == "keeps-deleted-policies" { case.cluster.clone() } else { case.objects() }
 }
 
-/// Each object of a kind with a field of its metadata as the next of the same kind has it.
+/// Objects in which each of a kind has a field of its metadata from the next of the same kind.
 fn rotated(mut objects: Vec<Value>, kind: &str, field: &str) -> Vec<Value> {
     let of_kind: Vec<usize> =
         (0..objects.len()).filter(|place| objects[*place]["kind"] == kind).collect();
@@ -70,7 +71,7 @@ fn rotated(mut objects: Vec<Value>, kind: &str, field: &str) -> Vec<Value> {
     objects
 }
 
-/// Other pods at the same addresses: they have the next one's labels, and go.
+/// Other pods at the same addresses, each with the next one's labels, which go with the change.
 fn others(objects: Vec<Value>) -> Vec<Value> {
     let mut objects = rotated(objects, "Pod", "labels");
     for object in objects.iter_mut().filter(|object| object["kind"] == "Pod") {
@@ -80,7 +81,7 @@ fn others(objects: Vec<Value>) -> Vec<Value> {
     objects
 }
 
-/// Every second pod at another address: it goes, and comes anew.
+/// Every second pod at another address, so that it goes and comes anew with the change.
 fn elsewhere(mut objects: Vec<Value>) -> Vec<Value> {
     let pods = objects.iter_mut().filter(|object| object["kind"] == "Pod");
     for (number, pod) in pods.enumerate().step_by(2) {
@@ -98,7 +99,7 @@ fn elsewhere(mut objects: Vec<Value>) -> Vec<Value> {
     objects
 }
 
-/// What was other than it is.
+/// What changed or went, for the mutations that remember.
 fn past(before: &Snapshot, after: &Snapshot) -> Past {
     let pods: BTreeMap<_, _> = after.pods.iter().map(|pod| (&pod.name, pod)).collect();
     let changed = before
@@ -122,7 +123,7 @@ fn past(before: &Snapshot, after: &Snapshot) -> Past {
     }
 }
 
-/// Begins with what was before, with the fault in force; then changes to the case.
+/// Begins with the objects from before, with the fault in force; then changes to the case.
 pub async fn check(
     cluster: &mut LabCluster,
     case: &NetworkCase,
@@ -139,7 +140,7 @@ pub async fn check(
     cluster.change(old.clone()).await?;
     cluster.in_force().await?;
     if fault.name() == "late-isolation" {
-        // What is there already is not to count as new.
+        // Pods that are there already must not count as new.
         tokio::time::sleep(LASTING).await;
     }
     let setting: Setting = with_duration(fault).parse().context("a fault is a setting")?;
@@ -147,7 +148,7 @@ pub async fn check(
     let mut rounds: Vec<Rounds> =
         families.iter().map(|family| Rounds::new(cluster.stages(), Some(*family))).collect();
     if fault.name() == "slow" {
-        // That it follows late is only known of flows that were judged before.
+        // A late change is only known of flows that were judged before it.
         for rounds in &mut rounds {
             rounds.judge(WATCHED).await;
         }
@@ -178,8 +179,8 @@ fn with_duration(fault: Fault) -> String {
     }
 }
 
-/// Looks again and again. What goes wrong has to be right in the end, or by turns; and is called
-/// so.
+/// Looks again and again. What goes wrong has to be right in the end, or by turns, and the
+/// diagnosis has to name it.
 async fn over_time(rounds: &mut [Rounds], fault: Fault) -> anyhow::Result<Came> {
     let deadline = Instant::now() + WATCHED;
     let lasts = Instant::now() + LASTING + Duration::from_millis(600);

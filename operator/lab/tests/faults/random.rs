@@ -1,11 +1,11 @@
-//! Cases at random, the same for the same seed: what nobody thought of.
+//! Random cases, the same for the same seed.
 
 use netproof_cases::NetworkCase;
 use netproof_conformance::flow::{Port, Protocol};
 
 use crate::world::World;
 
-/// What every pod is asked about.
+/// The ports of every pod that are asked about.
 const PORTS: [(u16, Protocol); 7] = [
     (79, Protocol::Tcp),
     (80, Protocol::Tcp),
@@ -16,18 +16,18 @@ const PORTS: [(u16, Protocol); 7] = [
     (8081, Protocol::Tcp),
 ];
 
-/// So many cases from this seed on.
+/// The cases of `count` seeds, from this one on.
 pub fn cases(count: u64, seed: u64) -> Vec<NetworkCase> {
     (seed..seed + count).map(of_seed).collect()
 }
 
 fn of_seed(seed: u64) -> NetworkCase {
     let mut world = World::new(seed);
-    // Every number of policies is wanted.
+    // Each seed has another number of policies, 0 to 6.
     (0..seed % 7).for_each(|_| drop(world.change()));
     let mut policies = world.policies();
     for policy in &mut policies {
-        // The lab gives each an age of its own.
+        // The lab gives each policy an age of its own.
         policy["metadata"].as_object_mut().expect("metadata").remove("creationTimestamp");
     }
     NetworkCase {

@@ -1,4 +1,4 @@
-//! The table: cases by the dozen at a time, each with every fault.
+//! The table: every case with every fault, many cases at a time.
 
 use std::{
     collections::BTreeMap,
@@ -26,14 +26,14 @@ use crate::{
     random,
 };
 
-/// Cases at a time: most of one's time is spent waiting for silence.
+/// How many cases run at a time: each spends most of its time waiting for silence.
 const AT_A_TIME: usize = 14;
 
 const PACE: LabPace = LabPace {
     timeout: Duration::from_millis(100),
     settle: Duration::ZERO,
     confirm: 2,
-    // A fault of time is over soon, and has to be told from the others when it is.
+    // A fault of time is over soon, and has to be told from the others then.
     leak_retention: Duration::from_millis(300),
 };
 
@@ -42,7 +42,7 @@ const DEFAULT_NAMESPACE: &str = "default";
 
 type Results = BTreeMap<(String, String), Came>;
 
-/// Runs the table, of these cases and faults only if any words are given; prints what came of it.
+/// Runs the table, of the cases and faults that these words choose, or of all; prints the results.
 #[tokio::main]
 pub async fn run(only: &[String]) -> ExitCode {
     let began = Instant::now();
@@ -85,7 +85,8 @@ pub async fn run(only: &[String]) -> ExitCode {
     report(&rows, &results, &broken, began, is_whole)
 }
 
-/// Faults of one node that were seen in the field: it stopped enforcing, or blocks everything.
+/// Faults that were seen on single nodes of real clusters: the node stopped enforcing, or blocks
+/// everything.
 const OF_ONE_NODE: [Fault; 4] =
     [Fault::IgnoresAll, Fault::BlocksAll, Fault::IgnoresIngress, Fault::IgnoresEgress];
 
@@ -102,7 +103,7 @@ struct Broken {
 }
 
 impl Broken {
-    /// Whether its objects are such as the test network's agent does not read.
+    /// Whether the policy agent cannot read an object of the case.
     fn is_unreadable(&self) -> bool {
         self.error.chain().any(<dyn std::error::Error>::is::<UnreadableObject>)
     }
@@ -129,7 +130,7 @@ async fn of_case(case: &NetworkCase, rows: &[Row], results: &Mutex<Results>) -> 
         let key = (row.name(), case.name.clone());
         results.lock().expect("nobody panicked").insert(key, came);
     };
-    // Those last that change what is there.
+    // Faults that change the cluster's objects run last.
     let (changing, still): (Vec<Row>, Vec<Row>) =
         rows.iter().partition(|row| before(row.fault, case).is_some());
     for row in still {
@@ -153,14 +154,14 @@ async fn of_case(case: &NetworkCase, rows: &[Row], results: &Mutex<Results>) -> 
     Ok(())
 }
 
-/// Says that a cell is looked at a second time: on a busy machine, a fault that lasts a second may
-/// be over before anybody has looked. What is wrong twice is wrong.
+/// Prints that a cell is looked at a second time: on a busy machine, a fault that lasts a second
+/// may be over before an attempt. What is wrong twice is wrong.
 fn again(row: Row, case: &NetworkCase, why: &[String]) {
     let why = why.first().map_or("", String::as_str);
     println!("a second look at {} on {}: {why}", row.name(), case.name);
 }
 
-/// Every fault has to be named alone by so many cases.
+/// How many cases have to name a fault alone.
 const NAMED: usize = 3;
 
 fn report(

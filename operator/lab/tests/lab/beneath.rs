@@ -1,5 +1,5 @@
-//! What is said of a network that was altered beneath the lab, by rules of which nothing there
-//! knows.
+//! What the lab says of a network that was altered beneath it, by rules of which neither the lab
+//! nor the policy agent knows.
 
 use std::{
     io::Write,
@@ -28,19 +28,19 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 pub struct Case {
     pub claim: &'static str,
-    /// By which the pods may be reached, if by any; they listen on 80 and 81.
+    /// The port that the policy allows, if any; the pods listen on 80 and 81.
     allowed: Option<u16>,
-    /// What is done to the packets that reach a pod, as an nft table.
+    /// The nft table that every pod gets for the packets that reach it.
     beneath: &'static str,
     /// How often everything is judged.
     rounds: usize,
     conclusion: Conclusion,
     says: &'static str,
-    /// Whether the denied flows are leaks by turns in the end.
+    /// Whether the denied flows to port 80 are leaks by turns in the end.
     by_turns: bool,
 }
 
-/// The first connection of each pair and port that is denied passes, and none after it.
+/// The first denied connection of each pair and port passes, and none after it.
 const FIRST_PASSES: &str = "
 table inet beneath {
   set seen { typeof ip saddr . tcp dport; flags dynamic; size 4096; }
@@ -109,7 +109,7 @@ fn objects(allowed: Option<u16>) -> Vec<Value> {
     vec![listens("near", "node-1"), listens("mid", "node-1"), listens("far", "node-2"), policy]
 }
 
-/// Gives the namespace of every pod these rules.
+/// Loads these rules in the network namespace of every pod.
 fn alter(lab: &LabCluster, rules: &str) -> anyhow::Result<()> {
     for id in lab.probe_ids() {
         let mut nft = Command::new("nsenter")

@@ -1,4 +1,4 @@
-//! How fast a network follows, as measured by attempts, held against what the node itself says.
+//! How fast a network follows, as measured by attempts, compared with what the node itself says.
 
 use std::time::Duration;
 
@@ -14,10 +14,10 @@ pub const CLAIM: &str = "the latency of a change is measured to 50 ms";
 
 const EXACT: Duration = Duration::from_millis(50);
 
-/// How much later the node acts, in milliseconds.
+/// The delays that the node is given, in milliseconds.
 const DELAYS: [u64; 4] = [0, 100, 250, 500];
 
-/// Changes of each.
+/// How many changes are measured with each delay.
 const CHANGES: usize = 8;
 
 /// The node of the pod that the changes are about.
@@ -50,7 +50,7 @@ pub async fn check() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// How long the network took to follow a change: as measured, and as the node says.
+/// How long the network took to follow a change: as measured by attempts, and as the node says.
 async fn change(lab: &mut LabCluster, scene: Scene) -> anyhow::Result<(Duration, Duration)> {
     let stages = lab.stages();
     let before = stages.borrow().clone();

@@ -14,7 +14,7 @@ fn main() -> ExitCode {
     if let Some(ended) = probe_if_told() {
         return ended;
     }
-    // Before there is a second thread.
+    // A process with two threads cannot enter a user namespace.
     if let Err(error) = enter() {
         eprintln!("{error}");
         return ExitCode::FAILURE;

@@ -1,4 +1,4 @@
-//! Small clusters.
+//! Objects of small clusters, and scenes of them.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use netproof_lab::{
 };
 use serde_json::{Value, json};
 
-/// A pod that listens on port 80, at an address of its own if it has to be at one.
+/// A pod that listens on port 80, at this address if one is given.
 pub fn pod(name: &str, node: &str, address: Option<&str>) -> Value {
     let mut pod = json!({
         "apiVersion": "v1", "kind": "Pod",
@@ -23,7 +23,7 @@ pub fn pod(name: &str, node: &str, address: Option<&str>) -> Value {
     pod
 }
 
-/// Nobody may connect to the pods that this selects.
+/// A policy by which the pods that this selects receive nothing.
 pub fn deny(selector: &Value) -> Value {
     json!({
         "apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy",
@@ -36,7 +36,7 @@ pub fn scene(objects: &[Value]) -> anyhow::Result<Scene> {
     scene_beside(objects, Vec::new())
 }
 
-/// The scene of objects that come where these pods are.
+/// The scene of objects that come where these pods are already.
 pub fn scene_beside(objects: &[Value], before: Vec<LabPod>) -> anyhow::Result<Scene> {
     let pace = LabPace {
         timeout: Duration::from_millis(200),

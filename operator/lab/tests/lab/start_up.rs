@@ -1,4 +1,4 @@
-//! A pod that comes is attempted from before its address answers.
+//! New pods, attempted from before their addresses answer.
 
 use std::time::Duration;
 
@@ -12,17 +12,17 @@ use serde_json::json;
 
 use crate::objects::{deny, lab, pod, scene_beside};
 
-/// How exactly a window has to be known.
+/// How exactly the length of a leak has to be known.
 const ABOUT: Duration = Duration::from_millis(100);
 
 pub struct Case {
     pub claim: &'static str,
     setting: &'static str,
-    /// Of the newcomer; else the next one of its node.
+    /// The newcomer's address; else the next one of its node.
     address: Option<&'static str>,
-    /// Whether another pod had it until then.
+    /// Whether another pod had the address until then.
     reused: bool,
-    /// How long it accepts what is denied it.
+    /// For how long it accepts what the policies deny it; none if it never does.
     accepts: Option<Duration>,
 }
 

@@ -1,20 +1,21 @@
-//! The verdicts that ought not to be: every one that is ever reported, those that vanish too.
+//! The false accusations of a soak: every one that is ever reported, those that vanish again
+//! included.
 
 use std::collections::BTreeSet;
 
 use netproof_conformance::matrix::Cell;
 use netproof_lab::rounds::Rounds;
 
-/// Whom rounds call wrong.
+/// The flows that are reported as wrong, and those that ever were.
 #[derive(Default)]
 pub struct Accused {
     now: BTreeSet<Cell>,
-    /// What was said, each with what was known.
+    /// A line for each flow that was ever reported as wrong, with what was known of it then.
     pub said: Vec<String>,
 }
 
 impl Accused {
-    /// Takes down whoever is accused anew.
+    /// Takes down the flows that are newly reported as wrong.
     pub fn note(&mut self, rounds: &Rounds) {
         let wrong = rounds.book.ledger().wrong();
         for cell in wrong.difference(&self.now) {

@@ -11,14 +11,14 @@ use std::{env, process::ExitCode};
 
 use netproof_lab::{process::probe_if_told, user_namespace::enter};
 
-/// As many as take a few seconds.
+/// How many observations are made by default, which takes a few seconds.
 const OBSERVATIONS: u64 = 20_000;
 
 fn main() -> ExitCode {
     if let Some(ended) = probe_if_told() {
         return ended;
     }
-    // Before there is a second thread.
+    // A process with two threads cannot enter a user namespace.
     if let Err(error) = enter() {
         eprintln!("{error}");
         return ExitCode::FAILURE;

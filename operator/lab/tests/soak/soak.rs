@@ -1,4 +1,4 @@
-//! The soak: who changes, who attempts, and what came of it.
+//! The soak: one task changes objects, two attempt, and the end says what came of it.
 
 use std::{
     process::ExitCode,
@@ -22,13 +22,13 @@ use tokio::sync::watch;
 
 use crate::{accused::Accused, world::World};
 
-/// Between two lines of progress.
+/// The time between two lines of progress.
 const TOLD: Duration = Duration::from_secs(10);
 
 /// The time from one change to the next, in milliseconds.
 const BETWEEN: std::ops::Range<u64> = 100..500;
 
-/// What is known while it goes on.
+/// The counts of a soak while it goes on.
 #[derive(Default)]
 struct Progress {
     observations: AtomicU64,
@@ -38,7 +38,7 @@ struct Progress {
     accusations: AtomicU64,
 }
 
-/// Soaks, and says what came of it.
+/// Soaks until this many observations are made, and prints what came of it.
 #[tokio::main]
 pub async fn run(wanted: u64, seed: u64) -> ExitCode {
     println!("seed {seed}, {wanted} observations");
@@ -110,7 +110,8 @@ async fn soak(wanted: u64, seed: u64) -> anyhow::Result<Vec<(String, bool)>> {
     ])
 }
 
-/// Changes something every now and then; returns how long the nodes took to follow.
+/// Changes something every now and then, until told to end. Returns how long the nodes took to
+/// follow each change.
 async fn change(
     mut lab: LabCluster,
     mut world: World,
@@ -134,7 +135,7 @@ async fn change(
     }
 }
 
-/// Attempts everything over and over, until all together have made enough attempts.
+/// Attempts everything over and over, until all tasks together have made enough observations.
 async fn attempt(mut rounds: Rounds, wanted: u64, progress: Arc<Progress>) -> (Rounds, Accused) {
     let mut accused = Accused::default();
     let mut before = Tally::default();
@@ -155,7 +156,8 @@ async fn attempt(mut rounds: Rounds, wanted: u64, progress: Arc<Progress>) -> (R
     (rounds, accused)
 }
 
-/// How many leaks are found where there are some: the soak is not blind.
+/// How many leaks are found once the network enforces nothing: zero would mean that the soak sees
+/// none.
 async fn is_found_out(
     mut lab: LabCluster,
     mut world: World,

@@ -21,13 +21,14 @@ use serde_json::{Value, json};
 /// How many pods there are.
 const PODS: u8 = 9;
 
-/// How many nodes they are on.
+/// How many nodes the pods are on.
 const NODES: u8 = 3;
 
-/// How many policies there are at most.
+/// The most policies at a time.
 const POLICIES: usize = 8;
 
-/// Everyone listens on these, by TCP and by UDP: those that the random objects name, and others.
+/// The ports that every pod listens on, over TCP and over UDP: those that random objects name, and
+/// others.
 const PORTS: [u16; 6] = [79, 80, 81, 8080, 8081, 9090];
 
 const PACE: LabPace = LabPace {
@@ -48,7 +49,7 @@ pub struct World {
 }
 
 impl World {
-    /// Everything that there is at first.
+    /// The objects at the beginning.
     pub fn new(seed: u64) -> Self {
         let mut bytes = [0; 32];
         bytes[..8].copy_from_slice(&seed.to_le_bytes());
@@ -81,12 +82,12 @@ impl World {
         world
     }
 
-    /// Draws a value; the next one is another.
+    /// Draws a value of a strategy. Each draw moves the random numbers on.
     pub fn draw<S: Strategy>(&mut self, strategy: S) -> S::Value {
         strategy.new_tree(&mut self.runner).expect("nothing is filtered").current()
     }
 
-    /// Changes something, and says what.
+    /// Changes one object, and says which and how.
     pub fn change(&mut self) -> String {
         let number: u32 = self.draw(0..100u32);
         match number {
@@ -133,7 +134,7 @@ impl World {
         self.policies.insert(number, named(policy, &format!("p{number}")));
     }
 
-    /// Nobody may receive anything.
+    /// Replaces the policies, so that no pod may receive anything.
     pub fn deny_all(&mut self) {
         self.policies.clear();
         for namespace in NAMESPACES {
@@ -144,17 +145,17 @@ impl World {
         }
     }
 
-    /// Namespaces and pods.
+    /// The namespaces and pods.
     pub fn cluster(&self) -> Vec<Value> {
         self.namespaces.iter().chain(&self.pods).cloned().collect()
     }
 
-    /// Policies.
+    /// The policies of the moment.
     pub fn policies(&self) -> Vec<Value> {
         self.policies.values().cloned().collect()
     }
 
-    /// The objects as the lab takes them.
+    /// The objects as a scene of the lab.
     pub fn scene(&self) -> anyhow::Result<Scene> {
         let objects = [self.cluster(), self.policies()].concat();
         let ports = PORTS.into_iter().flat_map(|number| {
@@ -175,7 +176,8 @@ impl World {
 fn named(policy: Value, name: &str) -> Value {
     let mut policy = typed("networking.k8s.io/v1", "NetworkPolicy", policy);
     policy["metadata"]["name"] = json!(name);
-    // The lab makes one up from the place in the list otherwise, which changes with what is before.
+    // Otherwise the lab takes it from the place in the list, which changes with the policies before
+    // it.
     policy["metadata"]["creationTimestamp"] = json!("2026-01-01T00:00:00Z");
     policy
 }

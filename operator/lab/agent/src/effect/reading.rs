@@ -106,7 +106,7 @@ pub(super) fn join_peers(policy: &mut Policy) {
     }
 }
 
-/// The peer that is both.
+/// The peer of pods that are both.
 fn join(one: Peer, other: Peer) -> Peer {
     match (one, other) {
         (
@@ -123,7 +123,7 @@ fn join(one: Peer, other: Peer) -> Peer {
             };
             Peer::Pods { namespaces, pods }
         }
-        // Blocks have been set apart.
+        // Blocks have been set apart by the caller.
         (pods @ Peer::Pods { .. }, Peer::Block(_)) | (Peer::Block(_), pods) => pods,
     }
 }
@@ -148,7 +148,7 @@ pub(super) fn require_keys(policy: &mut Policy) {
     each_selector(policy, Selector::require_keys);
 }
 
-/// An entry without a port means every port, by no `endPort`.
+/// Whether an `endPort` made the range. An entry without a port means every port, and has none.
 fn is_range(range: PortRange) -> bool {
     range != PortRange::ALL && range.last > range.first
 }
@@ -189,7 +189,7 @@ fn block(peer: &mut Peer) -> Option<&mut Block> {
     }
 }
 
-/// The namespaces of each peer that has a selector for them.
+/// The namespaces of each peer that has a `namespaceSelector`.
 fn namespace_selectors(policy: &mut Policy) -> Vec<&mut Namespaces> {
     let peers = peer_lists(policy).into_iter().flatten();
     peers

@@ -1,4 +1,4 @@
-//! Rules applied wrongly: which policies count, and what becomes of what they come to.
+//! Rules applied wrongly: which policies count, and what an isolation becomes.
 
 use std::borrow::Cow;
 

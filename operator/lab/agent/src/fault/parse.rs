@@ -7,29 +7,29 @@ use thiserror::Error;
 use super::Fault;
 use crate::duration;
 
-/// The text names no fault.
+/// Why a text names no fault.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum UnknownFault {
     /// There is no fault of this name.
     #[error("{name:?} is no fault; did you mean {nearest}? The faults are: {}", names())]
     Name {
-        /// What stood there.
+        /// The name that was written.
         name: String,
-        /// The name that looks most like it.
+        /// The fault's name that is most like it.
         nearest: &'static str,
     },
-    /// What stands behind the `=` cannot be read.
+    /// The text behind the `=` is no duration.
     #[error("{text:?} is no duration from 1ms to 99999h; write {name}=2s, or 500ms, or 1m30s")]
     Duration {
-        /// The fault.
+        /// The name of the fault, without its duration.
         name: &'static str,
-        /// What stood there.
+        /// The text behind the `=`.
         text: String,
     },
-    /// The fault has no duration.
+    /// The fault takes no duration, and one was written.
     #[error("{name} takes no duration; write {name} without \"=\"")]
     NoDuration {
-        /// The fault.
+        /// The name of the fault, before the `=`.
         name: &'static str,
     },
 }
@@ -61,7 +61,7 @@ impl FromStr for Fault {
     }
 }
 
-/// The name that shares the most pairs of letters with this one, measured by their lengths.
+/// The fault's name that shares the most pairs of letters with this one, relative to their lengths.
 fn nearest(name: &str) -> &'static str {
     let likeness = |other: &&str| strsim::sorensen_dice(name, other);
     let names = Fault::ALL.map(Fault::name).into_iter();

@@ -10,7 +10,7 @@ use crate::{
     world::ObjectName,
 };
 
-/// What is not enforced now, and when that changes.
+/// What is not enforced now, and the moments at which that changes.
 pub(super) fn failing(
     heard: &BTreeMap<ObjectName, Instant>,
     since: &[(Failing, Instant)],
@@ -47,9 +47,9 @@ fn lateness(faults: &[Fault]) -> Option<Duration> {
     faults.iter().filter_map(late).max()
 }
 
-/// The number of the half that `now` is in, and when the next begins.
+/// The number of the half period that `now` is in, and when the next one begins.
 fn phase(since: Instant, half: Duration, now: Instant) -> (u128, Instant) {
-    // A half of nothing would never end.
+    // A half period of nothing would never end.
     let half = half.max(Duration::from_millis(1));
     let age = now.saturating_duration_since(since);
     let phase = age.as_nanos() / half.as_nanos();

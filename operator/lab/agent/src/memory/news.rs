@@ -5,7 +5,7 @@ use crate::{
     world::{Namespace, ObjectName, Pod, Table, World},
 };
 
-/// What has become of one object; `None` where it is gone.
+/// The new state of one object; `None` if it is gone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum News {
     Pod(ObjectName, Option<Pod>),
@@ -13,7 +13,7 @@ pub(super) enum News {
     Policy(ObjectName, Option<Policy>),
 }
 
-/// The kinds of objects.
+/// The kinds of objects that a world holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Kind {
     Pod,
@@ -22,7 +22,7 @@ pub(super) enum Kind {
 }
 
 impl News {
-    /// Which object it is about.
+    /// The kind and name of the object.
     pub(super) fn object(&self) -> (Kind, &ObjectName) {
         match self {
             Self::Pod(name, _) => (Kind::Pod, name),
@@ -32,7 +32,7 @@ impl News {
     }
 }
 
-/// What makes the one world the other. Pods come before the namespaces that they are in.
+/// The news that turns one world into the other. Pods come before the namespaces that they are in.
 pub(super) fn news(before: &World, after: &World) -> Vec<News> {
     let pods = changes(&before.pods, &after.pods).map(|(name, pod)| News::Pod(name, pod));
     let namespaces = changes(&before.namespaces, &after.namespaces)

@@ -1,4 +1,4 @@
-//! What is believed, step by step, at times that the test names.
+//! The world that is believed, step by step, at times that the test names.
 
 #![allow(clippy::needless_pass_by_value, reason = "a json! literal reads best as an argument")]
 
@@ -7,7 +7,7 @@ use serde_json::{Value, from_value, json};
 use super::*;
 use crate::{policy::Policy, world::Namespace};
 
-/// A truth that changes, and what one agent makes of it.
+/// A truth that changes, and the memory of one agent.
 struct Scene {
     truth: World,
     memory: Memory,
@@ -24,7 +24,7 @@ fn namespace_name() -> ObjectName {
 }
 
 impl Scene {
-    /// Pod x/a and policy x/a, known before anything fails.
+    /// A scene with pod x/a and policy x/a, known before the setting is made.
     fn new(setting: &str) -> Self {
         let mut scene = Self {
             truth: World::default(),
@@ -62,14 +62,15 @@ impl Scene {
         self.truth.policies.insert(pod_name(name), policy);
     }
 
-    /// As the enforcer does it: a last look under the old setting first.
+    /// Changes the setting as the enforcer does: after a last look under the old one.
     fn set(&mut self, setting: &str) {
         self.look(0);
         self.setting = setting.parse().unwrap();
         self.look(0);
     }
 
-    /// What is acted on so many seconds after the start, and in how many more that changes.
+    /// What is acted on this many seconds after the start, and in how many more seconds that
+    /// changes.
     fn look(&mut self, second: u64) -> (World, Setting, Option<u64>) {
         let now = self.start + Duration::from_secs(second);
         let outlook = self.memory.look(&self.truth, &self.setting, now);
@@ -89,7 +90,7 @@ impl Scene {
         self.believed(second).namespaces[&namespace_name()].labels["team"].clone()
     }
 
-    /// What fails by the clock.
+    /// The faults that time adds to the setting, and in how many seconds that changes.
     fn extra(&mut self, second: u64) -> (String, Option<u64>) {
         let (_, Setting(failing), next) = self.look(second);
         (Setting(failing[self.setting.0.len()..].to_vec()).to_string(), next)

@@ -1,4 +1,5 @@
-//! `NetworkPolicy` as the API stores it → [`Policy`]: defaults filled in, absent told from empty.
+//! Reads `NetworkPolicy` as the API stores it into a [`Policy`]: defaults are filled in, and an
+//! absent list is told from an empty one.
 
 use std::{
     net::{IpAddr, Ipv4Addr},

@@ -41,7 +41,7 @@ pub(super) fn matches(ranges: &[IpNet], end: &str) -> Vec<String> {
     families.into_iter().map(spelled).collect()
 }
 
-/// Without those that lie in another: nft takes no set whose elements overlap.
+/// The ranges that lie in no other one: nft takes no set with elements that overlap.
 pub(super) fn outermost(ranges: &[IpNet]) -> Vec<IpNet> {
     let mut ranges = ranges.to_vec();
     ranges.sort_by_key(IpNet::prefix_len);
@@ -87,7 +87,7 @@ fn port_range(range: PortRange) -> String {
     }
 }
 
-/// The same ports by ranges that do not overlap, from ranges in ascending order.
+/// The same ports as ranges that do not overlap, from ranges in ascending order.
 fn merged(ranges: impl Iterator<Item = PortRange>) -> Vec<PortRange> {
     let mut merged = Vec::<PortRange>::new();
     for range in ranges {
@@ -113,7 +113,8 @@ impl Family {
         }
     }
 
-    /// How nft names one end of a packet of this family; it matches no packet of the other.
+    /// nft's name for one end of a packet of this family, which matches no packet of the other
+    /// family.
     pub(super) fn field(self, end: &str) -> String {
         match self {
             Self::V4 => format!("ip {end}"),

@@ -18,7 +18,7 @@ pub(super) fn first_ports(world: &World) -> Vec<NamedPort> {
     firsts
 }
 
-/// The ports that stand by number in a rule.
+/// The ports of a rule that are given by number.
 pub(super) fn numbered(ports: &Ports) -> PortSet {
     match ports {
         Ports::All => PortSet::All,
@@ -34,8 +34,8 @@ pub(super) fn numbered(ports: &Ports) -> PortSet {
     }
 }
 
-/// The ports that stand by name in a rule, as a receiver with these numbers them. The name must be
-/// given to a port of the same protocol.
+/// The ports of a rule that are given by name, with the numbers of a receiver that declares these
+/// ports. Name and protocol have to be the same.
 pub(super) fn named(ports: &Ports, declared: &[NamedPort]) -> Numbers {
     let entries = match ports {
         Ports::All => &[][..],

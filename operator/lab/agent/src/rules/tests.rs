@@ -1,7 +1,7 @@
-//! What the API says, claim by claim, against a cluster of four pods.
+//! What the API says, claim by claim, on a cluster of four pods.
 //!
-//! Namespaces x and y, in each a pod a on node n1 and a pod b on node n2, labelled `pod: a` and
-//! `pod: b`. Every pod calls a port `http`: pod a 80, pod b 8080; and its UDP port 53 `dns`.
+//! Namespaces x and y each have a pod a on node n1 and a pod b on node n2, labelled `pod: a` and
+//! `pod: b`. Every pod has a port `http`, 80 on pod a and 8080 on pod b, and a UDP port 53 `dns`.
 
 #![allow(clippy::needless_pass_by_value, reason = "a json! literal reads best as an argument")]
 
@@ -12,7 +12,7 @@ use serde_json::{Value, from_value, json};
 use super::*;
 use crate::{policy::Protocol, world::Namespace};
 
-/// Senders by row, receivers by column.
+/// The pods: senders by row, receivers by column.
 const PODS: [&str; 4] = ["x/a", "x/b", "y/a", "y/b"];
 
 const OUTSIDE: &str = "192.168.5.10";
@@ -74,7 +74,7 @@ fn node(number: u8) -> NodeView {
     }
 }
 
-/// What becomes of a new connection, both nodes on its way, while nothing fails.
+/// Whether a new connection passes both nodes on its way, without any fault.
 fn connects(world: &World, from: IpAddr, to: IpAddr, port: (Protocol, u16)) -> bool {
     [1, 2].into_iter().all(|number| no_fault(world, number).passes(from, to, port))
 }
@@ -83,7 +83,7 @@ fn no_fault(world: &World, number: u8) -> Ruleset {
     rules(world, &node(number), &Setting::default())
 }
 
-/// The IPv4 address of a pod, or an address as it stands.
+/// The IPv4 address of a pod, or an address as it is written.
 fn address(end: &str) -> IpAddr {
     end.parse().unwrap_or_else(|_| {
         let ips = &pod(end)["status"]["podIPs"];
@@ -91,7 +91,7 @@ fn address(end: &str) -> IpAddr {
     })
 }
 
-/// The matrix for TCP 80: `.` connects, `X` does not.
+/// Checks the matrix for TCP 80: `.` connects, `X` does not.
 fn check(world: &World, expected: [&str; 4]) {
     let matrix = PODS.map(|from| {
         let cell = |to| connects(world, address(from), address(to), (Protocol::Tcp, 80));
@@ -100,7 +100,7 @@ fn check(world: &World, expected: [&str; 4]) {
     assert_eq!(matrix, expected);
 }
 
-/// Those of a few ports that connect.
+/// The ports of a small choice that connect.
 fn open(world: &World, from: &str, to: &str) -> String {
     let tcp = [79, 80, 85, 90, 91, 8080].map(|port| (Protocol::Tcp, port));
     let others = [(Protocol::Udp, 53), (Protocol::Udp, 80), (Protocol::Sctp, 80)];
@@ -305,7 +305,8 @@ fn both_families_of_a_pod_are_subject_and_peer() {
     assert!(!connects(&world, address("fd00:0:0:1::2"), address("fd00:0:0:2::1"), port));
 }
 
-/// x/b changed, under a policy that lets x/a out to pods of its namespace alone.
+/// The ports open from x/a to a changed x/b, under a policy that lets x/a out to pods of its
+/// namespace alone.
 fn open_to_changed_b(change: impl FnOnce(&mut Value)) -> String {
     let egress = json!({"policyTypes": ["Egress"], "egress": [{"to": [{"podSelector": {}}]}]});
     let mut world = world([("x", egress)]);

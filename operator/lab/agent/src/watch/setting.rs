@@ -1,4 +1,4 @@
-//! Follows the `ConfigMap` that says what shall fail.
+//! Follows the `ConfigMap` that says which faults are set.
 
 use std::future::ready;
 
@@ -17,13 +17,13 @@ use tracing::{error, info, warn};
 use super::{Pause, WATCH_SECONDS};
 use crate::setting::{Setting, WrongSetting};
 
-/// The `ConfigMap`, in the agent's own namespace. Where there is none, nothing fails.
+/// The name of the `ConfigMap`, in the agent's own namespace. Without it no fault is set.
 const NAME: &str = "netproof-faults";
 
-/// Its one key.
+/// The one key of the `ConfigMap`.
 const KEY: &str = "faults";
 
-/// The `ConfigMap` says nothing that can be done.
+/// Why the `ConfigMap` is no setting.
 #[derive(Debug, Error, PartialEq, Eq)]
 enum Unreadable {
     #[error("the ConfigMap {NAME} has no key {KEY:?}; set it, or delete the ConfigMap")]
@@ -32,7 +32,8 @@ enum Unreadable {
     Wrong(#[from] WrongSetting),
 }
 
-/// Every setting that can be read, without end. One that cannot is logged, and the last one stays.
+/// Every setting that can be read; the stream never ends. One that cannot be read is logged, and
+/// the last one stays.
 pub fn settings(client: &Client) -> impl Stream<Item = Setting> + Send + 'static {
     let api = Api::<ConfigMap>::default_namespaced(client.clone());
     let config = watcher::Config::default().fields(&format!("metadata.name={NAME}"));
@@ -63,7 +64,7 @@ fn readable(read: Result<Setting, Unreadable>) -> Option<Setting> {
     }
 }
 
-/// What an event says, given what was listed before it.
+/// The setting that an event means, given what was listed before it.
 fn told(
     listed: &mut Option<ConfigMap>,
     event: Event<ConfigMap>,

@@ -1,4 +1,4 @@
-//! What becomes of events, and when the world counts as known.
+//! The changes that events become, and when the world counts as known.
 
 use serde_json::{Value, from_value, json};
 
@@ -27,7 +27,7 @@ fn pod(name: &str) -> Pod {
     Pod::parse(running(name).0.unwrap()).unwrap().unwrap()
 }
 
-/// The changes that come of these events.
+/// The changes that these events become.
 fn changes<const N: usize>(events: [Event<Object>; N]) -> Vec<Change<Pod>> {
     let mut listing = Table::new();
     events.into_iter().filter_map(|event| change(&mut listing, event, Pod::parse)).collect()

@@ -7,10 +7,10 @@ use k8s_openapi::{apimachinery::pkg::apis::meta::v1::Time, jiff::Timestamp};
 use super::*;
 use crate::{enforcer::script, fault::Fault};
 
-/// A flow under policies, without the fault and with it: `.` passes, `X` does not.
+/// A fault, policies, and a flow under them without and with the fault: `.` passes, `X` does not.
 type Row = (&'static str, Value, &'static str, &'static str);
 
-/// The policies of namespace x; with `in` another namespace.
+/// The world with these policies, in namespace x or in the one that `in` names.
 fn policies(specs: &Value) -> World {
     let mut world = world([]);
     for (number, spec) in specs.as_array().unwrap().iter().enumerate() {
@@ -23,7 +23,7 @@ fn policies(specs: &Value) -> World {
     world
 }
 
-/// Reads a flow such as `x/a x/b TCP 80`.
+/// Whether a flow such as `x/a x/b TCP 80` passes both nodes.
 fn passes(world: &World, setting: &Setting, flow: &str) -> bool {
     let [from, to, protocol, number] = flow.split(' ').collect::<Vec<_>>().try_into().unwrap();
     let port = (protocol.parse().unwrap(), number.parse().unwrap());
@@ -69,7 +69,7 @@ fn egress(rules: Value) -> Value {
     json!([{"policyTypes": ["Egress"], "egress": rules}])
 }
 
-/// Policies that apply to the same pods, the first the younger.
+/// Policies that apply to the same pods, of which the first is the younger.
 fn of_two_ages() -> Value {
     json!([
         {"created": "2026-01-01T00:00:01Z", "policyTypes": ["Egress"]},
@@ -268,7 +268,7 @@ fn the_addresses_of_the_dead_are_peers_and_no_subjects() {
 fn manners_show_in_the_script_alone() {
     let script = |setting: &str| script(&policies(&deny()), &node(1), &setting.parse().unwrap());
     let count = |setting: &str, text: &str| script(setting).matches(text).count();
-    // In each direction the one isolated pod, and those that are not known.
+    // Two chains in each direction: that of the one isolated pod, and that of strangers.
     for (setting, text) in [
         ("denies-with-reset", "meta l4proto tcp reject with tcp reset"),
         ("denies-with-icmp", "reject with icmpx admin-prohibited"),
