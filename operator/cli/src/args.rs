@@ -1,4 +1,4 @@
-//! The command line.
+//! The command line: its commands and their arguments.
 
 pub mod help;
 #[cfg(feature = "lab")]
@@ -17,19 +17,19 @@ pub use operator::{OperatorArgs, ReportArgs};
 #[derive(Debug, Parser)]
 #[command(version, about, after_help = help::EXIT_CODES, max_term_width = 100)]
 pub struct Cli {
-    /// What to do.
+    /// What to do: one of the commands below.
     #[command(subcommand)]
     pub command: Command,
 }
 
-/// What can be done.
+/// The commands. Their doc comments are the help that users read.
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Answers what the policies say of flows: of one, of a file of them, or of all pairs of pods.
     #[command(after_help = help::PREDICT_EXAMPLES, after_long_help = help::PREDICT)]
     Predict(PredictArgs),
-    /// Tells the way of one flow: who isolates its ends, which rule lets it through, or what each
-    /// rule lacks.
+    /// Tells the way of one flow: which policies isolate its ends, which rule lets it through, or
+    /// what each rule lacks.
     #[command(after_help = help::EXPLAIN)]
     Explain(ExplainArgs),
     /// Finds the flows whose answer a change of the objects changes, and the policy that does it.
@@ -43,15 +43,15 @@ pub enum Command {
     #[cfg(feature = "lab")]
     #[command(after_help = help::LAB)]
     Lab(lab::LabArgs),
-    /// Is a probe of the lab.
+    /// Runs as a probe of the lab, which starts this program for each pod.
     #[cfg(feature = "lab")]
     #[command(hide = true, disable_help_flag = true)]
     LabProbe {
-        /// As the probe's own binary takes them.
+        /// The arguments, as the probe's own binary takes them.
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<std::ffi::OsString>,
     },
-    /// Runs the operator.
+    /// Runs the operator, in a cluster.
     Operator(OperatorArgs),
     /// Prints the matrix of a test: expected, observed, verdict. In the operator's pod.
     Matrix(ReportArgs),
@@ -61,7 +61,7 @@ pub enum Command {
     /// Prints the completions of a shell, to be read by it at its start.
     #[command(after_help = help::COMPLETIONS)]
     Completions {
-        /// Which shell.
+        /// The shell that reads the completions.
         shell: Shell,
     },
     /// Prints the manual page, in the form of man(7).

@@ -1,4 +1,4 @@
-//! Does what the command line says, and tells the outcome as an exit code.
+//! Carries out what the command line says, and turns the outcome into an exit code.
 
 use std::{
     ffi::{OsStr, OsString},
@@ -21,10 +21,11 @@ use netproof_lab as lab;
 use netproof_manifests::notes::tell;
 use netproof_operator::{admin, run};
 
-/// What kubectl calls the file of a plugin that is used as `kubectl netproof`.
+/// The name of the file of a plugin that is called as `kubectl netproof`.
 const PLUGIN: &str = "kubectl-netproof";
 
-/// Runs the program with these arguments, the first of which is its own name.
+/// Runs the program with these arguments, the first of which is its own name. A wrong command line,
+/// `--help` and `--version` end the process.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let arguments: Vec<OsString> = arguments.into_iter().collect();
     let mut command = command(arguments.first().map(OsString::as_os_str));
@@ -46,7 +47,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     }
 }
 
-/// The command line, called as it was called.
+/// The command line, under the name that the program was called by.
 fn command(own_name: Option<&OsStr>) -> clap::Command {
     let file = own_name.and_then(|name| Path::new(name).file_stem());
     if file == Some(OsStr::new(PLUGIN)) {
@@ -128,7 +129,7 @@ async fn report(what: &str, args: &ReportArgs) -> anyhow::Result<ExitStatus> {
     print(text.as_bytes())
 }
 
-/// Whether the reader of the answers has gone, as `head` does when it has enough.
+/// Whether the reader of standard output has gone, as `head` does when it has enough.
 fn is_broken_pipe(error: &anyhow::Error) -> bool {
     let io = error.chain().find_map(|cause| cause.downcast_ref::<io::Error>());
     io.is_some_and(|error| error.kind() == ErrorKind::BrokenPipe)

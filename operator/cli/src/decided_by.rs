@@ -1,4 +1,4 @@
-//! Which policies and rules decided, in the form that scripts read.
+//! The policies and rules that decided a flow, in the form that scripts read.
 
 use netproof_conformance::{
     expected::{Because, ClusterRuleRef, Decision, Direction, Expected, RuleRef, Ruling},
@@ -8,7 +8,7 @@ use netproof_conformance::{
 };
 use serde::{Serialize, Serializer};
 
-/// Both sides of a flow. The help of `predict` is its specification.
+/// What decided both sides of a flow. The help of `predict` specifies its fields.
 #[derive(Debug, Serialize)]
 pub struct DecidedBy<'a> {
     egress: DecidingSide<'a>,
@@ -24,7 +24,7 @@ struct DecidingSide<'a> {
     denied_by: Vec<DecidingRule<'a>>,
 }
 
-/// `namespace/name`
+/// A name of the form `namespace/name`.
 #[derive(Debug)]
 struct QualifiedName<'a>(&'a ObjectRef);
 
@@ -52,7 +52,7 @@ enum DecidingPolicy<'a> {
 }
 
 impl<'a> DecidedBy<'a> {
-    /// What decided; nothing if the API leaves it open.
+    /// What decided a flow; none if the API leaves it open.
     pub fn of(flow: &Flow, expected: &'a Expected, snapshot: &'a Snapshot) -> Option<Self> {
         let Because { egress, ingress } = match expected {
             Expected::Allow(because) | Expected::Deny(because) => because,
@@ -94,7 +94,7 @@ fn side<'a>(
     side
 }
 
-/// The `NetworkPolicies` that isolate an end, by name.
+/// The `NetworkPolicies` that isolate an end in a direction, sorted by name.
 fn isolating(direction: Direction, subject: End, snapshot: &Snapshot) -> Vec<QualifiedName<'_>> {
     let End::Pod(id) = subject else { return Vec::new() };
     let pod = snapshot.pod(id);

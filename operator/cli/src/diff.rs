@@ -1,4 +1,4 @@
-//! `netproof diff`
+//! The command `netproof diff`.
 
 mod causes;
 mod changes;
@@ -21,7 +21,7 @@ use changes::Changes;
 use netproof_conformance::spans::{self, Span};
 use netproof_manifests::notes::Notes;
 
-/// Compares what the arguments name.
+/// Compares the two inputs that the arguments name, and writes the changes to standard output.
 pub fn run(args: &DiffArgs) -> anyhow::Result<ExitStatus> {
     let [before, after] = &args.files[..] else {
         bail!("give two inputs, -f OLD -f NEW; here are {}", args.files.len());

@@ -4,27 +4,27 @@ use std::{net::IpAddr, str::FromStr};
 
 use thiserror::Error;
 
-/// An end as it is written.
+/// An end as it is written, not yet looked for among the objects.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum EndSpec {
-    /// An address, and nothing but an address.
+    /// An address: it stands for no pod, even if a pod has it.
     Address(IpAddr),
-    /// `svc/NAMESPACE/NAME`
+    /// A Service: `svc/NAMESPACE/NAME` or `service/NAMESPACE/NAME`.
     Service(EndName),
     /// `NAMESPACE/NAME`: a pod, a workload that stands for its pods, or a Service.
     Named(EndName),
 }
 
-/// A name, perhaps without the namespace.
+/// A name, perhaps without a namespace.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EndName {
-    /// The namespace, if it is written.
+    /// The namespace, if one is written.
     pub namespace: Option<String>,
-    /// The name.
+    /// The name after the first `/`, or the whole text.
     pub name: String,
 }
 
-/// Not a way to write an end.
+/// The error for a text that is no end.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[error("write NAMESPACE/POD, svc/NAMESPACE/NAME or an address")]
 pub struct NoEnd;

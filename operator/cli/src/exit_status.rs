@@ -1,4 +1,4 @@
-//! How a command ended, as an exit code.
+//! The exit codes of commands.
 
 use std::process::ExitCode;
 
@@ -6,19 +6,20 @@ use netproof_conformance::compiled::Answer;
 #[cfg(feature = "lab")]
 use netproof_lab::verdict::Conclusion;
 
-/// How a command ended.
+/// How a command ended, in the order in which one outweighs the others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum ExitStatus {
-    /// Everything that was asked is answered, and nothing speaks against it.
+    /// Everything that was asked is answered, and nothing speaks against it: exit code 0.
     Fine,
-    /// The answer is no: a flow is denied, something differs, something was found.
+    /// The answer is no: a flow is denied, something differs, something was found. Exit code 1.
     No,
-    /// There is no answer to some of what was asked.
+    /// Some of what was asked has no answer: exit code 2.
     CannotTell,
 }
 
 impl ExitStatus {
-    /// Of one flow that was asked of. What the API leaves open is no yes.
+    /// The status for one flow that was asked about. An answer that the API leaves open is
+    /// [`CannotTell`](Self::CannotTell).
     pub fn of(answer: Answer) -> Self {
         match answer {
             Answer::Allow => Self::Fine,

@@ -1,4 +1,4 @@
-//! `netproof explain`
+//! The command `netproof explain`.
 
 use std::io::{self, Write};
 
@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use super::{decided_by::DecidedBy, exit_status::ExitStatus, flow_end, loaded::Loaded, pairs};
 use crate::args::{ExplainArgs, offline::ExplainFormat};
 
-/// Explains what the arguments ask.
+/// Explains the flows that the arguments name, and writes the explanations to standard output.
 pub fn run(args: &ExplainArgs) -> anyhow::Result<ExitStatus> {
     let loaded = Loaded::load(&args.input)?;
     let senders = flow_end::resolve(&args.from, &loaded)?.ends();
@@ -42,7 +42,7 @@ pub fn run(args: &ExplainArgs) -> anyhow::Result<ExitStatus> {
         ExplainFormat::Json => {
             let objects = explained.iter().map(|(flow, one)| object(flow, one, &loaded));
             let objects = objects.collect::<Result<Vec<_>, _>>()?;
-            // As an error of I/O, by which it is known that the reader has gone.
+            // As an I/O error, so that a reader that has gone is told from a real error.
             serde_json::to_writer_pretty(&mut out, &objects).map_err(io::Error::from)?;
             writeln!(out)?;
         }
@@ -69,7 +69,7 @@ fn object(flow: &Flow, explained: &Explanation, loaded: &Loaded) -> serde_json::
     Ok(object)
 }
 
-/// The ports of Services, which people write into policies in the place of the pods'.
+/// The ports of Services, which people write into policies by mistake for the ports of the pods.
 fn services(loaded: &Loaded) -> Vec<ServiceRoute> {
     let ports = loaded.services.iter().filter_map(|service| match &service.backends {
         Backends::Pods(labels) => Some((service, labels)),

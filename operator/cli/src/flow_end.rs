@@ -1,4 +1,4 @@
-//! Who the ends of a flow are that people write.
+//! Resolves the ends of a flow that people write to pods, addresses and Services among the objects.
 
 use std::net::IpAddr;
 
@@ -14,19 +14,19 @@ use super::{
     loaded::Loaded,
 };
 
-/// Who an end is.
+/// What an end stands for.
 #[derive(Clone, Debug)]
 pub enum EndIdentity<'a> {
     /// A pod, or a workload that stands for its pods.
     Pod(PodId),
-    /// An address.
+    /// An address, which stands for no pod.
     Address(IpAddr),
-    /// A Service, and its pods. Never none.
+    /// A Service, and the pods that it selects: at least one.
     Service(&'a Service, Vec<PodId>),
 }
 
 impl EndIdentity<'_> {
-    /// All of them.
+    /// The ends of flows that it stands for.
     pub fn ends(&self) -> Vec<End> {
         match self {
             Self::Pod(pod) => vec![End::Pod(*pod)],
@@ -36,24 +36,24 @@ impl EndIdentity<'_> {
     }
 }
 
-/// Why nobody is meant.
+/// Why an end stands for nothing.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum Nobody {
-    /// There is nothing of that name.
+    /// There is no pod, workload or Service of that name; some names that are like it.
     #[error("{0} is no pod, workload or Service among the objects{hint}", hint = hint(.1))]
     Unknown(ObjectRef, Vec<ObjectRef>),
     /// There is no Service of that name.
     #[error("{0} is no Service among the objects")]
     UnknownService(ObjectRef),
-    /// Somebody else says who answers for the Service.
+    /// The Service has no selector: something outside of the objects sets its endpoints.
     #[error(
         "Service {0} has no selector, so that the objects do not tell its pods: name a pod or an address"
     )]
     WithoutSelector(ObjectRef),
-    /// The Service is but a name.
+    /// The Service is an alias for this DNS name.
     #[error("Service {0} stands for the name {1} in the DNS: name an address")]
     External(ObjectRef, String),
-    /// Nobody answers for the Service.
+    /// The Service selects no pod that runs.
     #[error("Service {0} selects no pod that runs")]
     WithoutPods(ObjectRef),
 }
@@ -63,7 +63,7 @@ fn hint(others: &[ObjectRef]) -> String {
     if names.is_empty() { String::new() } else { format!("; there is {}", names.join(", ")) }
 }
 
-/// Who is meant.
+/// What an end as it is written stands for, among the loaded objects.
 pub fn resolve<'a>(spec: &EndSpec, loaded: &'a Loaded) -> Result<EndIdentity<'a>, Nobody> {
     match spec {
         EndSpec::Address(address) => Ok(EndIdentity::Address(*address)),
@@ -118,8 +118,8 @@ fn with_pods<'a>(service: &'a Service, loaded: &'a Loaded) -> Result<EndIdentity
     }
 }
 
-/// A few that could have been meant: the same name elsewhere, or that of a workload of one of
-/// several kinds.
+/// Up to three names that could have been meant: the same name in another namespace, or that of a
+/// workload of another kind.
 fn others(name: &ObjectRef, loaded: &Loaded) -> Vec<ObjectRef> {
     const MOST: usize = 3;
     let last = |full: &str| full.rsplit('/').next().map(str::to_owned);

@@ -1,4 +1,4 @@
-//! Answers a file of flows, line by line.
+//! Answers a file of flows, line by line, in memory that does not grow with the file.
 
 mod line;
 mod lines;
@@ -22,28 +22,29 @@ use line::{Line, Wrong};
 use lines::{InputLines, Next};
 use netproof_manifests::notes::Notes;
 
-/// What is written of each answer.
+/// What is written for each answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AnswerDetail {
-    /// Nothing: they are counted.
+    /// Nothing: answers are counted.
     Count,
-    /// The answer.
+    /// The flow and its answer.
     Answer,
-    /// The answer, and what decides it.
+    /// The flow, its answer, and what decides it.
     Explain,
 }
 
-/// What came of a file.
+/// What came of a file of flows.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct FlowsTally {
-    /// How many answers of which kind there are.
+    /// How many flows got which answer.
     pub counts: Counts,
     /// How many lines could not be answered.
     pub errors: u64,
 }
 
-/// Answers all flows of a file, or of standard input if it is called `-`: on standard output, in
-/// their order. What cannot be answered is an error on standard error with its line.
+/// Answers all flows of a file, or of standard input if it is called `-`, on standard output and in
+/// their order. A line that cannot be answered is an error on standard error, with its number; the
+/// others are answered.
 pub fn answer(
     file: &Path,
     detail: AnswerDetail,
@@ -93,7 +94,7 @@ struct Answerer<'a> {
     detail: AnswerDetail,
 }
 
-/// Who is meant by a name or an address.
+/// The ends that names and addresses stand for.
 struct NamedEnds {
     pods: HashMap<String, PodId>,
     taken: HashMap<IpAddr, String>,
@@ -118,7 +119,7 @@ impl NamedEnds {
 }
 
 impl Answerer<'_> {
-    /// Answers a line, unless it is blank.
+    /// Answers a line; none if it is blank.
     fn line(
         &self,
         text: &[u8],
@@ -170,7 +171,8 @@ impl Answerer<'_> {
         })
     }
 
-    /// Says that an address is no pod, if it could be taken for one. Once is enough.
+    /// Notes once that an address is no pod, if a pod or Service has it. Returns whether it was
+    /// noted.
     fn tell_addresses(&self, flow: &Flow, line: u64, notes: Notes) -> bool {
         let taken = [flow.from, flow.to].into_iter().find_map(|end| match end {
             End::Pod(_) => None,
@@ -185,7 +187,7 @@ impl Answerer<'_> {
     }
 }
 
-/// The fields of a flow as they were written, open for more.
+/// Writes the fields of a flow as they were written, and leaves the object open for more.
 fn begin(object: &[u8], out: &mut impl Write) -> io::Result<()> {
     let fields = object.strip_suffix(b"}").unwrap_or(object);
     out.write_all(fields.trim_ascii_end())?;

@@ -1,4 +1,4 @@
-//! Ends that behave alike, so that a cluster fits on a page.
+//! Groups of ends that behave alike, so that a cluster fits on a page.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -16,53 +16,53 @@ use super::{
     pairs::{PairQuery, pods},
 };
 
-/// Some ends that behave alike on all ports that are asked of.
+/// Ends that behave alike on all ports that are asked about.
 #[derive(Debug)]
 pub struct Group {
-    /// What to call it: its first member, and how many there are besides.
+    /// The name of the group: its first member, and how many others there are.
     pub name: String,
-    /// The ends.
+    /// The ends of the group, sorted.
     pub members: Vec<End>,
 }
 
-/// Who is asked of: groups of senders, and of receivers on each port.
+/// The groups of senders, those of receivers on each port, and the answers of their flows.
 #[derive(Debug)]
 pub struct Groups {
-    /// Who sends, the largest group first.
+    /// The groups of senders, the largest first.
     pub senders: Vec<Group>,
-    /// Who receives on which port, likewise.
+    /// The groups of receivers by port, the largest of each port first.
     pub receivers: Vec<(Group, Port)>,
     /// By sender, then receiver: the answers of all their flows.
     pub cells: Vec<Vec<Counts>>,
-    /// All answers.
+    /// The answers of all flows.
     pub counts: Counts,
 }
 
-/// What a cell has to say.
+/// The answers of a cell's flows, in short.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum GroupCell {
     /// All its flows have this answer.
     All(GroupAnswer),
-    /// Its flows have different answers: those of a pod to itself are among them, or the nodes of
-    /// pods of the host's network make a difference.
+    /// Its flows have different answers: flows of a pod to itself are among them, or pods on the
+    /// host's network differ by their nodes.
     Mixed,
-    /// It has no flows.
+    /// The cell has no flows.
     Empty,
 }
 
-/// An answer without a reason.
+/// An answer without its reason.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum GroupAnswer {
-    /// Allow
+    /// The policies allow the flows.
     Allow,
-    /// Deny
+    /// The policies deny the flows.
     Deny,
-    /// Unspecified
+    /// The API leaves the flows open.
     Unspecified,
 }
 
 impl GroupCell {
-    /// Of what was counted.
+    /// The cell of these answers.
     pub fn of(counts: Counts) -> Self {
         let Counts { allow, deny, unspecified } = counts;
         match (allow > 0, deny > 0, unspecified > 0) {
@@ -74,7 +74,7 @@ impl GroupCell {
         }
     }
 
-    /// One character.
+    /// The character that a table shows for it.
     pub fn mark(self) -> char {
         match self {
             Self::All(GroupAnswer::Allow) => '.',
@@ -85,7 +85,7 @@ impl GroupCell {
         }
     }
 
-    /// One word.
+    /// The word that a page shows for it; empty if there are no flows.
     pub fn word(self) -> &'static str {
         match self {
             Self::All(GroupAnswer::Allow) => "Allow",
@@ -98,7 +98,7 @@ impl GroupCell {
 }
 
 impl Groups {
-    /// Puts ends together that behave alike.
+    /// Groups the ends of a query, and answers all their flows.
     pub fn new(question: &PairQuery, loaded: &Loaded) -> Self {
         let alike = EndSignatures::new(question, loaded);
         let senders = alike.group(&question.senders, loaded);
@@ -120,15 +120,15 @@ impl Groups {
         Self { senders, receivers, cells, counts }
     }
 
-    /// What a cell has to say.
+    /// The answers of one cell, in short.
     pub fn cell(&self, from: usize, to: usize) -> GroupCell {
         GroupCell::of(self.cells[from][to])
     }
 }
 
-/// Who behaves like whom, on all ports.
+/// The signatures of pods on all ports, by which pods behave alike.
 struct EndSignatures {
-    /// By pod.
+    /// By pod, a signature for each port.
     signatures: Vec<Vec<Signature>>,
 }
 
@@ -175,7 +175,7 @@ impl EndSignatures {
     }
 }
 
-/// The labels that all members share say more than a list, where there are many.
+/// The name of a group. The labels that all members share say more than a long list of names.
 fn name(members: &[End], loaded: &Loaded) -> String {
     let Some(first) = members.first() else { return String::new() };
     match members.len() - 1 {
@@ -227,7 +227,8 @@ fn cell(from: &Group, to: &Group, port: Port, loaded: &Loaded) -> Counts {
     counts
 }
 
-/// Between pods that behave alike, one flow speaks for all but those of a pod to itself.
+/// Counts answers between pods that behave alike: one flow stands for all but those of a pod to
+/// itself.
 fn alike(from: &[PodId], to: &[PodId], port: Port, loaded: &Loaded) -> Counts {
     let answer = |from: PodId, to: PodId| -> Answer {
         let (from, to) = (End::Pod(from), End::Pod(to));

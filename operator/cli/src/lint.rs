@@ -1,4 +1,4 @@
-//! `netproof lint`
+//! The command `netproof lint`.
 
 use std::{
     env,
@@ -17,14 +17,15 @@ use serde_json::{Value, json};
 use super::{exit_status::ExitStatus, loaded::Loaded, progress::ProgressLine};
 use crate::args::{LintArgs, offline::LintFormat};
 
-/// What an input that is no file is called.
+/// The names of inputs that are no files.
 const NO_FILES: [&str; 2] = ["stdin", "cluster"];
 
-/// What a path in a URI cannot have: all but what RFC 3986 calls unreserved, and the slash.
+/// The characters that a path in a URI cannot have: all but what RFC 3986 calls unreserved, and the
+/// slash.
 const NOT_IN_PATHS: &AsciiSet =
     &NON_ALPHANUMERIC.remove(b'/').remove(b'.').remove(b'-').remove(b'_').remove(b'~');
 
-/// Finds what the arguments ask for.
+/// Checks the policies that the arguments name, and writes the findings to standard output.
 pub fn run(args: &LintArgs) -> anyhow::Result<ExitStatus> {
     let loaded = Loaded::load(&args.input)?;
     let findings = findings(&loaded);
@@ -42,13 +43,13 @@ pub fn run(args: &LintArgs) -> anyhow::Result<ExitStatus> {
     if !args.input.quiet {
         let _ = writeln!(io::stderr(), "{errors} errors, {warnings} warnings, {notes} notes");
     }
-    // A note is worth knowing, and speaks against nothing.
+    // A note speaks against nothing.
     Ok(if errors + warnings == 0 { ExitStatus::Fine } else { ExitStatus::No })
 }
 
 type Located<'a> = (Option<&'a Source>, LintFinding);
 
-/// All findings, by file and line.
+/// All findings, sorted by file and line.
 fn findings(loaded: &Loaded) -> Vec<Located<'_>> {
     let _progress = ProgressLine::start("Checking");
     let written: Vec<LintedPolicy<'_>> = loaded.written.iter().map(as_written).collect();
@@ -117,7 +118,7 @@ fn pretty(value: &Value, out: &mut impl Write) -> io::Result<()> {
     out.write_all(b"\n")
 }
 
-/// SARIF 2.1.0 (OASIS), as code hosts read it.
+/// The findings as SARIF 2.1.0 (OASIS), as code hosts read it.
 fn sarif(findings: &[Located<'_>]) -> Value {
     let rules: Vec<Value> = Code::ALL
         .iter()
@@ -171,8 +172,8 @@ fn result((source, finding): &Located<'_>) -> Value {
     })
 }
 
-/// Relative to where the program runs, if the file is below that; with the characters that a URI
-/// cannot have as escapes.
+/// A file as a URI, relative to the current directory if the file is below it; characters that a
+/// URI cannot have are percent-encoded.
 fn uri(file: &str) -> String {
     let here = env::current_dir().unwrap_or_default();
     let path = Path::new(file);

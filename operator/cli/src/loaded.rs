@@ -1,4 +1,4 @@
-//! The objects that answers are given about, read and prepared; and what has to be said of them.
+//! The objects that answers are given about, read and prepared.
 
 use std::{
     collections::HashMap,
@@ -23,38 +23,38 @@ use netproof_manifests::{
 /// The namespace of objects and ends that name none.
 const DEFAULT_NAMESPACE: &str = "default";
 
-/// What was read, prepared for answers.
+/// The objects that were read, prepared for answers.
 #[derive(Debug)]
 pub struct Loaded {
-    /// Who answers.
+    /// The snapshot, compiled for answers.
     pub compiled: Compiled,
-    /// What else there is to know of each pod.
+    /// What else is known of each pod, in the order of the snapshot's pods.
     pub origins: Vec<Origin>,
     /// All Services, by name.
     pub services: Vec<Service>,
     /// The `NetworkPolicies` as they are written.
     pub written: Vec<WrittenPolicy>,
-    /// Where they are, and the policies of the cluster.
+    /// The places of the policies in the input.
     pub sources: PolicySources,
-    /// The namespace of what is named without one.
+    /// The namespace of ends that are named without one.
     pub default_namespace: String,
-    /// What reading took.
+    /// How long reading took.
     pub loading: Duration,
-    /// What preparing took.
+    /// How long preparing took.
     pub preparing: Duration,
 }
 
-/// Where the policies of the snapshot are, by their places in it.
+/// The places of the snapshot's policies in the input, in the order that the snapshot has them.
 #[derive(Debug)]
 pub struct PolicySources {
-    /// The `NetworkPolicies`.
+    /// The places of the `NetworkPolicies`.
     pub policies: Vec<Source>,
-    /// The policies of the cluster.
+    /// The places of the policies of the cluster.
     pub cluster_policies: Vec<Source>,
 }
 
 impl Loaded {
-    /// Reads what the arguments name, and prepares it.
+    /// Reads the files or the cluster that the arguments name, and prepares the objects.
     pub fn load(args: &InputArgs) -> anyhow::Result<Self> {
         let start = Instant::now();
         let cluster = load(args)?;
@@ -63,7 +63,7 @@ impl Loaded {
         Ok(loaded)
     }
 
-    /// Prepares what was read.
+    /// Prepares objects that were read.
     pub fn of(cluster: Cluster, default_namespace: &str) -> Self {
         let start = Instant::now();
         let _progress = ProgressLine::start("Comparing pods and policies");
@@ -82,33 +82,33 @@ impl Loaded {
         }
     }
 
-    /// What decides.
+    /// The snapshot that answers are given by.
     pub fn snapshot(&self) -> &Snapshot {
         self.compiled.snapshot()
     }
 
-    /// All pods, by name.
+    /// All pods, sorted by name.
     pub fn pods(&self) -> impl Iterator<Item = (PodId, &Pod)> {
         (0..).map(PodId).zip(&self.snapshot().pods)
     }
 
-    /// The pod of this name.
+    /// The pod of this name, if there is one.
     pub fn find(&self, name: &ObjectRef) -> Option<PodId> {
         let place = self.snapshot().pods.binary_search_by(|pod| pod.name.cmp(name)).ok()?;
         u32::try_from(place).ok().map(PodId)
     }
 
-    /// The Service of this name.
+    /// The Service of this name, if there is one.
     pub fn service(&self, name: &ObjectRef) -> Option<&Service> {
         self.services.iter().find(|service| service.name == *name)
     }
 
-    /// What else there is to know of a pod.
+    /// What else is known of a pod.
     pub fn origin(&self, id: PodId) -> &Origin {
         &self.origins[id.0 as usize]
     }
 
-    /// What an end is called.
+    /// The name of a pod, or the address.
     pub fn name(&self, end: End) -> String {
         match end {
             End::Pod(id) => self.snapshot().pod(id).name.to_string(),
@@ -116,8 +116,8 @@ impl Loaded {
         }
     }
 
-    /// Who has which address, of pods and Services: in a question an address is nobody's, which
-    /// whoever asks may not know.
+    /// The pod or Service that has each address, for notes: an address in a query stands for no
+    /// pod, which its author may not know.
     pub fn addresses(&self) -> HashMap<IpAddr, String> {
         let pods = self.pods().filter(|(id, _)| !self.origin(*id).assumed_address);
         let pods = pods.flat_map(|(_, pod)| {
@@ -135,7 +135,7 @@ fn default_namespace(args: &InputArgs) -> String {
     args.namespace.clone().unwrap_or_else(|| DEFAULT_NAMESPACE.to_owned())
 }
 
-/// Reads what the arguments name, and says what has to be said of it.
+/// Reads what the arguments name, and tells notes about it. One object that is wrong is an error.
 pub fn load(args: &InputArgs) -> anyhow::Result<Cluster> {
     let notes = Notes::unless(args.quiet);
     if args.files.is_empty() {
@@ -152,7 +152,7 @@ pub fn load(args: &InputArgs) -> anyhow::Result<Cluster> {
     }
 }
 
-/// Reads files, and says what has to be said of them.
+/// Reads files, and tells notes about them. One object that is wrong is an error.
 pub fn load_files(
     files: &[PathBuf],
     default_namespace: &str,

@@ -1,4 +1,4 @@
-//! All pairs: who asks whom on which ports.
+//! The query for pairs of ends: which senders, which receivers, and on which ports.
 
 use std::collections::BTreeMap;
 
@@ -16,21 +16,21 @@ use super::{
 };
 use crate::args::PredictArgs;
 
-/// The flows that are asked of: from each sender to each receiver of a port, on that port.
+/// The flows that are asked about: from each sender to each receiver of a port, on that port.
 #[derive(Debug)]
 pub struct PairQuery {
-    /// Who sends.
+    /// The ends that send.
     pub senders: Vec<End>,
-    /// Who receives on each port.
+    /// The ends that receive on each port.
     pub receivers: BTreeMap<Port, Vec<End>>,
-    /// Whether all pods send and only pods receive, as nothing was said of ends.
+    /// Whether all pods send and only pods receive, since the arguments name no ends.
     pub is_of_all: bool,
-    /// Whether it is about one flow that was asked of by its ends.
+    /// Whether the arguments name both ends, so that the exit code is the answer.
     pub is_single: bool,
 }
 
 impl PairQuery {
-    /// What the arguments ask.
+    /// The query of the arguments; an error if an end or a port stands for nothing.
     pub fn new(args: &PredictArgs, loaded: &Loaded) -> anyhow::Result<Self> {
         let everyone = || loaded.pods().map(|(id, _)| End::Pod(id)).collect::<Vec<End>>();
         let senders = match &args.from {
@@ -70,7 +70,8 @@ impl PairQuery {
     }
 }
 
-/// A receiver that was asked for, on its ports.
+/// The ports of a receiver that was asked for, and the ends that receive on them; an error if there
+/// are none.
 pub fn to_one(
     spec: &EndSpec,
     asked: Option<&PortSpec>,
@@ -118,7 +119,7 @@ fn no_port(spec: &EndSpec, asked: Option<&PortSpec>, loaded: &Loaded, pod: PodId
     }
 }
 
-/// All pods that declare the port, or, where a number is asked for, all pods.
+/// All pods that declare the port; all pods there are if a number is asked for.
 fn to_all(asked: Option<&PortSpec>, loaded: &Loaded) -> anyhow::Result<BTreeMap<Port, Vec<End>>> {
     let mut receivers: BTreeMap<Port, Vec<End>> = BTreeMap::new();
     for (id, _) in loaded.pods() {
@@ -142,7 +143,7 @@ fn ports_of(pod: PodId, asked: Option<&PortSpec>, loaded: &Loaded) -> Vec<Port> 
     }
 }
 
-/// The ports of one of a Service's pods that the asked one of its ports leads to.
+/// The ports of one of a Service's pods that the asked ports of the Service lead to.
 pub fn targets(
     service: &Service,
     asked: Option<&PortSpec>,
@@ -167,7 +168,7 @@ pub fn targets(
         .collect()
 }
 
-/// Those among some ends that are pods.
+/// The ends that are pods.
 pub fn pods(ends: &[End]) -> impl Iterator<Item = PodId> {
     ends.iter().filter_map(|end| match end {
         End::Pod(id) => Some(*id),

@@ -11,22 +11,22 @@ use thiserror::Error;
 /// A port as it is written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PortSpec {
-    /// A number and its protocol, TCP if none is written.
+    /// A number and its protocol; TCP if none is written.
     Number(Port),
-    /// What each receiver calls so, of one protocol or of any.
+    /// The ports that each receiver gives this name, of one protocol or of any.
     Name(String, Option<Protocol>),
 }
 
 /// Why a text is no port.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum NoPort {
-    /// Not from 1 to 65535.
+    /// The number is not from 1 to 65535.
     #[error("{0} is no port: use a number from 1 to 65535")]
     Number(String),
-    /// Not a protocol of policies.
+    /// The protocol is none that policies know.
     #[error("{0:?} is no protocol: use TCP, UDP or SCTP")]
     Protocol(String),
-    /// Neither a number nor a name.
+    /// The text is empty, or has no port before its `/`.
     #[error("write a port as 3306, 53/UDP or http")]
     Name,
 }
@@ -73,8 +73,8 @@ impl fmt::Display for PortSpec {
     }
 }
 
-/// The ports that the containers of a pod call so. Where only init containers do, theirs: whether
-/// those resolve is for the answer to say.
+/// The ports to which the containers of a pod give this name. If only init containers give it,
+/// theirs: whether those resolve is the answer's to say.
 pub fn named(pod: &Pod, name: &str, protocol: Option<Protocol>) -> Vec<Port> {
     let of = |container| {
         let ports = pod.named_ports.iter().filter(move |port| {

@@ -1,4 +1,4 @@
-//! `netproof predict`
+//! The command `netproof predict`.
 
 use std::{
     io::{self, BufWriter, Write},
@@ -21,7 +21,7 @@ use super::{
 use crate::args::{PredictArgs, offline::PredictFormat};
 use netproof_manifests::notes::Notes;
 
-/// Answers what the arguments ask.
+/// Answers the flows that the arguments ask about, and writes the answers to standard output.
 pub fn run(args: &PredictArgs) -> anyhow::Result<ExitStatus> {
     match &args.flows {
         Some(file) => answer_flows(file, args),
@@ -93,7 +93,7 @@ fn show(
     Ok(())
 }
 
-/// How many flows have which answer.
+/// How many flows of a query have which answer.
 pub fn count(question: &PairQuery, loaded: &Loaded) -> Counts {
     let ports = question.receivers.len() as u64;
     let progress = ProgressLine::towards("Predicting", ports);

@@ -11,14 +11,14 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// What takes less than this is not worth a line.
+/// How long work has to take before a line is shown.
 const PATIENCE: Duration = Duration::from_millis(500);
 
-/// How often the line is written anew.
+/// How often the line is drawn again.
 const INTERVAL: Duration = Duration::from_millis(200);
 
-/// A line on standard error that says how far a work is. It is taken away with this value; where
-/// standard error is no terminal, there is none.
+/// A line on standard error that says how far work is. Dropping this removes the line. There is
+/// none if standard error is no terminal.
 #[derive(Debug)]
 pub struct ProgressLine {
     done: Arc<AtomicU64>,
@@ -26,12 +26,12 @@ pub struct ProgressLine {
 }
 
 impl ProgressLine {
-    /// Of work whose end is not known.
+    /// Starts the line of work with an unknown number of steps.
     pub fn start(what: &str) -> Self {
         Self::towards(what, 0)
     }
 
-    /// Of work that is done after this many steps.
+    /// Starts the line of work with this number of steps; 0 if it is not known.
     pub fn towards(what: &str, total: u64) -> Self {
         let done = Arc::new(AtomicU64::new(0));
         let line = io::stderr().is_terminal().then(|| {
@@ -43,7 +43,7 @@ impl ProgressLine {
                 while stopped.recv_timeout(pause) == Err(RecvTimeoutError::Timeout) {
                     pause = INTERVAL;
                     let text = text(&what, done.load(Ordering::Relaxed), total, start.elapsed());
-                    // A terminal that is gone needs no line.
+                    // An error means that the terminal is gone, which needs no line.
                     let _ = write!(io::stderr(), "\r\x1b[K{text}");
                 }
                 if pause == INTERVAL {
@@ -55,7 +55,7 @@ impl ProgressLine {
         Self { done, line }
     }
 
-    /// So many steps are done.
+    /// Sets how many steps are done.
     pub fn at(&self, done: u64) {
         self.done.store(done, Ordering::Relaxed);
     }
@@ -65,7 +65,7 @@ impl Drop for ProgressLine {
     fn drop(&mut self) {
         if let Some((stop, thread)) = self.line.take() {
             drop(stop);
-            // It draws and nothing else.
+            // The thread draws and nothing else; its panic would change no answer.
             let _ = thread.join();
         }
     }

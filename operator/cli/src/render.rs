@@ -1,4 +1,4 @@
-//! How answers are shown.
+//! The forms in which `predict` shows answers.
 
 pub mod dot;
 pub mod html;

@@ -1,4 +1,4 @@
-//! One line of figures.
+//! One line of figures about a prediction.
 
 use std::{fs, io::Write, time::Duration};
 
@@ -22,7 +22,7 @@ pub struct Summary {
 }
 
 impl Summary {
-    /// Of what was counted, in the time that preparing and counting took.
+    /// The figures of these answers. The time of the prediction is that of preparing and counting.
     pub fn new(loaded: &Loaded, counts: Counts, counting: Duration) -> Self {
         let snapshot = loaded.snapshot();
         let Counts { allow, deny, unspecified } = counts;
@@ -39,7 +39,7 @@ impl Summary {
         }
     }
 
-    /// Writes the line.
+    /// Writes the line, as one JSON object.
     pub fn write(&self, out: &mut impl Write) -> anyhow::Result<()> {
         serde_json::to_writer(&mut *out, self)?;
         out.write_all(b"\n")?;
@@ -47,12 +47,12 @@ impl Summary {
     }
 }
 
-/// With the digits that mean something.
+/// Milliseconds, rounded to microseconds.
 fn milliseconds(duration: Duration) -> f64 {
     (duration.as_secs_f64() * 1e6).round() / 1e3
 }
 
-/// The most memory that this process has had, where the system tells.
+/// The most memory that this process has had, in bytes; none if the system does not tell.
 fn peak() -> Option<u64> {
     let status = fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;

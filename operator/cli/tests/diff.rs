@@ -1,4 +1,4 @@
-//! `netproof diff`, by its binary.
+//! `netproof diff`, tested by running its binary.
 
 mod cli;
 
@@ -49,7 +49,7 @@ fn diff(old: &str, new: &str, more: &[&str]) -> Run {
     netproof(&arguments)
 }
 
-/// The groups, as they are told to scripts.
+/// The groups of changes, in the form that scripts read.
 fn groups(old: &str, new: &str) -> Vec<serde_json::Value> {
     let run = diff(old, new, &["-o", "jsonl"]);
     assert_eq!(run.code, i32::from(!run.stdout.is_empty()), "{}", run.stderr);
@@ -221,7 +221,7 @@ fn what_changes_for_pods_that_are_not_here_is_a_difference() {
     let found = groups(&policy("[]"), &policy(team));
     assert_eq!(found.len(), 1, "{found:?}");
     assert_eq!(found[0]["from"], serde_json::json!(["pods in namespaces labelled team=x"]));
-    // Nobody is in that namespace, and the policy selects nobody in this one.
+    // The policy is for an empty namespace, or selects no pod of this one.
     for policy in [
         deny("empty"),
         deny("shop").replace("podSelector: {}", "podSelector: {matchLabels: {app: x}}"),

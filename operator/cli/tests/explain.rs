@@ -1,4 +1,4 @@
-//! `netproof explain` and `netproof lint`, by their binary.
+//! `netproof explain` and `netproof lint`, tested by running their binary.
 
 mod cli;
 

@@ -1,4 +1,4 @@
-//! `netproof lab`, by its binary.
+//! `netproof lab`, tested by running its binary.
 
 mod cli;
 #[path = "lab_cli/running.rs"]
@@ -46,7 +46,7 @@ spec:
   - {name: a, standIn: {labels: {app: b}, ports: [{port: 81}]}}
 ";
 
-/// Nobody may reach or be reached by anybody.
+/// Pods that may neither send nor receive.
 const CLOSED: &str = "
 apiVersion: v1
 kind: Pod
@@ -72,8 +72,8 @@ fn json(run: &Run) -> Value {
     serde_json::from_str(&run.stdout).unwrap_or_else(|error| panic!("{error}: {run:?}"))
 }
 
-/// Runs a script of the shell as root of a user namespace with mounts of its own: what it changes
-/// is seen by nobody else. Its first argument is the binary.
+/// Runs a shell script as root of a user namespace with mounts of its own: no other process sees
+/// what it changes. Its first argument is the binary.
 fn apart(script: &str, arguments: &[&str]) -> Run {
     let mut command = Command::new("unshare");
     command.args(["-Urm", "sh", "-ec", script, "sh", BINARY]).args(arguments);
@@ -242,7 +242,7 @@ fn where_namespaces_are_forbidden_it_says_what_is_missing_and_how_to_get_it() {
 #[test]
 fn a_user_without_rights_can_run_it() {
     let mut command = if is_root() {
-        // Where the binary is built, others may not look.
+        // Other users may not read the directory where the binary is built.
         let folder = directory(&[]);
         let copy = folder.path("netproof");
         fs::copy(BINARY, &copy).expect("room for a copy");
@@ -309,7 +309,7 @@ fn nothing_of_a_lab_is_left_when_it_is_killed() {
 #[test]
 fn a_pod_that_dies_is_never_green() {
     let folder = directory(&[("shop.yaml", SHOP)]);
-    // Long enough to be interrupted.
+    // A timeout that is long enough for the pod to be killed meanwhile.
     let arguments = ["lab", "-q", "--timeout", "2s", "-o", "json", "-f", &folder.path("shop.yaml")];
     let mut running = Running::start(&arguments);
     let deadline = Instant::now() + Duration::from_secs(10);
@@ -358,8 +358,8 @@ fn a_change_of_the_files_is_followed_until_it_is_interrupted() {
 fn pods_listen_on_what_is_asked_of_them_after_a_change_too() {
     let pods = SHOP.rsplit_once("---").expect("the policy is the last one").0;
     let pods = pods.replace("ports: [{containerPort: 3306}]", "image: i");
-    // The ports that policies mention are more than pods listen on, so that those of one that goes
-    // make room for others; and a pod may declare other ports than it did.
+    // Policies mention more ports than pods listen on, so that the ports of a removed policy make
+    // room for others; and a pod may declare other ports than before.
     let policy = |number: u32| {
         format!(
             "apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\n\

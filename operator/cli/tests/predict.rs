@@ -1,4 +1,4 @@
-//! `netproof predict`, by its binary.
+//! `netproof predict`, tested by running its binary.
 
 mod cli;
 

@@ -7,7 +7,7 @@ Exit codes:
   1  the answer is no: a flow that was asked of is denied, a difference or a finding is there
   2  cannot tell: bad input, a flow that names nothing, or one that the API leaves unspecified";
 
-/// Under `predict -h`.
+/// The text under `predict -h`.
 pub const PREDICT_EXAMPLES: &str = "\
 Examples:
   netproof predict -f manifests/                          the matrix of all pairs
@@ -18,7 +18,7 @@ Examples:
 
 `netproof predict --help` says how flows and answers are written.";
 
-/// Under `predict --help`.
+/// The text under `predict --help`.
 pub const PREDICT: &str = "\
 Examples:
   netproof predict -f manifests/
@@ -66,7 +66,7 @@ Exit codes:
   1  a flow asked by --from and --to is denied
   2  bad input, or a flow asked by --from and --to that the API leaves unspecified";
 
-/// Under `explain --help`.
+/// The text under `explain --help`.
 pub const EXPLAIN: &str = "\
 Examples:
   netproof explain -f manifests/ --from shop/web --to shop/db --port 3306
@@ -77,7 +77,7 @@ A flow to a Service is a flow to its pods on the target port; each of them is an
 
 Exit codes: 0 every flow that was asked of is allowed, 1 one is denied, 2 bad input or unspecified.";
 
-/// Under `diff --help`.
+/// The text under `diff --help`.
 pub const DIFF: &str = "\
 Examples:
   netproof diff -f before/ -f after/
@@ -90,7 +90,7 @@ of what the policies mention; a policy of which not all of them could be tried m
 
 Exit codes: 0 no answer changes, 1 some do, or may, 2 bad input.";
 
-/// Under `lint --help`.
+/// The text under `lint --help`.
 pub const LINT: &str = "\
 Examples:
   netproof lint -f manifests/
@@ -99,19 +99,19 @@ Examples:
 
 Exit codes: 0 nothing found but notes, 1 errors or warnings found, 2 bad input.";
 
-/// Under `completions --help`.
+/// The text under `completions --help`.
 pub const COMPLETIONS: &str = "\
 Examples:
   netproof completions bash > /etc/bash_completion.d/netproof
   netproof completions zsh > \"${fpath[1]}/_netproof\"
   netproof completions fish > ~/.config/fish/completions/netproof.fish";
 
-/// Under `man --help`.
+/// The text under `man --help`.
 pub const MAN: &str = "\
 Example:
   netproof man > /usr/local/share/man/man1/netproof.1";
 
-/// Under `lab -h`.
+/// The text under `lab -h`.
 #[cfg(feature = "lab")]
 pub const LAB: &str = "\
 Examples:

@@ -1,4 +1,4 @@
-//! The arguments of the lab.
+//! The arguments of `netproof lab`.
 
 use std::{path::PathBuf, time::Duration};
 
@@ -14,7 +14,7 @@ use netproof_lab::{
 };
 use netproof_manifests::notes::Notes;
 
-/// What is put into the lab, and how it is to behave.
+/// What is put into the lab, and how the lab is to behave.
 #[derive(Clone, Debug, Args)]
 #[allow(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub struct LabArgs {
@@ -32,9 +32,9 @@ pub struct LabArgs {
     /// The `ConnectivityTest` to carry out, where there are several.
     #[arg(long, value_name = "NAME")]
     pub test: Option<String>,
-    /// Who enforces: nobody (plain), the policy agent (enforcing), or the policy agent failing on
-    /// purpose: fault=NAME,... where a NAME may be followed by =DURATION, and by @node=NODE,
-    /// @namespace=NAME or @pod=NAMESPACE/NAME.
+    /// What enforces the policies: nothing (plain), the policy agent (enforcing), or the policy
+    /// agent failing on purpose: fault=NAME,... where a NAME may be followed by =DURATION, and by
+    /// @node=NODE, @namespace=NAME or @pod=NAMESPACE/NAME.
     #[arg(long, value_name = "NETWORK", default_value = "enforcing", value_parser = network)]
     pub network: Network,
     /// Lists the faults, and what each is like.
@@ -95,16 +95,16 @@ impl From<LabArgs> for LabSettings {
     }
 }
 
-/// Families of addresses.
+/// The families of the addresses that pods get.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Ip {
-    /// IPv4.
+    /// IPv4 alone, the default.
     #[value(name = "4")]
     V4,
-    /// IPv6.
+    /// IPv6 alone, without IPv4.
     #[value(name = "6")]
     V6,
-    /// Both.
+    /// Both families, IPv4 first.
     Dual,
 }
 
@@ -118,7 +118,7 @@ impl From<Ip> for IpFamilies {
     }
 }
 
-/// How the verdict is told.
+/// The form in which the verdict is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum LabFormat {
     /// The matrix and a sentence for each finding.

@@ -1,4 +1,4 @@
-//! The arguments of what is answered without an operator.
+//! The arguments of the commands that need no operator.
 
 use std::path::PathBuf;
 
@@ -6,7 +6,7 @@ use clap::{Args, ValueEnum};
 
 use crate::{end_spec::EndSpec, port::PortSpec};
 
-/// Where the objects come from.
+/// The files or the cluster from which objects are read.
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Objects")]
 pub struct InputArgs {
@@ -32,7 +32,7 @@ pub struct InputArgs {
 /// What to predict, and how to show it.
 #[derive(Clone, Debug, Args)]
 pub struct PredictArgs {
-    /// The objects.
+    /// The objects that policies and pods come from.
     #[command(flatten)]
     pub input: InputArgs,
     /// A file of flows, one JSON object a line, or - for standard input.
@@ -60,7 +60,7 @@ pub struct PredictArgs {
     pub explain: bool,
 }
 
-/// How answers are shown.
+/// The form in which answers are shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum PredictFormat {
     /// A page: ends that behave alike are one row or column.
@@ -80,29 +80,29 @@ pub enum PredictFormat {
 /// Which flow to explain, and how.
 #[derive(Clone, Debug, Args)]
 pub struct ExplainArgs {
-    /// The objects.
+    /// The objects that policies and pods come from.
     #[command(flatten)]
     pub input: InputArgs,
-    /// Who opens it: NAMESPACE/POD, a workload or Service by name, svc/NAMESPACE/NAME, or an
-    /// address.
+    /// The end that opens the flow: NAMESPACE/POD, a workload or Service by name,
+    /// svc/NAMESPACE/NAME, or an address.
     #[arg(long, value_name = "END")]
     pub from: EndSpec,
-    /// Who receives it, spelled likewise.
+    /// The end that receives it, spelled likewise.
     #[arg(long, value_name = "END")]
     pub to: EndSpec,
     /// The receiver's port: 3306, 53/UDP, or a name that it declares. Of a Service it is the
     /// Service's port; left out, all ports that the receiver declares.
     #[arg(long, value_name = "PORT")]
     pub port: Option<PortSpec>,
-    /// How it is told.
+    /// How the explanation is told.
     #[arg(short, long, value_enum, value_name = "FORMAT", default_value = "text")]
     pub output: ExplainFormat,
 }
 
-/// How an explanation is told.
+/// The form in which an explanation is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum ExplainFormat {
-    /// Sentences.
+    /// Sentences, one for each step.
     Text,
     /// One array with an object a flow.
     Json,
@@ -128,23 +128,23 @@ pub struct DiffArgs {
     pub quiet: bool,
 }
 
-/// How changes are shown.
+/// The form in which changes are shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum DiffFormat {
-    /// Text in columns.
+    /// Text, a block for each group of changes.
     Table,
     /// One object with everything.
     Json,
     /// One object a line: each group of changes.
     Jsonl,
-    /// For a comment on a review.
+    /// A table for a comment on a review.
     Markdown,
 }
 
 /// What to check, and how to show it.
 #[derive(Clone, Debug, Args)]
 pub struct LintArgs {
-    /// The objects.
+    /// The objects that policies and pods come from.
     #[command(flatten)]
     pub input: InputArgs,
     /// How the findings are shown.
@@ -152,10 +152,10 @@ pub struct LintArgs {
     pub output: LintFormat,
 }
 
-/// How findings are shown.
+/// The form in which findings are shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum LintFormat {
-    /// One line a finding.
+    /// One line for each finding.
     Text,
     /// One array of all findings.
     Json,

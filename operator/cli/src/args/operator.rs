@@ -1,4 +1,4 @@
-//! The arguments of the operator, and of what asks it.
+//! The arguments of the operator, and of the commands that ask it.
 
 use std::{net::SocketAddr, time::Duration};
 
@@ -7,12 +7,12 @@ use netproof_crds::DurationString;
 
 use netproof_operator::run::OperatorSettings;
 
-/// Which test to report on.
+/// The test to report on.
 #[derive(Debug, Args)]
 pub struct ReportArgs {
-    /// The test's name.
+    /// The name of the `ConnectivityTest`.
     pub name: String,
-    /// The test's namespace.
+    /// The namespace of the `ConnectivityTest`.
     #[arg(short, long, default_value = "default")]
     pub namespace: String,
 }
@@ -20,7 +20,7 @@ pub struct ReportArgs {
 /// How the operator runs.
 #[derive(Clone, Debug, Args)]
 pub struct OperatorArgs {
-    /// The image of the probe.
+    /// The image of the probe, which every stand-in runs.
     #[arg(long, env = "NETPROOF_PROBE_IMAGE")]
     pub probe_image: String,
     /// The priority class of stand-ins; the cluster's default if it is not given.
@@ -30,24 +30,25 @@ pub struct OperatorArgs {
     /// there, it replaces stand-ins before.
     #[arg(long, default_value = "1h", value_parser = lifetime)]
     pub stand_in_lifetime: Duration,
-    /// Where metrics are served.
+    /// The address and port where metrics are served.
     #[arg(long, default_value = "0.0.0.0:8080")]
     pub listen: SocketAddr,
-    /// Where it is answered whether the operator lives and is ready.
+    /// The address and port that answer whether the operator lives and is ready.
     #[arg(long, default_value = "0.0.0.0:8081")]
     pub health_listen: SocketAddr,
-    /// A test that names more flows is not accepted; each of its stand-ins counts as 22. What they
-    /// take of the operator's memory, README says.
+    /// A test that names more flows is not accepted; each of its stand-ins counts as 22. README
+    /// says how much memory they take.
     #[arg(long, default_value_t = 1_600)]
     pub flows_per_test: usize,
     /// The namespace of the operator itself.
     #[arg(long, env = "POD_NAMESPACE", default_value = "netproof-system")]
     pub namespace: String,
-    /// The operator's own pod, as which it holds the Lease; a name of chance if it is not given.
+    /// The name of the operator's own pod, under which it holds the Lease; a random name if it is
+    /// not given.
     #[arg(long, env = "POD_NAME")]
     pub pod: Option<String>,
-    /// Where the Lease is by which one operator of the cluster acts and all others wait: the same
-    /// for all installations, since they would act on the same tests.
+    /// The namespace of the Lease by which one operator of the cluster acts and all others wait:
+    /// the same for all installations, since they would act on the same tests.
     #[arg(long, default_value = "kube-system")]
     pub lease_namespace: String,
     /// The operator's own Deployment: when it is gone, the operator takes its stand-ins with it.

@@ -1,4 +1,4 @@
-//! What changed an answer: a policy, or what policies look at.
+//! The causes of a changed answer: policies, and what policies look at.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,16 +14,16 @@ use crate::loaded::Loaded;
 pub struct Causes<'a> {
     old: &'a Loaded,
     new: &'a Loaded,
-    /// By name: what became of it.
+    /// By name, whether the policy was removed, added or changed.
     policies: BTreeMap<String, &'static str>,
 }
 
-/// What of the changes touches a pod: pods that share it share what can have changed their flows.
+/// The changes that touch a pod: the flows of pods with the same touch can only have changed alike.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Touch {
-    /// The policies that differ and select it, before or after.
+    /// The policies that differ and that select the pod, before or after.
     policies: BTreeSet<String>,
-    /// Whether it differs itself.
+    /// Whether the pod itself differs.
     itself: bool,
 }
 
@@ -43,7 +43,7 @@ impl<'a> Causes<'a> {
         Self { old, new, policies }
     }
 
-    /// What of the changes touches a pod, if anything does.
+    /// The changes that touch a pod; none if none does.
     pub fn touch(&self, old: PodId, new: PodId) -> Option<Touch> {
         let mut policies = BTreeSet::new();
         for (loaded, id) in [(self.old, old), (self.new, new)] {
@@ -54,8 +54,8 @@ impl<'a> Causes<'a> {
         (itself || !policies.is_empty()).then_some(Touch { policies, itself })
     }
 
-    /// What turned one flow: the policies that decided before or after and are not what they were;
-    /// where none is, what else differs at its ends.
+    /// The causes of one changed flow: the policies that decided it before or after and that
+    /// differ; if there are none, what else differs at its ends.
     pub fn of(&self, flows: &[Flow; 2]) -> Vec<String> {
         let [before, after] = flows;
         let mut decided = BTreeSet::new();
@@ -74,7 +74,8 @@ impl<'a> Causes<'a> {
             causes.dedup();
         }
         if causes.is_empty() {
-            // Rules that pass a flow on decide, and leave no trace.
+            // Rules that pass a flow on to later tiers decide too, and leave no trace in the
+            // answer.
             let before = selecting_ends(self.old, before);
             causes = self.changed(&before.chain(selecting_ends(self.new, after)).collect());
         }
@@ -84,13 +85,13 @@ impl<'a> Causes<'a> {
         causes
     }
 
-    /// Those of some policies that differ, and how.
+    /// The policies of these names that differ, with how they do.
     pub fn changed(&self, names: &BTreeSet<String>) -> Vec<String> {
         let what = |name| self.policies.get(name).map(|what| format!("policy {name} {what}"));
         names.iter().filter_map(what).collect()
     }
 
-    /// How an end differs.
+    /// How the pod at an end, or its namespace, differs.
     fn of_end(&self, before: End, after: End) -> Vec<String> {
         let (End::Pod(before), End::Pod(after)) = (before, after) else { return Vec::new() };
         let pod = |loaded: &'a Loaded, id: PodId| -> &'a Pod { loaded.snapshot().pod(id) };
@@ -114,7 +115,7 @@ impl<'a> Causes<'a> {
     }
 }
 
-/// What each policy says, by its name.
+/// The content of each policy, by its name, to be compared.
 fn by_name(loaded: &Loaded) -> BTreeMap<String, String> {
     let snapshot = loaded.snapshot();
     let of_namespaces =

@@ -1,4 +1,4 @@
-//! The flows whose answer changes, in groups of ends that behave alike before and after.
+//! The flows with another answer than before, in groups of ends that behave alike before and after.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -17,39 +17,40 @@ use netproof_conformance::{
 use super::causes::{Causes, Touch};
 use crate::{loaded::Loaded, progress::ProgressLine};
 
-/// All that changes.
+/// All changes between two inputs.
 #[derive(Debug)]
 pub struct Changes {
     /// Pods that are only in the new input.
     pub added: Vec<ObjectRef>,
-    /// Pods that are only in the old one.
+    /// Pods that are only in the old input.
     pub removed: Vec<ObjectRef>,
-    /// The changes, the largest group first.
+    /// The changes among pods of both inputs, the largest group first.
     pub groups: Vec<ChangeGroup>,
     /// How many pairs of pods there are in both inputs.
     pub pairs: u64,
     /// The ports that were compared.
     pub ports: Vec<Span>,
-    /// Flows with those who are not among the objects, which change all the same.
+    /// Changed flows of which an end is not among the objects.
     pub elsewhere: Vec<StrangerFlows>,
-    /// Policies that say something else than before, of which nobody was found who is concerned.
+    /// Policies that differ and for which no changed flow was found, although not all that they may
+    /// concern could be tried.
     pub doubtful: Vec<String>,
 }
 
 /// Flows with an end that is not among the objects, which change alike.
 #[derive(Debug)]
 pub struct StrangerFlows {
-    /// Who sends, in words.
+    /// The senders, in words.
     pub from: Vec<String>,
-    /// Who receives, in words.
+    /// The receivers, in words.
     pub to: Vec<String>,
-    /// On which ports, in words.
+    /// The ports, in words.
     pub ports: Vec<String>,
-    /// The answer before.
+    /// The answer before, in one word.
     pub old: &'static str,
-    /// The answer after.
+    /// The answer after, in one word.
     pub new: &'static str,
-    /// What did it.
+    /// The policies that differ and made the change.
     pub causes: Vec<String>,
 }
 
@@ -69,7 +70,7 @@ impl StrangerFlows {
         Self { from, to, ports, old, new, causes: causes.changed(&policies) }
     }
 
-    /// Whether more is let through than before, or less.
+    /// Whether more flows are let through than before, or fewer.
     pub fn effect(&self) -> &'static str {
         match (self.old, self.new) {
             (_, "Allow") => "widening",
@@ -79,42 +80,44 @@ impl StrangerFlows {
     }
 }
 
-/// Flows that change alike.
+/// Flows among pods of both inputs, which change alike.
 #[derive(Debug)]
 pub struct ChangeGroup {
-    /// Who sends.
+    /// The pods that send.
     pub from: Vec<ObjectRef>,
-    /// Who receives.
+    /// The pods that receive.
     pub to: Vec<ObjectRef>,
-    /// On which ports.
+    /// The ports, as ranges.
     pub ports: Vec<Span>,
-    /// The answer before.
+    /// The answer before, in one word.
     pub old: &'static str,
-    /// The answer after.
+    /// The answer after, in one word.
     pub new: &'static str,
-    /// How many pairs of pods it is about.
+    /// How many pairs of pods the group has.
     pub pairs: u64,
-    /// What did it.
+    /// What differs and made the change, in words.
     pub causes: Vec<String>,
 }
 
-/// A pod in both inputs.
+/// A pod that is in both inputs.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 struct Both {
     old: PodId,
     new: PodId,
 }
 
-/// Who changes how: what the ports have in common.
+/// Senders, receivers, answers before and after, and whether the flows are of pods to themselves:
+/// changes with the same key are shown as one, with all their ports.
 type ChangeKey = (Vec<Both>, Vec<Both>, &'static str, &'static str, bool);
 
 impl Changes {
-    /// Whether there is any difference in what the policies mean.
+    /// Whether no difference was found in what the policies mean.
     pub fn is_empty(&self) -> bool {
         self.groups.is_empty() && self.elsewhere.is_empty() && self.doubtful.is_empty()
     }
 
-    /// Compares two inputs on some ports; where it is asked for but one port, on that alone.
+    /// Compares two inputs on these spans of ports. With `only`, flows with ends that are not among
+    /// the objects are compared on that one port alone.
     pub fn between(old: &Loaded, new: &Loaded, spans: &[Span], only: Option<Port>) -> Self {
         let both: Vec<Both> = old
             .pods()
@@ -184,7 +187,7 @@ impl Changes {
     }
 }
 
-/// Groups of flows on one port whose answer changes: only with an end that a change touches.
+/// The changes on one port. Only flows with an end that a change touches can have one.
 fn changed(
     old: &Loaded,
     new: &Loaded,
@@ -215,7 +218,8 @@ fn changed(
                 }
             }
         }
-        // What a pod sends to itself may be exempt, so that it is asked of apart.
+        // The API leaves open whether a pod's traffic to itself is exempt, so that it is a question
+        // of its own.
         if let Some(pod) = from.first().filter(|_| is_touched(from)) {
             let (was, is) = answer(*pod, *pod);
             if was != is {
@@ -226,7 +230,7 @@ fn changed(
     keys
 }
 
-/// The pods, in groups that behave alike before and after.
+/// The pods in groups that behave alike before and after.
 fn alike(
     old: &Loaded,
     new: &Loaded,
@@ -245,8 +249,9 @@ fn alike(
         .collect()
 }
 
-/// Changes of flows from and to pods of the host's network. Signatures say nothing of these: to
-/// them, pods differ by their nodes, and by what policies say of addresses that no other pod has.
+/// The changes of flows from and to pods on the host's network. Signatures do not cover them: to
+/// these pods, others differ by their nodes, and by what policies say of addresses that no other
+/// pod has.
 fn with_hosts(
     old: &Loaded,
     new: &Loaded,
@@ -305,14 +310,14 @@ fn with_hosts(
     keys
 }
 
-/// Whether a pod is of the host's network, before or after.
+/// Whether a pod is on the host's network, before or after.
 fn is_host(old: &Loaded, new: &Loaded, pod: Both) -> bool {
     [(old, pod.old), (new, pod.new)]
         .into_iter()
         .any(|(loaded, id)| loaded.snapshot().pod(id).network == PodNetwork::Host)
 }
 
-/// Pods by what they share, in the order of the pods.
+/// Pods grouped by what they share, in the order of the pods.
 fn grouped<K: Eq + Hash>(pods: &[Both], shared: impl Fn(Both) -> K) -> Vec<(K, Vec<Both>)> {
     let mut groups: HashMap<K, Vec<Both>> = HashMap::new();
     for pod in pods {
@@ -323,7 +328,7 @@ fn grouped<K: Eq + Hash>(pods: &[Both], shared: impl Fn(Both) -> K) -> Vec<(K, V
     groups
 }
 
-/// A pair that speaks for all.
+/// A pair of which the answer is that of all pairs; none if there is no pair.
 fn representative(from: &[Both], to: &[Both], to_itself: bool) -> Option<(Both, Both)> {
     if to_itself {
         return from.first().map(|pod| (*pod, *pod));

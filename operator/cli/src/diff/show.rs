@@ -1,4 +1,4 @@
-//! Shows what changes.
+//! Writes changes in the forms that users and scripts read.
 
 use std::io::{self, Write};
 
@@ -7,14 +7,14 @@ use serde_json::{Value, json};
 
 use super::changes::{ChangeGroup, Changes, StrangerFlows};
 
-/// What is said of those who are not among the objects.
+/// Words for flows with an end that is not among the objects.
 const ELSEWHERE: &str = "for those who are not among the objects";
 
-/// What is said of policies of which nobody was found who is concerned.
+/// Words for a policy that differs and for which no changed flow was found.
 const DOUBTFUL: &str = "what it means may have changed for somebody who is not among the objects: \
                         not all who may be concerned could be tried";
 
-/// Text, a block a group.
+/// Writes text, a block for each group.
 pub fn table(changes: &Changes, out: &mut impl Write) -> io::Result<()> {
     writeln!(out, "{}", summary(changes))?;
     for (what, pods) in [("added", &changes.added), ("removed", &changes.removed)] {
@@ -42,7 +42,7 @@ pub fn table(changes: &Changes, out: &mut impl Write) -> io::Result<()> {
     Ok(())
 }
 
-/// For a comment on a review.
+/// Writes Markdown for a comment on a review.
 pub fn markdown(changes: &Changes, out: &mut impl Write) -> io::Result<()> {
     writeln!(out, "**netproof diff:** {}\n", escaped(&summary(changes)))?;
     for (what, pods) in [("added", &changes.added), ("removed", &changes.removed)] {
@@ -90,7 +90,7 @@ pub fn markdown(changes: &Changes, out: &mut impl Write) -> io::Result<()> {
     Ok(())
 }
 
-/// One object with everything.
+/// Writes one object with everything.
 pub fn json(changes: &Changes, out: &mut impl Write) -> io::Result<()> {
     let all = json!({
         "added": names(&changes.added),
@@ -104,7 +104,7 @@ pub fn json(changes: &Changes, out: &mut impl Write) -> io::Result<()> {
     writeln!(out)
 }
 
-/// One object a line: each group, and what changes elsewhere.
+/// Writes one object a line: each group, and each change elsewhere.
 pub fn lines(changes: &Changes, out: &mut impl Write) -> io::Result<()> {
     for group in &changes.groups {
         writeln!(out, "{}", object(group))?;
@@ -173,7 +173,7 @@ fn ports(spans: &[Span]) -> String {
     names(spans).join(", ")
 }
 
-/// The first few of them, and how many more.
+/// The first three names, and how many more there are.
 fn some(all: &[impl ToString]) -> String {
     const MOST: usize = 3;
     let names: Vec<String> = all.iter().take(MOST).map(ToString::to_string).collect();

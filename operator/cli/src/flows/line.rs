@@ -1,4 +1,4 @@
-//! One flow as it is written.
+//! One flow as it is written in a file of flows.
 
 use std::borrow::Cow;
 
@@ -24,24 +24,24 @@ pub(super) struct Line<'a> {
 /// Why a line cannot be answered.
 #[derive(Debug, Error)]
 pub(super) enum Wrong {
-    /// Longer than any flow.
+    /// The line is longer than any flow.
     #[error("is too long for a flow")]
     TooLong,
-    /// Not an object.
+    /// The line is no JSON object.
     #[error(
         "is no flow: write {{\"from\":\"NAMESPACE/POD\",\"to\":\"ADDRESS\",\"port\":80,\"protocol\":\"TCP\"}}"
     )]
     NoObject,
-    /// An object that is no flow; the words are the parser's.
+    /// The object is no flow; the words are the parser's.
     #[error("is no flow: {0}")]
     NoFlow(String),
-    /// Not a port.
+    /// The port is not from 1 to 65535.
     #[error("port: {0} is no port: use a number from 1 to 65535")]
     Port(i64),
-    /// Nothing of that name.
+    /// No pod has this name. The field, and the name.
     #[error("{0}: no pod of the input is called {1}")]
     NoPod(&'static str, String),
-    /// Neither a name nor an address.
+    /// The text is neither a name nor an address. The field, and the text.
     #[error("{0}: {1:?} is neither NAMESPACE/POD nor an address")]
     NoEnd(&'static str, String),
 }
@@ -55,12 +55,13 @@ impl<'a> Line<'a> {
         }
         serde_json::from_slice(text).map_err(|error| {
             let said = error.to_string();
-            // The line of the file is said elsewhere; to the parser this is the only one.
+            // The number of the line is printed by the caller; to the parser this line is the only
+            // one.
             Wrong::NoFlow(said.replace(" at line 1 column ", " at column "))
         })
     }
 
-    /// The port, if it is one.
+    /// The port; an error if the number is not from 1 to 65535.
     pub(super) fn port(&self) -> Result<Port, Wrong> {
         match u16::try_from(self.port) {
             Ok(number) if number > 0 => Ok(Port { number, protocol: self.protocol }),

@@ -2,7 +2,7 @@
 
 use std::io::{self, BufRead, Read};
 
-/// Longer than any flow; what is longer is not kept in memory.
+/// The longest line, in bytes. Longer than any flow; a longer line is not kept in memory.
 const LONGEST: u64 = 1 << 16;
 
 /// The lines of an input, one after the other.
@@ -12,14 +12,14 @@ pub(super) struct InputLines<R> {
     number: u64,
 }
 
-/// What comes next.
+/// The next item of an input.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Next<'a> {
-    /// A line, with its end.
+    /// A line, with its newline.
     Line(&'a [u8]),
     /// A line that was skipped, because it is too long.
     TooLong,
-    /// No more.
+    /// The end of the input.
     End,
 }
 
@@ -28,12 +28,12 @@ impl<R: BufRead> InputLines<R> {
         Self { input, line: Vec::new(), number: 0 }
     }
 
-    /// How many lines were read.
+    /// How many lines were read, skipped ones included.
     pub(super) fn number(&self) -> u64 {
         self.number
     }
 
-    /// Reads the next line.
+    /// Reads the next line, in memory that is bounded by [`LONGEST`].
     pub(super) fn next(&mut self) -> io::Result<Next<'_>> {
         self.line.clear();
         (&mut self.input).take(LONGEST).read_until(b'\n', &mut self.line)?;

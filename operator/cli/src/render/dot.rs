@@ -1,4 +1,4 @@
-//! A graph for Graphviz: who may reach whom.
+//! A graph for Graphviz: which ends may reach which.
 
 use std::{
     collections::BTreeMap,
@@ -10,8 +10,8 @@ use crate::{
     loaded::Loaded,
 };
 
-/// Writes the graph: an edge where a flow is allowed, labelled with the ports; dashed where it is
-/// left open or not the same for all.
+/// Writes the graph: an edge for allowed flows, labelled with the ports; dashed if the API leaves
+/// the flows open or they have different answers.
 pub fn write(groups: &Groups, _: &Loaded, out: &mut impl Write) -> io::Result<()> {
     writeln!(out, "digraph netproof {{\n  rankdir=LR;\n  node [shape=box];")?;
     let mut edges: BTreeMap<(&str, &str, bool), Vec<String>> = BTreeMap::new();

@@ -50,7 +50,7 @@ filter("to", () => [...table.tHead.rows[0].cells].slice(1),
 </html>
 "#;
 
-/// Writes the page.
+/// Writes the page, with everything escaped that comes from objects.
 pub fn write(groups: &Groups, loaded: &Loaded, out: &mut impl Write) -> io::Result<()> {
     let counts = groups.counts;
     out.write_all(HEAD.as_bytes())?;

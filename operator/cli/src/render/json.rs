@@ -12,7 +12,7 @@ use netproof_conformance::{
 
 use crate::{decided_by::DecidedBy, loaded::Loaded, pairs::PairQuery, progress::ProgressLine};
 
-/// The fields of an answer, inside of an object.
+/// Writes the fields of an answer, inside of an object that is open.
 pub fn answer(out: &mut impl Write, answer: Answer) -> io::Result<()> {
     match answer {
         Answer::Allow | Answer::Deny => {
@@ -24,7 +24,7 @@ pub fn answer(out: &mut impl Write, answer: Answer) -> io::Result<()> {
     }
 }
 
-/// One object a line, one line a flow.
+/// Writes one object a line, one for each flow.
 pub fn lines(
     question: &PairQuery,
     loaded: &Loaded,
@@ -39,7 +39,7 @@ pub fn lines(
     Ok(())
 }
 
-/// One array of all flows, an element a line.
+/// Writes one array of all flows, an element a line.
 pub fn array(
     question: &PairQuery,
     loaded: &Loaded,
@@ -56,7 +56,7 @@ pub fn array(
     out.write_all(if before == b"[\n" { b"[]\n" } else { b"\n]\n" })
 }
 
-/// One line a flow, under a line of names.
+/// Writes one line for each flow, under a line of field names.
 pub fn csv(question: &PairQuery, loaded: &Loaded, out: &mut impl Write) -> io::Result<()> {
     let progress = ProgressLine::start("Writing");
     out.write_all(b"from,to,port,protocol,expected,reason\n")?;
@@ -77,7 +77,7 @@ pub fn csv(question: &PairQuery, loaded: &Loaded, out: &mut impl Write) -> io::R
     Ok(())
 }
 
-/// What ends are called, found once each.
+/// The names of ends, each looked up once.
 #[derive(Default)]
 struct EndNames(HashMap<End, String>);
 

@@ -1,14 +1,14 @@
-//! A page of text.
+//! A page of text for a terminal.
 
 use std::io::{self, Write};
 
 use crate::{groups::Groups, loaded::Loaded};
 
-/// The most rows and columns of a page; the largest groups come first.
+/// The most rows of a page, and the most columns; the largest groups come first.
 const ROWS: usize = 40;
 const COLUMNS: usize = 26;
 
-/// Writes the matrix, with the ends that behave alike as one row or column.
+/// Writes the matrix, with ends that behave alike as one row or column.
 pub fn write(groups: &Groups, loaded: &Loaded, out: &mut impl Write) -> io::Result<()> {
     let counts = groups.counts;
     let pods = loaded.snapshot().pods.len();

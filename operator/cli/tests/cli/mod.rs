@@ -1,4 +1,4 @@
-//! Runs the binary on files of its own.
+//! Runs the binary on files of the test's own.
 #![allow(dead_code, reason = "not every test uses all of it")]
 
 use std::{
@@ -9,7 +9,7 @@ use std::{
     sync::atomic::{AtomicU32, Ordering},
 };
 
-/// How a run ended.
+/// How a run of the binary ended.
 #[derive(Debug)]
 pub struct Run {
     pub code: i32,
@@ -29,7 +29,7 @@ pub fn with_stdin(arguments: &[&str], input: &str) -> Run {
         .stderr(Stdio::piped())
         .spawn()
         .expect("the binary runs");
-    // It may end without having read everything.
+    // The binary may end without having read everything.
     let _ = child.stdin.take().expect("a pipe").write_all(input.as_bytes());
     let output = child.wait_with_output().expect("it ends");
     let text = |bytes| String::from_utf8(bytes).expect("UTF-8");
@@ -40,7 +40,7 @@ pub fn with_stdin(arguments: &[&str], input: &str) -> Run {
     }
 }
 
-/// A directory that goes with this value.
+/// A directory that is removed when this value is dropped.
 pub struct Directory(PathBuf);
 
 pub fn directory(files: &[(&str, &str)]) -> Directory {

@@ -1,4 +1,4 @@
-//! A program that goes on, and what it said so far.
+//! A program that goes on, and what it has written so far.
 
 use std::{
     fs,
@@ -11,7 +11,7 @@ use std::{
 
 use crate::cli::Run;
 
-/// How long what is waited for may take.
+/// How long the words that are waited for may take.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 pub struct Running {
@@ -20,7 +20,7 @@ pub struct Running {
     stderr: Said,
 }
 
-/// What comes out of a pipe.
+/// The text that has come out of a pipe.
 struct Said {
     text: Arc<Mutex<String>>,
     reader: Option<JoinHandle<()>>,
@@ -72,7 +72,7 @@ impl Running {
         self.child.id()
     }
 
-    /// Waits until it has said this, on either pipe.
+    /// Waits until the program has written these words to either pipe; panics after [`PATIENCE`].
     pub fn wait_for(&mut self, words: &str) {
         let deadline = Instant::now() + PATIENCE;
         while ![&self.stdout, &self.stderr].iter().any(|said| said.so_far().contains(words)) {
@@ -88,7 +88,7 @@ impl Running {
         assert!(sent.is_ok_and(|status| status.success()));
     }
 
-    /// Waits until it has ended; a signal is -1.
+    /// Waits for the program's end; the code of a signal is -1.
     pub fn end(&mut self) -> Run {
         let code = self.child.wait().expect("it ends").code().unwrap_or(-1);
         Run { code, stdout: self.stdout.all(), stderr: self.stderr.all() }
@@ -97,7 +97,7 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        // One that has ended already is what was wanted.
+        // An error means that it has ended already.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
@@ -108,7 +108,7 @@ pub fn finished(command: &mut Command) -> Run {
     Running::of(command).end()
 }
 
-/// The probes that a lab has started.
+/// The process ids of the probes that a lab has started.
 pub fn probes_of(lab: u32) -> Vec<u32> {
     let processes = fs::read_dir("/proc").expect("a process file system").flatten();
     let ids = processes.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
@@ -122,7 +122,7 @@ pub fn probes_of(lab: u32) -> Vec<u32> {
     ids.filter(is_probe).collect()
 }
 
-/// Whether a process runs; one that nobody has waited for yet does not.
+/// Whether a process runs; a zombie does not.
 pub fn is_alive(id: u32) -> bool {
     let status = fs::read_to_string(format!("/proc/{id}/status")).unwrap_or_default();
     status.lines().any(|line| line.starts_with("State:") && !line.contains('Z'))
