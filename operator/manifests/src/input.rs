@@ -31,33 +31,35 @@ use template::TextTemplate;
 pub use from_cluster::{ClusterError, ClusterScope, NamespaceChoice, read_cluster};
 pub use unreadable::{Cause, Unreadable};
 
-/// What was read. Answers may be given of the cluster only if nothing was unreadable and none of
-/// its objects was rejected.
+/// What was read. Answers may be given about the cluster only if nothing is unreadable and none of
+/// its objects is rejected.
 #[derive(Debug)]
 pub struct Input {
-    /// What the objects amount to.
+    /// The snapshot of the objects, and what else is known of them.
     pub cluster: Cluster,
-    /// What could not be read at all.
+    /// The files, or parts of files, that could not be read at all.
     pub unreadable: Vec<Unreadable>,
-    /// What a reader of the answers has to know of how the input came about.
+    /// What a reader of the answers has to know about how the input came about, a sentence each.
     pub notes: Vec<String>,
 }
 
-/// Reads all files that these paths name: files by whatever name, directories with all that is in
-/// them and called `.yaml`, `.yml` or `.json`, and `-` for standard input. Hidden files and
-/// directories inside of directories are left out, and what cannot be an object in a file that
-/// nobody named is skipped. Objects that name no namespace and need one are taken to be in the
-/// default one.
+/// Reads all files that these paths name: files by any name, directories with all that is in them
+/// and called `.yaml`, `.yml` or `.json`, and `-` for standard input. Hidden files and directories
+/// inside of directories are left out, and a file of a directory that cannot be an object is
+/// skipped. Objects that need a namespace and name none are taken to be in `default_namespace`.
+///
+/// Never fails as a whole: [`Input::unreadable`] lists what could not be read.
 pub fn read(paths: &[PathBuf], default_namespace: &str) -> Input {
     read_by(Reader::new(Objects::new(default_namespace)), paths).0
 }
 
-/// Reads the same, and hands over all objects as they are written as well.
+/// Reads as [`read`] does, and returns all objects as they are written as well.
 pub fn read_written(paths: &[PathBuf], default_namespace: &str) -> (Input, Vec<Value>) {
     read_by(Reader::keeping(Objects::new(default_namespace)), paths)
 }
 
-/// Reads the same from a text, which is JSON.
+/// Reads JSON documents from a text that has this name, and returns all objects as they are written
+/// as well.
 pub fn read_json(name: &str, text: &str, default_namespace: &str) -> (Input, Vec<Value>) {
     let mut reader = Reader::keeping(Objects::new(default_namespace));
     reader.json(&name.into(), text);
@@ -65,7 +67,7 @@ pub fn read_json(name: &str, text: &str, default_namespace: &str) -> (Input, Vec
     (Input { cluster: objects.finish(), unreadable, notes: Vec::new() }, written)
 }
 
-/// Reads the same from the bytes of one file, which has this name and was asked for by it.
+/// Reads the bytes of one file with this name, as [`read`] reads a file that is named.
 pub fn read_bytes(name: &str, bytes: Vec<u8>, default_namespace: &str) -> Input {
     let mut reader = Reader::new(Objects::new(default_namespace));
     take(&mut reader, name, Format::of(Path::new(name)), InputOrigin::Named, Ok(bytes));
@@ -123,7 +125,7 @@ fn notes(hidden: usize, skipped: &[Skipped]) -> Vec<String> {
     hidden.into_iter().chain(skipped::note(skipped)).collect()
 }
 
-/// What the text of a file may be.
+/// The language in which the text of a file may be written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Format {
     /// JSON, and nothing else.
@@ -169,15 +171,15 @@ fn take_text(reader: &mut Reader, name: &Arc<str>, format: Format, text: &str) {
         };
     }
     match format {
-        // Files of other programs may be no JSON, as they have comments, or YAML with tags that
-        // only those programs know.
+        // Files of other programs may be no valid JSON, as they have comments, or YAML with tags
+        // that only those programs know.
         Format::Json | Format::Unknown
             if reader.found() == InputOrigin::Lying && !look::may_be(text) =>
         {
             reader.skip(name, SkipReason::NoObject);
         }
         Format::Json => reader.json(name, text),
-        // What begins like JSON is YAML only if it is no JSON, as for kubectl.
+        // A text that begins like JSON is YAML only if it is no valid JSON, as for kubectl.
         Format::Unknown if text.trim_start().starts_with('{') && document::is_json(text) => {
             reader.json(name, text);
         }

@@ -1,4 +1,4 @@
-//! What has to be said of input, and whether it is good enough to answer from.
+//! Tells notes and errors about an input, and decides whether it is good enough to answer from.
 
 use std::{
     collections::BTreeMap,
@@ -11,13 +11,13 @@ use thiserror::Error;
 
 use super::input::Input;
 
-/// Input that is not good enough to answer from: half of the objects would give other answers than
-/// all of them.
+/// An input that is not good enough to answer from, and how many parts of it are wrong: half of the
+/// objects would give other answers than all of them.
 #[derive(Debug, Error)]
 #[error("nothing is answered from a part of the input: {0} of it cannot be taken as they are")]
 pub struct BadInput(usize);
 
-/// Writes a line to standard error. Where nobody reads it any more, nobody wants to know.
+/// Writes a line to standard error. An error is ignored: then there is no reader.
 pub fn tell(line: impl Display) {
     let _ = writeln!(io::stderr(), "{line}");
 }
@@ -25,19 +25,19 @@ pub fn tell(line: impl Display) {
 /// Whether notes are told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Notes {
-    /// On standard error, a line each.
+    /// Notes go to standard error, a line each.
     Told,
-    /// Not at all.
+    /// Notes are dropped; errors are told all the same.
     Hidden,
 }
 
 impl Notes {
-    /// As the flag `--quiet` has it.
+    /// The choice that the flag `--quiet` makes.
     pub fn unless(quiet: bool) -> Self {
         if quiet { Self::Hidden } else { Self::Told }
     }
 
-    /// Tells one, if they are told.
+    /// Tells a note, unless notes are hidden.
     pub fn tell(self, note: impl Display) {
         match self {
             Self::Told => tell(format_args!("note: {note}")),
@@ -46,7 +46,8 @@ impl Notes {
     }
 }
 
-/// Takes the input if all of it is good.
+/// Tells the errors and notes of an input, and returns its objects; [`BadInput`] if there is any
+/// error.
 pub fn accept(input: Input, notes: Notes) -> anyhow::Result<Cluster> {
     let Input { cluster, unreadable, notes: of_input } = input;
     for error in &unreadable {

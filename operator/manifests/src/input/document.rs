@@ -1,7 +1,7 @@
 //! Takes JSON documents apart, into the objects that they are or list.
 //!
-//! A value is never built: a list's elements are pieces of the text, an object's header says what
-//! it is, and only then the fields that decide are read, and all others passed over.
+//! A whole value is never built: a list's elements are pieces of the text, an object's header says
+//! what it is, and only then the fields that decide are read, and all others passed over.
 
 use std::sync::Arc;
 
@@ -22,9 +22,9 @@ use super::{
 pub(super) struct Reader {
     objects: Objects,
     unreadable: Vec<Unreadable>,
-    /// The objects as they are written, where somebody wants them.
+    /// The objects as they are written, of every kind; none unless the caller asked for them.
     written: Option<Vec<Value>>,
-    /// Who wrote the objects.
+    /// Whether a person or an API server wrote the objects.
     by: Written,
     /// How the input at hand came to be read.
     found: InputOrigin,
@@ -37,13 +37,13 @@ pub(super) struct Reader {
 /// How an input came to be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum InputOrigin {
-    /// Somebody named it: it has to be objects.
+    /// The user named it: it has to consist of objects.
     Named,
-    /// It was in a directory: what cannot be an object is something else.
+    /// It was in a directory: what cannot be an object is skipped.
     Lying,
 }
 
-/// What a reader has read.
+/// All that a reader has read.
 pub(super) struct Parts {
     pub(super) objects: Objects,
     pub(super) unreadable: Vec<Unreadable>,
@@ -51,7 +51,7 @@ pub(super) struct Parts {
     pub(super) skipped: Vec<Skipped>,
 }
 
-/// A list's own fields.
+/// The fields of a list itself.
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct List<'a> {
@@ -60,7 +60,7 @@ struct List<'a> {
     items: Option<Vec<&'a RawValue>>,
 }
 
-/// `metav1.ListMeta`
+/// The part of `metav1.ListMeta` that matters here.
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct ListMetadata {
@@ -90,12 +90,12 @@ impl Reader {
         }
     }
 
-    /// Keeps every object as it is written too, of whatever kind.
+    /// A reader that also keeps every object as it is written, of whatever kind.
     pub(super) fn keeping(objects: Objects) -> Self {
         Self { written: Some(Vec::new()), ..Self::new(objects) }
     }
 
-    /// Reads what an API server gave.
+    /// A reader of what an API server gave.
     #[cfg(any(feature = "cluster", test))]
     pub(super) fn of_api_server(objects: Objects) -> Self {
         Self { by: Written::ByApiServer, ..Self::new(objects) }
@@ -107,13 +107,14 @@ impl Reader {
         Parts { objects, unreadable, written: written.unwrap_or_default(), skipped }
     }
 
-    /// Begins with an input that came to be read so.
+    /// Begins with an input that came to be read like this.
     pub(super) fn begin(&mut self, found: InputOrigin) {
         self.found = found;
         self.seen_before = self.seen;
     }
 
-    /// Ends with an input: one in which there was nothing is no input.
+    /// Ends with an input. One without any object is unreadable if the user named it, and skipped
+    /// otherwise.
     pub(super) fn end(&mut self, input: &Arc<str>) {
         let is_told = self.unreadable.last().is_some_and(|last| last.input == *input)
             || self.skipped.last().is_some_and(|last| last.input == *input);
@@ -125,7 +126,7 @@ impl Reader {
         }
     }
 
-    /// How much there was so far: objects, and what could not be read.
+    /// How many objects there were so far, and how many parts that could not be read.
     pub(super) fn progress(&self) -> (usize, usize) {
         (self.seen, self.unreadable.len())
     }
@@ -135,19 +136,19 @@ impl Reader {
         self.found
     }
 
-    /// Remembers what is no object, once an input.
+    /// Remembers an input that is skipped, once.
     pub(super) fn skip(&mut self, input: &Arc<str>, why: SkipReason) {
         if self.skipped.last().is_none_or(|last| last.input != *input) {
             self.skipped.push(Skipped { input: input.clone(), why });
         }
     }
 
-    /// Remembers what could not be read.
+    /// Remembers a part of an input that could not be read.
     pub(super) fn unreadable(&mut self, input: &Arc<str>, line: Option<u32>, cause: Cause) {
         self.unreadable.push(Unreadable { input: input.clone(), line, cause });
     }
 
-    /// Reads documents of JSON that follow each other, with a line or nothing between them.
+    /// Reads JSON documents that follow each other, with white space or nothing between them.
     pub(super) fn json(&mut self, input: &Arc<str>, text: &str) {
         let mut counted = Counted { text, offset: 0, line: 1 };
         let documents = serde_json::Deserializer::from_str(text).into_iter::<&RawValue>();
@@ -168,7 +169,7 @@ impl Reader {
         }
     }
 
-    /// Reads documents of YAML.
+    /// Reads the documents of a YAML text.
     pub(super) fn yaml(&mut self, input: &Arc<str>, text: &str) {
         yaml::documents(text, |number, document| match document {
             Ok(yaml::Json { text, lines }) => {
@@ -184,7 +185,8 @@ impl Reader {
         });
     }
 
-    /// Reads a page of a list that an API server gave, and returns the token for the next one.
+    /// Reads a page of a list that an API server gave. Returns the token for the next page; none
+    /// after the last.
     #[cfg(any(feature = "cluster", test))]
     pub(super) fn page(
         &mut self,
@@ -204,8 +206,8 @@ impl Reader {
         }
     }
 
-    /// Reads an object of the document, or a list of them. What it does not say of itself, the list
-    /// that it is in says.
+    /// Reads one object of a document, or a list of them. An `apiVersion` or `kind` that it lacks
+    /// is taken from the list that it is in.
     fn object(
         &mut self,
         document: Document<'_>,
@@ -215,7 +217,7 @@ impl Reader {
     ) {
         let Document { input, number, .. } = document;
         let begins = line(offset_in(document.json, json));
-        // A document that was not named may be anything else.
+        // A document of an input that the user did not name may be anything else.
         let is_nothing = |reader: &Self| {
             let is_found = reader.found == InputOrigin::Lying && json == document.json;
             is_found && !look::is_like_object(json)
@@ -257,7 +259,8 @@ impl Reader {
                     }
                     return self.items(document, &header, &items, line);
                 }
-                // A kind whose name happens to end so, or a list that is called otherwise.
+                // A kind with a name that happens to end in "List", or a list with a misspelt field
+                // `items`.
                 Ok(List { items: None, .. }) => {
                     let slips = manifest::misfits_of_list(&mut json_of(json)).unwrap_or_default();
                     if !slips.is_empty() {
@@ -306,7 +309,7 @@ impl Reader {
 
     fn keep(&mut self, json: &str, header: &Header) {
         let Some(written) = &mut self.written else { return };
-        // What has a header is an object.
+        // Whatever has a header is an object.
         if let Ok(mut object @ Value::Object(_)) = serde_json::from_str::<Value>(json) {
             object["kind"] = json!(header.kind);
             object["apiVersion"] = json!(header.api_version);
@@ -360,7 +363,7 @@ struct Counted<'a> {
 }
 
 impl Counted<'_> {
-    /// The line of this offset.
+    /// The line, from 1, of this offset.
     fn line(&mut self, offset: usize) -> u32 {
         if offset < self.offset {
             (self.offset, self.line) = (0, 1);
@@ -372,19 +375,19 @@ impl Counted<'_> {
     }
 }
 
-/// Where a piece of a text begins in it.
+/// The offset in a text of a piece of that text.
 fn offset_in(text: &str, piece: &str) -> usize {
     piece.as_ptr().addr().saturating_sub(text.as_ptr().addr())
 }
 
-/// The way to the field of the object that an error is about.
+/// The path of the field of an object that an error is about.
 fn field_of(json: &str, error: &serde_json::Error) -> String {
     let lines_before = error.line().saturating_sub(1);
     let before: usize = json.split_inclusive('\n').take(lines_before).map(str::len).sum();
     field::at(json, before + error.column())
 }
 
-/// What an error says, without the place in a text that nobody has seen.
+/// What an error says, without its place in a text that the user has not seen.
 fn without_place(error: &serde_json::Error) -> String {
     let said = error.to_string();
     let place = format!(" at line {} column {}", error.line(), error.column());

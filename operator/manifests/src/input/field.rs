@@ -1,16 +1,16 @@
-//! The way to a place in a JSON text, as people write it: `spec.containers[0].ports`.
+//! The path of a place in a JSON text, as people write it: `spec.containers[0].ports`.
 
 use std::fmt::Write as _;
 
-/// What surrounds a place.
+/// A collection that encloses a place.
 enum Enclosing {
-    /// An object, and the key whose value the place is in.
+    /// An object, and the key of the value that the place is in.
     Object { key: String, awaits_key: bool },
-    /// A list, and which element the place is in.
+    /// A list, and the index of the element that the place is in.
     List { index: usize },
 }
 
-/// The way to what ends at this offset of a valid JSON text, or surrounds it.
+/// The path of the value of a valid JSON text that ends at this offset, or encloses it.
 pub(super) fn at(json: &str, offset: usize) -> String {
     let mut around: Vec<Enclosing> = Vec::new();
     let mut rest = json.bytes().enumerate().take(offset);
@@ -65,7 +65,7 @@ fn spoken(around: &[Enclosing]) -> String {
                 way.push_str(key);
             }
             Enclosing::List { index } => {
-                // A string takes all.
+                // Writing to a string cannot fail.
                 let _ = write!(way, "[{index}]");
             }
         }

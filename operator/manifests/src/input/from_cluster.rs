@@ -23,53 +23,54 @@ use super::{
 /// How many objects the API server gives at once.
 const PAGE: u32 = 500;
 
-/// Which cluster, and how much of it.
+/// The cluster to read, and how much of it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ClusterScope {
-    /// A context of the kubeconfig; without it the current one, or the pod's own cluster.
+    /// A context of the kubeconfig. Without it the current one, or the cluster of the pod that this
+    /// runs in.
     pub context: Option<String>,
-    /// Which namespaces.
+    /// The namespaces to read.
     pub namespaces: NamespaceChoice,
 }
 
-/// Which namespaces of a cluster.
+/// The namespaces of a cluster to read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum NamespaceChoice {
-    /// All of them (`-A`).
+    /// All namespaces of the cluster (`-A`).
     All,
-    /// The one that the context names.
+    /// The namespace that the context names.
     #[default]
     Current,
-    /// This one (`-n`).
+    /// The namespace of this name (`-n`).
     One(String),
 }
 
 /// Why a cluster could not be read.
 #[derive(Debug, Error)]
 pub enum ClusterError {
-    /// No kubeconfig, or not this context in it.
+    /// The kubeconfig cannot be read, or lacks the context.
     #[error("no cluster to read: {0}; check KUBECONFIG and --context, or name files with -f")]
     Config(#[from] kube::config::KubeconfigError),
-    /// No cluster at all.
+    /// There is neither a kubeconfig nor a cluster that this runs in.
     #[error("no cluster to read: {0}; check KUBECONFIG, or name files with -f")]
     Infer(#[from] kube::config::InferConfigError),
-    /// The configuration makes no client.
+    /// No client can be made from the configuration.
     #[error("cannot speak to the cluster: {0}")]
     Client(kube::Error),
-    /// The API server does not give what is needed.
+    /// The API server did not give a list that is needed.
     #[error("cannot list {resource}: {error}")]
     List {
-        /// What was asked for.
+        /// The plural name of the resource.
         resource: String,
-        /// What came back.
+        /// The error of the request.
         error: kube::Error,
     },
     /// The API server gave something that is no list.
     #[error("cannot read the list of {resource}: {error}")]
     Malformed {
-        /// What was asked for.
+        /// The plural name of the resource.
         resource: String,
-        /// What is wrong with it.
+        /// The error of the parser.
         error: serde_json::Error,
     },
 }
@@ -77,17 +78,17 @@ pub enum ClusterError {
 /// Whether answers can be given without a resource.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Need {
-    /// They cannot.
+    /// Answers need it: that it is forbidden is an error.
     Required,
-    /// They can, and say that they were given without it.
+    /// Answers can do without it, and a note says that they did.
     Helpful,
 }
 
-/// A resource of the cluster.
+/// A resource of the cluster, as it is listed.
 struct Resource {
-    /// Such as `/api/v1`.
+    /// The path of its group and version, such as `/api/v1`.
     root: String,
-    /// Its plural name.
+    /// Its plural name, such as `pods`.
     name: String,
     is_namespaced: bool,
     need: Need,
@@ -106,7 +107,7 @@ impl Resource {
 }
 
 /// Reads the pods, Services and policies of the namespaces, the namespaces themselves, and the
-/// nodes.
+/// nodes. An error if a list that answers need is not to be had.
 pub async fn read_cluster(scope: &ClusterScope) -> Result<Input, ClusterError> {
     let config = if scope.context.is_some() {
         let context = KubeConfigOptions { context: scope.context.clone(), ..Default::default() };
@@ -155,7 +156,7 @@ struct Listing {
 }
 
 impl Listing {
-    /// Lists a resource, page by page. What is only helpful may be forbidden.
+    /// Lists a resource, page by page. One that is only helpful may be forbidden.
     async fn list(
         &mut self,
         resource: &Resource,
@@ -192,7 +193,7 @@ impl Listing {
     }
 
     /// The kinds of policy beside `NetworkPolicy` that the cluster serves, each in one version: one
-    /// that can be read, if there is one, and else the preferred one.
+    /// that can be read if there is one, and else the preferred one.
     async fn other_policies(&self) -> Result<Vec<Resource>, ClusterError> {
         let failed = |error| ClusterError::List { resource: "API groups".to_owned(), error };
         let served = self.client.list_api_groups().await.map_err(failed)?;

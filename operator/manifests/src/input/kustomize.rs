@@ -1,4 +1,4 @@
-//! Kustomizations among the files: which of the others are their patches, and no objects.
+//! Finds the files that are patches of a kustomization, and so no objects.
 
 use std::{
     collections::BTreeSet,
@@ -10,10 +10,10 @@ use serde_json::Value;
 
 use super::yaml;
 
-/// What a kustomization may be called.
+/// The names that the file of a kustomization may have.
 const NAMES: [&str; 3] = ["kustomization.yaml", "kustomization.yml", "Kustomization"];
 
-/// The files of directories by which kustomizations in them patch others, and that none of them has
+/// The files that kustomizations in these directories use as patches, and that none of them lists
 /// among its resources.
 pub(super) fn patches(directories: &[PathBuf]) -> BTreeSet<PathBuf> {
     let (mut patches, mut resources) = (BTreeSet::new(), BTreeSet::new());
@@ -45,8 +45,8 @@ fn strings(list: &Value) -> impl Iterator<Item = &str> {
     list.as_array().into_iter().flatten().filter_map(Value::as_str)
 }
 
-/// A file as it is called however it is reached; none where there is no such file, as of a patch
-/// that is written out in its place.
+/// The canonical path of a file; none if there is no such file, as for a patch that is written
+/// inline.
 fn real(directory: &Path, file: &str) -> Option<PathBuf> {
     fs::canonicalize(directory.join(file)).ok()
 }

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use serde_json::value::RawValue;
 
-/// Whether a document says what it is, or has so much of an object that it should. A chart has an
-/// `apiVersion` too, and values may have a `kind`.
+/// Whether a document says what it is, or has enough fields of an object that it should. One of the
+/// fields is not enough: a chart has an `apiVersion` too, and values may have a `kind`.
 pub(super) fn is_like_object(json: &str) -> bool {
     let fields: BTreeMap<String, &RawValue> = serde_json::from_str(json).unwrap_or_default();
     let count = |names: [&str; 2]| {
@@ -18,8 +18,8 @@ pub(super) fn is_like_object(json: &str) -> bool {
     }
 }
 
-/// Whether anything in a text is called like what objects have, be it right or not: where nothing
-/// is, there is no object, and none that was meant to be one.
+/// Whether any key in a text is one that objects have, well-formed or not. Without any, the text
+/// has no object, and none that was meant to be one.
 pub(super) fn may_be(text: &str) -> bool {
     const WORDS: [&str; 5] = ["kind", "apiVersion", "metadata", "spec", "podSelector"];
     let is_key = |after: &str| after.trim_start_matches(['"', '\'']).trim_start().starts_with(':');

@@ -16,7 +16,7 @@ fn tcp(number: u16) -> Port {
     Port { number, protocol: Protocol::Tcp }
 }
 
-/// A workload whose pods have the label `app` with its name.
+/// A workload of which the pods have the label `app` with its name.
 fn workload(api_version: &str, kind: &str, name: &str, more: &str) -> String {
     format!(
         "---\napiVersion: {api_version}\nkind: {kind}\nmetadata: {{name: {name}{more}}}\nspec:\n  \
@@ -25,7 +25,7 @@ fn workload(api_version: &str, kind: &str, name: &str, more: &str) -> String {
     )
 }
 
-/// A pod that runs, with this controller.
+/// A running pod with this controller.
 fn owned_pod(name: &str, api_version: &str, kind: &str, owner: &str, labels: &str) -> String {
     format!(
         "---\napiVersion: v1\nkind: Pod\nmetadata:\n  name: {name}\n  labels: {{{labels}}}\n  \
@@ -124,7 +124,7 @@ fn an_assumed_address_is_in_no_block_but_one_for_all() {
     assert_eq!(first(&["100.64.0.0/16"]), addresses(&["100.65.0.0"]));
     assert_eq!(first(&["0.0.0.0/0, except: [100.64.0.0/24]"]), addresses(&["100.64.1.0"]));
     assert_eq!(first(&["100.64.0.0/10"]), addresses(&["198.18.0.1"]));
-    // Everything, in two halves: no address is as good as another.
+    // Everything is in one of two halves: every address is told from some other.
     assert_eq!(first(&["0.0.0.0/1", "128.0.0.0/1"]), addresses(&[]));
 }
 
@@ -170,12 +170,12 @@ fn a_workload_whose_pods_are_there_does_not_stand_for_them_again() {
     let set = workload("apps/v1", "ReplicaSet", "web-abc", &owner);
     let pod = owned_pod("web-abc-1", "apps/v1", "ReplicaSet", "web-abc", "pod-template-hash: abc");
     assert_eq!(yaml(&(deployment.clone() + &set + &pod)).names(), ["default/web-abc-1"]);
-    // The ReplicaSet is not among the objects; its name tells whose it is.
+    // The `ReplicaSet` is not among the objects; its name tells which Deployment owns it.
     assert_eq!(yaml(&(deployment.clone() + &pod)).names(), ["default/web-abc-1"]);
     assert_eq!(yaml(&(deployment.clone() + &set)).names(), ["default/web"]);
     let other = owned_pod("x", "apps/v1", "ReplicaSet", "other-abc", "pod-template-hash: abc");
     assert_eq!(yaml(&(deployment.clone() + &other)).names(), ["default/web", "default/x"]);
-    // Nothing tells that a set without its Deployment has a Deployment, but that it has an owner.
+    // A set of which the owner is not among the objects stands for itself, if it has replicas.
     assert_eq!(yaml(&set).names(), ["default/web-abc"]);
     assert!(
         yaml(&set.replace("spec:\n  template", "spec:\n  replicas: 0\n  template"))

@@ -11,7 +11,7 @@ use super::{Cause, Unreadable};
 /// A search, and what it came across beside files.
 #[derive(Debug, Default)]
 pub(super) struct Search {
-    /// What could not be searched, or had nothing in it.
+    /// The paths that could not be searched, or had no manifest in them.
     pub(super) unreadable: Vec<Unreadable>,
     /// How many hidden manifests and directories were left out.
     pub(super) hidden: usize,
@@ -20,10 +20,10 @@ pub(super) struct Search {
 }
 
 impl Search {
-    /// The file itself, whatever it is called, or all manifests in the directory, sorted by their
-    /// paths.
+    /// The path itself if it is no directory, whatever it is called; else all manifests in the
+    /// directory, sorted by their paths.
     pub(super) fn below(&mut self, path: &Path) -> Vec<PathBuf> {
-        // What cannot be looked at is for whoever opens it to report.
+        // An error is reported by the code that opens the file.
         if !path.is_dir() {
             return vec![path.to_owned()];
         }
@@ -78,8 +78,8 @@ fn is_manifest(path: &Path) -> bool {
     extension.is_some_and(|one| ["yaml", "yml", "json"].iter().any(|manifest| one == *manifest))
 }
 
-/// A pipe or a device would keep us waiting. What cannot be looked at is for whoever opens it to
-/// report.
+/// Whether reading the file cannot block, as a pipe or a device would. An error is reported by the
+/// code that opens the file.
 fn is_readable(path: &Path) -> bool {
     fs::metadata(path).map_or(true, |metadata| metadata.is_file())
 }

@@ -55,13 +55,13 @@ fn every_file_that_cannot_be_read_is_named() {
             "f.yaml: document 1 is no object of Kubernetes: invalid type: sequence, expected an object",
         ]
     );
-    // What follows a broken document is read.
+    // Documents after a broken one are read.
     assert_eq!(input.cluster.snapshot.pods.len(), 2);
     assert_eq!(
         directory.read_named(&["g.yaml"]).problems(),
         ["g.yaml: has no object of Kubernetes in it"]
     );
-    // In a directory, what cannot be an object is something else.
+    // A file of a directory that cannot be an object is skipped.
     let lying = directory.read();
     let names: Vec<&str> = lying.unreadable.iter().map(|one| &*one.input).collect();
     assert_eq!(names, ["a.yaml", "b.json", "d.yaml", "e.yaml"]);

@@ -87,7 +87,7 @@ fn a_patch_of_a_kustomization_is_no_object() {
         assert_eq!(input.cluster.snapshot.policies.len(), 1);
         let [note] = input.notes.as_slice() else { panic!("{:?}", input.notes) };
         assert!(note.contains("overlay/patch.yaml (a patch"), "{note}");
-        // Whoever names it wants it read.
+        // A patch that the user names is read.
         assert_eq!(directory.read_named(&["overlay/patch.yaml"]).cluster.policies.len(), 1);
     }
 }

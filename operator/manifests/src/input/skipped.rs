@@ -1,24 +1,24 @@
-//! What lay in a directory beside the objects, and is none.
+//! Files of a directory that are skipped, since they are no objects.
 
 use std::{fmt, sync::Arc};
 
-/// A file in which something is no object.
+/// A file of which something is no object.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Skipped {
-    /// The file.
+    /// The path of the file.
     pub(super) input: Arc<str>,
-    /// What it is instead.
+    /// What the file has instead of an object.
     pub(super) why: SkipReason,
 }
 
-/// What something is that is no object.
+/// What a file has instead of an object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum SkipReason {
     /// Anything else: values, a chart, a list of patches, nothing.
     NoObject,
     /// A part of an object, by which a kustomization changes others.
     Patch,
-    /// The template of something that is no policy.
+    /// A template of something that is no policy.
     Template,
 }
 
@@ -33,7 +33,7 @@ impl fmt::Display for Skipped {
     }
 }
 
-/// All of it in one sentence, if there is anything.
+/// All skipped files in one sentence; none if there are none.
 pub(super) fn note(skipped: &[Skipped]) -> Option<String> {
     let files: Vec<String> = skipped.iter().map(ToString::to_string).collect();
     match files.len() {

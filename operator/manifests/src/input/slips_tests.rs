@@ -19,7 +19,7 @@ fn of_cluster(kind: &str, name: &str, spec: &str) -> String {
     )
 }
 
-/// The only problem, without the file and the object.
+/// The only problem of a text, without the file and the object.
 fn problem(text: &str) -> String {
     let problems = yaml(text).problems();
     let [problem] = problems.as_slice() else { panic!("{problems:?} of {text}") };

@@ -5,17 +5,17 @@ use super::{document, yaml};
 /// A text that is a template.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct TextTemplate {
-    /// Where it is no YAML.
+    /// The line at which it is no valid YAML.
     pub(super) line: u32,
-    /// What the parser says of it there.
+    /// What the parser says of that line.
     pub(super) problem: String,
-    /// Whether a policy may come out of it.
+    /// Whether a policy may come out of the template.
     pub(super) has_policies: bool,
 }
 
 impl TextTemplate {
-    /// A text that is no YAML as it is, and has `{{` in it. What is YAML all the same is no
-    /// template to us: its braces are in strings.
+    /// The template in a text that has `{{` in it and is no valid YAML; none in any other text. A
+    /// text that is valid YAML has its braces in strings.
     pub(super) fn of(text: &str) -> Option<Self> {
         if !text.contains("{{") || document::is_json(text) {
             return None;
@@ -31,7 +31,7 @@ impl TextTemplate {
     }
 }
 
-/// Whether a kind that is named in the text is one of a policy, or may become one.
+/// Whether a kind that the text names is one of a policy, or may become one.
 fn has_policies(text: &str) -> bool {
     let kinds = text.lines().filter_map(|line| {
         let line = line.trim_start().trim_start_matches("- ").trim_start_matches(['"', '\'']);

@@ -66,12 +66,13 @@ impl Directory {
         &self.0
     }
 
-    /// Reads the directory. Its own path is left out of what is said.
+    /// Reads the directory. Its own path is left out of the messages.
     pub fn read(&self) -> Input {
         self.read_these(std::slice::from_ref(&self.0))
     }
 
-    /// Reads all of these files in it, each by its name. The directory's path is left out.
+    /// Reads all of these files in the directory, each by its name. The directory's path is left
+    /// out.
     pub fn read_named(&self, files: &[&str]) -> Input {
         self.read_these(&files.iter().map(|file| self.0.join(file)).collect::<Vec<_>>())
     }

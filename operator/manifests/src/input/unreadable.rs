@@ -9,9 +9,9 @@ use thiserror::Error;
 pub struct Unreadable {
     /// The file or directory, `stdin` or `cluster`.
     pub input: Arc<str>,
-    /// The line, where it is known.
+    /// The line, from 1, where it is known.
     pub line: Option<u32>,
-    /// Why.
+    /// Why it could not be read.
     #[source]
     pub cause: Cause,
 }
@@ -29,57 +29,57 @@ impl fmt::Display for Unreadable {
 /// Why something could not be read.
 #[derive(Debug, Error)]
 pub enum Cause {
-    /// The system does not give it.
+    /// The system returned an error.
     #[error("cannot be read: {0}")]
     Unreachable(io::Error),
-    /// Not text.
+    /// The file is no text in UTF-8.
     #[error("is not UTF-8 from here on: save it as UTF-8")]
     NotUtf8,
-    /// Nothing in it.
+    /// The file has nothing but white space in it.
     #[error("is empty: leave it out, or write a manifest into it")]
     Empty,
-    /// Nothing in it but comments.
+    /// The file or directory has no object in it.
     #[error("has no object of Kubernetes in it")]
     NothingInIt,
-    /// Something that makes a manifest, and is none before it is rendered.
+    /// The file is a template, and no manifest before it is rendered.
     #[error("is a template: render it first, as helm template does ({problem})")]
     Template {
-        /// Why it is not read as it is.
+        /// The parser's words on the text as it is.
         problem: String,
     },
-    /// A directory that has no manifest in it.
+    /// A directory without any file that has the name of a manifest.
     #[error("has no file called .yaml, .yml or .json in it, or in a directory below")]
     NoManifests,
-    /// Not JSON.
+    /// The document is no valid JSON.
     #[error("document {document} is no valid JSON: {problem}")]
     Json {
-        /// From 1.
+        /// The number of the document, from 1.
         document: u32,
-        /// The parser's words.
+        /// The words of the parser.
         problem: String,
     },
-    /// Not YAML, or more than what a manifest can be.
+    /// The document is no valid YAML, or more than a manifest can be.
     #[error("document {document} is no valid YAML: {problem}")]
     Yaml {
-        /// From 1.
+        /// The number of the document, from 1.
         document: u32,
-        /// The parser's words.
+        /// The words of the parser.
         problem: String,
     },
-    /// Something else than an object.
+    /// The document is something other than an object.
     #[error("document {document} is no object of Kubernetes: {problem}")]
     NoObject {
-        /// From 1.
+        /// The number of the document, from 1.
         document: u32,
-        /// What it is.
+        /// What the document is instead.
         problem: String,
     },
-    /// An object that does not say what it is.
+    /// An object without an `apiVersion` or without a `kind`.
     #[error(
         "document {document} has no apiVersion or no kind, so that nobody can tell what it is: complete it, or leave it out"
     )]
     NoKind {
-        /// From 1.
+        /// The number of the document, from 1.
         document: u32,
     },
     /// A list of which the API server has given a part only.
@@ -87,7 +87,7 @@ pub enum Cause {
         "document {document} is a part of a list (metadata.continue is set): get the whole list, as kubectl get does"
     )]
     PartOfList {
-        /// From 1.
+        /// The number of the document, from 1.
         document: u32,
     },
 }

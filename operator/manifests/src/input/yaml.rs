@@ -1,9 +1,9 @@
 //! Rewrites YAML as JSON, the way the YAML reader of Kubernetes does, so that both are read by the
 //! same types.
 //!
-//! Whatever is in doubt is refused: a tag that we do not know, a number that JSON does not have, a
-//! key that is no string, and a merge (`<<`) that changes what was written before it, for which
-//! readers differ. What aliases repeat is bounded.
+//! Whatever is in doubt is refused: a tag that is not known, a number that JSON does not have, a
+//! key that is no string, and a merge (`<<`) that changes what was written before it, which readers
+//! take differently. What aliases repeat is bounded.
 
 mod scalar;
 mod tabs;
@@ -15,33 +15,33 @@ use serde_json::value::RawValue;
 
 use scalar::Scalar;
 
-/// How much text anchors and aliases of one file may stand for.
+/// How many bytes the anchors and aliases of one file may stand for.
 const REPEATED: usize = 16 << 20;
 
-/// How deep the objects are whose lines are remembered, beside those of all fields: those of a
-/// list's `items`.
+/// The depth of objects of which the lines are remembered, beside the lines of all fields: down to
+/// the elements of a list's `items`.
 const WITH_LINES: usize = 2;
 
-/// A document as JSON.
+/// A document, rewritten as JSON.
 pub(super) struct Json<'a> {
-    /// The text, in one line.
+    /// The JSON, in one line.
     pub(super) text: &'a str,
     /// Where the outer objects and all fields begin: offset in the text, and line in the YAML.
     /// Sorted.
     pub(super) lines: &'a [(usize, u32)],
 }
 
-/// A document that is none.
+/// A document that is no valid YAML, or that is refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Broken {
-    /// Where it breaks.
+    /// The line at which it breaks.
     pub(super) line: u32,
-    /// Why.
+    /// Why it breaks there, for people.
     pub(super) problem: String,
 }
 
-/// Hands over the documents of a text, one after the other, with their numbers from 1. After a
-/// broken one, it goes on with the next.
+/// Calls `each` with the documents of a text, one after the other, and their numbers from 1. After
+/// a broken document it goes on with the next.
 pub(super) fn documents(text: &str, mut each: impl FnMut(u32, Result<Json<'_>, Broken>)) {
     let text = &*tabs::without(text);
     let mut parser = parser(text);
@@ -99,9 +99,9 @@ struct Writer {
     out: Vec<u8>,
     lines: Vec<(usize, u32)>,
     open: Vec<Open>,
-    /// What anchors stand for, in JSON.
+    /// The JSON that anchors stand for.
     anchors: HashMap<usize, Vec<u8>>,
-    /// How much anchors and aliases have copied, in the whole file.
+    /// How many bytes anchors and aliases have copied, in the whole file.
     repeated: usize,
 }
 
@@ -122,15 +122,15 @@ enum Inside {
 enum Awaits {
     Key,
     Value,
-    /// The value of `<<`, which begins here.
+    /// The value of `<<`, which begins at this offset.
     Merged(usize),
 }
 
-/// What a mapping takes over from others.
+/// The entries that a mapping takes over from others by `<<`.
 struct Merge {
-    /// What they say.
+    /// The mapping or mappings that it takes entries from.
     from: Vec<u8>,
-    /// What the mapping itself had said before.
+    /// The mapping's own entries that were written before `<<`.
     before: Vec<u8>,
 }
 
@@ -160,7 +160,7 @@ impl Writer {
                 self.begin(anchor, line, Inside::Mapping { awaits: Awaits::Key, merge: None })
             }
             Event::SequenceEnd | Event::MappingEnd => self.end(),
-            // Comments, and what marks the stream, are nothing to write.
+            // Comments, and the marks of the stream, write nothing.
             _ => Ok(()),
         }
     }
@@ -283,7 +283,7 @@ impl Writer {
         }
     }
 
-    /// Prepares for a value, and says where it begins.
+    /// Prepares for a value, and returns the offset at which it begins.
     fn before_value(&mut self) -> usize {
         if let Some(Open { inside: Inside::Sequence, .. }) = self.open.last() {
             self.comma();
@@ -312,8 +312,8 @@ impl Writer {
         Ok(())
     }
 
-    /// Adds to the mapping that begins here and has just ended what it takes over from others and
-    /// does not say itself.
+    /// Adds to the mapping that begins at `start` and has just ended the entries that it takes over
+    /// from others and does not have itself.
     fn merge(&mut self, start: usize, Merge { from, before }: &Merge) -> YamlResult {
         let wrong = |_| "<< needs a mapping, or a list of mappings".to_owned();
         let others: Vec<BTreeMap<String, &RawValue>> = if from.starts_with(b"[") {
@@ -366,7 +366,7 @@ fn keys(object: &[u8]) -> Result<BTreeSet<String>, String> {
     Ok(entries.into_keys().collect())
 }
 
-/// What a scalar means, by its style and its tag.
+/// The meaning of a scalar, by its style and its tag.
 fn meaning<'a>(text: &'a str, style: ScalarStyle, tag: Option<&Tag>) -> Result<Scalar<'a>, String> {
     let plain = || match style {
         ScalarStyle::Plain => scalar::resolve(text),

@@ -1,23 +1,23 @@
-//! What a scalar without quotes means to the YAML reader of Kubernetes (`sigs.k8s.io/yaml`), which
-//! goes by YAML 1.1 where 1.2 reads otherwise: `on` is a boolean, `010` is eight.
+//! The meaning of a scalar without quotes to the YAML reader of Kubernetes (`sigs.k8s.io/yaml`),
+//! which goes by YAML 1.1 where 1.2 reads otherwise: `on` is a boolean, `010` is eight.
 
-/// A scalar's meaning.
+/// The meaning of a scalar.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Scalar<'a> {
-    /// Nothing.
+    /// A null, such as an empty value or `~`.
     Null,
-    /// A boolean, though it may have been meant as a string: the type of the field says so, and
-    /// refuses it, as the API server does.
+    /// A boolean. It may have been meant as a string: then the type of the field refuses it, as the
+    /// API server does.
     Bool(bool),
-    /// A whole number.
+    /// A whole number of 64 bits.
     Int(i128),
-    /// Any other number.
+    /// Any other number, also infinite or not a number.
     Float(f64),
-    /// A string.
+    /// A string, as it is written.
     Text(&'a str),
 }
 
-/// What a scalar without quotes and without a tag means.
+/// The meaning of a scalar without quotes and without a tag.
 pub(super) fn resolve(plain: &str) -> Scalar<'_> {
     match plain {
         "" | "~" | "null" | "Null" | "NULL" => Scalar::Null,
@@ -37,14 +37,14 @@ pub(super) fn resolve(plain: &str) -> Scalar<'_> {
     }
 }
 
-/// A number, as far as it is one. Underscores may be anywhere in it.
+/// The number that a text is, if it is one. Underscores may be anywhere in it.
 fn number(plain: &str) -> Option<Scalar<'static>> {
     let text = plain.replace('_', "");
     int(&text).map(Scalar::Int).or_else(|| float(&text).map(Scalar::Float))
 }
 
-/// A whole number that has 64 bits: decimal, or with the prefix that says what it is. A leading
-/// zero makes it octal.
+/// A whole number of 64 bits: decimal, or with a prefix for its base. A leading zero makes it
+/// octal.
 fn int(text: &str) -> Option<i128> {
     let (sign, digits) = match text.as_bytes().first()? {
         b'-' => (-1, &text[1..]),

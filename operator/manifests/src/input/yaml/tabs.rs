@@ -1,5 +1,5 @@
-//! Tabs where a line begins inside of brackets: the YAML reader of Kubernetes takes them for
-//! spaces, as indentation means nothing there. Anywhere else it refuses them, and so does the
+//! Tabs at the beginning of a line inside of brackets. The YAML reader of Kubernetes takes them for
+//! spaces, as indentation means nothing there; anywhere else it refuses them, and so does the
 //! parser.
 
 use std::{borrow::Cow, collections::BTreeSet};
@@ -21,7 +21,7 @@ fn begins_with_tab(line: &str) -> bool {
     line.trim_start_matches(' ').starts_with('\t')
 }
 
-/// The text with spaces for the tabs with which some lines begin, which are counted from 1.
+/// The text with spaces for the tabs at the beginning of the meant lines, which are counted from 1.
 fn replaced(text: &str, is_meant: impl Fn(usize) -> bool) -> String {
     let lines = text.split_inclusive('\n').zip(1..).map(|(line, number)| {
         if !begins_with_tab(line) || !is_meant(number) {
@@ -33,7 +33,7 @@ fn replaced(text: &str, is_meant: impl Fn(usize) -> bool) -> String {
     lines.collect()
 }
 
-/// The lines on which the first thing is inside of brackets, as far as the text is YAML.
+/// The lines that begin inside of brackets, as far as the text is YAML.
 fn inside_of_brackets(text: &str) -> BTreeSet<usize> {
     let mut parser = super::parser(text);
     let (mut open, mut inside, mut last) = (Vec::new(), BTreeSet::new(), 0);
