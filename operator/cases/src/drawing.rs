@@ -9,27 +9,27 @@ use netproof_conformance::{
 
 use crate::{error::CaseProblem, port::port};
 
-/// One cell of a drawn matrix that asks for something.
+/// One cell of a drawn matrix that asks for something, on one port.
 #[derive(Clone, Debug)]
 pub struct DrawnCell {
     /// The sender, as it is drawn.
     pub from: String,
     /// The receiver, as it is drawn.
     pub to: String,
-    /// What is asked for.
+    /// The flow in the case's snapshot.
     pub flow: Flow,
-    /// What it expects.
+    /// The answer that the case expects.
     pub expected: Mark,
 }
 
-/// What a cell expects.
+/// The answer that a cell expects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mark {
-    /// The policies admit it.
+    /// The policies admit the flow: `.`.
     Allow,
-    /// They do not.
+    /// The policies do not admit the flow: `X`.
     Deny,
-    /// The API leaves it open.
+    /// The API leaves the flow open: `?`.
     Unspecified,
 }
 

@@ -22,34 +22,34 @@ use crate::{
 /// The cases of one file.
 #[derive(Debug)]
 pub struct CaseFile {
-    /// What the file is called, without its ending.
+    /// The name of the file, without its ending.
     pub name: String,
-    /// In their order.
+    /// The cases, in the order of the file.
     pub cases: Vec<Case>,
 }
 
-/// Some policies, and what they say.
+/// Some policies, and what they say of flows.
 #[derive(Debug)]
 pub struct Case {
-    /// What holds.
+    /// The claim: a sentence that holds.
     pub claim: String,
-    /// The lines of the law that it shows.
+    /// The numbers of the lines of the law that the case shows.
     pub law: Vec<u32>,
-    /// Which of Kubernetes' own cases it is.
+    /// The names of Kubernetes' own test cases that say the same.
     pub upstream: Vec<String>,
-    /// The cluster with its policies, without those that were refused.
+    /// The cluster with the case's policies, without those that were refused.
     pub snapshot: Snapshot,
-    /// Its `NetworkPolicies` as they are written.
+    /// The case's `NetworkPolicies`, as they are written.
     pub policies: Vec<Value>,
     /// The policies that were refused.
     pub refused: Vec<Rejected>,
-    /// The policies that have to be.
+    /// The policies that have to be refused, and how.
     pub refusals: Vec<Refusal>,
-    /// The flows that it asks for.
+    /// The flows that the case asks for, with the expected answers.
     pub cells: Vec<DrawnCell>,
-    /// Why cells are unspecified.
+    /// Why cells are unspecified; not compared if there is none.
     pub reason: Option<Reasons>,
-    /// What decides cells, by the names of these.
+    /// What decides cells, by the cells' names.
     pub by: BTreeMap<String, By>,
 }
 
@@ -80,7 +80,7 @@ impl CaseFile {
 }
 
 impl Case {
-    /// The cluster with what this case changes in it.
+    /// Reads a case, about the cluster with what the case changes in it.
     fn read(cluster: &FileText, text: CaseText) -> Result<Self, CaseProblem> {
         let mut refused = vec![];
         let snapshot = Snapshot {

@@ -4,24 +4,24 @@ use crate::error::Error;
 
 const LAW: &str = include_str!("../LAW.md");
 
-/// What a line of the law begins with, before its number.
+/// The text before the number in a line of the law.
 const BULLET: &str = "- **";
 
 /// A line of the law.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LawLine {
-    /// What cases cite it by.
+    /// The number by which cases cite it.
     pub number: u32,
-    /// Where it stands.
+    /// The section that it is in.
     pub about: About,
 }
 
-/// What a line of the law is about: the section that it stands in.
+/// What a line of the law is about: the section that it is in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum About {
-    /// What policies say of a flow. A case has to show it.
+    /// What policies say of a flow. Some case has to show it.
     Policies,
-    /// What is observed of it, which no case can show.
+    /// What is observed of a flow, which no case can show.
     Observation,
 }
 
@@ -35,7 +35,7 @@ impl About {
     }
 }
 
-/// All lines of the law, by their numbers.
+/// All lines of the law, sorted by number; an error if a line has none.
 pub fn law() -> Result<Vec<LawLine>, Error> {
     lines(LAW)
 }
@@ -54,7 +54,7 @@ fn lines(text: &str) -> Result<Vec<LawLine>, Error> {
     Ok(lines)
 }
 
-/// Reads `- **7** Nothing is allowed ...`.
+/// The number of a line such as `- **7** Nothing is allowed ...`.
 fn number(written: &str) -> Result<u32, Error> {
     written
         .strip_prefix(BULLET)

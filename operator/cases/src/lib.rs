@@ -1,8 +1,8 @@
-//! What policies have to mean: the law, the cases that show it, and objects at random.
+//! What policies have to mean: the law, the cases that show it, and random objects.
 //!
-//! The one reader of the files beside it (`README.md` says how they are written), for whoever tests
-//! a reading of the API: the predictor, the policy agent, a network in the lab. Nothing but tests
-//! depends on it.
+//! The one reader of the files beside it (`README.md` says how they are written), for tests of
+//! every reading of the API: the predictor, the policy agent, a network in the lab. Nothing but
+//! tests depends on it.
 
 mod error;
 
@@ -28,7 +28,7 @@ pub use file::{By, Case, CaseFile, Reasons, Refusal};
 pub use law::{About, LawLine, law};
 pub use network::NetworkCase;
 
-/// All cases, file by file in the order of their names.
+/// All cases, file by file in the order of the files' names.
 pub fn files() -> Result<Vec<CaseFile>, Error> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
     paths(folder)

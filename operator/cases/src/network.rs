@@ -16,21 +16,21 @@ use crate::file::Case;
 /// A case that a network can be held against.
 #[derive(Clone, Debug)]
 pub struct NetworkCase {
-    /// File and claim.
+    /// The name of the file and the claim.
     pub name: String,
-    /// Namespaces and pods.
+    /// The namespaces and pods.
     pub cluster: Vec<Value>,
-    /// `NetworkPolicies`.
+    /// The `NetworkPolicies`, as they would be applied.
     pub policies: Vec<Value>,
-    /// The ports that it asks about.
+    /// The ports that the case asks about, without SCTP.
     pub ports: Vec<Port>,
-    /// Addresses outside that it asks about.
+    /// The external addresses that the case asks about.
     pub outside: Vec<IpAddr>,
 }
 
 impl NetworkCase {
-    /// None if it is about other policies, about refusals, or about fewer than two pods that have a
-    /// network of their own.
+    /// The case for a network. None if it is about cluster-wide policies, about refusals, about no
+    /// port that probes speak, or about fewer than two pods that have a network of their own.
     pub(crate) fn of(file: &str, case: &Case) -> Option<Self> {
         let snapshot = &case.snapshot;
         let is_refused = !(case.refused.is_empty() && case.refusals.is_empty());
@@ -62,12 +62,12 @@ impl NetworkCase {
         })
     }
 
-    /// All of its objects.
+    /// All objects: the cluster and the policies.
     pub fn objects(&self) -> Vec<Value> {
         self.cluster.iter().chain(&self.policies).cloned().collect()
     }
 
-    /// The families of addresses that its pods have.
+    /// The families of addresses that the case's pods have.
     pub fn families(&self) -> BTreeSet<Family> {
         let pods = self.cluster.iter().filter(|object| object["kind"] == "Pod");
         let addresses =
@@ -76,7 +76,7 @@ impl NetworkCase {
     }
 }
 
-/// Whether it is nobody's here, and can be somebody's at all.
+/// Whether no pod or node of the case has the address, and an external host can have it.
 fn is_outside(address: IpAddr, snapshot: &Snapshot) -> bool {
     let of_pods = snapshot.pods.iter().flat_map(|pod| &pod.addresses);
     let mut held = of_pods.chain(snapshot.nodes.values().flatten());

@@ -7,7 +7,7 @@ use netproof_conformance::{
 
 use crate::error::CaseProblem;
 
-/// Reads `80/TCP`.
+/// Reads a port such as `80/TCP`.
 pub(crate) fn port(text: &str) -> Result<Port, CaseProblem> {
     let wrong = || CaseProblem::Port(text.to_owned());
     let (number, protocol) = text.split_once('/').ok_or_else(wrong)?;
@@ -20,7 +20,7 @@ pub(crate) fn port(text: &str) -> Result<Port, CaseProblem> {
     Ok(Port { number: number.parse().map_err(|_| wrong())?, protocol })
 }
 
-/// Reads `http 80/TCP`, which a container declares.
+/// Reads a named port such as `http 80/TCP`, which a container declares.
 pub(crate) fn named_port(text: &str, container: ContainerKind) -> Result<NamedPort, CaseProblem> {
     let (name, declared) =
         text.split_once(' ').ok_or_else(|| CaseProblem::NamedPort(text.to_owned()))?;

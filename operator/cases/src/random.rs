@@ -9,20 +9,20 @@ use proptest::{
 };
 use serde_json::{Map, Value, json};
 
-/// The namespaces that there are.
+/// The namespaces of every random cluster.
 pub const NAMESPACES: [&str; 3] = ["x", "y", "z"];
 const VALUES: [&str; 3] = ["a", "b", ""];
 const PORTS: [u16; 3] = [80, 81, 8080];
 const PROTOCOLS: [&str; 3] = ["TCP", "UDP", "SCTP"];
 
-/// Objects as they would be applied.
+/// The objects of a random cluster, as they would be applied.
 #[derive(Clone, Debug)]
 pub struct RandomCluster {
-    /// Namespaces.
+    /// The namespaces `x`, `y` and `z`.
     pub namespaces: Vec<Value>,
-    /// Pods, all on one node.
+    /// The pods, all on one node.
     pub pods: Vec<Value>,
-    /// `NetworkPolicies`.
+    /// The policies, all of kind `NetworkPolicy`.
     pub policies: Vec<Value>,
 }
 
@@ -32,7 +32,7 @@ pub fn labels() -> impl Strategy<Value = Value> {
     btree_map(key, select(&VALUES), 0..3).prop_map(|labels| json!(labels))
 }
 
-/// A cluster.
+/// A cluster of three namespaces, two to five pods and up to four policies.
 pub fn cluster() -> impl Strategy<Value = RandomCluster> {
     let namespaces = (labels(), labels(), labels()).prop_map(|(x, y, z)| {
         let labelled = NAMESPACES.into_iter().zip([x, y, z]);
@@ -52,7 +52,7 @@ pub fn cluster() -> impl Strategy<Value = RandomCluster> {
     })
 }
 
-/// A pod but for its name, which its address depends on.
+/// A pod without its name, on which its addresses depend.
 pub fn pod() -> impl Strategy<Value = Value> {
     let port = (select(&["http", "dns"]), select(&PORTS), select(&PROTOCOLS)).prop_map(
         |(name, number, protocol)| {
@@ -71,7 +71,7 @@ pub fn pod() -> impl Strategy<Value = Value> {
     )
 }
 
-/// A pod with its name and addresses.
+/// A pod of [`pod`] with its name and addresses.
 pub fn numbered(mut pod: Value, number: u8) -> Value {
     pod["metadata"]["name"] = json!(format!("pod{number}"));
     for range in pod["status"]["podIPs"].as_array_mut().expect("a list") {
@@ -80,13 +80,13 @@ pub fn numbered(mut pod: Value, number: u8) -> Value {
     pod
 }
 
-/// An object of the fields that are there.
+/// An object of the fields that have a value.
 fn fields<const N: usize>(fields: [(&str, Option<Value>); N]) -> Value {
     let there = fields.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?)));
     Value::Object(there.collect::<Map<_, _>>())
 }
 
-/// A policy but for its name.
+/// A policy without its name.
 pub fn policy() -> impl Strategy<Value = Value> {
     let types = select(vec![
         None,

@@ -19,9 +19,9 @@ use crate::{error::CaseProblem, port::named_port};
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Refusal {
-    /// The policy.
+    /// The kind and name of the policy.
     pub object: String,
-    /// What is wrong with it.
+    /// The field that is wrong.
     pub field: String,
     /// A part of the sentence that refuses it.
     pub message: String,
@@ -31,9 +31,9 @@ pub struct Refusal {
 #[derive(Debug, Deserialize)]
 #[serde(untagged)]
 pub enum Reasons {
-    /// All of them.
+    /// The same reason for all of them.
     All(String),
-    /// Each by its name.
+    /// A reason for each cell, by the cell's name.
     Each(BTreeMap<String, String>),
 }
 
@@ -41,9 +41,9 @@ pub enum Reasons {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct By {
-    /// On the sender's side.
+    /// What decides on the sender's side.
     pub egress: Option<String>,
-    /// On the receiver's.
+    /// What decides on the receiver's side.
     pub ingress: Option<String>,
 }
 
@@ -60,7 +60,7 @@ pub(crate) struct FileText {
     pub cases: Vec<CaseText>,
 }
 
-/// Some policies, and what they say.
+/// Some policies, and what they say of flows.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub(crate) struct CaseText {
@@ -90,7 +90,7 @@ pub(crate) struct CaseText {
     pub by: BTreeMap<String, By>,
 }
 
-/// What a pod's name stands for.
+/// A pod as a file describes it.
 #[derive(Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, default, rename_all = "camelCase")]
 pub(crate) struct PodText {
@@ -118,7 +118,7 @@ impl<'de, T: de::DeserializeOwned> Deserialize<'de> for PolicyObject<T> {
 }
 
 impl PodText {
-    /// The pod; its place among all is its address if it names none.
+    /// The pod of this name. If it has no address, its place among all pods makes one.
     pub fn read(&self, name: &str, place: u8) -> Result<Pod, CaseProblem> {
         let (namespace, name) =
             name.split_once('/').ok_or_else(|| CaseProblem::NoNamespace(name.to_owned()))?;
