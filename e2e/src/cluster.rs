@@ -1,4 +1,4 @@
-//! The way to the cluster that `e2e/cluster/up.sh` makes, and to no other.
+//! The connection to the cluster that `e2e/cluster/up.sh` makes, and to no other.
 
 use std::{
     env, fs::File, io::Write as _, path::PathBuf, process::Stdio, sync::LazyLock, time::Duration,
@@ -15,11 +15,11 @@ use tokio::{
     time::{Instant, timeout},
 };
 
-/// A command that takes longer is given up.
+/// The longest that a command may take.
 const COMMAND: Duration = Duration::from_secs(30);
 
-/// Where `e2e/cluster/lib.sh` keeps the kubeconfig. What the user's own kubeconfig names is another
-/// cluster, in which nothing is to be killed.
+/// The file in which `e2e/cluster/lib.sh` keeps the kubeconfig. The user's own kubeconfig names
+/// another cluster, on which nothing may be killed.
 pub fn kubeconfig() -> PathBuf {
     let set = |name| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     let cache = set("NETPROOF_CACHE").unwrap_or_else(|| {
@@ -30,7 +30,8 @@ pub fn kubeconfig() -> PathBuf {
     cache.join("kubeconfig")
 }
 
-/// A client; one a test, since it lives on the test's own runtime.
+/// A new client of the cluster. Each test has its own, since a client lives on the runtime of its
+/// test. It retries nothing.
 pub async fn client() -> Result<Client> {
     let path = kubeconfig();
     let kubeconfig = Kubeconfig::read_from(&path)
@@ -42,12 +43,13 @@ pub async fn client() -> Result<Client> {
     Ok(Client::try_from(config)?)
 }
 
-/// Runs a command to its end; returns what it wrote.
+/// Runs a command to its end, and returns what it wrote to standard output. A failure, or 30 s, is
+/// an error with all that it wrote. Dropping the future kills the command.
 pub async fn run(program: &str, args: &[&str]) -> Result<String> {
     run_for(COMMAND, program, args).await
 }
 
-/// The same for one that may take longer.
+/// Runs a command as [`run`] does, with this patience.
 pub async fn run_for(patience: Duration, program: &str, args: &[&str]) -> Result<String> {
     let mut command = Command::new(program);
     command.args(args).env("KUBECONFIG", kubeconfig()).stdin(Stdio::null()).kill_on_drop(true);
@@ -66,19 +68,19 @@ pub async fn run_for(patience: Duration, program: &str, args: &[&str]) -> Result
 }
 
 /// Says what a test is doing, or a figure that it measured, also when the test succeeds: past the
-/// capture of the test harness, which knows only of `print!`.
+/// capture of the test harness, which captures `print!` alone.
 pub fn say(text: impl AsRef<str>) {
     static START: LazyLock<Instant> = LazyLock::new(Instant::now);
     to_stderr(&format!("\n    {:6.1} s  {}", START.elapsed().as_secs_f32(), text.as_ref()));
 }
 
-/// Writes past the capture of the test harness.
+/// Writes to standard error, past the capture of the test harness.
 pub(crate) fn to_stderr(text: &str) {
-    // Nobody listens to stderr: then nobody misses it.
+    // An error means that nothing reads standard error.
     drop(std::io::stderr().write_all(text.as_bytes()));
 }
 
-/// Waits until no other test is on the cluster, in whichever process: some kill the operator that
+/// Waits until no other test is on the cluster, in any process: some tests kill the operator that
 /// all share. The turn ends when the file is closed.
 pub(crate) async fn turn() -> Result<File> {
     let path = kubeconfig().with_file_name("e2e.lock");
@@ -86,7 +88,7 @@ pub(crate) async fn turn() -> Result<File> {
     tokio::task::spawn_blocking(move || file.lock().map(|()| file)).await?.context("a turn")
 }
 
-/// Resolves when somebody interrupts or terminates the tests.
+/// Resolves when the tests are interrupted or terminated.
 pub(crate) async fn told_to_end() {
     let [mut interrupt, mut terminate] = [SignalKind::interrupt(), SignalKind::terminate()]
         .map(|kind| signal(kind).expect("a handler of signals"));
@@ -96,7 +98,7 @@ pub(crate) async fn told_to_end() {
     }
 }
 
-/// A suffix that nothing else on the cluster has.
+/// A suffix for the names of a test's objects, which hardly any other test has.
 pub fn random_suffix() -> String {
     use std::hash::{BuildHasher as _, RandomState};
     format!("{:06x}", RandomState::new().hash_one(std::process::id()) & 0xff_ffff)

@@ -1,17 +1,18 @@
-//! Waits for a condition with a deadline, and tells what was there instead when time runs out.
+//! Waits for a condition with a deadline, and reports what was there instead when time runs out.
 
 use std::time::Duration;
 
 use anyhow::{Result, anyhow};
 use tokio::time::{Instant, sleep, timeout};
 
-/// Between two looks.
+/// The pause between two looks.
 const POLL: Duration = Duration::from_millis(200);
 
-/// One look at the cluster takes no longer, or has failed.
+/// The longest that one look at the cluster may take; a longer one has failed.
 const LOOK: Duration = Duration::from_secs(15);
 
-/// Looks until `look` succeeds; its last error is what is reported when `patience` is over.
+/// Looks until `look` succeeds. Once `patience` is over, the error of the last look is returned.
+/// Ends within `patience` and 15 s.
 pub async fn eventually<T>(
     what: &str,
     patience: Duration,

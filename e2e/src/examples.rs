@@ -5,14 +5,14 @@ use netproof_crds::ConnectivityTest;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-/// An object from YAML.
+/// An object from YAML; panics if the text is not one.
 pub fn yaml<K: DeserializeOwned>(text: &str) -> K {
     let value: Value =
         serde_saphyr::from_str(text).unwrap_or_else(|error| panic!("{error} in\n{text}"));
     serde_json::from_value(value).unwrap_or_else(|error| panic!("{error} in\n{text}"))
 }
 
-/// A test with this spec, in YAML.
+/// A test with this name and this spec, in YAML.
 pub fn connectivity_test(name: &str, spec: &str) -> ConnectivityTest {
     named(name, &yaml(spec))
 }
@@ -27,12 +27,13 @@ fn named(name: &str, spec: &Value) -> ConnectivityTest {
     serde_json::from_value(object).expect("a ConnectivityTest")
 }
 
-/// A server, a client and a stranger, all in one namespace, every two seconds.
+/// A test of a server, a client and a stranger, all in one namespace, with a round every two
+/// seconds.
 pub fn trio() -> ConnectivityTest {
     trio_paced("{interval: 2s, settle: 5s}")
 }
 
-/// The trio with these intervals; with `{}` the defaults.
+/// The test [`trio`] with these intervals; with `{}`, the defaults.
 pub fn trio_paced(pace: &str) -> ConnectivityTest {
     let mut spec: Value = yaml(pace);
     spec["endpoints"] = yaml(
@@ -45,7 +46,7 @@ pub fn trio_paced(pace: &str) -> ConnectivityTest {
     named("trio", &spec)
 }
 
-/// The server of the trio lets the client in and nobody else.
+/// A policy by which the server of [`trio`] lets in the client and no other pod.
 pub fn only_the_client() -> NetworkPolicy {
     yaml(
         "
@@ -60,12 +61,12 @@ pub fn only_the_client() -> NetworkPolicy {
     )
 }
 
-/// What is reported of the trio where that policy is enforced.
+/// The flows that are reported of [`trio`] where [`only_the_client`] is enforced.
 pub const TRIO_CONFORMS: [&str; 2] =
     ["client server 8080/TCP Allow conforms", "stranger server 8080/TCP Deny conforms"];
 
-/// A Deployment with these replicas whose pods carry `app: NAME`, listen on 8080 and are ready. The
-/// probe's own image plays them.
+/// A Deployment with these replicas. Its pods carry the label `app: NAME`, listen on 8080 and are
+/// ready; they run the probe's own image.
 pub fn deployment(name: &str, replicas: i32) -> Deployment {
     let mut deployment: Deployment = yaml(
         "

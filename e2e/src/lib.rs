@@ -1,4 +1,4 @@
-//! What the tests on a real cluster share: they meet the operator through the API server only.
+//! What the tests on a real cluster share. They meet the operator through the API server only.
 
 pub mod cluster;
 pub mod eventually;
@@ -27,9 +27,9 @@ pub use sandbox::{Sandbox, sandbox};
 pub use test::Test;
 pub use test_namespace::TestNamespace;
 
-/// Time for anything that takes a new pod, or a new verdict about it: some seconds on an idle
+/// The time for anything that takes a new pod, or a new verdict about it: some seconds on an idle
 /// machine, several times that where two cores carry three nodes and a compiler.
 pub const MINUTE: Duration = Duration::from_secs(60);
 
-/// Time for anything that the operator only has to notice.
+/// The time for anything that the operator only has to notice.
 pub const SOON: Duration = Duration::from_secs(30);

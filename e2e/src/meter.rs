@@ -1,8 +1,9 @@
 //! Counts the operator's requests to the API server, by verb, exactly and without disturbing them.
 //!
 //! The API server counts requests by the `FlowSchema` that they match. Schemas for the operator's
-//! service account, one a verb, that give its requests the priority that they had anyway, make
-//! these counts the operator's own. Attachments pass no `FlowSchema`; the first of each watch does.
+//! service account, one for each verb, which give its requests the priority that they had anyway,
+//! make these counts the operator's own. Attach requests pass no `FlowSchema`; of each watch, the
+//! first request does.
 
 use std::collections::BTreeMap;
 
@@ -16,40 +17,41 @@ use serde_json::json;
 
 use crate::{SOON, Sandbox, TestNamespace, eventually, operator, say};
 
-/// All that the operator has a permission for.
+/// All verbs for which the operator has a permission.
 const VERBS: [&str; 7] = ["get", "list", "watch", "create", "patch", "update", "delete"];
 
-/// What the names of all schemas here begin with.
+/// The prefix of the names of all schemas here.
 const PREFIX: &str = "netproof-e2e-";
 
-/// What is counted.
+/// The beginning of the metric's lines that are counted.
 const COUNTER: &str = "apiserver_flowcontrol_dispatched_requests_total{";
 
-/// Where requests go.
+/// The namespace that requests are about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Place {
-    /// To one namespace.
+    /// Requests about one namespace, the `home` of [`Meter::install`].
     Here,
-    /// To another, to all at once, or to what is in none.
+    /// Requests about another namespace, about all at once, or about cluster-scoped objects.
     Elsewhere,
 }
 
-/// Requests by place and verb.
+/// The number of requests by place and verb.
 pub type Counts = BTreeMap<(Place, &'static str), u64>;
 
-/// Counts from when it was installed.
+/// Counts the operator's requests from its installation on.
 pub struct Meter {
     client: Client,
     suffix: String,
 }
 
 impl Meter {
-    /// Begins to count; requests to `home` apart from all others.
+    /// Begins to count, with requests about `home` apart from all others. Returns when the schemas
+    /// are in force.
     pub async fn install(sandbox: &Sandbox, home: &TestNamespace) -> Result<Self> {
         let meter = Self { client: sandbox.client.clone(), suffix: sandbox.suffix.clone() };
         let api = Api::<FlowSchema>::all(sandbox.client.clone());
-        // No other test is under way: these are of one that was killed, and would count in our
-        // place.
+        // No other test is under way: these schemas are of a test that was killed, and would count
+        // in the place of the new ones.
         for stale in api.list(&ListParams::default()).await?.items {
             if stale.name_any().starts_with(PREFIX) {
                 say(format!("removing what a killed test left: {}", stale.name_any()));
@@ -106,7 +108,7 @@ impl Meter {
         }))?)
     }
 
-    /// The counts so far.
+    /// The counts so far, from the API server's metrics.
     pub async fn read(&self) -> Result<Counts> {
         let request = Request::new("/metrics").list(&ListParams::default())?;
         let text = self.client.request_text(request).await.context("the API server's metrics")?;
@@ -123,7 +125,7 @@ impl Meter {
     }
 }
 
-/// What was added to the counts.
+/// How much the counts have grown.
 pub fn since(before: &Counts, after: &Counts) -> Counts {
     after.iter().map(|(key, count)| (*key, count - before[key])).collect()
 }

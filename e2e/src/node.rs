@@ -1,4 +1,4 @@
-//! Processes and connections as a node sees them: a kind node is a container of the local Docker
+//! Processes and connections as a node sees them. A kind node is a container of the local Docker
 //! engine.
 
 use std::process::Stdio;
@@ -9,18 +9,18 @@ use tokio::process::{Child, Command};
 
 use crate::{cluster::run, stand_ins};
 
-/// A process that is stopped for as long as this is held.
+/// A process that is stopped (SIGSTOP) for as long as this is held.
 pub struct Stopped {
     node: String,
     pid: String,
 }
 
-/// Stops the process of a probe's pod: it is there, keeps its sockets, and does nothing.
+/// Stops the process of a probe's pod: it stays, keeps its sockets, and does nothing.
 pub async fn stop(pod: &Pod) -> Result<Stopped> {
     stop_process(pod, "netproof-probe").await
 }
 
-/// The same for the process of this name in a pod's only container.
+/// Stops the process of this name in a pod's only container.
 pub async fn stop_process(pod: &Pod, name: &str) -> Result<Stopped> {
     let node = stand_ins::node(pod).to_owned();
     let pid = pid(&node, pod).await?;
@@ -33,7 +33,7 @@ pub async fn stop_process(pod: &Pod, name: &str) -> Result<Stopped> {
     Ok(stopped)
 }
 
-/// The process on the node; containerd lists `TASK PID STATUS`.
+/// The process id on the node of a pod's first container; containerd lists `TASK PID STATUS`.
 async fn pid(node: &str, pod: &Pod) -> Result<String> {
     let containers = pod.status.as_ref().and_then(|status| status.container_statuses.as_ref());
     let id = containers
@@ -57,14 +57,14 @@ pub async fn peak_memory(pod: &Pod) -> Result<u64> {
     Ok(1024 * kib.with_context(|| format!("no VmHWM in {status}"))?)
 }
 
-/// Connections from a node that say nothing, for as long as this is held: each is opened anew a
-/// second after it was closed.
+/// Connections from a node on which nothing is sent, for as long as this is held. Each is opened
+/// anew a second after it was closed.
 pub struct Silence(Child);
 
 impl Silence {
-    /// So many to this address and port.
+    /// Keeps this many connections open to this address and port.
     pub fn keep(node: &str, connections: u32, address: &str, port: u16) -> Result<Self> {
-        // A second is what it takes to read nothing from a descriptor to which nobody writes.
+        // A second is what it takes to read nothing from a descriptor that nothing writes to.
         let one = format!(
             "while ! read -r -t 1 -u 9; do exec 3<>/dev/tcp/{address}/{port} && read -r -t 60 <&3; exec 3>&-; done"
         );
@@ -72,12 +72,12 @@ impl Silence {
             "exec 9<> <(sleep infinity); for i in $(seq {connections}); do ({one}) & done; cat; kill 0"
         );
         let mut command = Command::new("docker");
-        // It ends with what it reads.
+        // The script ends when its standard input does.
         command.args(["exec", "-i", node, "setsid", "bash", "-c", &all]).stdin(Stdio::piped());
         Ok(Self(command.stdout(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true).spawn()?))
     }
 
-    /// Ends all of them.
+    /// Ends all connections, and waits for it.
     pub async fn end(mut self) -> Result<()> {
         drop(self.0.stdin.take());
         self.0.wait().await?;
@@ -90,14 +90,15 @@ impl Stopped {
         run("docker", &["exec", &self.node, "kill", signal, &self.pid]).await.map(drop)
     }
 
-    /// Lets it go on.
+    /// Lets the process go on.
     pub async fn resume(self) -> Result<()> {
         self.signal("-CONT").await
     }
 }
 
 impl Drop for Stopped {
-    /// When a test fails in between. The pod would be killed with its namespace all the same.
+    /// Lets the process go on when a test fails in between. The pod would be killed with its
+    /// namespace all the same.
     fn drop(&mut self) {
         let args = ["exec", &self.node, "kill", "-CONT", &self.pid];
         let spawned = std::process::Command::new("docker").args(args).output();
@@ -105,7 +106,7 @@ impl Drop for Stopped {
     }
 }
 
-/// What was done to a node, and is undone when this is dropped.
+/// A change of a node, which is undone when this is dropped.
 #[must_use]
 pub struct Changed {
     program: &'static str,
@@ -118,7 +119,8 @@ impl Changed {
         change: &[&str],
         undo: impl IntoIterator<Item = String>,
     ) -> Result<Self> {
-        // First what undoes it: it may have been done even if that is not heard of.
+        // What undoes the change is noted first: the change may have been made even if the command
+        // fails.
         let changed = Self { program, undo: undo.into_iter().collect() };
         run(program, change).await?;
         Ok(changed)
@@ -129,12 +131,12 @@ impl Changed {
         run(self.program, &args).await.map(drop)
     }
 
-    /// Lets it go on.
+    /// Lets the node's processes go on.
     pub async fn resume(self) -> Result<()> {
         self.undo().await
     }
 
-    /// Opens it again.
+    /// Opens the node to new pods again.
     pub async fn uncordon(self) -> Result<()> {
         self.undo().await
     }
@@ -146,7 +148,7 @@ impl Changed {
 }
 
 impl Drop for Changed {
-    /// When a test fails in between; what is undone already is undone once more, which is nothing.
+    /// Undoes the change when a test fails in between. Undoing it twice changes nothing.
     fn drop(&mut self) {
         let kubeconfig = crate::cluster::kubeconfig();
         let mut command = std::process::Command::new(self.program);
@@ -158,18 +160,18 @@ fn words(words: &[&str]) -> Vec<String> {
     words.iter().map(ToString::to_string).collect()
 }
 
-/// Closes a node to new pods.
+/// Closes a node to new pods, until the value is dropped or [`Changed::uncordon`] is called.
 pub async fn cordon(node: &str) -> Result<Changed> {
     Changed::by("kubectl", &["cordon", node], words(&["uncordon", node])).await
 }
 
-/// Gives a node a taint, as `KEY=VALUE:EFFECT`.
+/// Gives a node a taint, as `KEY=VALUE:EFFECT`, until the value is dropped.
 pub async fn taint(node: &str, taint: &str) -> Result<Changed> {
     let undo = words(&["taint", "node", node, &format!("{taint}-")]);
     Changed::by("kubectl", &["taint", "node", node, taint], undo).await
 }
 
-/// Stops everything on a node: it is there, and does nothing.
+/// Stops everything on a node: it stays, and does nothing.
 pub async fn pause(node: &str) -> Result<Changed> {
     Changed::by("docker", &["pause", node], words(&["unpause", node])).await
 }

@@ -31,9 +31,9 @@ const SHOWN: usize = 40;
 pub struct Observed<K> {
     /// When it was seen.
     pub at: Instant,
-    /// What was seen.
+    /// The object in this version.
     pub object: Arc<K>,
-    /// Whether it was seen to be gone.
+    /// Whether this is the object's deletion.
     pub gone: bool,
 }
 
@@ -60,7 +60,8 @@ impl<K> Observer<K>
 where
     K: Resource + Clone + Debug + DeserializeOwned + Send + Sync + 'static,
 {
-    /// Begins to watch, and returns when it sees all that is there.
+    /// Begins to watch the objects that match `fields`, and returns when it has seen all that are
+    /// there. An error after 20 s. `text` shows an object in failures.
     pub async fn start(api: Api<K>, fields: Option<&str>, text: fn(&K) -> String) -> Result<Self> {
         let mut config = watcher::Config::default();
         if let Some(fields) = fields {
@@ -81,12 +82,13 @@ where
         Ok(Self { log, text, began: Instant::now(), task })
     }
 
-    /// All that was seen.
+    /// All sights so far, in their order.
     pub fn sights(&self) -> Vec<Observed<K>> {
         self.log.borrow().sights.clone()
     }
 
-    /// The first object seen since a moment that is as `is` says.
+    /// Waits for the first sight at `since` or later of an object for which `is` holds. The error
+    /// after `patience` shows the last sights.
     pub async fn first(
         &self,
         since: Instant,
@@ -107,14 +109,14 @@ where
         }
     }
 
-    /// No object was ever seen that is as `is` says.
+    /// An error if any sight so far is one for which `is` holds.
     pub fn never(&self, what: &str, is: impl Fn(&Observed<K>) -> bool) -> Result<()> {
         let found = self.sights().into_iter().filter(|sight| is(sight)).count();
         ensure!(found == 0, "seen {found} times: {what}; {}", self.timeline());
         Ok(())
     }
 
-    /// What was seen, for people.
+    /// The last sights, for people.
     pub fn timeline(&self) -> String {
         let sights = self.sights();
         let hidden = sights.len().saturating_sub(SHOWN);
@@ -131,7 +133,7 @@ where
 }
 
 impl Observer<ConnectivityTest> {
-    /// Never since the beginning did the test say that the network is wrong.
+    /// An error if the test ever said that the network is wrong.
     pub fn accuses_nobody(&self) -> Result<()> {
         self.never("a Leak or Blocked", |sight| status::accuses(&sight.object))
     }

@@ -12,33 +12,33 @@ use serde_json::json;
 
 use crate::{cluster::run, eventually, stand_ins};
 
-/// Where it lives.
+/// The namespace that the operator runs in.
 pub const NAMESPACE: &str = "netproof-system";
 
-/// The name of its Deployment, and of its service account.
+/// The name of the operator's Deployment, and of its service account.
 pub const NAME: &str = "netproof-operator";
 
-/// The labels of its pods.
+/// The labels of the operator's pods.
 const LABELS: &str = "app.kubernetes.io/name=netproof,app.kubernetes.io/component=operator";
 
 fn pods(client: &Client) -> Api<Pod> {
     Api::namespaced(client.clone(), NAMESPACE)
 }
 
-/// Its Deployment.
+/// The operator's Deployment, as it is now.
 pub async fn deployment(client: &Client) -> Result<Deployment> {
     let api = Api::<Deployment>::namespaced(client.clone(), NAMESPACE);
     api.get(NAME).await.context("the operator's Deployment")
 }
 
-/// Removes its Deployment, as uninstalling does.
+/// Removes the operator's Deployment, as uninstalling does.
 pub async fn remove(client: &Client) -> Result<()> {
     let api = Api::<Deployment>::namespaced(client.clone(), NAMESPACE);
     api.delete(NAME, &DeleteParams::background()).await.context("removing the operator")?;
     Ok(())
 }
 
-/// Changes how many of it are to be there.
+/// Scales the operator's Deployment.
 pub async fn scale(client: &Client, replicas: i32) -> Result<()> {
     let api = Api::<Deployment>::namespaced(client.clone(), NAMESPACE);
     let patch = Patch::Merge(json!({"spec": {"replicas": replicas}}));
@@ -46,7 +46,7 @@ pub async fn scale(client: &Client, replicas: i32) -> Result<()> {
     Ok(())
 }
 
-/// Its one pod that is not going.
+/// The operator's one pod that is not being deleted; an error if there are none or several.
 pub async fn pod(client: &Client) -> Result<Pod> {
     let mut found = pods(client).list(&ListParams::default().labels(LABELS)).await?.items;
     found.retain(|pod| pod.metadata.deletion_timestamp.is_none());
@@ -54,7 +54,7 @@ pub async fn pod(client: &Client) -> Result<Pod> {
     Ok(found.remove(0))
 }
 
-/// Waits until its one pod is another than `killed`, whether or not it is ready.
+/// Waits until the operator's one pod is another than the one with the UID `killed`, ready or not.
 pub async fn succeeded(client: &Client, killed: &str, patience: Duration) -> Result<Pod> {
     eventually("the operator has a successor", patience, async || {
         let pod = pod(client).await?;
@@ -64,7 +64,7 @@ pub async fn succeeded(client: &Client, killed: &str, patience: Duration) -> Res
     .await
 }
 
-/// Waits until it is ready; returns its pod.
+/// Waits until the operator is ready, and returns its pod.
 pub async fn ready(client: &Client, patience: Duration) -> Result<Pod> {
     eventually("the operator is ready", patience, async || {
         let pod = pod(client).await?;
@@ -74,7 +74,7 @@ pub async fn ready(client: &Client, patience: Duration) -> Result<Pod> {
     .await
 }
 
-/// What it reports of each flow of a test: `from to port expected verdict`, sorted.
+/// The operator's report of each flow of a test: `from to port expected verdict`, sorted.
 pub async fn flows(namespace: &str, test: &str) -> Result<Vec<String>> {
     let deployment = format!("deployment/{NAME}");
     let exec = ["-n", NAMESPACE, "exec", &deployment, "--", "/netproof"];
@@ -85,13 +85,13 @@ pub async fn flows(namespace: &str, test: &str) -> Result<Vec<String>> {
     Ok(flows)
 }
 
-/// How often the container of its pod was started anew.
+/// How often the containers of a pod were restarted.
 pub fn restarts(pod: &Pod) -> i32 {
     let statuses = pod.status.iter().flat_map(|status| status.container_statuses.iter().flatten());
     statuses.map(|container| container.restart_count).sum()
 }
 
-/// What it answers on its port of health, by way of the API server.
+/// The answer of the operator's health port to a path, by way of the API server.
 pub async fn health(client: &Client, path: &str) -> Result<String> {
     let pod = pod(client).await?;
     let request = Request::new(format!("/api/v1/namespaces/{NAMESPACE}/pods"))
@@ -99,7 +99,7 @@ pub async fn health(client: &Client, path: &str) -> Result<String> {
     client.request_text(request).await.with_context(|| format!("the operator's {path}"))
 }
 
-/// What Prometheus would be told, by way of the API server.
+/// The operator's metrics in the text format of Prometheus, by way of the API server.
 pub async fn metrics(client: &Client) -> Result<String> {
     let pod = pod(client).await?;
     let request = Request::new(format!("/api/v1/namespaces/{NAMESPACE}/pods"))
@@ -107,7 +107,7 @@ pub async fn metrics(client: &Client) -> Result<String> {
     client.request_text(request).await.context("the operator's metrics")
 }
 
-/// The last lines that it wrote.
+/// The last lines of the operator's log.
 pub async fn log_tail(client: &Client, lines: i64) -> Result<String> {
     let pod = pod(client).await?;
     let params = LogParams { tail_lines: Some(lines), ..LogParams::default() };

@@ -1,4 +1,4 @@
-//! A kind of cluster policies that a test brings to the cluster, and takes away again.
+//! A kind of cluster-wide policy that a test defines on the cluster, and removes again.
 
 use anyhow::{Context, Result};
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
@@ -11,17 +11,17 @@ use serde_json::{Value, json};
 
 use crate::{SOON, Sandbox, eventually, examples::yaml};
 
-/// Defines `ClusterNetworkPolicy`.
+/// The definition of `ClusterNetworkPolicy`, for [`PolicyKind::install`].
 pub const CLUSTER_NETWORK_POLICY: &str = include_str!("../definitions/clusternetworkpolicies.yaml");
 
-/// Defines `AdminNetworkPolicy`.
+/// The definition of `AdminNetworkPolicy`, for [`PolicyKind::install`].
 pub const ADMIN_NETWORK_POLICY: &str = include_str!("../definitions/adminnetworkpolicies.yaml");
 
-/// Defines `BaselineAdminNetworkPolicy`.
+/// The definition of `BaselineAdminNetworkPolicy`, for [`PolicyKind::install`].
 pub const BASELINE_ADMIN_NETWORK_POLICY: &str =
     include_str!("../definitions/baselineadminnetworkpolicies.yaml");
 
-/// A kind that the cluster has.
+/// A kind of policy that the test has defined on the cluster.
 pub struct PolicyKind {
     client: Client,
     definition: String,
@@ -29,7 +29,8 @@ pub struct PolicyKind {
 }
 
 impl PolicyKind {
-    /// Brings a kind to the cluster, and returns when its objects can be made.
+    /// Defines a kind on the cluster, and returns when its objects can be made. The sandbox removes
+    /// it at the end.
     pub async fn install(sandbox: &Sandbox, definition: &str) -> Result<Self> {
         let definition: CustomResourceDefinition = yaml(definition);
         sandbox.definition(&definition).await?;
@@ -59,13 +60,13 @@ impl PolicyKind {
         self.api().create(&PostParams::default(), &policy).await.with_context(what).map(drop)
     }
 
-    /// Removes a policy.
+    /// Removes the policy of this name.
     pub async fn delete(&self, name: &str) -> Result<()> {
         let what = || format!("removing {} {name}", self.resource.kind);
         self.api().delete(name, &DeleteParams::default()).await.with_context(what).map(drop)
     }
 
-    /// Takes the kind away, with all policies of it.
+    /// Removes the kind, with all policies of it.
     pub async fn remove(self, sandbox: &Sandbox) -> Result<()> {
         sandbox.remove_definition(&self.definition).await
     }

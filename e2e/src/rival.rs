@@ -1,4 +1,4 @@
-//! A second operator on the cluster.
+//! A second operator on the cluster, the rival of the first.
 
 use anyhow::{Context, Result, ensure};
 use k8s_openapi::api::{
@@ -14,22 +14,22 @@ use serde_json::json;
 
 use crate::{Sandbox, TestNamespace, cluster::run, operator, stand_ins};
 
-/// Its image of the probe, which is another name than the first one's.
+/// The rival's image of the probe, which has another name than the first operator's.
 pub const PROBE_IMAGE: &str = "docker.io/library/netproof-probe:rival";
 
-/// Its own image.
+/// The image of the rival itself.
 const IMAGE: &str = "docker.io/library/netproof-operator:rival";
 
-/// The second one.
+/// A second operator that was installed on the cluster.
 pub struct Rival {
     client: Client,
     namespace: String,
     deployment: String,
-    /// Whether its namespace is its own, and goes with it.
+    /// Whether the rival has a namespace of its own, which is removed with it.
     apart: bool,
 }
 
-/// Installs what `deploy` has once more, in another namespace and with images of other names.
+/// Installs the objects of `deploy` once more, in another namespace and with images of other names.
 pub async fn elsewhere(sandbox: &Sandbox) -> Result<Rival> {
     tag_images().await?;
     let home = sandbox.namespace("rival", &[]).await?;
@@ -60,14 +60,14 @@ pub async fn elsewhere(sandbox: &Sandbox) -> Result<Rival> {
     Ok(Rival { client, namespace, deployment: operator::NAME.into(), apart: true })
 }
 
-/// Installs a second Deployment in the first one's namespace, with images of other names.
+/// Installs a second Deployment in the first operator's namespace, with images of other names.
 pub async fn beside(sandbox: &Sandbox) -> Result<Rival> {
     tag_images().await?;
     let name = format!("{}-{}", operator::NAME, sandbox.suffix);
     let mut found = rendered(&["Deployment"]).await?;
     let mut object = found.remove(0);
     object["metadata"]["name"] = json!(name);
-    // Not to be taken for the first one, by its Service or by tests.
+    // The first operator's Service, and tests, must not take its pods for the first one's.
     let component = json!("rival");
     object["spec"]["selector"]["matchLabels"]["app.kubernetes.io/component"] = component.clone();
     object["spec"]["template"]["metadata"]["labels"]["app.kubernetes.io/component"] = component;
@@ -81,7 +81,7 @@ pub async fn beside(sandbox: &Sandbox) -> Result<Rival> {
     Ok(Rival { client, namespace, deployment: name, apart: false })
 }
 
-/// The objects of these kinds that `deploy` has.
+/// The objects of these kinds in `deploy`, one for each.
 async fn rendered(kinds: &[&str]) -> Result<Vec<serde_json::Value>> {
     let deploy = concat!(env!("CARGO_MANIFEST_DIR"), "/../deploy");
     let text = run("kubectl", &["kustomize", deploy]).await?;
@@ -105,7 +105,7 @@ fn with_images(deployment: &mut Deployment) -> Result<()> {
     Ok(())
 }
 
-/// Gives the images that the first one has on each node other names as well.
+/// Gives the first operator's images additional names on each node.
 async fn tag_images() -> Result<()> {
     let deployment = run(
         "kubectl",
@@ -130,11 +130,11 @@ async fn tag_images() -> Result<()> {
 }
 
 impl Rival {
-    /// Its one pod.
+    /// The rival's one pod that is not being deleted.
     pub async fn pod(&self) -> Result<Pod> {
         let api = Api::<Pod>::namespaced(self.client.clone(), &self.namespace);
         let mut pods = api.list(&ListParams::default()).await?.items;
-        // Among the first one's pods it is told by the name of its Deployment.
+        // Among the first operator's pods it is told by the name of its Deployment.
         pods.retain(|pod| {
             pod.name_any().starts_with(&format!("{}-", self.deployment))
                 && pod.metadata.deletion_timestamp.is_none()
@@ -155,12 +155,12 @@ impl Rival {
         }
     }
 
-    /// What `/readyz` says, ready or not.
+    /// The answer of `/readyz`, ready or not.
     pub async fn readiness(&self) -> Result<String> {
         self.asked("readyz").await
     }
 
-    /// One of its figures, by name and labels.
+    /// The value of one of the rival's metrics, by name and labels.
     pub async fn figure(&self, name: &str) -> Result<String> {
         let text = self.asked("metrics").await?;
         let mut lines = text.lines();
@@ -168,19 +168,19 @@ impl Rival {
         value.map(str::to_owned).with_context(|| format!("no {name} in {text}"))
     }
 
-    /// What it has written.
+    /// The log of the rival.
     pub async fn log(&self) -> Result<String> {
         let api = Api::<Pod>::namespaced(self.client.clone(), &self.namespace);
         Ok(api.logs(&self.pod().await?.name_any(), &LogParams::default()).await?)
     }
 
-    /// How often its container was begun anew.
+    /// How often the rival's container was restarted.
     pub async fn restarts(&self) -> Result<i32> {
         let status = self.pod().await?.status.unwrap_or_default();
         Ok(status.container_statuses.iter().flatten().map(|c| c.restart_count).sum())
     }
 
-    /// Removes it.
+    /// Removes the rival, with its namespace if that is its own.
     pub async fn remove(self) -> Result<()> {
         if self.apart {
             return TestNamespace { client: self.client, name: self.namespace }.remove().await;
@@ -191,7 +191,7 @@ impl Rival {
     }
 }
 
-/// The port that answers a path: health may have one of its own.
+/// The port that answers a path: health may have a port of its own.
 fn health_port(pod: &Pod, path: &str) -> Option<i32> {
     let container = pod.spec.as_ref()?.containers.first()?;
     let port = |name: &str| {

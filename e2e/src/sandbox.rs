@@ -1,5 +1,5 @@
 //! A place of a test's own on the cluster, of which nothing is left when the test has ended,
-//! however it has ended.
+//! however it ends.
 
 use std::{
     panic::{AssertUnwindSafe, resume_unwind},
@@ -33,36 +33,38 @@ use crate::{
     test_namespace::{self, TestNamespace},
 };
 
-/// No test takes longer.
+/// The longest that a test may take.
 const LONGEST: Duration = Duration::from_secs(420);
 
-/// Where the test network's agents look for what shall fail on purpose, see `e2e/faults.sh`.
+/// The namespace and name of the `ConfigMap` by which the test network fails on purpose, see
+/// `e2e/faults.sh`.
 const FAULTS: (&str, &str) = ("netproof-network", "netproof-faults");
 
-/// A namespace with a few pods takes some six seconds to go; what is longer should be seen.
+/// How long removing a test's objects may take before it is reported: a namespace with a few pods
+/// takes some six seconds.
 const SLOW: Duration = Duration::from_secs(15);
 
-/// What a test has made outside namespaces of its own, and its namespaces.
+/// The namespaces that a test has made, and what it has made or changed outside of them.
 pub struct Sandbox {
-    /// The way to the cluster.
+    /// The client of the cluster.
     pub client: Client,
-    /// Part of the names of all that the test makes.
+    /// A part of the names of all that the test makes.
     pub suffix: String,
     made: Mutex<Vec<Made>>,
 }
 
-/// What is to be undone.
+/// What is to be undone at the end of a test.
 enum Made {
     Namespace(String),
     FlowSchema(String),
     Definition(String),
     /// The network is not to fail any more.
     Faults,
-    /// This is to be there again.
+    /// This Deployment is to be there again.
     Removed(Box<Deployment>),
     ClusterRoleBinding(String),
     RoleBinding(TestNamespace, String),
-    /// A Deployment beside the operator's.
+    /// A Deployment beside the operator's is to be removed.
     Rival(String),
     /// netproof as a whole is to be there again, and these tests.
     Installation(Vec<ConnectivityTest>),
@@ -70,7 +72,9 @@ enum Made {
     Rights(Box<ClusterRole>),
 }
 
-/// Runs a test in a sandbox. When it fails, what is there is shown before it is removed.
+/// Runs a test in a sandbox, when no other test is on the cluster. If the test fails, the state of
+/// the cluster is shown. At the end all that it made is removed, also if it panics, takes longer
+/// than 420 s, or is interrupted.
 pub async fn sandbox(body: impl AsyncFnOnce(&Sandbox) -> Result<()>) {
     let client = cluster::client().await.expect("a client");
     let _turn = cluster::turn().await.expect("a turn");
@@ -83,7 +87,7 @@ pub async fn sandbox(body: impl AsyncFnOnce(&Sandbox) -> Result<()>) {
             cluster::say("told to end: removing what the test made");
             let cleaned = sandbox.clean().await;
             cluster::say(format!("{cleaned:?}\n"));
-            // Not a panic, after which the next test would begin.
+            // A panic would let the next test begin.
             std::process::exit(130)
         }
     };
@@ -105,7 +109,7 @@ pub async fn sandbox(body: impl AsyncFnOnce(&Sandbox) -> Result<()>) {
 }
 
 impl Sandbox {
-    /// A namespace of the test's own, with these labels.
+    /// Makes a namespace of the test's own, with these labels.
     pub async fn namespace(&self, word: &str, labels: &[(&str, &str)]) -> Result<TestNamespace> {
         let name = format!("e2e-{word}-{}", self.suffix);
         let labels: serde_json::Map<String, serde_json::Value> =
@@ -120,7 +124,7 @@ impl Sandbox {
         Ok(TestNamespace { client: self.client.clone(), name })
     }
 
-    /// Sorts requests for the meter.
+    /// Makes a `FlowSchema` for [`Meter`](crate::meter::Meter).
     pub async fn flow_schema(&self, schema: &FlowSchema) -> Result<()> {
         self.note(Made::FlowSchema(schema.metadata.name.clone().unwrap_or_default()));
         let api = Api::<FlowSchema>::all(self.client.clone());
@@ -128,7 +132,8 @@ impl Sandbox {
         Ok(())
     }
 
-    /// Brings a kind to the cluster.
+    /// Defines a kind on the cluster, and returns when it is established. An error if the cluster
+    /// has the kind already and no test has made it.
     pub async fn definition(&self, definition: &CustomResourceDefinition) -> Result<()> {
         let name = definition.name_any();
         let api = Api::<CustomResourceDefinition>::all(self.client.clone());
@@ -151,14 +156,14 @@ impl Sandbox {
         .await
     }
 
-    /// Takes a kind away, with all its objects.
+    /// Removes a kind, with all its objects, and waits until it is gone.
     pub async fn remove_definition(&self, name: &str) -> Result<()> {
         remove::<CustomResourceDefinition>(&self.client, name).await?;
         gone::<CustomResourceDefinition>(&self.client, name, MINUTE).await
     }
 
-    /// Makes the test network fail on purpose from now on, as `e2e/faults.sh` has it; with `none`
-    /// not any more. At the end of the test it fails no more, however the test ends.
+    /// Makes the test network fail on purpose from now on, in the words of `e2e/faults.sh`; with
+    /// `none`, it fails no more. Faults end with the test.
     pub async fn fail(&self, faults: &str) -> Result<()> {
         let (namespace, name) = FAULTS;
         let maps = Api::<ConfigMap>::namespaced(self.client.clone(), namespace);
@@ -176,10 +181,11 @@ impl Sandbox {
         Ok(())
     }
 
-    /// From now on the operator's Deployment may be removed: it is put back at the end.
+    /// Saves the operator's Deployment, which may be removed from now on: it is put back at the
+    /// end.
     pub async fn save_operator(&self) -> Result<()> {
         let mut saved = operator::deployment(&self.client).await?;
-        // It is to be made anew, not to be that very object.
+        // The Deployment is to be made anew, without what the API server added to it.
         saved.status = None;
         saved.metadata.uid = None;
         saved.metadata.resource_version = None;
@@ -189,8 +195,9 @@ impl Sandbox {
         Ok(())
     }
 
-    /// From now on netproof may be removed, whole or in part: it is installed anew at the end, with
-    /// the tests that there were in namespaces that are not this test's own.
+    /// Saves netproof's installation, which may be removed from now on, whole or in part. It is
+    /// installed anew at the end, with the `ConnectivityTests` of namespaces that are not this
+    /// test's own.
     pub async fn save_installation(&self) -> Result<()> {
         let tests = Api::<ConnectivityTest>::all(self.client.clone());
         let mut tests = tests.list(&ListParams::default()).await?.items;
@@ -222,7 +229,7 @@ impl Sandbox {
         install(&self.client, &saved).await
     }
 
-    /// Lets a service account of the cluster do something.
+    /// Makes a `ClusterRoleBinding`, until the end of the test.
     pub async fn cluster_role_binding(&self, binding: &ClusterRoleBinding) -> Result<()> {
         self.note(Made::ClusterRoleBinding(binding.name_any()));
         let api = Api::<ClusterRoleBinding>::all(self.client.clone());
@@ -230,7 +237,7 @@ impl Sandbox {
         Ok(())
     }
 
-    /// Lets it do something in a namespace that is not the test's own.
+    /// Makes a `RoleBinding` in a namespace that is not the test's own, until the end of the test.
     pub async fn role_binding(&self, namespace: &str, binding: &RoleBinding) -> Result<()> {
         let home = TestNamespace { client: self.client.clone(), name: namespace.to_owned() };
         self.note(Made::RoleBinding(home.clone(), binding.name_any()));
@@ -238,7 +245,7 @@ impl Sandbox {
         Ok(())
     }
 
-    /// A Deployment beside the operator's.
+    /// Makes a Deployment beside the operator's, until the end of the test.
     pub async fn rival_deployment(&self, deployment: &Deployment) -> Result<()> {
         self.note(Made::Rival(deployment.name_any()));
         let home =
@@ -247,7 +254,7 @@ impl Sandbox {
         Ok(())
     }
 
-    /// Puts back what was saved.
+    /// Puts the operator's Deployment back as it was saved, and waits until the operator is ready.
     pub async fn restore_operator(&self) -> Result<()> {
         let saved: Vec<Deployment> = {
             let made = self.made.lock().expect("no holder of this lock can panic");
@@ -298,7 +305,8 @@ impl Sandbox {
         text
     }
 
-    /// Removes, by name, what the test has made.
+    /// Undoes by name what the test has made, the last first. All of it is tried; the error lists
+    /// what could not be undone.
     async fn clean(&self) -> Result<()> {
         let made =
             std::mem::take(&mut *self.made.lock().expect("no holder of this lock can panic"));
@@ -347,7 +355,7 @@ impl Made {
     }
 }
 
-/// Whether it is one of ours, which any test may remove.
+/// Whether a test has made the definition, so that any test may remove it.
 fn is_of_tests(definition: &CustomResourceDefinition) -> bool {
     let label = definition.labels().get("app.kubernetes.io/managed-by");
     label.is_some_and(|value| value == "netproof-e2e")
@@ -398,7 +406,7 @@ async fn install(client: &Client, tests: &[ConnectivityTest]) -> Result<()> {
     operator::ready(client, 2 * MINUTE).await.map(drop)
 }
 
-/// What is gone already needs no removing.
+/// Accepts the error that an object to be removed is not there.
 fn absent(removed: Result<()>) -> Result<()> {
     removed.or_else(|error| match error.downcast_ref::<kube::Error>() {
         Some(kube::Error::Api(status)) if status.code == 404 => Ok(()),
@@ -428,7 +436,7 @@ where
     }
 }
 
-/// Waits until an object of the cluster is gone.
+/// Waits until a cluster-scoped object is gone.
 pub async fn gone<K>(client: &Client, name: &str, patience: Duration) -> Result<()>
 where
     K: Resource<Scope = kube::core::ClusterResourceScope, DynamicType = ()>

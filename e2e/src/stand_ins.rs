@@ -13,7 +13,7 @@ use netproof_crds::StandInSet;
 /// The label of everything that netproof places for a test.
 const TEST_UID: &str = "netproof.dev/test-uid";
 
-/// The stand-ins of a test, wherever they are.
+/// The stand-ins of a test, in all namespaces.
 pub async fn of(client: &Client, test_uid: &str) -> Result<Vec<Pod>> {
     let params = ListParams::default().labels(&format!("{TEST_UID}={test_uid}"));
     Ok(Api::<Pod>::all(client.clone()).list(&params).await?.items)
@@ -25,23 +25,23 @@ pub async fn all(client: &Client) -> Result<Vec<Pod>> {
     Ok(Api::<Pod>::all(client.clone()).list(&params).await?.items)
 }
 
-/// The owners of a test's stand-ins, wherever they are.
+/// The owners of a test's stand-ins, in all namespaces.
 pub async fn sets_of(client: &Client, test_uid: &str) -> Result<Vec<StandInSet>> {
     let params = ListParams::default().labels(&format!("{TEST_UID}={test_uid}"));
     Ok(Api::<StandInSet>::all(client.clone()).list(&params).await?.items)
 }
 
-/// Whether a pod is a stand-in.
+/// Whether a pod has the label of stand-ins.
 pub fn is(pod: &Pod) -> bool {
     pod.labels().contains_key(TEST_UID)
 }
 
-/// Whom a stand-in stands in for, as the matrix has it.
+/// The endpoint that a stand-in stands in for, as the matrix names it; empty for another pod.
 pub fn endpoint(pod: &Pod) -> &str {
     pod.annotations().get("netproof.dev/endpoint").map(String::as_str).unwrap_or_default()
 }
 
-/// The node that a pod is on.
+/// The node that a pod is on; empty if it has none.
 pub fn node(pod: &Pod) -> &str {
     pod.spec.as_ref().and_then(|spec| spec.node_name.as_deref()).unwrap_or_default()
 }
@@ -56,12 +56,12 @@ pub async fn all_sets(client: &Client) -> Result<Vec<StandInSet>> {
     Ok(Api::<StandInSet>::all(client.clone()).list(&ListParams::default()).await?.items)
 }
 
-/// The UIDs of pods.
+/// The UIDs of these pods.
 pub fn uids(pods: &[Pod]) -> BTreeSet<String> {
     pods.iter().filter_map(ResourceExt::uid).collect()
 }
 
-/// Whether a pod is ready.
+/// Whether a pod's condition Ready is True.
 pub fn ready(pod: &Pod) -> bool {
     let conditions = pod.status.iter().flat_map(|status| status.conditions.iter().flatten());
     conditions.into_iter().any(|condition| condition.type_ == "Ready" && condition.status == "True")
@@ -96,7 +96,7 @@ pub fn text(pod: &Pod) -> String {
     )
 }
 
-/// Pods, one a line.
+/// Pods, one on each line.
 pub fn texts(pods: &[Pod]) -> String {
     let lines: Vec<String> = pods.iter().map(text).collect();
     format!(

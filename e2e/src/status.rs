@@ -6,7 +6,7 @@ use netproof_crds::{
     Reason,
 };
 
-/// What a test says of one matter; none if it says nothing of its present spec.
+/// A condition of a test; none if the test says nothing of its present spec.
 pub fn condition(test: &ConnectivityTest, type_: ConditionType) -> Option<&Condition> {
     let conditions = test.status.as_ref()?.conditions.iter();
     conditions
@@ -14,18 +14,18 @@ pub fn condition(test: &ConnectivityTest, type_: ConditionType) -> Option<&Condi
         .find(|condition| condition.type_ == type_.as_str())
 }
 
-/// Whether a condition has this status.
+/// Whether a condition has this status, for the present spec.
 pub fn is(test: &ConnectivityTest, type_: ConditionType, status: ConditionStatus) -> bool {
     condition(test, type_).is_some_and(|condition| condition.status == status.as_str())
 }
 
-/// Whether every flow that is decided is as the policies say.
+/// Whether the condition Conformant is True.
 pub fn conformant(test: &ConnectivityTest) -> bool {
     is(test, ConditionType::Conformant, ConditionStatus::True)
 }
 
-/// Whether every flow is as the policies say, where nothing more can be said: a test that allows
-/// nothing proves nothing.
+/// Whether every flow conforms. Conformant may be Unknown for want of an allowed flow: a test that
+/// allows nothing proves nothing.
 pub fn keeps_all(test: &ConnectivityTest) -> bool {
     let FlowSummary { flows, conforms, .. } = summary(test);
     let is_unproved = condition(test, ConditionType::Conformant)
@@ -38,12 +38,13 @@ pub fn summary(test: &ConnectivityTest) -> FlowSummary {
     test.status.as_ref().and_then(|status| status.summary).unwrap_or_default()
 }
 
-/// What it says that the network does wrong.
+/// The diagnosis in the status, if there is one.
 pub fn diagnosis(test: &ConnectivityTest) -> Option<&Diagnosis> {
     test.status.as_ref()?.diagnosis.as_ref()
 }
 
-/// Whether it says of any flow that the network is wrong about it, by whichever of its means.
+/// Whether the status says in any place that the network is wrong about a flow; start-up leaks
+/// aside.
 pub fn accuses(test: &ConnectivityTest) -> bool {
     let summary = summary(test);
     let findings = test.status.iter().flat_map(|status| &status.findings);
@@ -56,7 +57,7 @@ pub fn accuses(test: &ConnectivityTest) -> bool {
         })
 }
 
-/// The whole status on a few lines.
+/// The whole status, for people, on a few lines.
 pub fn text(test: &ConnectivityTest) -> String {
     let Some(status) = &test.status else { return "no status".into() };
     let mut words = vec![format!(

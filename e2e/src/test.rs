@@ -1,4 +1,4 @@
-//! A `ConnectivityTest` on the cluster: asks after it, changes it, waits for it.
+//! A `ConnectivityTest` on the cluster, for reading it, changing it, and waiting for it.
 
 use std::time::Duration;
 
@@ -15,13 +15,13 @@ use serde_json::{Value, json};
 
 use crate::{Observer, TestNamespace, eventually, operator, stand_ins, status};
 
-/// One test, by name and UID.
+/// One `ConnectivityTest`, by name and UID.
 pub struct Test {
-    /// Its name.
+    /// Its name in the namespace.
     pub name: String,
-    /// Its namespace.
+    /// The namespace that it is in.
     pub namespace: String,
-    /// Its UID.
+    /// The UID that the API server gave it.
     pub uid: String,
     client: Client,
 }
@@ -41,18 +41,19 @@ impl Test {
         Api::namespaced(self.client.clone(), &self.namespace)
     }
 
-    /// The test as it is now.
+    /// The object as it is now.
     pub async fn get(&self) -> Result<ConnectivityTest> {
         self.api().get(&self.name).await.context("the test")
     }
 
-    /// Watches its status from now on.
+    /// Watches the test's status from now on.
     pub async fn observer(&self) -> Result<Observer<ConnectivityTest>> {
         let fields = format!("metadata.name={}", self.name);
         Observer::start(self.api(), Some(&fields), status::text).await
     }
 
-    /// Waits until the test is as `is` says.
+    /// Waits until `is` holds for the test, and returns it. The error after `patience` shows the
+    /// status.
     pub async fn becomes(
         &self,
         what: &str,
@@ -67,7 +68,7 @@ impl Test {
         .await
     }
 
-    /// Waits until a condition says just this; returns it.
+    /// Waits until a condition has just this status and reason, and returns it.
     pub async fn says(
         &self,
         (type_, value, reason): (ConditionType, ConditionStatus, Reason),
@@ -83,12 +84,12 @@ impl Test {
         said(&test).ok_or_else(|| anyhow!("it was just there"))
     }
 
-    /// Waits until it is conformant.
+    /// Waits until Conformant is True.
     pub async fn conforms(&self, patience: Duration) -> Result<ConnectivityTest> {
         self.becomes("Conformant=True", patience, status::conformant).await
     }
 
-    /// Waits until it is conformant by a round that ended after a moment.
+    /// Waits until Conformant is True by a round that ended in a later second than `moment`.
     pub async fn conforms_after(
         &self,
         moment: Timestamp,
@@ -96,14 +97,14 @@ impl Test {
     ) -> Result<ConnectivityTest> {
         let later = |test: &ConnectivityTest| {
             let round = test.status.as_ref().and_then(|status| status.last_round.as_ref());
-            // What is written has no fractions of a second.
+            // Times in a status have no fractions of a second.
             round.is_some_and(|round| round.time.0.as_second() > moment.as_second())
         };
         let what = format!("Conformant=True by a round after {moment}");
         self.becomes(&what, patience, |test| status::conformant(test) && later(test)).await
     }
 
-    /// Waits until the operator reports just these flows, sorted.
+    /// Waits until the operator reports just these flows, in any order.
     pub async fn reports<S: AsRef<str>>(&self, flows: &[S], patience: Duration) -> Result<()> {
         let mut wanted: Vec<&str> = flows.iter().map(AsRef::as_ref).collect();
         wanted.sort_unstable();
@@ -115,7 +116,7 @@ impl Test {
         .await
     }
 
-    /// Changes its spec.
+    /// Changes the test's spec by a merge patch.
     pub async fn change(&self, spec: &Value) -> Result<()> {
         let patch = Patch::Merge(json!({"spec": spec}));
         let api = self.api();
@@ -123,19 +124,20 @@ impl Test {
         Ok(())
     }
 
-    /// Removes it.
+    /// Removes the test, without waiting until it is gone.
     pub async fn delete(&self) -> Result<()> {
         let api = self.api();
         api.delete(&self.name, &DeleteParams::background()).await.context("removing a test")?;
         Ok(())
     }
 
-    /// Its stand-ins, wherever they are, also those that are going.
+    /// The test's stand-ins in all namespaces, also those that are being deleted.
     pub async fn stand_ins(&self) -> Result<Vec<Pod>> {
         stand_ins::of(&self.client, &self.uid).await
     }
 
-    /// The one stand-in of an endpoint.
+    /// The one stand-in of an endpoint that is not being deleted; an error if there are none or
+    /// several.
     pub async fn stand_in(&self, endpoint: &str) -> Result<Pod> {
         let mut found = self.stand_ins().await?;
         found.retain(|pod| {
@@ -145,12 +147,12 @@ impl Test {
         Ok(found.remove(0))
     }
 
-    /// The owners of its stand-ins, wherever they are.
+    /// The owners of the test's stand-ins, in all namespaces.
     pub async fn sets(&self) -> Result<Vec<StandInSet>> {
         stand_ins::sets_of(&self.client, &self.uid).await
     }
 
-    /// Waits until no stand-in of it is left, nor an owner of stand-ins.
+    /// Waits until no stand-in of the test is left, and no owner of stand-ins.
     pub async fn leaves_nothing(&self, patience: Duration) -> Result<()> {
         let what = format!("nothing is left of {}/{}", self.namespace, self.name);
         eventually(&what, patience, async || {

@@ -1,4 +1,4 @@
-//! A namespace that a test has made, and what it puts there.
+//! A namespace that a test has made, and the objects that it makes there.
 
 use std::{collections::BTreeMap, fmt::Debug};
 
@@ -17,12 +17,12 @@ use serde_json::{Value, json};
 
 use crate::{stand_ins, status, test::Test};
 
-/// One namespace.
+/// A namespace that a test has made.
 #[derive(Clone)]
 pub struct TestNamespace {
-    /// The way to the cluster.
+    /// The client of the cluster.
     pub client: Client,
-    /// Its name.
+    /// The name of the namespace.
     pub name: String,
 }
 
@@ -35,7 +35,7 @@ impl TestNamespace {
         Api::namespaced(self.client.clone(), &self.name)
     }
 
-    /// Makes an object.
+    /// Makes an object in this namespace, and returns it as the API server stored it.
     pub async fn create<K>(&self, object: &K) -> Result<K>
     where
         K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>
@@ -48,7 +48,7 @@ impl TestNamespace {
         self.api().create(&PostParams::default(), object).await.with_context(what)
     }
 
-    /// Removes an object by name.
+    /// Removes an object by name, without waiting until it is gone.
     pub async fn delete<K>(&self, name: &str) -> Result<()>
     where
         K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>
@@ -61,7 +61,7 @@ impl TestNamespace {
         api.delete(name, &DeleteParams::background()).await.with_context(what).map(drop)
     }
 
-    /// Changes an object by a merge patch.
+    /// Changes an object by a merge patch, and returns it as it is then.
     pub async fn patch<K>(&self, name: &str, patch: &Value) -> Result<K>
     where
         K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>
@@ -74,13 +74,13 @@ impl TestNamespace {
         api.patch(name, &PatchParams::default(), &Patch::Merge(patch)).await.with_context(what)
     }
 
-    /// Makes a `ConnectivityTest`.
+    /// Makes a `ConnectivityTest` in this namespace.
     pub async fn test(&self, test: &ConnectivityTest) -> Result<Test> {
         let made = self.create(test).await?;
         Ok(Test::new(self, &made))
     }
 
-    /// Sets labels of the namespace itself; none removes one.
+    /// Sets labels of the namespace itself; `None` removes a label.
     pub async fn relabel(&self, labels: &[(&str, Option<&str>)]) -> Result<()> {
         let labels: BTreeMap<_, _> = labels.iter().copied().collect();
         let patch = Patch::Merge(json!({"metadata": {"labels": labels}}));
@@ -89,20 +89,20 @@ impl TestNamespace {
         Ok(())
     }
 
-    /// Removes the namespace itself.
+    /// Removes the namespace itself, without waiting until it is gone.
     pub async fn remove(&self) -> Result<()> {
         let api = Api::<Namespace>::all(self.client.clone());
         api.delete(&self.name, &DeleteParams::default()).await.context("removing a namespace")?;
         Ok(())
     }
 
-    /// The pods in it.
+    /// The pods in this namespace.
     pub async fn pods(&self) -> Result<Vec<Pod>> {
         Ok(self.api::<Pod>().list(&ListParams::default()).await?.items)
     }
 }
 
-/// All that a failed test leaves to look at.
+/// The state of a namespace, for the failure of a test: tests, owners, pods and Events.
 pub async fn describe(home: &TestNamespace) -> String {
     let mut lines = vec![format!("\n  namespace {}", home.name)];
     let all = ListParams::default();
