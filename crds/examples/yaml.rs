@@ -1,5 +1,5 @@
-//! Writes the CRDs as YAML, one file each, into the directory that is named; without one, prints
-//! them.
+//! Writes the CRDs as YAML, one file each, into the directory that is named; prints them if none
+//! is.
 
 use std::{fs, path::PathBuf};
 

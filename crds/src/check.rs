@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{endpoint::Port, schema};
 
-/// Everyone in `from` attempts to reach everyone in `to`.
+/// Every endpoint in `from` attempts to reach every endpoint in `to`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 #[schemars(transform = schema::absent_is_not_null)]
@@ -34,13 +34,13 @@ pub struct Check {
     pub expect: Option<Expectation>,
 }
 
-/// Whether a connection is to be possible.
+/// Whether a connection is expected to be possible.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
 )]
 pub enum Expectation {
-    /// It is to connect.
+    /// The policies are expected to let the flow connect.
     Allow,
-    /// It is not to connect.
+    /// The policies are expected to deny the flow.
     Deny,
 }

@@ -1,6 +1,6 @@
-//! Defines an enum whose variants are words that users and machines rely on.
+//! Defines an enum with variants that users and machines rely on as words.
 
-/// Declares the enum with `ALL`, `as_str` and `Display`; the word is the variant's name.
+/// Declares the enum with `ALL`, `as_str` and `Display`. The word of a variant is its name.
 macro_rules! closed_set {
     (
         $(#[$meta:meta])*

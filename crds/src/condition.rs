@@ -24,9 +24,9 @@ closed_set! {
 closed_set! {
     /// The three values of a condition.
     pub enum ConditionStatus {
-        /// It is so.
+        /// What the condition's type says is so.
         True,
-        /// It is not so.
+        /// What the condition's type says is not so.
         False,
         /// There is no evidence, it is old, or only half of it is there.
         Unknown,
@@ -130,13 +130,13 @@ closed_set! {
         NotAccepted,
         /// Not all probes are attached, so that nothing else can be said.
         ProbesNotReady,
-        /// netproof is being removed from the cluster: nobody tests any more.
+        /// netproof is being removed from the cluster, and tests nothing any more.
         OperatorRemoved,
     }
 }
 
-/// The reason of Events that say what a network does wrong, and that it does so no more. Events
-/// that say how a verdict turned have the reason of its condition.
+/// The reason of Events about a diagnosis: what a network does wrong, or that it does so no more.
+/// Events about a turn of the verdict have the reason of its condition.
 pub const DIAGNOSED: &str = "Diagnosed";
 
 #[cfg(test)]

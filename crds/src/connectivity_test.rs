@@ -208,11 +208,12 @@ pub enum RunPolicy {
     Once,
 }
 
-/// What becomes of start-up leaks. New pods must be isolated before any of their containers starts.
+/// What becomes of start-up leaks. The API wants new pods isolated before any of their containers
+/// starts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 pub enum StartUp {
-    /// They are looked for and reported as findings; Conformant does not turn False, since one is
-    /// over when it is seen.
+    /// They are looked for and reported as findings. Conformant does not turn False, since a
+    /// start-up leak is over when it is seen.
     #[default]
     Report,
     /// They turn Conformant False as well, until the next probe pod of the endpoint is seen to be

@@ -7,11 +7,11 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-/// What the API server accepts; [`DurationString::from_str`] accepts the same, and CEL's
-/// `duration()` reads each of these.
+/// The texts that the API server accepts. [`DurationString::from_str`] accepts the same, and CEL's
+/// `duration()` reads each of them.
 pub(crate) const PATTERN: &str = "^([0-9]{1,5}(h|m|s|ms))+$";
 
-/// No duration is longer than this text, so that five digits a unit can never overflow.
+/// The longest text of a duration, in bytes, so that five digits for each unit can never overflow.
 const MAX_LENGTH: usize = 20;
 
 /// A duration of whole milliseconds, written as numbers with the units h, m, s and ms.
@@ -20,27 +20,27 @@ const MAX_LENGTH: usize = 20;
 pub struct DurationString(Duration);
 
 impl DurationString {
-    /// A duration of that many milliseconds.
+    /// A duration of this many milliseconds.
     pub const fn from_millis(millis: u64) -> Self {
         Self(Duration::from_millis(millis))
     }
 
-    /// A duration of that many seconds.
+    /// A duration of this many seconds.
     pub const fn from_secs(seconds: u64) -> Self {
         Self(Duration::from_secs(seconds))
     }
 
-    /// The duration itself.
+    /// The duration as the standard library has it.
     pub const fn get(self) -> Duration {
         self.0
     }
 }
 
-/// The text is not a duration.
+/// The error for a text that is no duration.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[error("{text:?} is not a duration such as 500ms, 30s or 1m30s")]
 pub struct ParseDurationError {
-    /// What was to be read.
+    /// The text that was to be read.
     text: String,
 }
 
@@ -57,8 +57,8 @@ impl FromStr for DurationString {
     }
 }
 
-/// Whether a duration as Go reads it has neither signs nor fractions, no unit below a millisecond
-/// and no number without a unit or with more digits than [`PATTERN`] has.
+/// Whether a duration that Go would read has neither signs nor fractions, no unit below a
+/// millisecond, and no number without a unit or with more digits than [`PATTERN`] admits.
 fn has_whole_numbers(text: &str) -> bool {
     const LETTERS: [char; 3] = ['h', 'm', 's'];
     let is_number = |part: &str| part.len() <= 5 && part.bytes().all(|byte| byte.is_ascii_digit());
@@ -105,7 +105,7 @@ impl JsonSchema for DurationString {
         true
     }
 
-    // A CEL rule rather than `pattern`: its message is the one that users can act on.
+    // A CEL rule rather than `pattern`: it has a message that users can act on.
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({
             "type": "string",

@@ -29,12 +29,12 @@ pub struct Endpoint {
     pub external: Option<External>,
 }
 
-/// What an [`Endpoint`] is.
+/// What an [`Endpoint`] is: a stand-in or an external address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EndpointKind<'a> {
-    /// A probe pod.
+    /// A probe pod that carries a workload's labels.
     StandIn(&'a StandIn),
-    /// An address.
+    /// An address outside of the test's control.
     External(&'a External),
 }
 
@@ -49,7 +49,7 @@ impl Endpoint {
     }
 }
 
-/// A probe pod in a workload's place: exactly one of `labels` and `like` says whose.
+/// A probe pod in the place of a workload, which exactly one of `labels` and `like` names.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 #[schemars(transform = schema::absent_is_not_null)]
@@ -84,17 +84,17 @@ pub struct StandIn {
     pub ports: Vec<NamedPort>,
 }
 
-/// Where a [`StandIn`] has its labels from.
+/// The source of a [`StandIn`]'s labels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StandInSource<'a> {
-    /// They are written in the test.
+    /// The labels are written in the test.
     Labels(&'a BTreeMap<String, String>),
-    /// They are those of a workload's pod template.
+    /// The labels are those of a workload's pod template.
     Like(&'a WorkloadRef),
 }
 
 impl StandIn {
-    /// Where the labels are from; `None` for an object that the API server would have refused.
+    /// The source of the labels; `None` for an object that the API server would have refused.
     pub fn source(&self) -> Option<StandInSource<'_>> {
         match (&self.labels, &self.like) {
             (Some(labels), None) => Some(StandInSource::Labels(labels)),
@@ -123,11 +123,11 @@ pub struct WorkloadRef {
     Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
 )]
 pub enum WorkloadKind {
-    /// A Deployment.
+    /// `Deployment` of `apps/v1`, by its pod template.
     Deployment,
-    /// A `StatefulSet`.
+    /// `StatefulSet` of `apps/v1`, by its pod template.
     StatefulSet,
-    /// A `DaemonSet`.
+    /// `DaemonSet` of `apps/v1`, by its pod template.
     DaemonSet,
 }
 
@@ -188,7 +188,7 @@ pub struct Port {
     pub protocol: Protocol,
 }
 
-/// The protocols that a policy can speak of.
+/// The protocols that a policy can name.
 #[derive(
     Clone,
     Copy,
@@ -204,14 +204,14 @@ pub struct Port {
     JsonSchema,
 )]
 pub enum Protocol {
-    /// TCP.
+    /// TCP, the default of the API.
     #[default]
     #[serde(rename = "TCP")]
     Tcp,
-    /// UDP.
+    /// UDP, which external endpoints cannot have.
     #[serde(rename = "UDP")]
     Udp,
-    /// SCTP.
+    /// SCTP, by which no probe attempts anything yet.
     #[serde(rename = "SCTP")]
     Sctp,
 }

@@ -1,8 +1,7 @@
 //! What users write and read: the API types of netproof, as pure data.
 //!
-//! Nothing here does I/O or knows how a verdict is reached. The types are turned into
-//! `CustomResourceDefinition`s, whose descriptions are the doc comments of the fields: write them
-//! for users.
+//! Nothing here does I/O or knows how a verdict is reached. `CustomResourceDefinition`s are made
+//! from the types, and describe each field by its doc comment: write these comments for users.
 
 mod check;
 mod closed_set;
@@ -38,14 +37,14 @@ pub use status::{
 /// The API group of every kind here, and the prefix of netproof's own labels and annotations.
 pub const GROUP: &str = "netproof.dev";
 
-/// Label by which a namespace lets tests of other namespaces place stand-ins in it; its value is
-/// `"true"`.
+/// Label by which a namespace lets tests of other namespaces place stand-ins in it. Its value has
+/// to be `"true"`.
 pub const ALLOW_STAND_INS_LABEL: &str = "netproof.dev/allow-stand-ins";
 
 /// The command that writes `deploy/crds` anew after a change of these types.
 pub const REGENERATE: &str = "cargo run -p netproof-crds --example yaml -- deploy/crds";
 
-/// The definition of every kind here.
+/// The definition of every kind of netproof's API.
 pub fn all_crds() -> Vec<CustomResourceDefinition> {
     vec![ConnectivityTest::crd(), StandInSet::crd()]
 }

@@ -6,12 +6,12 @@ use kube::core::{Message, Rule};
 
 use crate::duration;
 
-/// A rule with a fixed sentence.
+/// A rule with a fixed message.
 fn rule(expression: impl Into<String>, sentence: &str) -> Rule {
     Rule { rule: expression.into(), ..Rule::default() }.message(sentence)
 }
 
-/// `self.<field>` is not a duration, or `condition` holds.
+/// An expression that holds if one of the fields is no duration, or if `condition` holds.
 fn unless_malformed(fields: &[&str], condition: &str) -> String {
     let guards = fields.iter().map(|field| format!("!{field}.matches('{}')", duration::PATTERN));
     guards.chain([condition.to_owned()]).collect::<Vec<_>>().join(" || ")

@@ -30,27 +30,27 @@ fn without_null(property: &mut Value) {
     }
 }
 
-/// A port number.
+/// The schema of a port number.
 pub fn port(_: &mut SchemaGenerator) -> Schema {
     json_schema!({"type": "integer", "format": "int32", "minimum": 1, "maximum": 65535})
 }
 
-/// How often an attempt is repeated.
+/// The schema of `confirm`: how many attempts have to agree.
 pub fn confirm(_: &mut SchemaGenerator) -> Schema {
     json_schema!({"type": "integer", "format": "int32", "minimum": 1, "maximum": 10})
 }
 
-/// How many flows one operator can be asked to attempt for one test.
+/// The schema of `maxFlows`: how many flows of one test are attempted at most.
 pub fn max_flows(_: &mut SchemaGenerator) -> Schema {
     json_schema!({"type": "integer", "format": "int32", "minimum": 1, "maximum": 20000})
 }
 
-/// A count, which is never negative.
+/// The schema of a count, which is never negative.
 pub fn count(_: &mut SchemaGenerator) -> Schema {
     json_schema!({"type": "integer", "format": "int64", "minimum": 0})
 }
 
-/// Names of endpoints, each at most once.
+/// The schema of names of endpoints, each at most once.
 pub fn endpoint_names(_: &mut SchemaGenerator) -> Schema {
     json_schema!({
         "type": "array",
@@ -61,7 +61,7 @@ pub fn endpoint_names(_: &mut SchemaGenerator) -> Schema {
     })
 }
 
-/// Labels of a pod, or the labels that a node must have.
+/// The schema of labels, those of a pod or those that a node must have.
 pub fn labels(_: &mut SchemaGenerator) -> Schema {
     json_schema!({
         "type": "object",

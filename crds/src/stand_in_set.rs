@@ -1,9 +1,10 @@
 //! The `StandInSet`: the controller that owns the stand-ins of one test in one namespace.
 //!
-//! A stand-in carries a workload's labels, so everything that selects by label sees it. An owner
-//! that is its controller keeps `ReplicaSet`s from adopting it. A disruption budget then asks that
-//! owner for its scale: without a scale subresource its controller gives up and no pod of the
-//! workload may be evicted any more, with one it adds the scale to the pods it wants healthy. A
+//! A stand-in carries a workload's labels, so that everything that selects by labels sees it. An
+//! owner that is its controller keeps `ReplicaSet`s from adopting it. A disruption budget then asks
+//! that owner for its scale: without a scale subresource the budget's controller gives up, and no
+//! pod of the workload may be evicted any more; with one, it adds the scale to the pods that it
+//! wants healthy. A scale that is always 0 leaves the budget's arithmetic as it was.
 //! scale that is always 0 leaves the budget's arithmetic as it was.
 
 use kube::{CustomResource, KubeSchema};
@@ -12,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::rules;
 
-/// Whom the stand-ins belong to.
+/// The test that the stand-ins belong to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, CustomResource, KubeSchema)]
 #[kube(
     group = "netproof.dev",

@@ -7,16 +7,16 @@ use serde::{Deserialize, Serialize};
 
 use crate::{check::Expectation, endpoint::Protocol, schema};
 
-/// How many findings a status lists at most; `truncated` counts the others.
+/// The most findings that a status lists; `truncated` counts the others.
 pub const MAX_FINDINGS: usize = 50;
 
-/// How many gaps a status lists at most; `truncated` beside them counts the others.
+/// The most gaps that a status lists; `truncated` beside them counts the others.
 pub const MAX_GAPS: usize = 20;
 
-/// How many uncovered nodes a status lists at most.
+/// The most uncovered nodes that a status lists.
 pub const MAX_NODES: usize = 50;
 
-/// How many rivals of a diagnosis a status lists at most, and how many flows that rule one out.
+/// The most rivals of a diagnosis that a status lists, and the most flows that rule faults out.
 pub const MAX_REASONS: usize = 10;
 
 /// What is known about a test.
@@ -99,27 +99,27 @@ pub struct FlowSummary {
     #[schemars(schema_with = "schema::count")]
     pub flows: u32,
 
-    /// They behave as the policies say.
+    /// Flows that behave as the policies say.
     #[schemars(schema_with = "schema::count")]
     pub conforms: u32,
 
-    /// They connect although the policies deny them.
+    /// Flows that connect although the policies deny them.
     #[schemars(schema_with = "schema::count")]
     pub leaks: u32,
 
-    /// They do not connect although the policies allow them.
+    /// Flows that do not connect although the policies allow them.
     #[schemars(schema_with = "schema::count")]
     pub blocked: u32,
 
-    /// They differ from the policies, and the network may still be following a change.
+    /// Flows that differ while the network may still be following a change.
     #[schemars(schema_with = "schema::count")]
     pub settling: u32,
 
-    /// The API leaves open what must happen, so that they count neither for nor against.
+    /// Flows that the API leaves open; they count neither for nor against.
     #[schemars(schema_with = "schema::count")]
     pub unspecified: u32,
 
-    /// There is no evidence.
+    /// Flows of which there is no evidence.
     #[schemars(schema_with = "schema::count")]
     pub inconclusive: u32,
 }
@@ -230,7 +230,7 @@ pub struct Diagnosis {
 #[serde(rename_all = "camelCase")]
 #[schemars(transform = schema::absent_is_not_null)]
 pub struct Finding {
-    /// What is wrong.
+    /// What is wrong with the flow.
     pub verdict: FindingVerdict,
 
     /// The end that attempted to connect.
@@ -239,11 +239,11 @@ pub struct Finding {
     /// The end that was to be reached.
     pub to: FindingEnd,
 
-    /// Port number.
+    /// Number of the receiver's port.
     #[schemars(schema_with = "schema::port")]
     pub port: u16,
 
-    /// Protocol.
+    /// Protocol of the port.
     pub protocol: Protocol,
 
     /// What the policies say.
@@ -281,13 +281,14 @@ pub struct Finding {
     Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
 )]
 pub enum FindingVerdict {
-    /// It connects although the policies deny it.
+    /// The flow connects although the policies deny it.
     Leak,
-    /// It connected although the policies deny it, while the probe pod that it reaches was new.
+    /// The flow connected although the policies deny it, while the probe pod that it reaches was
+    /// new.
     StartupLeak,
-    /// It does not connect although the policies allow it.
+    /// The flow does not connect although the policies allow it.
     Blocked,
-    /// It could not be judged.
+    /// The flow could not be judged.
     Inconclusive,
 }
 
@@ -296,15 +297,15 @@ pub enum FindingVerdict {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct StartUpCounts {
-    /// Those that were seen to deny from their first instant.
+    /// Probe pods that were seen to deny from their first instant.
     #[schemars(schema_with = "schema::count")]
     pub isolated: u32,
 
-    /// Those that were seen to accept what the policies deny.
+    /// Probe pods that were seen to accept what the policies deny.
     #[schemars(schema_with = "schema::count")]
     pub leaked: u32,
 
-    /// Those of which neither was seen. Such a pod shows nothing; one that comes after it may.
+    /// Probe pods of which neither was seen; a later pod may still show it.
     #[schemars(schema_with = "schema::count")]
     pub not_established: u32,
 }
@@ -314,11 +315,11 @@ pub struct StartUpCounts {
     Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
 )]
 pub enum ExistingConnections {
-    /// They went on.
+    /// The connections that were seen went on.
     Survive,
-    /// They were cut.
+    /// The connections that were seen were cut.
     Cut,
-    /// Some went on and some were cut.
+    /// Some connections went on, and some were cut.
     Mixed,
 }
 
@@ -327,13 +328,13 @@ pub enum ExistingConnections {
     Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
 )]
 pub enum FlowOutcome {
-    /// The far end answered and proved who it is; of an external address: it accepted.
+    /// The far end answered and proved its identity; of an external address: it accepted.
     Connected,
-    /// The attempt was answered with a refusal.
+    /// The attempt was answered with a refusal, such as a TCP reset.
     Refused,
-    /// Nothing answered in time.
+    /// No answer came before the deadline.
     TimedOut,
-    /// The network said that there is no way.
+    /// The network answered that it has no way to the target.
     Unreachable,
     /// The attempt itself failed, which says nothing about the network.
     Failed,
@@ -379,10 +380,10 @@ pub struct UncoveredNode {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct LastRound {
-    /// When it ended.
+    /// When the round ended.
     pub time: Time,
 
-    /// How long it took, in milliseconds.
+    /// How long the round took, in milliseconds.
     #[schemars(schema_with = "schema::count")]
     pub duration_ms: u64,
 }
@@ -391,11 +392,11 @@ pub struct LastRound {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct ProbeCount {
-    /// How many the test needs.
+    /// How many probe pods the test needs.
     #[schemars(schema_with = "schema::count")]
     pub wanted: u32,
 
-    /// How many run and are attached.
+    /// How many probe pods run and are attached.
     #[schemars(schema_with = "schema::count")]
     pub attached: u32,
 }

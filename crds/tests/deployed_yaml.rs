@@ -1,4 +1,4 @@
-//! The YAML that is deployed is the one that the types make.
+//! The YAML in `deploy/crds` is what the types make.
 
 use std::{fs, path::Path};
 

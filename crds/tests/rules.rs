@@ -1,5 +1,5 @@
-//! The CEL rules refuse what they are for, offline; what they leave to the schema, and whether the
-//! rules are within the API server's budget, is asked of a real API server in e2e.
+//! The CEL rules refuse what they are for, offline. What they leave to the schema, and whether the
+//! rules are within the API server's budget, is tested on a real API server in e2e.
 
 use std::{collections::BTreeSet, fs, path::Path};
 
@@ -13,13 +13,13 @@ fn schema<K: CustomResourceExt>() -> Value {
     crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"].clone()
 }
 
-/// The sentences of the rules that refuse `object`.
+/// The messages of the rules that refuse `object`.
 fn refusals(schema: &Value, object: &Value) -> Vec<String> {
     let verdict = Validator::new().validate_with_defaults(schema, object, None);
     verdict.map_or_else(|e| e.into_vec().into_iter().map(|e| e.message).collect(), |()| vec![])
 }
 
-/// How each rule's sentence begins: the whole of it, or what precedes the first insertion.
+/// The beginning of each rule's message: all of it, or what precedes the first insertion.
 fn sentences(schema: &Value, found: &mut BTreeSet<String>) {
     for rule in schema["x-kubernetes-validations"].as_array().into_iter().flatten() {
         let fixed = rule["message"].as_str();

@@ -3,7 +3,7 @@
 use netproof_crds::all_crds;
 use serde_json::Value;
 
-/// Every object in the schema, with the path to it.
+/// Calls `visit` with every value in a schema, and the path to it.
 fn walk(path: &str, value: &Value, visit: &mut impl FnMut(&str, &Value)) {
     visit(path, value);
     for (key, child) in value.as_object().into_iter().flatten() {
