@@ -11,8 +11,8 @@ const POLL: Duration = Duration::from_millis(200);
 /// The longest that one look at the cluster may take; a longer one has failed.
 const LOOK: Duration = Duration::from_secs(15);
 
-/// Looks until `look` succeeds. Once `patience` is over, the error of the last look is returned.
-/// Ends within `patience` and 15 s.
+/// Looks until `look` succeeds. Once `patience` is over, the error of the last look is returned,
+/// which itself takes 15 s at most.
 pub async fn eventually<T>(
     what: &str,
     patience: Duration,

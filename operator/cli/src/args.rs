@@ -32,7 +32,8 @@ pub enum Command {
     /// what each rule lacks.
     #[command(after_help = help::EXPLAIN)]
     Explain(ExplainArgs),
-    /// Finds the flows whose answer a change of the objects changes, and the policy that does it.
+    /// Finds the flows that a change of the objects gives another answer, and the policy that does
+    /// it.
     #[command(after_help = help::DIFF)]
     Diff(DiffArgs),
     /// Finds what is legal in policies and almost surely a mistake.

@@ -145,9 +145,9 @@ impl Book {
         self.budget.within_budget(moment)
     }
 
-    /// Takes over what the policies say now. If `moment` has only some of the test's stand-ins,
-    /// `everyone` has them all, with all of their addresses: the history remembers deleted objects
-    /// for all stand-ins at once.
+    /// Takes over what the policies say now. If the stand-ins of `moment` have only some of their
+    /// addresses, such as those of one family, `everyone` are the same with all of them: the
+    /// history sees a deleted pod lose all of its addresses at once.
     pub fn look(&mut self, moment: Moment<'_>, everyone: Option<&[StandIn]>) -> Looked {
         let Moment { scenario, stand_ins, world, now } = moment;
         self.ledger.set_patience(scenario.patience);
@@ -283,8 +283,8 @@ impl Book {
         }
     }
 
-    /// Takes what was seen `during` a pass. Returns the flows whose outcome is the first sign that
-    /// the network has followed a change.
+    /// Takes what was seen `during` a pass. Returns the flows of which the outcome is the first
+    /// sign that the network has followed a change.
     pub fn take(
         &mut self,
         sighted: Vec<Sighted>,

@@ -12,7 +12,7 @@ pub fn random() -> u64 {
     getrandom::u64().expect("the kernel's random numbers are there from boot on")
 }
 
-/// A nonce that nobody can guess: 32 hexadecimal digits.
+/// A nonce that cannot be guessed: 32 hexadecimal digits.
 pub fn nonce() -> String {
     format!("{:016x}{:016x}", random(), random())
 }

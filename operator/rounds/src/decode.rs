@@ -73,7 +73,7 @@ pub struct SetState {
     pub terminating: bool,
 }
 
-/// What netproof needs of a pod with the label of stand-ins. Anybody may set that label: it does
+/// What netproof needs of a pod with the label of stand-ins. Every user may set that label: it does
 /// not make the pod a stand-in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PodState {
@@ -151,7 +151,7 @@ fn metadata(object: &DynamicObject) -> Metadata {
     }
 }
 
-/// An error without the object's name, which whoever reports it adds.
+/// An error without the object's name, which the code that reports it adds.
 #[expect(clippy::needless_pass_by_value, reason = "an error on its way")]
 fn wrong(rejected: Rejected) -> String {
     format!("{}: {}", rejected.field, rejected.problem)

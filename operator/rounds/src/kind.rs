@@ -45,7 +45,7 @@ const TEST: KindRow = KindRow {
 const STAND_IN_SET: KindRow = KindRow { kind: "StandInSet", plural: "standinsets", ..TEST };
 
 impl Kind {
-    /// All kinds, those that decide first.
+    /// Every kind that the operator follows, once.
     pub fn all() -> impl Iterator<Item = Self> {
         let policies = ClusterPolicyKind::ALL.map(Self::ClusterPolicies);
         let others = [

@@ -481,7 +481,8 @@ fn said(
 /// How many nodes a condition's message names.
 const NAMED_NODES: usize = 3;
 
-/// The longest message of a condition, in bytes. The API's limit is 32768; people read less.
+/// The longest message of a condition that is not cut, in bytes. The API's limit is 32768; people
+/// read less.
 const MESSAGE: usize = 1024;
 
 fn condition(

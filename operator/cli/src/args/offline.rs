@@ -14,7 +14,7 @@ pub struct InputArgs {
     /// instead of a cluster.
     #[arg(short = 'f', long = "filename", value_name = "PATH", num_args = 1..)]
     pub files: Vec<PathBuf>,
-    /// The context of the kubeconfig whose cluster is read; the current one if it is not given.
+    /// The context of the kubeconfig that names the cluster; the current one if it is not given.
     #[arg(long, conflicts_with = "files")]
     pub context: Option<String>,
     /// The one namespace of the cluster that is read, or, with -f, the namespace of objects that

@@ -18,7 +18,7 @@ pub struct Causes<'a> {
     policies: BTreeMap<String, &'static str>,
 }
 
-/// The changes that touch a pod: the flows of pods with the same touch can only have changed alike.
+/// The changes that touch a pod. Pods with the same touch share what can have changed their flows.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Touch {
     /// The policies that differ and that select the pod, before or after.

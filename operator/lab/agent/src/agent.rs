@@ -24,7 +24,7 @@ use crate::{
 };
 
 /// How long the agent waits for the rest of a burst of changes, such as a `kubectl apply` of many
-/// objects. Far below a delay of enforcement that anyone notices.
+/// objects. Enforcement is not noticeably delayed by it.
 const GATHER: Duration = Duration::from_millis(20);
 
 /// The pause between attempts that failed.

@@ -45,8 +45,8 @@ pub enum NftError {
 }
 
 impl Nft {
-    /// The nft of the node whose root directory is seen at `root`. With `/`, no change of the root
-    /// is needed, nor the right to one.
+    /// The nft of the node with its root directory at `root`, as this process sees it. With `/`, no
+    /// change of the root is needed, nor the right to one.
     pub fn new(root: PathBuf) -> Self {
         Self { root }
     }

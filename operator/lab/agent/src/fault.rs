@@ -48,7 +48,7 @@ pub enum Fault {
     IgnoresPorts,
     /// A policy without `policyTypes` does not isolate egress.
     EgressNeedsPolicyTypes,
-    /// A direction that is isolated without any rule admits everyone.
+    /// A direction that is isolated without any rule admits every peer.
     EmptyListAllows,
     /// Of the policies that select a pod, only the newest counts.
     NewestPolicyOnly,

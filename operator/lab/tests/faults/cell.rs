@@ -250,7 +250,8 @@ pub fn named(
     }
 }
 
-/// Whether a candidate is a single fault in a scope that is no narrower than this one has to be.
+/// Whether a candidate is a single fault with a scope as simple as this one: the cluster, or, if
+/// this is a node, any node.
 fn is_as_simple(candidate: &Candidate, scope: &Scope) -> bool {
     match (candidate.faults.as_slice(), scope) {
         ([one], Scope::Node(_)) => matches!(one.scope, Scope::Cluster | Scope::Node(_)),

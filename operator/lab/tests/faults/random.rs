@@ -23,7 +23,7 @@ pub fn cases(count: u64, seed: u64) -> Vec<NetworkCase> {
 
 fn of_seed(seed: u64) -> NetworkCase {
     let mut world = World::new(seed);
-    // Each seed has another number of policies, 0 to 6.
+    // The number of policies is to vary: 0 to 6 changes add, remove or alter some.
     (0..seed % 7).for_each(|_| drop(world.change()));
     let mut policies = world.policies();
     for policy in &mut policies {

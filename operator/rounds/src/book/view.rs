@@ -28,8 +28,8 @@ impl Book {
         details(self.extra.ledger(), moment)
     }
 
-    /// What the flows with a verdict show of the policies. `attempted` are the flows that the
-    /// coverage calls attempted.
+    /// What the flows with a verdict show of the policies. `attempted` are the flows that the test
+    /// attempts, with a verdict or not.
     pub fn coverage(&mut self, moment: Moment<'_>, attempted: BTreeSet<Cell>) -> Arc<Coverage> {
         let judged = judged(&self.ledger, moment.now);
         self.budget.coverage(moment, &judged, attempted, self.changed)

@@ -7,9 +7,9 @@ use netproof_conformance::{
 
 use crate::scenario::{Scenario, to_flow};
 
-/// At most `at_most` flows that are not in the test: from a stand-in of which the probe speaks, to
-/// another such stand-in's declared port or to an external address. Every sender gets as many as
-/// every other, give or take one.
+/// At most `at_most` flows that are not in the test: from a stand-in with a probe that speaks, to
+/// another such stand-in's declared port or to an external address. Senders take turns, so that
+/// each gets about as many as every other.
 pub fn unasked(scenario: &Scenario, speaks: impl Fn(&Actor) -> bool, at_most: usize) -> Vec<Cell> {
     let speaking = scenario.desired.iter().filter(|desired| speaks(&desired.actor));
     let senders: Vec<&Actor> = speaking.clone().map(|desired| &desired.actor).collect();

@@ -88,7 +88,7 @@ pub enum SessionError {
 /// What a probe said of itself when it greeted.
 #[derive(Clone, Debug)]
 pub struct Greeting {
-    /// The identity that it shows to those who connect.
+    /// The identity that it shows to probes that connect.
     pub identity: String,
     /// The protocols that its kernel lacks.
     pub unsupported: Vec<Unsupported>,

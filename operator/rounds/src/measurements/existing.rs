@@ -33,7 +33,7 @@ pub struct HeldConnection {
     sender: Arc<Session>,
     name: u64,
     identity: String,
-    /// When the probe last reported on it: at the opening, and at each [`refresh`](Self::refresh).
+    /// When it last carried an answer: at the opening, or at the last [`refresh`](Self::refresh).
     pub alive: Instant,
 }
 

@@ -87,7 +87,8 @@ impl Pace {
 /// Attempts the newcomer from all senders, and returns what each found, in their order. `arrival`
 /// brings the newcomer's session as soon as its probe speaks.
 ///
-/// Ends within [`Pace::limit`] and 2 s. Dropping the future ends the search;
+/// Begins no attempt after [`Pace::limit`]; attempts under way then, and a last check of the
+/// newcomer's listener, end by deadlines of their own. Dropping the future ends the search;
 /// attempts under way end in the probes.
 pub async fn search(
     senders: Vec<Sender>,

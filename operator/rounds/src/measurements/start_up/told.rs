@@ -66,7 +66,8 @@ pub fn tally(starts: impl IntoIterator<Item = Option<Started>>) -> StartUpCounts
     counts
 }
 
-/// The fault of which start-up leaks are a sign where nothing else is wrong; none if no leak ended.
+/// The fault of which start-up leaks are a sign where nothing else is wrong. None if there is no
+/// leak, or if every leak went on to the end of its search.
 pub fn sign<'a>(leaks: impl IntoIterator<Item = &'a Window>) -> Option<TimeFault> {
     let leaks: Vec<&Window> = leaks.into_iter().collect();
     if leaks.iter().any(|window| window.by_turns) {
