@@ -212,15 +212,15 @@ pub enum RunPolicy {
 /// starts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 pub enum StartUp {
-    /// They are looked for and reported as findings. Conformant does not turn False, since a
-    /// start-up leak is over when it is seen.
+    /// Start-up leaks are looked for and reported as findings. Conformant does not turn False,
+    /// since a start-up leak is over when it is seen.
     #[default]
     Report,
-    /// They turn Conformant False as well, until the next probe pod of the endpoint is seen to be
-    /// isolated from the start; and as long as the start of a probe pod to which the policies deny
-    /// something has not been established, Conformant is not True.
+    /// Start-up leaks turn Conformant False as well, until the next probe pod of the endpoint is
+    /// seen to be isolated from the start; and as long as the start of a probe pod to which the
+    /// policies deny something has not been established, Conformant is not True.
     Strict,
-    /// They are not looked for.
+    /// Start-up leaks are not looked for.
     Off,
 }
 
@@ -247,9 +247,9 @@ pub struct Placement {
 /// How many probe pods an endpoint has.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 pub enum Spread {
-    /// One, on a node that the scheduler chooses.
+    /// One probe pod, on a node that the scheduler chooses.
     #[default]
     AnyNode,
-    /// One on each node, so that a node that stopped enforcing is found.
+    /// One probe pod on each node, so that a node that stopped enforcing is found.
     EveryNode,
 }

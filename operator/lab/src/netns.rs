@@ -77,9 +77,9 @@ impl AsFd for Netns {
 /// How a namespace treats packets that are not for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NamespaceRole {
-    /// It drops them, as a pod does.
+    /// The namespace drops them, as a pod does.
     Host,
-    /// It forwards them, as nodes and the middle do.
+    /// The namespace forwards them, as nodes and the middle do.
     Router,
 }
 

@@ -97,10 +97,10 @@ pub enum Denial {
 /// What a new deny means for connections that exist. The API leaves it open.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Existing {
-    /// They are judged packet by packet, as if they were new.
+    /// Existing connections are judged packet by packet, as if they were new.
     #[default]
     Judged,
-    /// They go on for as long as they last.
+    /// Existing connections go on under a new deny.
     Kept,
 }
 
