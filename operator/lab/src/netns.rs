@@ -139,7 +139,7 @@ impl Netns {
         done(added, || format!("adding address {address}"))
     }
 
-    /// Gives the namespace an address that belongs to no link.
+    /// Gives the namespace an address of its own, on the loopback interface.
     pub async fn own(&self, address: IpAddr) -> Result<(), NetError> {
         self.address(LOOPBACK, address).await
     }

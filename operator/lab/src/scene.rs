@@ -54,7 +54,7 @@ pub enum IpFamilies {
     /// IPv4 alone, which is the default.
     #[default]
     V4,
-    /// IPv6 alone, if the kernel has it.
+    /// IPv6 alone, without IPv4.
     V6,
     /// Both families, IPv4 first.
     Dual,
@@ -72,7 +72,7 @@ pub struct Setup {
     /// The ports of every pod that are asked about if there is no test; if empty, the ports that
     /// each pod declares.
     pub ports: Vec<Port>,
-    /// External addresses, where something listens on these ports.
+    /// External addresses, where something listens on `ports`.
     pub outside: Vec<IpAddr>,
     /// The pods that are there already. Those that stay keep node and addresses, and no new pod
     /// gets an address that one of them has.
@@ -99,7 +99,7 @@ pub struct LabPod {
 /// An external address, where something listens.
 #[derive(Clone, Debug)]
 pub struct Outsider {
-    /// The address, outside of every node's range.
+    /// The address, as flows name it.
     pub address: IpAddr,
     /// The ports that answer there.
     pub listen: Vec<Port>,

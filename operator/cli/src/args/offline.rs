@@ -102,7 +102,7 @@ pub struct ExplainArgs {
 /// The form in which an explanation is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum ExplainFormat {
-    /// Sentences, one for each step.
+    /// Text in sentences, for people.
     Text,
     /// One array with an object a flow.
     Json,

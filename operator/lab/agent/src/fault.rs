@@ -74,8 +74,8 @@ pub enum Fault {
     KeepsDeletedPolicies,
     /// Addresses of pods that are gone stay peers.
     KeepsDeadAddresses,
-    /// New pods are open for this long, and so is an address of the node's pods that no known pod
-    /// has.
+    /// New pods are open for this long, and an address of the node's range that no known pod has
+    /// stays open.
     LateIsolation(Duration),
     /// Changes are acted on this much later.
     Slow(Duration),

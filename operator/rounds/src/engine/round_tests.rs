@@ -76,7 +76,7 @@ async fn a_receiver_without_a_session_cannot_vouch() {
     assert_eq!(seen.control, Control::Unproven("its stream was cut".into()));
 }
 
-/// The outcome of a flow over UDP from a to b, through a socket of the test's own in front of b.
+/// A flow over UDP from a to b, through a socket of the test's own in front of b.
 async fn over_udp(bed: &mut Bed) -> (FlowAttempt, UdpSocket) {
     let port = free_port();
     let receiver = agent_by(wire::Protocol::Udp, "b", port);

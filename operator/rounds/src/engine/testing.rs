@@ -80,7 +80,7 @@ pub async fn session(identity: &str) -> (Session, u16) {
 /// A network in front of a port of the loopback, which forwards every connection until it is
 /// closed.
 pub struct Gate {
-    /// The address at which the port is to be attempted.
+    /// The port of the loopback at which flows are to be attempted.
     pub port: u16,
     task: JoinHandle<()>,
 }
@@ -104,7 +104,7 @@ pub async fn gate(to: u16) -> Gate {
     gate_of(listener, to)
 }
 
-/// Forwards `here` to this port of the loopback. `here` is to be free at the moment.
+/// Forwards `port`, which is to be free at the moment, to the port `to` of the loopback.
 pub async fn gate_at(port: u16, to: u16) -> Gate {
     let listener = Listening::bind(("127.0.0.1", port)).await.expect("the port is free");
     gate_of(listener, to)
