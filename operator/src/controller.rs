@@ -33,7 +33,6 @@ use tracing::{Instrument, debug, info_span, warn};
 
 use crate::{
     placement::{Pods, decide},
-    removal,
     stand_in_pod::PodSettings,
     tester::{Assignment, Shared, Tester},
 };
@@ -221,8 +220,7 @@ impl Context {
 
     /// Whether nothing new may be placed: the operator ends, or what it is part of goes.
     fn is_closed(&self) -> bool {
-        let world = self.shared.world.borrow();
-        self.closed.load(Ordering::SeqCst) || removal::is_going(&world, &self.namespace)
+        self.closed.load(Ordering::SeqCst) || self.shared.world.borrow().is_going(&self.namespace)
     }
 
     /// Ends all testers for good, once each has said why in its test's status, as far as there is

@@ -61,15 +61,10 @@ pub struct Itself {
 
 /// Waits until the operator's own namespace is seen to be going.
 pub async fn begins(itself: &Itself, mut world: watch::Receiver<Arc<World>>) {
-    let goes = |world: &Arc<World>| is_going(world, &itself.namespace);
+    let goes = |world: &Arc<World>| world.is_going(&itself.namespace);
     if world.wait_for(goes).await.is_err() {
         std::future::pending::<()>().await;
     }
-}
-
-/// Whether a namespace is known to be going.
-pub fn is_going(world: &World, namespace: &str) -> bool {
-    world.namespace(namespace).is_some_and(|state| state.terminating)
 }
 
 /// Whether an operator that is told to end is removed, and not just restarted or moved: its
@@ -93,7 +88,7 @@ pub async fn is_meant(context: &Context, itself: &Itself) -> bool {
             })
         })
     });
-    let mut meant = is_going(&context.shared.world.borrow(), &itself.namespace);
+    let mut meant = context.shared.world.borrow().is_going(&itself.namespace);
     for answer in [namespace, deployment] {
         match answer {
             Ok(Ok(gone)) => meant |= gone,

@@ -122,6 +122,11 @@ impl World {
         self.namespaces.get(&name)?.meaning.as_ref().ok()
     }
 
+    /// Whether a namespace is known to be going: nothing new can be made in it.
+    pub fn is_going(&self, namespace: &str) -> bool {
+        self.namespace(namespace).is_some_and(|state| state.terminating)
+    }
+
     /// How many objects of a kind were not understood.
     pub fn rejected(&self, kind: Kind) -> usize {
         fn count<T>(objects: &ObjectMap<T>) -> usize {
