@@ -17,7 +17,7 @@ use tokio::{
 
 use crate::{
     server::{self, HttpResponse, ServerLimits, text},
-    tester::Shared,
+    shared::Shared,
 };
 use netproof_rounds::reports::{flow_lines, matrix_text};
 

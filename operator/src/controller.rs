@@ -32,9 +32,11 @@ use tokio::{
 use tracing::{Instrument, debug, info_span, warn};
 
 use crate::{
+    assignment::Assignment,
     placement::{Pods, decide},
+    shared::Shared,
     stand_in_pod::PodSettings,
-    tester::{Assignment, Shared, Tester},
+    tester::Tester,
 };
 use netproof_rounds::{
     desired::Desired,

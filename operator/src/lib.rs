@@ -11,7 +11,9 @@ pub mod watch;
 pub mod arrivals;
 pub mod presence;
 
+pub mod assignment;
 pub mod controller;
+pub mod foreign;
 pub mod installation;
 pub mod janitor;
 pub mod lease;
@@ -20,6 +22,7 @@ pub mod removal;
 pub mod stand_in_pod;
 
 pub mod certify;
+pub mod shared;
 pub mod tester;
 
 pub mod probes;

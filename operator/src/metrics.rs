@@ -11,7 +11,7 @@ use prometheus::{Encoder, Registry, TextEncoder};
 
 use netproof_rounds::{kind::Kind, world::World};
 
-use crate::installation::Foreign;
+use crate::foreign::Foreign;
 use families::{Families, NONE};
 
 /// All of them.

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use crate::{
     lease::{Holder, Standing},
-    tester::Shared,
+    shared::Shared,
 };
 
 /// What `/readyz` answers: fine or not, and a line that says why.

@@ -36,8 +36,8 @@ use crate::{
     pacing::{self, Pacing},
     readiness::readiness,
     removal::{self, Itself},
+    shared::Shared,
     stand_in_pod::PodSettings,
-    tester::Shared,
 };
 use netproof_rounds::{clock::nonce, reports::Reports, world::World};
 

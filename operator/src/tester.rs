@@ -11,34 +11,25 @@ mod view;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::{Arc, OnceLock},
+    sync::Arc,
     time::Duration,
 };
 
 use k8s_openapi::jiff::Timestamp;
-use kube::Client;
 use netproof_conformance::{ledger::Patience, matrix::Actor};
 use netproof_crds::{ConnectivityTestStatus, LastRound, TestRef};
 use tokio::{sync::watch, task::JoinSet, time::Instant};
 use tracing::{Instrument, debug, warn};
 
 use crate::{
+    assignment::Assignment,
     certify::Certifier,
-    lease::Standing,
-    metrics::Metrics,
     probes::{PodRef, Probe},
+    shared::Shared,
 };
 use netproof_rounds::{
-    book::Book,
-    clock::uptime,
-    diagnosing::Diagnosed,
-    flow_budget::Moment,
-    pass::Looked,
-    predict::{StandIn, Unreliable},
-    reports::Reports,
-    scenario::{Problem, Scenario},
-    status::Phase,
-    world::World,
+    book::Book, clock::uptime, diagnosing::Diagnosed, flow_budget::Moment, pass::Looked,
+    predict::Unreliable, scenario::Scenario, status::Phase, world::World,
 };
 
 use diagnoses::{Diagnoses, names_a_fault};
@@ -51,39 +42,6 @@ use timing::{Measurements, ProbeLinks, Sources, Timing};
 /// Between two looks while nothing can be attempted. What ends that wakes the test; only that
 /// evidence ages does not.
 const IDLE: Duration = Duration::from_secs(1);
-
-/// What the controller has arranged for a test.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Assignment {
-    /// The generation of the spec that this is about.
-    pub generation: i64,
-    /// Whether the test ends with its first verdict.
-    pub once: bool,
-    /// Whether it is not to run for now.
-    pub suspended: bool,
-    /// What it takes; or why it cannot be carried out.
-    pub scenario: Result<Scenario, Problem>,
-    /// Its stand-ins, one for each that the scenario desires.
-    pub stand_ins: Vec<StandIn>,
-}
-
-/// What all tests share.
-pub struct Shared {
-    /// For requests that end.
-    pub client: Client,
-    /// For attachments.
-    pub streaming: Client,
-    /// The picture of the cluster.
-    pub world: watch::Receiver<Arc<World>>,
-    /// The figures.
-    pub metrics: Metrics,
-    /// What can be asked about tests.
-    pub reports: Reports,
-    /// Whether this operator acts, or another one.
-    pub standing: watch::Receiver<Standing>,
-    /// The installation that it is part of, once that is known.
-    pub installation: OnceLock<String>,
-}
 
 /// One test being carried out.
 pub struct Tester {

@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::OnceLock};
 
 use kube::api::DynamicObject;
 use netproof_conformance::{flow::Port, policy::Policy, snapshot::ObjectRef};
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use netproof_conformance::matrix::Cell;
 
 use super::*;
-use crate::{api_server::ApiServer, probes::Conversation};
+use crate::{api_server::ApiServer, lease::Standing, metrics::Metrics, probes::Conversation};
 use netproof_rounds::{
     decode::{NamespaceState, policy},
     diagnosing::testing::{scenario, stand_ins},
@@ -17,6 +17,7 @@ use netproof_rounds::{
         testing::{InMemory, agent},
     },
     kind::Kind,
+    reports::Reports,
     status::StatusView,
     world::Read,
 };

@@ -1,7 +1,7 @@
 //! The figures of the operator among others: whether it acts, and what is here of others.
 
 use super::{Metrics, families::NONE};
-use crate::installation::Foreign;
+use crate::foreign::Foreign;
 
 impl Metrics {
     /// Whether this operator acts.

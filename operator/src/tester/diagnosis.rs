@@ -4,7 +4,8 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::time::{Instant, sleep_until};
 
-use super::{Assignment, Tester, rounds::FlowScope};
+use super::{Tester, rounds::FlowScope};
+use crate::assignment::Assignment;
 use netproof_rounds::{
     clock::uptime, diagnosing::Question, engine::round::Reached, flow_budget::Moment,
     scenario::Scenario,

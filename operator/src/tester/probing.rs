@@ -9,8 +9,11 @@ use std::{
 use k8s_openapi::jiff::Timestamp;
 use netproof_conformance::matrix::{Actor, Cell};
 
-use super::{Assignment, Tester, timing::ProbeLinks};
-use crate::probes::{PodRef, Probe};
+use super::{Tester, timing::ProbeLinks};
+use crate::{
+    assignment::Assignment,
+    probes::{PodRef, Probe},
+};
 use netproof_rounds::{
     clock::uptime,
     engine::round::Sessions,

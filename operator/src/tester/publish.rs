@@ -18,11 +18,8 @@ use serde_json::json;
 use tokio::time::Instant;
 use tracing::warn;
 
-use super::{
-    Shared,
-    news::{LastTold, News},
-};
-use crate::{FIELD_MANAGER, backoff::Backoff, metrics::TestMetrics};
+use super::news::{LastTold, News};
+use crate::{FIELD_MANAGER, backoff::Backoff, metrics::TestMetrics, shared::Shared};
 use netproof_rounds::{
     reports::verdict_line,
     status::{Phase, StatusView},

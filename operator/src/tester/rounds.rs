@@ -12,8 +12,8 @@ use netproof_crds::LastRound;
 use tokio::time::Instant;
 use tracing::{debug, info, warn};
 
-use super::{Assignment, Tester};
-use crate::certify::Certificate;
+use super::Tester;
+use crate::{assignment::Assignment, certify::Certificate};
 use netproof_rounds::{
     clock::uptime,
     engine::round::{self, Reached},

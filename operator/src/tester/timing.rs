@@ -27,10 +27,12 @@ use tokio::{
     time::Instant,
 };
 
-use super::{Assignment, Shared, publish::start_ups};
+use super::publish::start_ups;
 use crate::{
+    assignment::Assignment,
     metrics::TestMetrics,
     probes::{PodRef, ProbeLink},
+    shared::Shared,
 };
 use netproof_rounds::{
     engine::session::Session,

@@ -6,7 +6,8 @@ use netproof_conformance::{coverage::Coverage, matrix::Matrix};
 use netproof_crds::{Reason, StartUp};
 use tokio::time::Instant;
 
-use super::{Assignment, Tester};
+use super::Tester;
+use crate::assignment::Assignment;
 use netproof_rounds::{
     clock::uptime,
     flow_budget::Moment,

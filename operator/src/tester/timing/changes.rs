@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use tracing::debug;
 
 use super::{Done, Timing, stand_in};
-use crate::tester::Assignment;
+use crate::assignment::Assignment;
 use netproof_rounds::{
     measurements::latency::{self, ChangedFlow, spread},
     scenario::Scenario,

@@ -7,7 +7,7 @@ use tokio::time::Instant;
 use tracing::{debug, info};
 
 use super::{Done, Timing, stand_in};
-use crate::tester::Assignment;
+use crate::assignment::Assignment;
 use netproof_rounds::{
     engine::round::Receiver,
     measurements::{

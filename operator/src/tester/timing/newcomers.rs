@@ -11,7 +11,7 @@ use netproof_crds::{Finding, StartUp};
 use tracing::{debug, info};
 
 use super::{Done, Timing, stand_in};
-use crate::tester::Assignment;
+use crate::assignment::Assignment;
 use netproof_rounds::{
     measurements::start_up::{self, Found, Newcomer, ObservedStart, Pace, Started, Window, search},
     predict::{StandIn, between, place},
