@@ -9,6 +9,8 @@ pub mod mutation;
 
 pub mod scope;
 
+mod prediction;
+
 mod candidate;
 
 mod trial;

@@ -4,14 +4,10 @@ use std::fmt;
 
 use super::{
     mutation::{Mutation, Past},
-    scope::{Path, Scope},
-    trial::Sides,
+    prediction::Mutated,
+    scope::Scope,
 };
-use crate::{
-    compiled::{Answer, Compiled},
-    flow::Flow,
-    snapshot::Snapshot,
-};
+use crate::snapshot::Snapshot;
 
 /// The name of two faults at once.
 pub(super) const COMBINATION: &str = "combination";
@@ -94,40 +90,6 @@ impl Candidate {
         let mutated = self.faults.iter().fold(snapshot.clone(), apply);
         let path = self.faults.iter().find_map(|fault| fault.scope.path());
         Mutated { snapshot: mutated, path: path.cloned() }
-    }
-}
-
-/// What a network with some faults makes of a snapshot.
-pub(super) struct Mutated {
-    pub(super) snapshot: Snapshot,
-    /// Where that holds, if not everywhere.
-    pub(super) path: Option<Path>,
-}
-
-impl Mutated {
-    /// The same, prepared for many questions.
-    pub(super) fn predict(self) -> FaultyNetwork {
-        FaultyNetwork { mutated: Compiled::new(self.snapshot), path: self.path }
-    }
-}
-
-/// What a network with some faults does.
-pub(super) struct FaultyNetwork {
-    mutated: Compiled,
-    path: Option<Path>,
-}
-
-impl FaultyNetwork {
-    /// What it does with a flow; `truth` is what it should do.
-    pub(super) fn answer(&self, flow: &Flow, truth: Answer) -> Answer {
-        let is_faulty =
-            self.path.as_ref().is_none_or(|path| path.has(flow, self.mutated.snapshot()));
-        if is_faulty { self.mutated.answer(flow) } else { truth }
-    }
-
-    /// What it makes of both sides of a flow, wherever that is.
-    pub(super) fn sides(&self, flow: &Flow) -> Sides {
-        Sides::of(&self.mutated.expect(flow))
     }
 }
 

@@ -4,12 +4,12 @@ use std::collections::BTreeSet;
 
 use super::{
     Candidate, Diagnosis, Explained, Fault, Nearest, Unexplained,
-    candidate::Mutated,
     contradiction::contradiction,
     mutation::{MUTATIONS, Past},
     next_probes::next_probes,
+    prediction::{Mutated, Sides},
     scope::{Path, Scope, nodes},
-    trial::{Observed, Sides, Trial},
+    trial::{Observed, Trial},
 };
 use crate::{
     compiled::Answer,

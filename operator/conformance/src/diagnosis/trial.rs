@@ -4,13 +4,12 @@ use std::collections::BTreeMap;
 
 use super::{
     Evidence,
-    candidate::{FaultyNetwork, Mutated},
     mutation::Past,
+    prediction::{FaultyNetwork, Mutated, Sides},
 };
 use crate::{
     compiled::{Answer, Compiled},
     evaluate::expect,
-    expected::Expected,
     flow::Flow,
     snapshot::Snapshot,
     verdict::Outcome,
@@ -74,24 +73,6 @@ impl Observed {
             Answer::Unspecified(_) => Weight::Open,
             Answer::Allow | Answer::Deny if self.seen.fits(answer) => Weight::Fits,
             Answer::Allow | Answer::Deny => Weight::Contradicts,
-        }
-    }
-}
-
-/// Whether a flow passes each of its sides; both, where that is open.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Sides {
-    egress: bool,
-    ingress: bool,
-}
-
-impl Sides {
-    pub(super) fn of(expected: &Expected) -> Self {
-        match expected {
-            Expected::Allow(because) | Expected::Deny(because) => {
-                Self { egress: because.egress.allows(), ingress: because.ingress.allows() }
-            }
-            Expected::Unspecified(_) => Self { egress: true, ingress: true },
         }
     }
 }
