@@ -15,6 +15,10 @@ mod candidate;
 
 mod trial;
 
+mod tried;
+
+mod fit;
+
 mod search;
 
 mod next_probes;

@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 
 use super::{
-    scope::Scope,
-    search::{Tried, scopes},
+    scope::{Scope, scopes},
     trial::{FlowBehaviour, Trial},
+    tried::Tried,
 };
 
 /// A set of observations, by their places, of which every single fault contradicts one; without any
@@ -19,7 +19,7 @@ pub(super) fn contradiction(trial: &Trial<'_>, tried: &[Tried]) -> Vec<usize> {
     }
     let against = tried.iter().map(|one| one.contradicted_by.iter().copied().collect());
     let each: Vec<BTreeSet<Scope>> =
-        trial.findings().iter().map(|finding| scopes(finding, trial.snapshot)).collect();
+        trial.findings().iter().map(|finding| scopes(&finding.flow, trial.snapshot)).collect();
     let all: BTreeSet<&Scope> = each.iter().flatten().collect();
     let outside = |scope: &Scope| -> BTreeSet<usize> {
         let outside = each.iter().enumerate().filter(|(_, scopes)| !scopes.contains(scope));

@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 
 use super::{
-    search::{Fit, tells},
+    fit::{Fit, tells},
     trial::Trial,
 };
 use crate::{compiled::Answer, flow::Flow};

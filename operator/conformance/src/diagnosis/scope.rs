@@ -1,6 +1,6 @@
 //! Where a fault is: everywhere, or only where some subjects or some flows are.
 
-use std::fmt;
+use std::{collections::BTreeSet, fmt};
 
 use super::mutation::{and, labels_aside, mark};
 use crate::{
@@ -60,6 +60,26 @@ pub(super) fn nodes<'a>(flow: &Flow, snapshot: &'a Snapshot) -> Option<[&'a str;
         End::Address(_) => None,
     };
     Some([node(flow.from)?, node(flow.to)?])
+}
+
+/// The scopes that a flow is in, beside the whole: of its ends, and of its path.
+pub(super) fn scopes(flow: &Flow, snapshot: &Snapshot) -> BTreeSet<Scope> {
+    let of = |pod: &Pod| {
+        let node = pod.node.clone().map(Scope::Node);
+        let namespace = Scope::Namespace(pod.name.namespace.clone());
+        [node, Some(namespace), Some(Scope::Pod(pod.name.clone()))].into_iter().flatten()
+    };
+    let ends = [flow.from, flow.to].into_iter().filter_map(|end| match end {
+        End::Pod(id) => Some(snapshot.pod(id)),
+        End::Address(_) => None,
+    });
+    let paths = nodes(flow, snapshot).map(|[from, to]| {
+        let class = if from == to { Path::SameNode } else { Path::CrossNode };
+        let between = Path::Between { from: from.to_owned(), to: to.to_owned() };
+        let is_one = from == to;
+        [Some(class), (!is_one).then_some(between)].into_iter().flatten().map(Scope::Path)
+    });
+    ends.flat_map(of).chain(paths.into_iter().flatten()).collect()
 }
 
 impl Scope {

@@ -5,17 +5,15 @@ use std::collections::BTreeSet;
 use super::{
     Candidate, Diagnosis, Explained, Fault, Nearest, Unexplained,
     contradiction::contradiction,
+    fit::Fit,
     mutation::{MUTATIONS, Past},
     next_probes::next_probes,
     prediction::{Mutated, Sides},
-    scope::{Path, Scope, nodes},
-    trial::{Observed, Trial},
+    scope::{Path, Scope, scopes},
+    trial::Trial,
+    tried::Tried,
 };
-use crate::{
-    compiled::Answer,
-    flow::End,
-    snapshot::{Labels, Pod, Snapshot},
-};
+use crate::snapshot::{Labels, Pod, Snapshot};
 
 /// How many combinations of two are tried at most where one of them is on some nodes only: each
 /// takes about as long as it takes to prepare a snapshot, and there are far too many where every
@@ -24,27 +22,6 @@ const PAIRS: usize = 2_000;
 
 /// How many nodes are considered for combinations of two.
 const NODES: usize = 16;
-
-/// A candidate that explains everything.
-pub(super) struct Fit {
-    pub(super) candidate: Candidate,
-    pub(super) explained: usize,
-    /// What it says of all flows.
-    pub(super) answers: Vec<Answer>,
-    /// How many of these differ from what the policies say.
-    changed: usize,
-}
-
-/// A single fault that was tried.
-pub(super) struct Tried {
-    pub(super) fault: Fault,
-    /// Which findings it predicts.
-    explained: Vec<bool>,
-    /// What it makes of both sides of each finding.
-    sides: Vec<Sides>,
-    /// The observations that contradict it, by their places.
-    pub(super) contradicted_by: Vec<usize>,
-}
 
 pub(super) fn search(trial: &Trial<'_>) -> Diagnosis {
     let singles = faults(trial, &common_scopes(trial));
@@ -103,7 +80,7 @@ fn explained(trial: &Trial<'_>, mut fits: Vec<Fit>, capped: bool) -> Diagnosis {
     let others: Vec<Fit> = fits.collect();
     let next_probes = next_probes(trial, &chosen, &others);
     let (rivals, equivalents): (Vec<_>, Vec<_>) =
-        others.into_iter().partition(|other| differ(&chosen, other));
+        others.into_iter().partition(|other| chosen.differs_from(other));
     let candidates = |fits: Vec<Fit>| fits.into_iter().map(|fit| fit.candidate).collect::<Vec<_>>();
     Diagnosis::Explained(Explained {
         chosen: chosen.candidate,
@@ -115,16 +92,6 @@ fn explained(trial: &Trial<'_>, mut fits: Vec<Fit>, capped: bool) -> Diagnosis {
         next_probes: next_probes.into_iter().take(super::NEXT_PROBES).collect(),
         capped,
     })
-}
-
-/// Whether a flow could tell them apart.
-fn differ(one: &Fit, other: &Fit) -> bool {
-    one.answers.iter().zip(&other.answers).any(|(one, other)| tells(*one, *other))
-}
-
-/// Whether it tells two apart that one says this and the other that.
-pub(super) fn tells(one: Answer, other: Answer) -> bool {
-    matches!((one, other), (Answer::Allow, Answer::Deny) | (Answer::Deny, Answer::Allow))
 }
 
 /// All single faults in these scopes, but those that change nothing here. One of memory is a node's
@@ -170,35 +137,15 @@ fn is_same(before: &Snapshot, after: &Snapshot) -> bool {
 
 /// The scopes in which all findings are: no other can explain them all.
 fn common_scopes(trial: &Trial<'_>) -> Vec<Scope> {
-    let all = trial.findings().iter().map(|finding| scopes(finding, trial.snapshot));
+    let all = trial.findings().iter().map(|finding| scopes(&finding.flow, trial.snapshot));
     let common = all.reduce(|common, next| common.intersection(&next).cloned().collect());
     [Scope::Cluster].into_iter().chain(common.unwrap_or_default()).collect()
-}
-
-/// The scopes that a finding is in, beside the whole.
-pub(super) fn scopes(finding: &Observed, snapshot: &Snapshot) -> BTreeSet<Scope> {
-    let of = |pod: &Pod| {
-        let node = pod.node.clone().map(Scope::Node);
-        let namespace = Scope::Namespace(pod.name.namespace.clone());
-        [node, Some(namespace), Some(Scope::Pod(pod.name.clone()))].into_iter().flatten()
-    };
-    let ends = [finding.flow.from, finding.flow.to].into_iter().filter_map(|end| match end {
-        End::Pod(id) => Some(snapshot.pod(id)),
-        End::Address(_) => None,
-    });
-    let paths = nodes(&finding.flow, snapshot).map(|[from, to]| {
-        let class = if from == to { Path::SameNode } else { Path::CrossNode };
-        let between = Path::Between { from: from.to_owned(), to: to.to_owned() };
-        let is_one = from == to;
-        [Some(class), (!is_one).then_some(between)].into_iter().flatten().map(Scope::Path)
-    });
-    ends.flat_map(of).chain(paths.into_iter().flatten()).collect()
 }
 
 /// Every single fault, everywhere, where all findings are, on each node that has findings and on
 /// each class of paths: what comes of it.
 fn tried(trial: &Trial<'_>) -> Vec<Tried> {
-    let all = trial.findings().iter().flat_map(|finding| scopes(finding, trial.snapshot));
+    let all = trial.findings().iter().flat_map(|finding| scopes(&finding.flow, trial.snapshot));
     let all: BTreeSet<Scope> = all.collect();
     let is_node = |scope: &&Scope| matches!(scope, Scope::Node(_));
     let is_class = |scope: &&Scope| matches!(scope, Scope::Path(Path::SameNode | Path::CrossNode));
@@ -258,8 +205,7 @@ fn scoped_pairs(trial: &Trial<'_>, tried: &[Tried]) -> (Vec<Candidate>, bool) {
 }
 
 fn unexplained(trial: &Trial<'_>, tried: &[Tried], capped: bool) -> Unexplained {
-    let explains = |one: &Tried| one.explained.iter().filter(|explained| **explained).count();
-    let best = tried.iter().filter(|one| explains(one) > 0).min_by_key(|one| {
+    let best = tried.iter().filter(|one| one.explains() > 0).min_by_key(|one| {
         let candidate = Candidate::single(one.fault.clone());
         (one.contradicted_by.len(), candidate.simplicity(), candidate.claims())
     });
@@ -267,7 +213,7 @@ fn unexplained(trial: &Trial<'_>, tried: &[Tried], capped: bool) -> Unexplained 
     Unexplained {
         best: best.map(|one| Nearest {
             candidate: Candidate::single(one.fault.clone()),
-            explains: explains(one),
+            explains: one.explains(),
             contradicted_by: one.contradicted_by.iter().map(flow).collect(),
         }),
         findings: trial.findings().len(),
