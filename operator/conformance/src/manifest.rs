@@ -16,8 +16,10 @@ mod node;
 mod pod;
 mod rejection;
 mod service;
+mod shapes;
 mod source;
 mod stand_in;
+mod suggestion;
 mod workload;
 mod written;
 
@@ -46,12 +48,13 @@ use written::NetworkPolicyObject;
 
 pub use crate::kinds::WorkloadKind;
 pub use cluster::{Cluster, Origin};
-pub use fields::{Misfit, Suggestion, Written, misfits, misfits_of_list};
+pub use fields::{Misfit, Written, misfits, misfits_of_list};
 pub use header::Header;
 pub use kind::{matters, policy_groups, reads, was_once_read};
 pub use rejection::{ObjectProblem, Rejection};
 pub use service::{Backends, Service, ServicePort, ServiceTarget};
 pub use source::Source;
+pub use suggestion::Suggestion;
 pub use written::WrittenPolicy;
 
 /// The objects that have been read so far, each once.

@@ -1,9 +1,6 @@
 //! Which fields objects have. A field that an object does not have is a slip of the hand, and what
 //! it was meant to say would be left out in silence: it is found, with the field that was meant.
 
-mod shapes;
-mod suggestion;
-
 use std::fmt;
 
 use serde::{
@@ -11,11 +8,13 @@ use serde::{
     de::{self, DeserializeSeed, IgnoredAny, MapAccess, SeqAccess, Visitor},
 };
 
-use super::{Header, ObjectProblem, kind::Treatment};
-use shapes::{OtherFields, Shape};
-
-pub use suggestion::Suggestion;
-pub(super) use suggestion::is_slip;
+use super::{
+    Header,
+    kind::Treatment,
+    rejection::ObjectProblem,
+    shapes::{self, OtherFields, Shape},
+    suggestion::{Suggestion, is_slip_of_any},
+};
 
 /// How the text of an object came about, which decides what an unknown field means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -254,7 +253,7 @@ impl FieldSearch<'_, '_> {
             (Shape::Any | Shape::Names | Shape::List(_), _) => false,
             (Shape::Object { others, .. }, Written::ByHand) => match others {
                 OtherFields::Refused | OtherFields::Unspecified => true,
-                OtherFields::OfLaterVersions { read } => suggestion::is_slip_of_any(name, read),
+                OtherFields::OfLaterVersions { read } => is_slip_of_any(name, read),
             },
             (Shape::Object { others, .. }, Written::ByApiServer) => match others {
                 OtherFields::Refused => true,

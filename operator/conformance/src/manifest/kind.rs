@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Header, fields::is_slip, metadata::ManifestMetadata};
+use super::{Header, metadata::ManifestMetadata, suggestion::is_slip};
 use crate::kinds::{ApiKind, Availability, KindRow, NOT_EVALUATED, WorkloadKind, group};
 
 /// What becomes of an object.

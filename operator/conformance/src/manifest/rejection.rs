@@ -4,7 +4,7 @@ use std::fmt::{self, Display};
 
 use thiserror::Error;
 
-use super::{Source, fields::Suggestion};
+use super::{Source, suggestion::Suggestion};
 use crate::{policy, snapshot::ObjectRef};
 
 /// An object that the API server would refuse, or of which we cannot tell what it means.

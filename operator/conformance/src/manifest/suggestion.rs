@@ -108,7 +108,7 @@ pub(super) fn is_slip_of_any(name: &str, fields: &[&str]) -> bool {
 
 /// Whether one name is the other but for a slip of the hand: other letters in upper case, or one or
 /// two letters more, less, changed or swapped.
-pub(in crate::manifest) fn is_slip(one: &str, other: &str) -> bool {
+pub(super) fn is_slip(one: &str, other: &str) -> bool {
     let (one, other) = (one.to_ascii_lowercase(), other.to_ascii_lowercase());
     let most = if other.len() < 6 { 1 } else { 2 };
     // Of two words of which neither is more than a syllable, every letter is a slip of the other.
