@@ -9,7 +9,7 @@ use hyper::{
     client,
 };
 use hyper_util::rt::TokioIo;
-use netproof_conformance::snapshot::ObjectRef;
+use netproof_conformance::reference::ObjectRef;
 use tokio::{
     net::{TcpListener, TcpStream},
     time::timeout,

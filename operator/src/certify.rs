@@ -14,7 +14,7 @@ use kube::{
 };
 use netproof_conformance::{
     kinds::{ClusterPolicyKind, KindRow},
-    snapshot::ObjectRef,
+    reference::ObjectRef,
 };
 use tokio::time::Instant;
 

@@ -22,7 +22,7 @@ use kube::{
         watcher,
     },
 };
-use netproof_conformance::snapshot::ObjectRef;
+use netproof_conformance::reference::ObjectRef;
 use netproof_crds::{ConditionStatus, ConditionType, ConnectivityTest, Reason, RunPolicy, TestRef};
 use tokio::{
     sync::watch,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use netproof_conformance::snapshot::ObjectRef;
+use netproof_conformance::reference::ObjectRef;
 
 use crate::stand_in_pod::is_of;
 use netproof_rounds::{desired::INSTALLATION_LABEL, world::World};

@@ -7,7 +7,7 @@ use std::{
 };
 
 use kube::{Api, ResourceExt};
-use netproof_conformance::snapshot::ObjectRef;
+use netproof_conformance::reference::ObjectRef;
 use netproof_crds::ConnectivityTest;
 use tokio::{sync::watch, time::timeout};
 use tracing::warn;

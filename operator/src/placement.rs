@@ -6,7 +6,7 @@ use std::{
 };
 
 use k8s_openapi::jiff::Timestamp;
-use netproof_conformance::snapshot::ObjectRef;
+use netproof_conformance::reference::ObjectRef;
 use netproof_crds::{Reason, TestRef};
 
 use crate::stand_in_pod::PodSettings;

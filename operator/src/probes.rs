@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use k8s_openapi::api::core::v1::Pod;
 use kube::{Api, Client, api::AttachParams};
-use netproof_conformance::snapshot::ObjectRef;
+use netproof_conformance::reference::ObjectRef;
 use tokio::{
     sync::watch,
     task::JoinHandle,

@@ -17,7 +17,7 @@ use k8s_openapi::api::{
     core::v1::{Namespace, Pod},
 };
 use kube::{Api, api::DynamicObject};
-use netproof_conformance::snapshot::ObjectRef;
+use netproof_conformance::reference::ObjectRef;
 use netproof_crds::{Reason, StandInSet};
 use tokio::{sync::watch, time::timeout};
 use tracing::{info, warn};

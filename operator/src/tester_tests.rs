@@ -1,7 +1,7 @@
 use std::{collections::BTreeMap, sync::OnceLock};
 
 use kube::api::DynamicObject;
-use netproof_conformance::{flow::Port, policy::Policy, snapshot::ObjectRef};
+use netproof_conformance::{flow::Port, policy::Policy, reference::ObjectRef};
 use netproof_crds::NamedPort;
 use serde_json::{Value, json};
 

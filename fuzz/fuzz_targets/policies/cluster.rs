@@ -5,7 +5,10 @@ use std::{collections::BTreeMap, net::IpAddr};
 use arbitrary::{Result, Unstructured};
 use netproof_conformance::{
     flow::{End, Family, Flow, PodId, Port, Protocol},
-    snapshot::{ContainerKind, Labels, Lifecycle, NamedPort, ObjectRef, Pod, PodNetwork, Snapshot},
+    pod::{ContainerKind, Lifecycle, NamedPort, Pod, PodNetwork},
+    reference::ObjectRef,
+    select::Labels,
+    snapshot::Snapshot,
 };
 
 use crate::{objects::Policies, written};

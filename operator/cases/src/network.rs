@@ -7,7 +7,8 @@ use std::{
 
 use netproof_conformance::{
     flow::{End, Family, Port, Protocol},
-    snapshot::{ContainerKind, Lifecycle, NamedPort, Pod, PodNetwork, Snapshot},
+    pod::{ContainerKind, Lifecycle, NamedPort, Pod, PodNetwork},
+    snapshot::Snapshot,
 };
 use serde_json::{Value, json};
 

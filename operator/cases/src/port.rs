@@ -2,7 +2,7 @@
 
 use netproof_conformance::{
     flow::{Port, Protocol},
-    snapshot::{ContainerKind, NamedPort},
+    pod::{ContainerKind, NamedPort},
 };
 
 use crate::error::CaseProblem;

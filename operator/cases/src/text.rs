@@ -3,12 +3,14 @@
 use std::{collections::BTreeMap, net::IpAddr};
 
 use netproof_conformance::{
+    pod::{ContainerKind, Lifecycle, Pod, PodNetwork},
     policy::{
         admin_network_policy::AdminNetworkPolicy,
         baseline_admin_network_policy::BaselineAdminNetworkPolicy,
         cluster_network_policy::ClusterNetworkPolicy, network_policy::NetworkPolicy,
     },
-    snapshot::{ContainerKind, Labels, Lifecycle, ObjectRef, Pod, PodNetwork},
+    reference::ObjectRef,
+    select::Labels,
 };
 use serde::{Deserialize, Deserializer, de};
 use serde_json::Value;

@@ -1,10 +1,11 @@
 //! The policies and rules that decided a flow, in the form that scripts read.
 
 use netproof_conformance::{
-    expected::{Because, ClusterRuleRef, Decision, Direction, Expected, RuleRef, Ruling},
-    flow::{End, Flow},
+    expected::{Because, Decision, Expected, Ruling},
+    flow::{Direction, End, Flow},
     policy::Isolation,
-    snapshot::{ObjectRef, Snapshot},
+    reference::{ClusterRuleRef, ObjectRef, RuleRef},
+    snapshot::Snapshot,
 };
 use serde::{Serialize, Serializer};
 

@@ -9,8 +9,7 @@ use netproof_conformance::{
     flow::Flow,
     manifest::{self, Backends},
     policy::network_policy::NetworkPolicy,
-    select::{Requirement, Selector},
-    snapshot::Labels,
+    select::{Labels, Requirement, Selector},
 };
 use serde_json::{Value, json};
 

@@ -5,7 +5,8 @@ use std::net::IpAddr;
 use netproof_conformance::{
     flow::{End, PodId},
     manifest::{Backends, Service},
-    snapshot::{Lifecycle, ObjectRef},
+    pod::Lifecycle,
+    reference::ObjectRef,
 };
 use thiserror::Error;
 

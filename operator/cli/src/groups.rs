@@ -8,7 +8,7 @@ use std::{
 use netproof_conformance::{
     compiled::{Answer, Counts, Signature},
     flow::{End, Flow, PodId, Port},
-    snapshot::PodNetwork,
+    pod::PodNetwork,
 };
 
 use super::{

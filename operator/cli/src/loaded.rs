@@ -13,7 +13,9 @@ use netproof_conformance::{
     compiled::Compiled,
     flow::{End, PodId},
     manifest::{Cluster, Origin, Service, Source, WrittenPolicy},
-    snapshot::{ObjectRef, Pod, Snapshot},
+    pod::Pod,
+    reference::ObjectRef,
+    snapshot::Snapshot,
 };
 use netproof_manifests::{
     input::{self, ClusterScope, Input, NamespaceChoice},

@@ -4,7 +4,7 @@ use std::{fmt, str::FromStr};
 
 use netproof_conformance::{
     flow::{Port, Protocol},
-    snapshot::{ContainerKind, Pod},
+    pod::{ContainerKind, Pod},
 };
 use thiserror::Error;
 

@@ -6,8 +6,10 @@ use std::collections::BTreeMap;
 
 use netproof_conformance::{
     flow::{End, Flow, PodId, Port, Protocol},
+    pod::{Lifecycle, Pod, PodNetwork},
     policy::network_policy,
-    snapshot::{Lifecycle, ObjectRef, Pod, PodNetwork, Snapshot},
+    reference::ObjectRef,
+    snapshot::Snapshot,
 };
 
 /// The cluster, with its one policy.

@@ -17,10 +17,11 @@ use std::{collections::HashMap, fmt};
 
 use crate::{
     evaluate::{self, Applying},
-    expected::{Direction, Expected, Unspecified},
-    flow::{End, Family, Flow, PodId, Port},
+    expected::{Expected, Unspecified},
+    flow::{Direction, End, Family, Flow, PodId, Port},
+    pod::Pod,
     policy::Policy,
-    snapshot::{Pod, Snapshot},
+    snapshot::Snapshot,
 };
 use bits::BitTable;
 use profiles::{Picture, Profile, Profiles, ShapeProfiles};

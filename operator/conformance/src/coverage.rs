@@ -21,8 +21,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::{
     compiled::{Answer, Compiled},
     evaluate::Ends,
-    expected::{Decision, Direction, Expected},
-    flow::{End, Flow},
+    expected::{Decision, Expected},
+    flow::{Direction, End, Flow},
     matrix::Cell,
     snapshot::Snapshot,
 };

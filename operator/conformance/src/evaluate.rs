@@ -15,8 +15,8 @@ mod sensitivity;
 mod tier;
 
 use crate::{
-    expected::{Because, Decision, Direction, Expected, Unspecified},
-    flow::{Flow, PodId},
+    expected::{Because, Decision, Expected, Unspecified},
+    flow::{Direction, Flow, PodId},
     policy::cluster::Tier,
     snapshot::Snapshot,
 };

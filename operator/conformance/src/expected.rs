@@ -3,8 +3,8 @@
 use std::fmt;
 
 use crate::{
-    policy::cluster::{Action, ClusterPolicyRef},
-    snapshot::ObjectRef,
+    policy::cluster::Action,
+    reference::{ClusterRuleRef, ObjectRef, RuleRef},
 };
 
 /// What the policies say of a flow.
@@ -113,92 +113,6 @@ impl Ruling {
             Action::Deny => Some(Self::Deny),
             Action::Pass => None,
         }
-    }
-}
-
-/// Which side of a flow a rule speaks of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Direction {
-    /// What a subject receives.
-    Ingress,
-    /// What a subject sends.
-    Egress,
-}
-
-impl Direction {
-    /// The sender's side, then the receiver's: as a flow passes them.
-    pub(crate) const BOTH: [Self; 2] = [Self::Egress, Self::Ingress];
-}
-
-impl fmt::Display for Direction {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::Ingress => "ingress",
-            Self::Egress => "egress",
-        })
-    }
-}
-
-/// Names one rule, and where they decided, one of its peers and one of its ports. Indexes count
-/// from 0, as in `spec.ingress[0].from[1]`.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct RuleRef {
-    /// The `NetworkPolicy` that the rule is of.
-    pub policy: ObjectRef,
-    /// Which of its two lists of rules.
-    pub direction: Direction,
-    /// The place in that list.
-    pub rule: usize,
-    /// The place in `from` or `to`; none where that is empty and so means everyone.
-    pub peer: Option<usize>,
-    /// The place in `ports`; none where that is empty and so means every port.
-    pub port: Option<usize>,
-}
-
-impl fmt::Display for RuleRef {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}[{}]", self.policy, self.direction, self.rule)?;
-        if let Some(peer) = self.peer {
-            let list = match self.direction {
-                Direction::Ingress => "from",
-                Direction::Egress => "to",
-            };
-            write!(f, ".{list}[{peer}]")?;
-        }
-        if let Some(port) = self.port {
-            write!(f, ".ports[{port}]")?;
-        }
-        Ok(())
-    }
-}
-
-/// Names one rule of a policy of the cluster, and the peer and the port of it that decided.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ClusterRuleRef {
-    /// The policy of the cluster that the rule is of.
-    pub policy: ClusterPolicyRef,
-    /// Which of its two lists of rules.
-    pub direction: Direction,
-    /// The place in that list.
-    pub rule: usize,
-    /// The place in `from` or `to`.
-    pub peer: usize,
-    /// The place in `protocols` or `ports`; none where there is no such list.
-    pub port: Option<usize>,
-}
-
-impl fmt::Display for ClusterRuleRef {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let list = match self.direction {
-            Direction::Ingress => "from",
-            Direction::Egress => "to",
-        };
-        write!(f, "{} {}[{}].{list}[{}]", self.policy, self.direction, self.rule, self.peer)?;
-        if let Some(port) = self.port {
-            let list = self.policy.kind.ports_field();
-            write!(f, ".{list}[{port}]")?;
-        }
-        Ok(())
     }
 }
 

@@ -14,11 +14,12 @@ mod tiers;
 
 use crate::{
     evaluate::{Applying, Ends, Reading, Side, expect, literal},
-    expected::{Because, Decision, Direction, Expected, Unspecified},
-    flow::{Flow, Port},
+    expected::{Because, Decision, Expected, Unspecified},
+    flow::{Direction, Flow, Port},
     policy::{cluster::Tier, network_policy::NetworkPolicy},
+    reference::ObjectRef,
     select::Selector,
-    snapshot::{ObjectRef, Snapshot},
+    snapshot::Snapshot,
 };
 
 pub use crate::near_miss::NearLabel;

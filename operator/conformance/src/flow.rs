@@ -90,6 +90,29 @@ impl fmt::Display for Family {
     }
 }
 
+/// Which side of a flow a rule speaks of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Direction {
+    /// What a subject receives.
+    Ingress,
+    /// What a subject sends.
+    Egress,
+}
+
+impl Direction {
+    /// The sender's side, then the receiver's: as a flow passes them.
+    pub(crate) const BOTH: [Self; 2] = [Self::Egress, Self::Ingress];
+}
+
+impl fmt::Display for Direction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Ingress => "ingress",
+            Self::Egress => "egress",
+        })
+    }
+}
+
 /// A pod of one [`Snapshot`](crate::snapshot::Snapshot): its place in `pods`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PodId(pub u32);

@@ -15,7 +15,9 @@
 //!     expected::{Decision, Expected},
 //!     flow::{End, Flow, PodId, Port, Protocol},
 //!     policy::network_policy::{self, NetworkPolicy},
-//!     snapshot::{Lifecycle, ObjectRef, Pod, PodNetwork, Snapshot},
+//!     pod::{Lifecycle, Pod, PodNetwork},
+//!     reference::ObjectRef,
+//!     snapshot::Snapshot,
 //! };
 //!
 //! let policy: NetworkPolicy = serde_json::from_str(
@@ -126,20 +128,24 @@
 //!   [`expected::Expected`], [`expected::Decision`], [`kinds::ClusterPolicyKind`],
 //!   [`verdict::Outcome`], [`verdict::Verdict`]. A new protocol, or a new kind of policy, is a
 //!   breaking change on purpose: the compiler shows every place that has to learn of it.
-//! - Neither is it on what a caller makes, such as [`snapshot::Snapshot`] and [`snapshot::Pod`]: a
+//! - Neither is it on what a caller makes, such as [`snapshot::Snapshot`] and [`pod::Pod`]: a
 //!   new field is a new fact that decides, and a caller that left it out would get wrong answers.
 
 pub mod kinds;
 
 pub mod flow;
 
-pub mod expected;
-
-pub mod snapshot;
+pub mod reference;
 
 pub mod select;
 
+pub mod pod;
+
 pub mod policy;
+
+pub mod expected;
+
+pub mod snapshot;
 
 pub mod manifest;
 

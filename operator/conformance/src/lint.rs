@@ -16,10 +16,10 @@ mod subjects;
 use std::fmt;
 
 use crate::{
-    expected::Direction,
-    flow::Port,
-    policy::{Isolation, Policy, Rule, cluster::ClusterPolicyRef, network_policy::NetworkPolicy},
-    snapshot::{ObjectRef, Snapshot},
+    flow::{Direction, Port},
+    policy::{Isolation, Policy, Rule, network_policy::NetworkPolicy},
+    reference::{ClusterPolicyRef, ObjectRef},
+    snapshot::Snapshot,
 };
 use census::Census;
 

@@ -33,7 +33,8 @@ use serde::Deserializer;
 use crate::{
     kinds::{ApiKind, ClusterPolicyKind},
     policy::{self, Policy, cluster::ClusterPolicy, network_policy},
-    snapshot::{Labels, ObjectRef},
+    reference::ObjectRef,
+    select::Labels,
 };
 use kind::Treatment;
 use metadata::ManifestMetadata;
@@ -224,7 +225,7 @@ impl Objects {
                 kept
             }
             ApiKind::ClusterPolicy(kind) => {
-                let compiled = policy::read_of_cluster(kind, object)?;
+                let compiled = policy::read::cluster_policy(kind, object)?;
                 let name = match &compiled {
                     Ok(policy) => ObjectRef::of_cluster(&policy.name.name),
                     Err(rejected) => rejected.object.clone(),

@@ -2,10 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::{
-    select::{NAMESPACE_NAME, Requirement, Selector},
-    snapshot::Labels,
-};
+use crate::select::{Labels, NAMESPACE_NAME, Requirement, Selector};
 
 /// How the labels of an object almost meet a requirement.
 #[derive(Clone, Debug, PartialEq, Eq)]

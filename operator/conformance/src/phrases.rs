@@ -1,14 +1,14 @@
 //! The phrases for selectors, peers, ports and rules that explanations and findings share.
 
 use crate::{
-    expected::Direction,
+    flow::Direction,
     near_miss::NearLabel,
+    pod::NamedPort,
     policy::{
         IpBlock, MatchedPorts, Namespaces, Peer, Peers, PortMatch, Ports, Rule,
         cluster::{Action, ClusterPeer, ClusterPort, ClusterPorts, ClusterRule, PodsOf},
     },
-    select::{NAMESPACE_NAME, Requirement, Selector},
-    snapshot::{Labels, NamedPort},
+    select::{Labels, NAMESPACE_NAME, Requirement, Selector},
 };
 
 /// The list of peers of a direction's rules, as the API calls it.

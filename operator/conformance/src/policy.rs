@@ -6,6 +6,7 @@ pub mod cluster;
 pub mod cluster_network_policy;
 pub mod label_selector;
 pub mod network_policy;
+pub mod read;
 
 mod cidr;
 pub(crate) mod json;
@@ -15,51 +16,15 @@ pub(crate) mod syntax;
 use std::net::IpAddr;
 
 use ipnet::IpNet;
-use serde::{Deserialize, Deserializer};
 
 use crate::{
-    expected::Direction,
-    flow::Protocol,
-    kinds::ClusterPolicyKind,
+    flow::{Direction, Protocol},
+    pod::Pod,
+    reference::ObjectRef,
     select::Selector,
-    snapshot::{ObjectRef, Pod},
 };
 
-use cluster::ClusterPolicy;
-
 pub use rejected::{PolicyProblem, Rejected};
-
-/// Reads an object of a kind of cluster policies, and compiles it: fails if the object has not the
-/// form of its kind, and returns what the API server would refuse of one that has.
-///
-/// ```
-/// use netproof_conformance::{kinds::ClusterPolicyKind, policy::read_of_cluster};
-///
-/// let kind = ClusterPolicyKind::AdminNetworkPolicy;
-/// let object = serde_json::json!({
-///     "metadata": {"name": "all"},
-///     "spec": {"priority": 5, "subject": {"namespaces": {}}},
-/// });
-/// let policy = read_of_cluster(kind, object)??;
-/// assert_eq!(policy.name.to_string(), "AdminNetworkPolicy all");
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
-pub fn read_of_cluster<'de, D: Deserializer<'de>>(
-    kind: ClusterPolicyKind,
-    object: D,
-) -> Result<Result<ClusterPolicy, Rejected>, D::Error> {
-    Ok(match kind {
-        ClusterPolicyKind::ClusterNetworkPolicy => {
-            cluster_network_policy::compile(&Deserialize::deserialize(object)?)
-        }
-        ClusterPolicyKind::AdminNetworkPolicy => {
-            admin_network_policy::compile(&Deserialize::deserialize(object)?)
-        }
-        ClusterPolicyKind::BaselineAdminNetworkPolicy => {
-            baseline_admin_network_policy::compile(&Deserialize::deserialize(object)?)
-        }
-    })
-}
 
 /// What one `NetworkPolicy` says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -115,7 +80,7 @@ impl Policy {
 /// ```
 /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/shop.rs")); }
 /// # use example::*;
-/// use netproof_conformance::{expected::Direction, policy::Isolation};
+/// use netproof_conformance::{flow::Direction, policy::Isolation};
 ///
 /// let policy = &shop().policies[0];
 /// let Isolation::Isolated(rules) = policy.isolation(Direction::Ingress) else { unreachable!() };

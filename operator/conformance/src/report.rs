@@ -5,11 +5,11 @@ mod flow;
 use std::{collections::BTreeSet, fmt::Write};
 
 use crate::{
-    expected::{Because, Decision, Direction, Expected, Ruling},
-    flow::Port,
+    expected::{Because, Decision, Expected, Ruling},
+    flow::{Direction, Port},
     matrix::{Actor, Cell, Matrix},
     policy::{Isolation, Policy},
-    snapshot::ObjectRef,
+    reference::ObjectRef,
     verdict::{Outcome, Steadiness, Verdict, Why},
 };
 

@@ -6,7 +6,8 @@ use std::{
     hash::{Hash, Hasher},
 };
 
-use crate::snapshot::Labels;
+/// Labels of an object, by key.
+pub type Labels = BTreeMap<String, String>;
 
 /// The label that the API server sets on every namespace, to the namespace's own name
 /// (KEP-2161). Whatever a manifest says of it is overwritten.

@@ -15,9 +15,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     compiled::{Answer, Compiled},
-    expected::Direction,
-    flow::Port,
-    snapshot::ObjectRef,
+    flow::{Direction, Port},
+    reference::ObjectRef,
 };
 use normal::{ChangedPolicies, DirectionPolicies};
 use peers::{Compared, compare};

@@ -1,7 +1,9 @@
 use super::*;
 use crate::{
+    pod::{Lifecycle, Pod, PodNetwork},
     policy::{cluster::ClusterPolicy, cluster_network_policy, network_policy},
-    snapshot::{Labels, Lifecycle, Pod, PodNetwork, Snapshot},
+    select::Labels,
+    snapshot::Snapshot,
 };
 
 fn policy(name: &str, spec: &str) -> crate::policy::Policy {

@@ -6,11 +6,14 @@ use serde::Deserialize;
 
 use crate::{
     flow::{End, Flow, PodId, Port, Protocol},
+    pod::{ContainerKind, Lifecycle, NamedPort, Pod, PodNetwork},
     policy::{
         admin_network_policy, baseline_admin_network_policy, cluster_network_policy,
         network_policy::{self, NetworkPolicy},
     },
-    snapshot::{ContainerKind, Labels, Lifecycle, NamedPort, ObjectRef, Pod, PodNetwork, Snapshot},
+    reference::ObjectRef,
+    select::Labels,
+    snapshot::Snapshot,
 };
 
 /// A cluster, and its `NetworkPolicies` as they are written.

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use anyhow::bail;
-use netproof_conformance::{flow::Family, snapshot::ObjectRef};
+use netproof_conformance::{flow::Family, reference::ObjectRef};
 use netproof_policy_agent::{
     fault::Fault,
     setting::{Failing, Scope, Setting},

@@ -19,7 +19,7 @@ use netproof_conformance::{
         cluster::ClusterPolicy,
         network_policy::{self, Metadata},
     },
-    snapshot::Labels,
+    select::Labels,
 };
 use netproof_crds::{NamedPort, Protocol, StandInSet, StandInSetSpec, TestRef};
 use serde::de::DeserializeOwned;
@@ -138,7 +138,9 @@ pub fn cluster_policy(
     let spec: Value = part(object, "spec")?;
     let written = json!({"metadata": {"name": object.name_any()}, "spec": spec});
     // Metadata is written here: only the specification can be malformed.
-    policy::read_of_cluster(kind, written).map_err(|error| format!("spec: {error}"))?.map_err(wrong)
+    policy::read::cluster_policy(kind, written)
+        .map_err(|error| format!("spec: {error}"))?
+        .map_err(wrong)
 }
 
 fn metadata(object: &DynamicObject) -> Metadata {

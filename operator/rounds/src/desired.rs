@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use k8s_openapi::api::core::v1::Toleration;
-use netproof_conformance::{matrix::Actor, snapshot::Labels};
+use netproof_conformance::{matrix::Actor, select::Labels};
 use netproof_crds::{GROUP, NamedPort};
 use serde_json::{Value, json};
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use netproof_conformance::{matrix::Actor, snapshot::ObjectRef};
+use netproof_conformance::{matrix::Actor, reference::ObjectRef};
 
 use crate::{
     decode::{PodProgress, PodState},

@@ -3,7 +3,7 @@ use netproof_conformance::{
     ledger::Patience,
     matrix::{Actor, Matrix},
     plan::Intent,
-    snapshot::ObjectRef,
+    reference::ObjectRef,
 };
 use serde_json::{Value, json};
 

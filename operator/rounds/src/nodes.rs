@@ -108,7 +108,7 @@ fn tolerated(taint: &Taint, tolerations: &[Toleration]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use netproof_conformance::snapshot::ObjectRef;
+    use netproof_conformance::reference::ObjectRef;
 
     use super::*;
     use crate::world::Read;

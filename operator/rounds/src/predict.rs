@@ -7,12 +7,11 @@ use netproof_conformance::{
     expected::Expected,
     flow::{End, Family, Flow, PodId},
     matrix::{Actor, Cell, Matrix},
-    policy::{
-        Policy,
-        cluster::{ClusterPolicy, ClusterPolicyRef},
-    },
+    pod::{ContainerKind, Lifecycle, NamedPort, Pod, PodNetwork},
+    policy::{Policy, cluster::ClusterPolicy},
+    reference::{ClusterPolicyRef, ObjectRef},
     report::Place,
-    snapshot::{ContainerKind, Lifecycle, NamedPort, ObjectRef, Pod, PodNetwork, Snapshot},
+    snapshot::Snapshot,
 };
 
 use crate::{

@@ -10,8 +10,8 @@ use netproof_conformance::{
     coverage::Coverage,
     diagnosis::RefusalManner,
     matrix::Matrix,
+    reference::ObjectRef,
     report::{FlowReport, grids},
-    snapshot::ObjectRef,
 };
 
 use netproof_crds::{ConditionStatus, ConditionType, ExistingConnections, Reason};

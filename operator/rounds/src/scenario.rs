@@ -14,7 +14,7 @@ use netproof_conformance::{
     ledger::Patience,
     matrix::{Actor, Matrix},
     plan::{self, Intent, Role},
-    snapshot::ObjectRef,
+    reference::ObjectRef,
 };
 use netproof_crds::{
     ALLOW_STAND_INS_LABEL, Check, ConnectivityTest, ConnectivityTestSpec, Endpoint, EndpointKind,

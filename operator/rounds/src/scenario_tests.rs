@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use k8s_openapi::api::core::v1::Taint;
-use netproof_conformance::snapshot::Labels;
+use netproof_conformance::select::Labels;
 use serde_json::{Value, json};
 
 use super::*;

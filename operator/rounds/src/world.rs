@@ -12,7 +12,8 @@ use netproof_conformance::{
         Policy,
         cluster::{ClusterPolicy, ClusterPolicyKind},
     },
-    snapshot::{ObjectRef, Revision},
+    reference::ObjectRef,
+    snapshot::Revision,
 };
 use tracing::warn;
 

@@ -7,7 +7,7 @@ use kube::{
     Api, Client, ResourceExt,
     api::{DeleteParams, Patch, PatchParams, Preconditions},
 };
-use netproof_conformance::snapshot::ObjectRef;
+use netproof_conformance::reference::ObjectRef;
 use netproof_crds::{Reason, StandInSet, TestRef};
 use tokio::time::Instant;
 use tracing::{info, warn};

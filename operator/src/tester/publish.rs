@@ -9,7 +9,7 @@ use kube::{
     api::{Patch, PatchParams},
     runtime::events::{Event, EventType, Recorder, Reporter},
 };
-use netproof_conformance::{coverage::Coverage, snapshot::ObjectRef};
+use netproof_conformance::{coverage::Coverage, reference::ObjectRef};
 use netproof_crds::{
     ConditionStatus, ConditionType, ConnectivityTest, ConnectivityTestStatus, DIAGNOSED, Finding,
     FindingVerdict, Reason, TestRef,

@@ -4,7 +4,7 @@ use kube::{Client, Config, api::DynamicObject};
 use netproof_conformance::{
     flow::{Port, Protocol},
     ledger::Patience,
-    snapshot::ObjectRef,
+    reference::ObjectRef,
 };
 use netproof_crds::{FindingVerdict, StartUp};
 use serde_json::json;

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use netproof_conformance::{
     expected::{Because, Decision, Expected},
     flow::{End, Flow, PodId},
-    snapshot::Pod,
+    pod::Pod,
 };
 
 use crate::loaded::Loaded;
@@ -159,7 +159,8 @@ fn selecting(loaded: &Loaded, end: End) -> impl Iterator<Item = String> {
     pod.into_iter().flat_map(|pod| {
         let of_namespace = snapshot.policies.iter().filter(|policy| policy.selects(pod));
         let of_cluster = snapshot.cluster_policies.iter();
-        let of_cluster = of_cluster.filter(|policy| policy.subjects.matches(pod, snapshot));
+        let of_cluster =
+            of_cluster.filter(|policy| policy.subjects.matches(pod, &snapshot.namespaces));
         of_namespace
             .map(|policy| policy.name.to_string())
             .chain(of_cluster.map(|policy| policy.name.to_string()))

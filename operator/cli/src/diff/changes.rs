@@ -7,9 +7,9 @@ use std::{
 
 use netproof_conformance::{
     compiled::{Alike, Answer, Signature},
-    expected::Direction,
-    flow::{End, Flow, PodId, Port},
-    snapshot::{ObjectRef, PodNetwork},
+    flow::{Direction, End, Flow, PodId, Port},
+    pod::PodNetwork,
+    reference::ObjectRef,
     spans::{self, Span},
     strangers::{self, Subjects},
 };

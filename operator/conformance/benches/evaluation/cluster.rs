@@ -4,14 +4,14 @@ use std::{collections::BTreeMap, net::Ipv4Addr};
 
 use netproof_conformance::{
     flow::Protocol,
+    pod::{ContainerKind, Lifecycle, NamedPort, Pod, PodNetwork},
     policy::{
         IpBlock, Isolation, MatchedPorts, Namespaces, Peer, Peers, Policy, PolicyTypes, PortMatch,
         Ports, Rule,
     },
-    select::{Requirement, Selector},
-    snapshot::{
-        ContainerKind, Labels, Lifecycle, NamedPort, ObjectRef, Pod, PodNetwork, Revision, Snapshot,
-    },
+    reference::ObjectRef,
+    select::{Labels, Requirement, Selector},
+    snapshot::{Revision, Snapshot},
 };
 
 /// How large a cluster is.

@@ -15,8 +15,7 @@ use super::{
     view::SideRows,
 };
 use crate::{
-    expected::Direction,
-    flow::{End, Flow, PodId, Port},
+    flow::{Direction, End, Flow, PodId, Port},
     policy::Policy,
 };
 

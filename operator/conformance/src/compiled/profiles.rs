@@ -12,7 +12,7 @@ use super::{
     terms::Terms,
 };
 use crate::{
-    expected::Direction,
+    flow::Direction,
     policy::{
         Isolation, Policy,
         cluster::{Priority, Tier},

@@ -9,8 +9,7 @@ use super::{
     terms::Terms,
 };
 use crate::{
-    expected::Direction,
-    flow::Protocol,
+    flow::{Direction, Protocol},
     policy::{
         self, IpBlock, Isolation, MatchedPorts, Namespaces, Peer, Peers, PortMatch, Ports,
         cluster::{Action, ClusterPeer, ClusterPort, ClusterPorts, Tier},

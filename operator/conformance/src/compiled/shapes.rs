@@ -8,8 +8,9 @@ use super::{
 };
 use crate::{
     flow::{Family, PodId, Protocol},
+    pod::{ContainerKind, Lifecycle, Pod, PodNetwork},
     select::{Requirement, Selector},
-    snapshot::{ContainerKind, Lifecycle, Pod, PodNetwork, Snapshot},
+    snapshot::Snapshot,
 };
 
 /// The families of a pod's addresses, in the order of the first of each.

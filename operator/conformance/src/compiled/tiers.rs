@@ -4,7 +4,7 @@ use super::{
     profiles::{Profile, TierPolicies},
     rules::{CompiledClusterRule, Rules},
 };
-use crate::{expected::Direction, policy::cluster::Action};
+use crate::{flow::Direction, policy::cluster::Action};
 
 /// Which of the flows may pass, and which may be stopped.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -11,10 +11,7 @@ use super::{
     shapes::AddressFamilies,
     tiers::{self, Matches},
 };
-use crate::{
-    expected::Direction,
-    flow::{Family, Port},
-};
+use crate::flow::{Direction, Family, Port};
 
 /// By profile, the shapes at the other end with which a flow may pass this side, and those with
 /// which it may be stopped.

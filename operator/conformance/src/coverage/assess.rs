@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::{expected::RuleRef, matrix::Cell};
+use crate::{matrix::Cell, reference::RuleRef};
 
 use super::{
     Coverage, Survey,

@@ -3,12 +3,11 @@
 use std::collections::BTreeMap;
 
 use crate::{
-    expected::{Decision, Direction, Expected, Ruling},
-    policy::{
-        Isolation, Policy, Rule,
-        cluster::{ClusterPolicyRef, ClusterRule},
-    },
-    snapshot::{ObjectRef, Snapshot},
+    expected::{Decision, Expected, Ruling},
+    flow::Direction,
+    policy::{Isolation, Policy, Rule, cluster::ClusterRule},
+    reference::{ClusterPolicyRef, ObjectRef},
+    snapshot::Snapshot,
 };
 
 /// Something that is exercised or not. Policies are named by their place in the snapshot.

@@ -1,9 +1,10 @@
 //! Finds out why no flow of the universe shows something.
 
 use crate::{
-    expected::{Because, Decision, Direction, Expected, RuleRef, Unspecified},
-    flow::{End, Flow},
+    expected::{Because, Decision, Expected, Unspecified},
+    flow::{Direction, End, Flow},
     policy::{Peers, Ports},
+    reference::RuleRef,
     report::references,
 };
 
@@ -81,7 +82,7 @@ impl Survey {
         };
         let policy = &snapshot.cluster_policies[policy];
         let subject = |(_, flow): &&(_, Flow)| match own(direction, flow.from, flow.to) {
-            End::Pod(id) => policy.subjects.matches(snapshot.pod(id), snapshot),
+            End::Pod(id) => policy.subjects.matches(snapshot.pod(id), &snapshot.namespaces),
             End::Address(_) => false,
         };
         let mut subjects = self.flows.iter().filter(subject).map(|(_, flow)| flow).peekable();

@@ -3,10 +3,10 @@
 use std::fmt;
 
 use crate::{
-    expected::{Direction, RuleRef, Unspecified},
+    expected::Unspecified,
+    flow::Direction,
     matrix::Cell,
-    policy::cluster::ClusterPolicyRef,
-    snapshot::ObjectRef,
+    reference::{ClusterPolicyRef, ObjectRef, RuleRef},
 };
 
 /// Something that is not shown.

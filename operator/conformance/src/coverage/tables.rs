@@ -6,10 +6,10 @@ use std::collections::HashMap;
 use crate::{
     compiled::{Answer, Compiled, bits::BitTable},
     evaluate::{Applying, Ends, Reading, Side},
-    expected::Direction,
-    flow::{End, Family, Flow, PodId, Port},
+    flow::{Direction, End, Family, Flow, PodId, Port},
+    pod::ContainerKind,
     policy::{MatchedPorts, Peers, PortMatch, Ports},
-    snapshot::{ContainerKind, Snapshot},
+    snapshot::Snapshot,
 };
 
 use super::clauses::Clauses;

@@ -3,8 +3,8 @@
 use crate::{
     compiled::Compiled,
     evaluate::{self, Applying},
-    expected::{Direction, Expected},
-    flow::Flow,
+    expected::Expected,
+    flow::{Direction, Flow},
     policy::{Isolation, Peers, Policy, Ports, cluster::ClusterPolicy},
     snapshot::Snapshot,
 };

@@ -3,7 +3,7 @@ use crate::{
     flow::{Port, Protocol},
     ledger::ExpectationChange,
     matrix::Actor,
-    snapshot::Pod,
+    pod::Pod,
     testing::world,
     verdict::Steadiness,
 };

@@ -4,7 +4,7 @@ use super::*;
 use crate::{
     compiled::{Answer, Compiled},
     evaluate::expect,
-    snapshot::Labels,
+    select::Labels,
     testing::{World, world},
 };
 

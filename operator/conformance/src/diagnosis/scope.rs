@@ -5,9 +5,11 @@ use std::{collections::BTreeSet, fmt};
 use super::mutation::{and, labels_aside, mark};
 use crate::{
     flow::{End, Flow},
+    pod::Pod,
     policy::Policy,
+    reference::ObjectRef,
     select::{Requirement, Selector},
-    snapshot::{ObjectRef, Pod, Snapshot},
+    snapshot::Snapshot,
 };
 
 /// Where a fault is.

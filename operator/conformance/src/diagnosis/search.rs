@@ -13,7 +13,7 @@ use super::{
     trial::Trial,
     tried::Tried,
 };
-use crate::snapshot::{Labels, Pod, Snapshot};
+use crate::{pod::Pod, select::Labels, snapshot::Snapshot};
 
 /// How many combinations of two are tried at most where one of them is on some nodes only: each
 /// takes about as long as it takes to prepare a snapshot, and there are far too many where every

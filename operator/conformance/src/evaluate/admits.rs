@@ -7,12 +7,13 @@ use super::{
     reading::{Liberty, Reading},
 };
 use crate::{
-    expected::{Direction, Unspecified},
+    expected::Unspecified,
+    flow::Direction,
+    pod::{ContainerKind, Pod},
     policy::{
         MatchedPorts, Namespaces, Peer, PortMatch,
         cluster::{ClusterPeer, ClusterPolicy, ClusterPort, ClusterPorts, ClusterRule},
     },
-    snapshot::{ContainerKind, Pod},
 };
 
 /// One side of a flow, where policies apply.
@@ -98,7 +99,7 @@ impl<'a> Side<'a> {
     pub(crate) fn is_among(&self, namespaces: &Namespaces, own_namespace: &str, pod: &Pod) -> bool {
         match namespaces {
             Namespaces::Own => pod.name.namespace == own_namespace,
-            Namespaces::Matching(selector) => self.ends.snapshot.is_in(selector, pod),
+            Namespaces::Matching(selector) => pod.is_in(selector, &self.ends.snapshot.namespaces),
         }
     }
 
@@ -157,9 +158,9 @@ impl<'a> Side<'a> {
     pub(crate) fn is_cluster_peer(&self, peer: &ClusterPeer) -> Element {
         let pod = self.peer.pod(Reading::LITERAL).filter(|pod| !is_host(pod));
         match peer {
-            ClusterPeer::Pods(wanted) => {
-                Element::of(pod.is_some_and(|pod| wanted.matches(pod, self.ends.snapshot)))
-            }
+            ClusterPeer::Pods(wanted) => Element::of(
+                pod.is_some_and(|pod| wanted.matches(pod, &self.ends.snapshot.namespaces)),
+            ),
             ClusterPeer::Networks(ranges) => {
                 if ranges.iter().any(|range| range.contains(&self.peer.address)) {
                     Element::Maybe(Unspecified::NetworksPeer)

@@ -4,10 +4,11 @@ use std::net::IpAddr;
 
 use super::reading::{Liberty, Reading};
 use crate::{
-    expected::{Direction, Unspecified},
-    flow::{End, Family, Flow, PodId, Port},
+    expected::Unspecified,
+    flow::{Direction, End, Family, Flow, PodId, Port},
+    pod::{ContainerKind, Lifecycle, Pod, PodNetwork},
     policy::{Policy, cluster::ClusterPolicy},
-    snapshot::{ContainerKind, Lifecycle, Pod, PodNetwork, Snapshot},
+    snapshot::Snapshot,
 };
 
 /// The policies that select one end of a flow as their subject.
@@ -24,7 +25,7 @@ impl<'a> Applying<'a> {
     pub(crate) fn to(pod: &Pod, snapshot: &'a Snapshot) -> Self {
         let network = snapshot.policies.iter().filter(|policy| policy.selects(pod));
         let cluster = snapshot.cluster_policies.iter();
-        let cluster = cluster.filter(|policy| policy.subjects.matches(pod, snapshot));
+        let cluster = cluster.filter(|policy| policy.subjects.matches(pod, &snapshot.namespaces));
         Self { network: network.collect(), cluster: cluster.collect() }
     }
 }

@@ -3,8 +3,9 @@
 
 use super::admits::Side;
 use crate::{
-    expected::{Decision, RuleRef},
+    expected::Decision,
     policy::{Isolation, Peers, Policy, Ports, Rule},
+    reference::RuleRef,
 };
 
 /// What the `NetworkPolicies` decide; nothing where none of them isolates the subject.

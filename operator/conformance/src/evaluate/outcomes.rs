@@ -1,6 +1,6 @@
 //! What may happen on a side of a flow, and the questions that this depends on.
 
-use crate::expected::{Direction, Unspecified};
+use crate::{expected::Unspecified, flow::Direction};
 
 /// What may happen, given what the API leaves open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,7 +1,7 @@
 //! How far the result of a flow depends on each question that the API leaves open.
 
 use super::{Ends, Forced, Liberty, Outcomes, Questions, Reading, outcomes, side};
-use crate::expected::{Direction, Unspecified};
+use crate::{expected::Unspecified, flow::Direction};
 
 /// An open question, and what may happen to the flow by each answer to it.
 pub(crate) struct Sensitivity {

@@ -8,8 +8,9 @@ use super::{
     outcomes::{Certainty, Outcomes, Questions},
 };
 use crate::{
-    expected::{ClusterRuleRef, Decision, Ruling, Unspecified},
+    expected::{Decision, Ruling, Unspecified},
     policy::cluster::{Action, ClusterPolicy, Priority, Tier},
+    reference::ClusterRuleRef,
 };
 
 /// What a tier comes to.

@@ -3,9 +3,7 @@
 use std::{fmt, net::IpAddr};
 
 use crate::{
-    flow::End,
-    phrases,
-    snapshot::{Labels, ObjectRef, PodNetwork, Snapshot},
+    flow::End, phrases, pod::PodNetwork, reference::ObjectRef, select::Labels, snapshot::Snapshot,
 };
 
 /// One end of a flow, as far as policies can tell.

@@ -7,10 +7,7 @@ use ipnet::IpNet;
 
 use super::ServiceRoute;
 use crate::{
-    evaluate::Side,
-    near_miss::NearLabel,
-    select::Requirement,
-    snapshot::{NamedPort, ObjectRef},
+    evaluate::Side, near_miss::NearLabel, pod::NamedPort, reference::ObjectRef, select::Requirement,
 };
 
 /// One side of a flow, with what else is known.

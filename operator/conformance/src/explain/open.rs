@@ -2,7 +2,8 @@
 
 use crate::{
     evaluate::{Ends, Outcomes, sensitivities},
-    expected::{Direction, Unspecified},
+    expected::Unspecified,
+    flow::Direction,
 };
 
 /// A question that the API leaves open, and what each answer to it would make of the flow.

@@ -6,12 +6,12 @@ use super::{
 };
 use crate::{
     evaluate::{Side, admits, isolating},
-    expected::{Direction, RuleRef},
+    flow::Direction,
     policy::{
         Isolation, Peers, Policy, Ports, Rule,
         network_policy::{NetworkPolicy, compile},
     },
-    snapshot::ObjectRef,
+    reference::{ObjectRef, RuleRef},
 };
 
 /// A policy that isolates the pod.

@@ -10,10 +10,11 @@ use super::{
     Lacks, OpenQuestion, PolicyTold, RuleTold, Way, Would, tiers,
 };
 use crate::{
-    expected::{ClusterRuleRef, Decision, Direction, Expected, RuleRef, Unspecified},
+    expected::{Decision, Expected, Unspecified},
+    flow::Direction,
     phrases,
     policy::cluster::{Action, Priority},
-    snapshot::ObjectRef,
+    reference::{ClusterRuleRef, ObjectRef, RuleRef},
 };
 
 impl fmt::Display for Explanation {

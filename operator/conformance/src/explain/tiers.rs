@@ -3,10 +3,9 @@
 use super::{ServiceRoute, misses::ExaminedSide, rules::Lacks};
 use crate::{
     evaluate::{Match, Side},
-    expected::{ClusterRuleRef, Unspecified},
-    policy::cluster::{
-        Action, ClusterPolicy, ClusterPolicyRef, ClusterPorts, ClusterRule, Priority, Tier,
-    },
+    expected::Unspecified,
+    policy::cluster::{Action, ClusterPolicy, ClusterPorts, ClusterRule, Priority, Tier},
+    reference::{ClusterPolicyRef, ClusterRuleRef},
 };
 
 /// A policy of the cluster that applies to the pod.

@@ -4,7 +4,7 @@ use ipnet::IpNet;
 
 use super::{Census, Code, FindingPlace, LintFinding, covers, rules_of};
 use crate::{
-    expected::Direction,
+    flow::Direction,
     phrases,
     policy::{IpBlock, Peer, Peers, Policy, Rule},
 };

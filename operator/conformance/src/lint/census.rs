@@ -12,9 +12,10 @@ use super::{LintContext, LintedPolicy};
 use crate::{
     flow::{Family, PodId, Port},
     near_miss::namespace_labels,
+    pod::{Lifecycle, NamedPort, Pod, PodNetwork},
     policy::{Namespaces, Peer, Policy},
-    select::Selector,
-    snapshot::{Labels, Lifecycle, NamedPort, Pod, PodNetwork, Snapshot},
+    select::{Labels, Selector},
+    snapshot::Snapshot,
 };
 
 /// A snapshot, sorted for questions about it.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Census, Code, FindingPlace, LintFinding, Object, covers, peers};
 use crate::{
-    expected::Direction,
+    flow::Direction,
     phrases,
     policy::cluster::{
         Action, ClusterPeer, ClusterPolicy, ClusterPort, ClusterPorts, ClusterRule, Priority, Tier,

@@ -1,7 +1,7 @@
 //! Directions that `policyTypes` leaves out, though something is written for them.
 
 use super::{Census, Code, FindingPlace, LintFinding, Object};
-use crate::snapshot::ObjectRef;
+use crate::reference::ObjectRef;
 
 pub(super) fn check(census: &Census<'_>) -> Vec<LintFinding> {
     let mut findings = Vec::new();

@@ -4,8 +4,7 @@ use std::collections::BTreeSet;
 
 use super::{Census, Code, FindingPlace, LintFinding};
 use crate::{
-    expected::Direction,
-    flow::Protocol,
+    flow::{Direction, Protocol},
     lint::covers,
     policy::{Isolation, MatchedPorts, Namespaces, Peer, Peers, Policy, PortMatch, Ports, Rule},
 };

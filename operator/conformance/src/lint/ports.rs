@@ -2,12 +2,11 @@
 
 use super::{Census, Code, FindingPlace, LintFinding, census::PodClass, rules_of};
 use crate::{
-    expected::Direction,
-    flow::{Port, Protocol},
+    flow::{Direction, Port, Protocol},
     near_miss::is_slip,
     phrases,
+    pod::NamedPort,
     policy::{MatchedPorts, Peers, Policy, Ports, Rule},
-    snapshot::NamedPort,
 };
 
 pub(super) fn check(census: &Census<'_>) -> Vec<LintFinding> {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{Census, Code, FindingPlace, LintFinding, covers, rules_of};
 use crate::{
-    expected::Direction,
+    flow::Direction,
     phrases,
     policy::{Peers, Policy, Ports, Rule},
     select::Selector,

@@ -5,11 +5,12 @@ use std::collections::BTreeSet;
 use super::{Census, Code, FindingPlace, LintFinding, census::PodClass};
 use crate::{
     evaluate::expect,
-    expected::{Decision, Direction, Expected, Ruling},
-    flow::{End, Flow, PodId, Port},
+    expected::{Decision, Expected, Ruling},
+    flow::{Direction, End, Flow, PodId, Port},
     phrases,
+    pod::Pod,
     policy::{Isolation, MatchedPorts, Peers, Policy, PortMatch, Ports},
-    snapshot::{Pod, Snapshot},
+    snapshot::Snapshot,
 };
 
 /// How many different peers, and subjects, are asked. Where there are more, nothing is told.

@@ -1,7 +1,7 @@
 //! Policies that apply to nobody, or to pods of which the API does not say whether they do.
 
 use super::{Census, Code, FindingPlace, LintFinding};
-use crate::{near_miss::near_selector, phrases, policy::Policy, snapshot::PodNetwork};
+use crate::{near_miss::near_selector, phrases, pod::PodNetwork, policy::Policy};
 
 pub(super) fn check(census: &Census<'_>) -> Vec<LintFinding> {
     let policies = census.snapshot.policies.iter();

@@ -15,8 +15,10 @@ use super::{
 };
 use crate::{
     flow::{Family, PodId, Port},
+    pod::{Lifecycle, Pod},
     policy::{Policy, cluster::ClusterPolicy},
-    snapshot::{Lifecycle, ObjectRef, Pod, Revision, Snapshot},
+    reference::ObjectRef,
+    snapshot::{Revision, Snapshot},
 };
 
 /// What the objects amount to.

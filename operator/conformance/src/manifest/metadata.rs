@@ -7,7 +7,8 @@ use serde::{Deserialize, Deserializer, de};
 use super::rejection::{At, ObjectFault, ObjectProblem};
 use crate::{
     policy::{self, json, syntax},
-    snapshot::{Labels, ObjectRef},
+    reference::ObjectRef,
+    select::Labels,
 };
 
 /// What an object says of itself.

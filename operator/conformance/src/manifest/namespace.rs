@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     policy::{json, syntax},
-    snapshot::Labels,
+    select::Labels,
 };
 
 /// A `Namespace`, as much of it as decides: its name and its labels.

@@ -11,8 +11,10 @@ use super::{
 };
 use crate::{
     flow::{Port, Protocol},
+    pod::{ContainerKind as Whose, Lifecycle, NamedPort, Pod, PodNetwork},
     policy::{self, json, syntax},
-    snapshot::{ContainerKind as Whose, Labels, Lifecycle, NamedPort, ObjectRef, Pod, PodNetwork},
+    reference::ObjectRef,
+    select::Labels,
 };
 
 /// A `Pod`, as much of it as decides.

@@ -5,7 +5,7 @@ use std::fmt::{self, Display};
 use thiserror::Error;
 
 use super::{Source, suggestion::Suggestion};
-use crate::{policy, snapshot::ObjectRef};
+use crate::{policy, reference::ObjectRef};
 
 /// An object that the API server would refuse, or of which we cannot tell what it means.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]

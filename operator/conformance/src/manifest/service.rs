@@ -12,7 +12,8 @@ use super::{
 use crate::{
     flow::Port,
     policy::{self, json, network_policy::IntOrString, syntax},
-    snapshot::{Labels, ObjectRef},
+    reference::ObjectRef,
+    select::Labels,
 };
 
 /// A Service: a flow to it is a flow to its pods, at the target of its port.

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Sourced, kind::Owner, pod::ReadPod, workload::ReadWorkload};
-use crate::{kinds::WorkloadKind, snapshot::ObjectRef};
+use crate::{kinds::WorkloadKind, reference::ObjectRef};
 
 pub(super) type Workloads = BTreeMap<WorkloadKind, BTreeMap<ObjectRef, Sourced<ReadWorkload>>>;
 

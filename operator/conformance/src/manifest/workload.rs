@@ -8,7 +8,7 @@ use super::{
     pod::{PodTemplate, ReadTemplate},
     rejection::ObjectFault,
 };
-use crate::{kinds::WorkloadKind, policy::json, snapshot::ObjectRef};
+use crate::{kinds::WorkloadKind, policy::json, reference::ObjectRef};
 
 /// A workload of any kind but `CronJob`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]

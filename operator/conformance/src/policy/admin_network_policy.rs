@@ -6,8 +6,7 @@ use serde::Deserialize;
 use super::{
     Rejected,
     cluster::{
-        Action, ClusterPolicy, ClusterPolicyKind, ClusterPolicyRef, ClusterPort, ClusterPorts,
-        ClusterRule, Tier,
+        Action, ClusterPolicy, ClusterPolicyKind, ClusterPort, ClusterPorts, ClusterRule, Tier,
         written::{Dialect, Others, Written},
     },
     cluster_network_policy::priority,
@@ -16,7 +15,10 @@ use super::{
     rejected::{InField, PolicyFault, PolicyProblem},
     syntax,
 };
-use crate::{expected::Direction, snapshot::ObjectRef};
+use crate::{
+    flow::Direction,
+    reference::{ClusterPolicyRef, ObjectRef},
+};
 
 pub use super::cluster::written::{NamespacedPod, Peer, Subject};
 

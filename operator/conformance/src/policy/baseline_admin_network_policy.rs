@@ -7,14 +7,14 @@ use super::{
     Rejected,
     admin_network_policy::{EgressRule, IngressRule},
     cluster::{
-        Action, ClusterPolicy, ClusterPolicyKind, ClusterPolicyRef, Priority, Tier,
+        Action, ClusterPolicy, ClusterPolicyKind, Priority, Tier,
         written::{Dialect, Subject},
     },
     json,
     network_policy::Metadata,
     rejected::{InField, PolicyFault, PolicyProblem},
 };
-use crate::snapshot::ObjectRef;
+use crate::reference::{ClusterPolicyRef, ObjectRef};
 
 /// A `BaselineAdminNetworkPolicy` as the API's JSON has it; a null is an absent field.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]

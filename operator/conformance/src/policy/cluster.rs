@@ -6,15 +6,15 @@
 
 pub(super) mod written;
 
-use std::fmt;
+use std::collections::BTreeMap;
 
 use ipnet::IpNet;
 
 use crate::{
-    expected::Direction,
-    flow::Protocol,
-    select::Selector,
-    snapshot::{Pod, Snapshot},
+    flow::{Direction, Protocol},
+    pod::Pod,
+    reference::ClusterPolicyRef,
+    select::{Labels, Selector},
 };
 
 pub use crate::kinds::ClusterPolicyKind;
@@ -43,21 +43,6 @@ impl ClusterPolicy {
             Direction::Ingress => &self.ingress,
             Direction::Egress => &self.egress,
         }
-    }
-}
-
-/// Names a policy of the cluster.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ClusterPolicyRef {
-    /// The kind; names are unique among policies of one kind.
-    pub kind: ClusterPolicyKind,
-    /// The name of the object.
-    pub name: String,
-}
-
-impl fmt::Display for ClusterPolicyRef {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.kind.word(), self.name)
     }
 }
 
@@ -91,9 +76,10 @@ pub struct PodsOf {
 }
 
 impl PodsOf {
-    /// Whether a pod is one of them, whosever network it uses.
-    pub fn matches(&self, pod: &Pod, snapshot: &Snapshot) -> bool {
-        self.pods.matches(&pod.labels) && snapshot.is_in(&self.namespaces, pod)
+    /// Whether a pod is one of them, whosever network it uses, given the labels of namespaces as a
+    /// snapshot has them.
+    pub fn matches(&self, pod: &Pod, namespaces: &BTreeMap<String, Labels>) -> bool {
+        self.pods.matches(&pod.labels) && pod.is_in(&self.namespaces, namespaces)
     }
 }
 

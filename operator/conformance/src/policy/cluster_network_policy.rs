@@ -5,8 +5,8 @@ use serde::Deserialize;
 use super::{
     Rejected,
     cluster::{
-        Action, ClusterPolicy, ClusterPolicyKind, ClusterPolicyRef, ClusterPort, ClusterPorts,
-        ClusterRule, Priority, Tier,
+        Action, ClusterPolicy, ClusterPolicyKind, ClusterPort, ClusterPorts, ClusterRule, Priority,
+        Tier,
         written::{Dialect, Others, Written},
     },
     json,
@@ -14,7 +14,10 @@ use super::{
     rejected::{InField, PolicyFault, PolicyProblem},
     syntax,
 };
-use crate::{expected::Direction, flow::Protocol, snapshot::ObjectRef};
+use crate::{
+    flow::{Direction, Protocol},
+    reference::{ClusterPolicyRef, ObjectRef},
+};
 
 pub use super::cluster::written::{NamespacedPod, Peer, Subject};
 

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use super::{json, label_selector::LabelSelector};
 
 pub use compile::compile;
-pub use port::IntOrString;
+pub use port::{IntOrString, NetworkPolicyPort};
 
 /// A `NetworkPolicy` as the API's JSON has it. Fields that this type does not know are ignored, as
 /// the API server may be newer; a null is an absent field.
@@ -104,18 +104,6 @@ pub struct IpBlock {
     pub except: Vec<String>,
 }
 
-/// `NetworkPolicyPort`: a port of the receiver, or a range of them.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(remote = "Self", rename_all = "camelCase")]
-pub struct NetworkPolicyPort {
-    /// TCP if it is absent.
-    pub protocol: Option<String>,
-    /// A number or a name; all ports of the protocol if it is absent.
-    pub port: Option<IntOrString>,
-    /// The last port of a range that begins at `port`.
-    pub end_port: Option<i64>,
-}
-
 json::only_from_objects!(
     NetworkPolicy,
     Metadata,
@@ -124,5 +112,4 @@ json::only_from_objects!(
     EgressRule,
     NetworkPolicyPeer,
     IpBlock,
-    NetworkPolicyPort,
 );

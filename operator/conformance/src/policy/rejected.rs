@@ -5,7 +5,7 @@ use std::fmt::Display;
 use ipnet::IpNet;
 use thiserror::Error;
 
-use crate::snapshot::ObjectRef;
+use crate::reference::ObjectRef;
 
 /// An object that the API server would refuse, with the first field that is wrong.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]

@@ -2,10 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::{
-    select::{Requirement, Selector},
-    snapshot::Labels,
-};
+use crate::select::{Labels, Requirement, Selector};
 
 /// A value that no selector names.
 pub(super) const OTHER: &str = "another-value";

@@ -4,13 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     compiled::Compiled,
-    expected::Direction,
-    flow::PodId,
+    flow::{Direction, PodId},
+    pod::Pod,
     policy::{
         IpBlock, Isolation, Peer, Peers, Policy, PolicyTypes, Ports, Rule,
-        cluster::{ClusterPeer, ClusterPolicy, ClusterPolicyRef, ClusterPorts, ClusterRule},
+        cluster::{ClusterPeer, ClusterPolicy, ClusterPorts, ClusterRule},
     },
-    snapshot::{ObjectRef, Pod, Snapshot},
+    reference::{ClusterPolicyRef, ObjectRef},
+    select::Labels,
+    snapshot::Snapshot,
 };
 
 /// The policies that mean something else than before, or are there on one side only.
@@ -115,8 +117,12 @@ impl<'a> DirectionPolicies<'a> {
         self.policies.get(namespace).map_or(&[], Vec::as_slice)
     }
 
-    /// The policies that have a pod as a subject, in a snapshot with these namespaces.
-    pub(super) fn selecting(&self, pod: &Pod, namespaces: &Snapshot) -> Selecting<'_> {
+    /// The policies that have a pod as a subject, given the labels of namespaces.
+    pub(super) fn selecting(
+        &self,
+        pod: &Pod,
+        namespaces: &BTreeMap<String, Labels>,
+    ) -> Selecting<'_> {
         let policies = self.policies_in(&pod.name.namespace).iter();
         let of_cluster = self.cluster_policies.iter();
         Selecting {

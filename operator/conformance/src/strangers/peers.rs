@@ -13,20 +13,21 @@ use super::{
     labels::{self, Combinations, combinations},
     normal::{DirectionPolicies, Selecting},
     subjects::{
-        ChangedSubject, SubjectIdentity, is_own, names_of_namespaces, strange_namespaces, stranger,
-        with_namespace,
+        ChangedSubject, SubjectIdentity, is_own, names_of_namespaces, only, strange_namespaces,
+        stranger,
     },
 };
 use crate::{
     compiled::{Answer, Compiled},
-    expected::Direction,
-    flow::{End, Flow, PodId, Port, Protocol},
+    flow::{Direction, End, Flow, PodId, Port, Protocol},
+    pod::{ContainerKind, NamedPort},
     policy::{
         Isolation, MatchedPorts, Namespaces, Peer, Peers, Ports, Rule,
         cluster::{ClusterPeer, ClusterPort, ClusterPorts},
     },
-    select::Selector,
-    snapshot::{ContainerKind, Labels, NamedPort, ObjectRef, Snapshot},
+    reference::ObjectRef,
+    select::{Labels, Selector},
+    snapshot::Snapshot,
     spans::{Span, joined, spans},
 };
 
@@ -59,8 +60,8 @@ pub(super) fn compare(
     port: Option<Port>,
 ) -> Compared {
     let direction = sides[0].direction;
-    let known = [0, 1]
-        .map(|n| with_namespace(&subject.pods[n].name.namespace, subject.namespaces[n].as_ref()));
+    let known =
+        [0, 1].map(|n| only(&subject.pods[n].name.namespace, subject.namespaces[n].as_ref()));
     let selecting = [0, 1].map(|n| sides[n].selecting(&subject.pods[n], &known[n]));
     let terms = StrangerTerms::of(&selecting);
     let mut is_complete = !terms.has_more;

@@ -8,12 +8,13 @@ use super::{
     normal::{ChangedPolicies, DirectionPolicies, Selecting},
 };
 use crate::{
+    pod::{Lifecycle, NamedPort, Pod, PodNetwork},
     policy::{
         Isolation, MatchedPorts, Ports,
         cluster::{ClusterPort, ClusterPorts},
     },
-    select::{NAMESPACE_NAME, Selector},
-    snapshot::{Labels, Lifecycle, NamedPort, ObjectRef, Pod, PodNetwork, Snapshot},
+    reference::ObjectRef,
+    select::{Labels, NAMESPACE_NAME, Selector},
 };
 
 /// What a pod is called that is not there.
@@ -167,7 +168,7 @@ fn class_of(
         let side = &sides[n];
         let policies = side.policies_in(&namespace).iter().enumerate();
         let policies = policies.filter(|(_, policy)| policy.selects(pods[n]));
-        let known = with_namespace(&namespace, labels[n].as_ref());
+        let known = only(&namespace, labels[n].as_ref());
         let of_cluster = side.cluster_policies.iter().enumerate();
         let of_cluster = of_cluster.filter(|(_, policy)| policy.subjects.matches(pods[n], &known));
         (policies.map(|(place, _)| place).collect(), of_cluster.map(|(place, _)| place).collect())
@@ -177,10 +178,9 @@ fn class_of(
     SubjectClass { namespace, policies, cluster_policies }
 }
 
-/// A snapshot with nothing but a namespace.
-pub(super) fn with_namespace(name: &str, labels: Option<&Labels>) -> Snapshot {
-    let namespaces = labels.map(|labels| (name.to_owned(), labels.clone())).into_iter().collect();
-    Snapshot { namespaces, ..Snapshot::default() }
+/// The labels of namespaces, of which there is none but this one.
+pub(super) fn only(namespace: &str, labels: Option<&Labels>) -> BTreeMap<String, Labels> {
+    labels.map(|labels| (namespace.to_owned(), labels.clone())).into_iter().collect()
 }
 
 /// Adds a subject, if policies that differ apply to it, and if all together say something else of
@@ -193,7 +193,7 @@ fn add(
     pods: [Pod; 2],
     namespaces: [Option<Labels>; 2],
 ) {
-    let known = [0, 1].map(|n| with_namespace(&pods[n].name.namespace, namespaces[n].as_ref()));
+    let known = [0, 1].map(|n| only(&pods[n].name.namespace, namespaces[n].as_ref()));
     let selecting: [Selecting<'_>; 2] = [0, 1].map(|n| sides[n].selecting(&pods[n], &known[n]));
     let policies: BTreeSet<String> =
         selecting.iter().flat_map(|selecting| selecting.changed(changed)).collect();

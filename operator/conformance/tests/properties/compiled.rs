@@ -6,8 +6,8 @@ use netproof_conformance::{
     compiled::{Answer, Compiled, Counts, PairAnswers},
     evaluate::expect,
     flow::{End, Flow, PodId, Port},
+    pod::PodNetwork,
     policy::network_policy::compile,
-    snapshot::PodNetwork,
 };
 use proptest::{collection::vec, prelude::*, sample::subsequence};
 

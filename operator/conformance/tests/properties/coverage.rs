@@ -5,10 +5,11 @@ use std::collections::BTreeSet;
 use netproof_conformance::{
     coverage::{GapReason, RuleSide, Survey, What},
     evaluate::expect,
-    expected::{Decision, Direction, Expected, RuleRef},
-    flow::Flow,
+    expected::{Decision, Expected},
+    flow::{Direction, Flow},
     matrix::{Actor, Cell},
     policy::{Isolation, Peers, Ports, Rule},
+    reference::RuleRef,
     snapshot::Snapshot,
 };
 use proptest::prelude::*;

@@ -4,21 +4,23 @@ use std::net::IpAddr;
 
 use netproof_conformance::{
     evaluate::expect,
-    expected::{Because, Decision, Direction, Expected, Ruling},
+    expected::{Because, Decision, Expected, Ruling},
     explain::{
         BlockMiss, ClusterDoes, ClusterTold, Consulted, Course, Does, Explanation, LabelMiss,
         Lacks, NamespaceMiss, PeerMiss, PolicyTold, PortMiss, Way, explain,
     },
-    flow::{End, Flow, Protocol},
+    flow::{Direction, End, Flow, Protocol},
+    pod::Pod,
     policy::{
         Isolation, MatchedPorts, Peer, Peers, Ports, Rule,
         cluster::{
-            Action, ClusterPeer, ClusterPolicy, ClusterPolicyKind, ClusterPolicyRef, ClusterPort,
-            ClusterPorts, ClusterRule, PodsOf, Priority, Tier,
+            Action, ClusterPeer, ClusterPolicy, ClusterPolicyKind, ClusterPort, ClusterPorts,
+            ClusterRule, PodsOf, Priority, Tier,
         },
     },
-    select::{Requirement, Selector},
-    snapshot::{Labels, Pod, Snapshot},
+    reference::ClusterPolicyRef,
+    select::{Labels, Requirement, Selector},
+    snapshot::Snapshot,
 };
 use proptest::{collection::vec, prelude::*, sample::select};
 

@@ -11,7 +11,7 @@ mod world;
 
 use netproof_conformance::{
     evaluate::expect,
-    expected::{Because, ClusterRuleRef, Decision, Expected, Ruling},
+    expected::{Because, Decision, Expected, Ruling},
     flow::{End, Flow, PodId},
     policy::{
         admin_network_policy, baseline_admin_network_policy,
@@ -20,7 +20,8 @@ use netproof_conformance::{
         label_selector::LabelSelector,
         network_policy::{EgressRule, IngressRule, NetworkPolicy, compile},
     },
-    snapshot::{ObjectRef, Snapshot},
+    reference::{ClusterRuleRef, ObjectRef},
+    snapshot::Snapshot,
 };
 use proptest::{prelude::*, sample::Index};
 

@@ -8,13 +8,14 @@ use std::net::IpAddr;
 
 use netproof_conformance::{
     flow::{End, Family, Flow, Port},
+    pod::{ContainerKind, Lifecycle, Pod, PodNetwork},
     policy::{
         label_selector::LabelSelector,
         network_policy::{
             IntOrString, IpBlock, NetworkPolicy, NetworkPolicyPeer, NetworkPolicyPort,
         },
     },
-    snapshot::{ContainerKind, Labels, Lifecycle, Pod, PodNetwork},
+    select::Labels,
 };
 
 use crate::{Verdict, world::World};

@@ -4,7 +4,8 @@
 use netproof_conformance::{
     compiled::Compiled,
     flow::{End, Flow, PodId},
-    snapshot::{Lifecycle, Pod, PodNetwork, Snapshot},
+    pod::{Lifecycle, Pod, PodNetwork},
+    snapshot::Snapshot,
     spans::spans,
     strangers::{Elsewhere, elsewhere},
 };

@@ -6,6 +6,7 @@ use std::{collections::BTreeMap, net::IpAddr, ops::Range};
 
 use netproof_conformance::{
     flow::{End, Family, Flow, PodId, Port, Protocol},
+    pod::{ContainerKind, Lifecycle, NamedPort, Pod, PodNetwork},
     policy::{
         label_selector::{LabelSelector, LabelSelectorRequirement},
         network_policy::{
@@ -13,7 +14,8 @@ use netproof_conformance::{
             NetworkPolicyPeer, NetworkPolicyPort, NetworkPolicySpec,
         },
     },
-    snapshot::{ContainerKind, Labels, Lifecycle, NamedPort, ObjectRef, Pod, PodNetwork},
+    reference::ObjectRef,
+    select::Labels,
 };
 use proptest::{
     collection::{btree_map, vec},

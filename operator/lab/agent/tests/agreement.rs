@@ -9,8 +9,10 @@ use netproof_conformance::{
     evaluate::expect,
     expected::Expected,
     flow::{self, End, Family, Flow, PodId},
+    pod::{self, ContainerKind, Lifecycle, PodNetwork},
     policy::network_policy::{self, compile},
-    snapshot::{self, ContainerKind, Lifecycle, ObjectRef, PodNetwork, Snapshot},
+    reference::ObjectRef,
+    snapshot::Snapshot,
 };
 use netproof_policy_agent::{
     policy::{Policy, Protocol},
@@ -64,11 +66,11 @@ fn snapshot(cluster: &RandomCluster) -> Snapshot {
     }
 }
 
-fn pod_of(object: &Value) -> snapshot::Pod {
+fn pod_of(object: &Value) -> pod::Pod {
     let text = |value: &Value| value.as_str().expect("a text").to_owned();
     let ports = object["spec"]["containers"][0]["ports"].as_array().expect("ports");
     let addresses = object["status"]["podIPs"].as_array().expect("addresses");
-    snapshot::Pod {
+    pod::Pod {
         name: ObjectRef {
             namespace: text(&object["metadata"]["namespace"]),
             name: text(&object["metadata"]["name"]),
@@ -80,7 +82,7 @@ fn pod_of(object: &Value) -> snapshot::Pod {
         lifecycle: Lifecycle::Live,
         named_ports: ports
             .iter()
-            .map(|port| snapshot::NamedPort {
+            .map(|port| pod::NamedPort {
                 name: text(&port["name"]),
                 number: from_value(port["containerPort"].clone()).expect("a number"),
                 protocol: from_value(port["protocol"].clone()).expect("a protocol"),
@@ -105,7 +107,7 @@ proptest! {
                 (Family::IPv4, IpAddr::is_ipv4 as fn(&IpAddr) -> bool),
                 (Family::IPv6, IpAddr::is_ipv6),
             ] {
-                let address = |pod: &snapshot::Pod| pod.addresses.iter().copied().find(of_family);
+                let address = |pod: &pod::Pod| pod.addresses.iter().copied().find(of_family);
                 let (Some(source), Some(target)) = (address(sender), address(receiver)) else {
                     continue;
                 };

@@ -10,8 +10,8 @@ use netproof_conformance::{
     flow::{Port, Protocol},
     matrix::Actor,
     plan::{self, Role},
+    pod::{Lifecycle, Pod, PodNetwork},
     policy::{Isolation, MatchedPorts, Policy, Ports},
-    snapshot::{Lifecycle, Pod, PodNetwork},
 };
 use netproof_crds::{NamedPort, StartUp};
 

@@ -10,7 +10,7 @@ use anyhow::Context;
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
 use netproof_conformance::{
     flow::{Port, Protocol},
-    snapshot::ObjectRef,
+    reference::ObjectRef,
 };
 use netproof_probe::challenge::MAX_IDENTITY;
 use serde_json::{Value, json};

@@ -3,7 +3,7 @@ use std::net::IpAddr;
 use netproof_conformance::{
     flow::{Port, Protocol},
     manifest::{Backends, ServiceTarget, WorkloadKind},
-    snapshot::{ContainerKind, Lifecycle, PodNetwork},
+    pod::{ContainerKind, Lifecycle, PodNetwork},
 };
 
 use super::testing::yaml;

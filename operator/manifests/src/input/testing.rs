@@ -10,7 +10,7 @@ use std::{
     },
 };
 
-use netproof_conformance::snapshot::Pod;
+use netproof_conformance::pod::Pod;
 
 use super::{Input, read_bytes};
 

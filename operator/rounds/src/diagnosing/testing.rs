@@ -10,7 +10,7 @@ use netproof_conformance::{
     flow::{Port, Protocol},
     ledger::Patience,
     matrix::{Actor, Cell},
-    snapshot::ObjectRef,
+    reference::ObjectRef,
 };
 use netproof_crds::{NamedPort, StartUp};
 use serde_json::json;

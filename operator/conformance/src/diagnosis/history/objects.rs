@@ -4,9 +4,8 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::KEPT;
 use crate::{
-    diagnosis::mutation::Past,
-    policy::Policy,
-    snapshot::{Labels, ObjectRef, Pod, Snapshot},
+    diagnosis::mutation::Past, pod::Pod, policy::Policy, reference::ObjectRef, select::Labels,
+    snapshot::Snapshot,
 };
 
 /// The objects that there are, as they were, and those that are gone.

@@ -2,8 +2,8 @@
 //! are.
 
 use crate::{
-    select::{NAMESPACE_NAME, Requirement, Selector},
-    snapshot::{Labels, Snapshot},
+    select::{Labels, NAMESPACE_NAME, Requirement, Selector},
+    snapshot::Snapshot,
 };
 
 use super::rewrite::selectors;

@@ -13,10 +13,11 @@ use super::{
 };
 use crate::{
     evaluate::is_host,
-    expected::Direction,
+    flow::Direction,
+    pod::Pod,
     policy::{IpBlock, Isolation, Namespaces, Peer, Peers, Policy, Rule},
     select::Requirement,
-    snapshot::{Pod, Snapshot},
+    snapshot::Snapshot,
 };
 
 pub(super) fn ignores_ip_block(snapshot: &Snapshot) -> Snapshot {
@@ -149,7 +150,9 @@ impl<'a> Pierced<'a> {
             pods.matches(&pod.labels)
                 && match namespaces {
                     Namespaces::Own => pod.name.namespace == own_namespace,
-                    Namespaces::Matching(selector) => self.snapshot.is_in(selector, pod),
+                    Namespaces::Matching(selector) => {
+                        pod.is_in(selector, &self.snapshot.namespaces)
+                    }
                 }
         };
         // By its address, a pod of the host's network would be a peer in every reading.

@@ -5,8 +5,9 @@ use std::collections::BTreeSet;
 use super::rewrite::policies;
 use crate::{
     policy::{Isolation, Peers, Policy, PolicyTypes, Ports, Rule},
+    reference::ObjectRef,
     select::Selector,
-    snapshot::{ObjectRef, Snapshot},
+    snapshot::Snapshot,
 };
 
 pub(super) fn ignores_all(snapshot: &Snapshot) -> Snapshot {

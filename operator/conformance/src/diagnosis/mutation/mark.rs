@@ -1,6 +1,6 @@
 //! Labels that no object can have, by which a rewritten policy tells pods apart.
 
-use crate::snapshot::{Pod, Snapshot};
+use crate::{pod::Pod, snapshot::Snapshot};
 
 /// Gives pods a label, under a key of its own that is returned. No label's key has a NUL, so that
 /// nothing that an object says matches it.

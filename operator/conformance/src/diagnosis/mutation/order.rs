@@ -1,11 +1,7 @@
 //! A fault about how the policies of one pod add up.
 
 use super::{mark, rewrite::and};
-use crate::{
-    policy::Policy,
-    select::Requirement,
-    snapshot::{Pod, Snapshot},
-};
+use crate::{pod::Pod, policy::Policy, select::Requirement, snapshot::Snapshot};
 
 /// Each policy selects only the pods of which it is the newest. One without a time is older than
 /// any that has one; of the same time, the last by name is the newest.

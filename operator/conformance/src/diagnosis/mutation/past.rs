@@ -4,8 +4,11 @@ use std::{collections::BTreeMap, net::IpAddr};
 
 use super::{blocks::address, rewrite::policies};
 use crate::{
+    pod::Pod,
     policy::{Isolation, Namespaces, Peer, Peers, Policy, Rule},
-    snapshot::{Labels, ObjectRef, Pod, Snapshot},
+    reference::ObjectRef,
+    select::Labels,
+    snapshot::Snapshot,
 };
 
 /// What was, and is no more.
@@ -60,7 +63,7 @@ pub(super) fn keeps_dead_addresses(snapshot: &Snapshot, past: &Past) -> Snapshot
             pods.matches(&pod.labels)
                 && match namespaces {
                     Namespaces::Own => pod.name.namespace == own,
-                    Namespaces::Matching(selector) => snapshot.is_in(selector, pod),
+                    Namespaces::Matching(selector) => pod.is_in(selector, &snapshot.namespaces),
                 }
         }
     };

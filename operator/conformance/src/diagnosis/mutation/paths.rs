@@ -9,10 +9,12 @@ use ipnet::IpNet;
 
 use super::{mark, rewrite::and};
 use crate::{
-    expected::Direction,
+    flow::Direction,
+    pod::Pod,
     policy::{IpBlock, Isolation, Namespaces, Peer, Peers, Policy, PolicyTypes, Ports, Rule},
+    reference::ObjectRef,
     select::{Requirement, Selector},
-    snapshot::{ObjectRef, Pod, Snapshot},
+    snapshot::Snapshot,
 };
 
 /// Where nobody has IPv6 there is none to be ignored.

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use super::rewrite::{ports, rules, void_rules};
 use crate::{
     flow::Protocol,
+    pod::{ContainerKind, NamedPort, Pod},
     policy::{MatchedPorts, PortMatch, Ports, Rule},
-    snapshot::{ContainerKind, NamedPort, Pod, Snapshot},
+    snapshot::Snapshot,
 };
 
 const PROTOCOLS: [Protocol; 3] = [Protocol::Tcp, Protocol::Udp, Protocol::Sctp];

@@ -8,12 +8,12 @@ use super::{BlockMiss, ExaminedSide, LabelMiss, NamespaceMiss, PeerMiss};
 use crate::{
     evaluate::is_host,
     near_miss::{namespace_labels, near_label},
+    pod::Pod,
     policy::{
         IpBlock, Namespaces, Peer,
         cluster::{ClusterPeer, PodsOf},
     },
-    select::Selector,
-    snapshot::{Labels, Pod},
+    select::{Labels, Selector},
 };
 
 impl ExaminedSide<'_> {

@@ -6,8 +6,8 @@ use crate::{
     explain::{RouteTarget, ServiceRoute},
     flow::{Port, Protocol},
     near_miss::is_slip,
+    pod::{ContainerKind, NamedPort, Pod},
     policy::{MatchedPorts, PortMatch, cluster::ClusterPort},
-    snapshot::{ContainerKind, NamedPort, Pod},
 };
 
 impl ExaminedSide<'_> {

@@ -7,7 +7,7 @@ use serde::{Deserialize, Deserializer, de};
 
 use super::{Action, ClusterPeer, ClusterPort, ClusterPorts, ClusterRule, PodsOf};
 use crate::{
-    expected::Direction,
+    flow::Direction,
     policy::{
         json,
         label_selector::LabelSelector,

@@ -5,15 +5,15 @@ use super::{
     EgressRule, IngressRule, IpBlock, NetworkPolicy, NetworkPolicyPeer, NetworkPolicyPort,
 };
 use crate::{
-    expected::Direction,
+    flow::Direction,
     policy::{
         self, Created, Isolation, Namespaces, Peer, Peers, Policy, PolicyTypes, Ports, Rule,
         cidr::Cidr,
         rejected::{InField, PolicyFault, PolicyProblem, Rejected},
         syntax,
     },
+    reference::ObjectRef,
     select::Selector,
-    snapshot::ObjectRef,
 };
 
 /// Compiles an object, or says what the API server would refuse about it.

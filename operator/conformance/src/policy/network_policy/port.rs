@@ -4,15 +4,28 @@ use std::fmt;
 
 use serde::{Deserialize, Deserializer, de};
 
-use super::NetworkPolicyPort;
 use crate::{
     flow::Protocol,
     policy::{
-        MatchedPorts, PortMatch,
+        MatchedPorts, PortMatch, json,
         rejected::{InField, PolicyFault, PolicyProblem},
         syntax,
     },
 };
+
+/// `NetworkPolicyPort`: a port of the receiver, or a range of them.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(remote = "Self", rename_all = "camelCase")]
+pub struct NetworkPolicyPort {
+    /// TCP if it is absent.
+    pub protocol: Option<String>,
+    /// A number or a name; all ports of the protocol if it is absent.
+    pub port: Option<IntOrString>,
+    /// The last port of a range that begins at `port`.
+    pub end_port: Option<i64>,
+}
+
+json::only_from_objects!(NetworkPolicyPort);
 
 /// A number or a string: the API tells a port's number from its name by the JSON type alone.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -6,12 +6,12 @@ use std::collections::BTreeMap;
 
 use netproof_conformance::{
     flow::Port,
+    pod::{Pod, PodNetwork},
     policy::{
         admin_network_policy::PortMatch,
         cluster_network_policy::{Peer, PortNumbers, ProtocolMatch, Subject},
         label_selector::LabelSelector,
     },
-    snapshot::{Pod, PodNetwork},
 };
 
 use super::{Reading, Seen, covers, matches};
