@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Keeps the house readable: lines fit, and the name of a type is that of one thing.
+# Keeps the house readable: lines fit, the name of a type is that of one thing, and files lie in floors.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 work=$(mktemp -d)
@@ -91,3 +91,5 @@ twice='
   }'
 awk "$twice" "$work/listed" "$work/defined" >&2
 echo "   $(cut -d' ' -f1 "$work/defined" | sort -u | wc -l) names of public types"
+
+.ci/circles.sh

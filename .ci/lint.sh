@@ -24,7 +24,7 @@ say "rustdoc"
 RUSTDOCFLAGS='-D warnings' cargo doc --locked --workspace --no-deps --quiet
 say "conformance is pure"
 .ci/pure.sh
-say "lines fit, names are of one thing"
+say "lines fit, names are of one thing, files lie in floors"
 .ci/house.sh
 say "shellcheck"
 apt shellcheck shellcheck
