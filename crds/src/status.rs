@@ -330,6 +330,8 @@ pub enum ExistingConnections {
 pub enum FlowOutcome {
     /// The far end answered and proved its identity; of an external address: it accepted.
     Connected,
+    /// The receiver has the datagram, and no answer came back.
+    Arrived,
     /// The attempt was answered with a refusal, such as a TCP reset.
     Refused,
     /// No answer came before the deadline.

@@ -89,6 +89,7 @@ impl Tester {
             settle: Duration::ZERO,
             confirm: 1,
             stale_after: Duration::ZERO,
+            silence: Duration::ZERO,
             leak_retention: Duration::ZERO,
         };
         let turned = watch::Sender::new(());

@@ -60,6 +60,7 @@ impl Bed {
             settle: SETTLE,
             confirm: 2,
             stale_after: Duration::from_secs(60),
+            silence: Duration::ZERO,
             leak_retention: Duration::from_secs(60),
         };
         let (mut agents, mut ports) = (vec![], BTreeMap::new());

@@ -29,9 +29,17 @@ pub struct Patience {
     pub confirm: usize,
     /// The age at which evidence is worth nothing any more.
     pub stale_after: Duration,
+    /// How long an attempt of an allowed flow waits before its silence counts against the network,
+    /// if that is longer than the timeout.
+    pub silence: Duration,
     /// For how long a leak stands after it was last proven, whatever later attempts say.
     pub leak_retention: Duration,
 }
+
+/// How long an allowed flow has to be silent where nobody says otherwise. Linux repeats an ARP or
+/// neighbour request each second, three times, and a SYN after 1 and 3 s: a packet that was lost,
+/// or a node that could not be found at once, is made good by then.
+pub const SILENCE: Duration = Duration::from_secs(4);
 
 /// For how long a leak stands after its last proof where nobody says otherwise.
 pub const LEAK_RETENTION: Duration = Duration::from_secs(300);
@@ -120,7 +128,7 @@ pub struct Followed {
 ///
 /// use netproof_conformance::{
 ///     evaluate::expect,
-///     ledger::{LEAK_RETENTION, Ledger, Patience},
+///     ledger::{LEAK_RETENTION, Ledger, Patience, SILENCE},
 ///     matrix::{Actor, Cell},
 ///     verdict::{Outcome, Sighting, Steadiness, Verdict, Why},
 /// };
@@ -130,6 +138,7 @@ pub struct Followed {
 ///     settle: at(5),
 ///     confirm: 2,
 ///     stale_after: at(600),
+///     silence: SILENCE,
 ///     leak_retention: LEAK_RETENTION,
 /// });
 /// let flow = flow("job", "db");
@@ -241,6 +250,12 @@ impl Ledger {
             record.seen = Some((outcome, during.ended));
         }
         record.observe(sighting, &patience, during)
+    }
+
+    /// Whether a wrong outcome of an attempt of this flow that begins now would count against the
+    /// network.
+    pub fn is_settled(&self, cell: &Cell, now: Duration) -> bool {
+        self.records.get(cell).is_some_and(|record| !record.settling(&self.patience, now))
     }
 
     /// Flows that should be attempted again at once: a wrong outcome, or a recovery, waits for

@@ -13,6 +13,7 @@ const PATIENCE: Patience = Patience {
     settle: SETTLE,
     confirm: 3,
     stale_after: Duration::from_secs(60),
+    silence: Duration::ZERO,
     leak_retention: Duration::from_secs(40),
 };
 

@@ -100,8 +100,8 @@ pub fn grids(matrix: &Matrix<Line>) -> String {
     }
     text.push_str(
         "\nexpected: . allow, X deny, - left open by the API\n\
-         observed: . connected, R refused, T timed out, U unreachable, F failed to attempt, ? not \
-         yet\n\
+         observed: . connected, A arrived, R refused, T timed out, U unreachable, \
+         F failed to attempt, ? not yet\n\
          verdict:  . conforms, L LEAK, B BLOCKED, s settling, - unspecified, ? inconclusive\n",
     );
     text
@@ -118,6 +118,7 @@ fn expected(line: &Line) -> char {
 fn observed(line: &Line) -> char {
     match line.outcome {
         Some(Outcome::Connected) => '.',
+        Some(Outcome::Arrived) => 'A',
         Some(Outcome::Refused) => 'R',
         Some(Outcome::TimedOut) => 'T',
         Some(Outcome::Unreachable(_)) => 'U',

@@ -1,6 +1,6 @@
 //! Judges one observation against the expectation: the rules of evidence.
 
-use std::fmt;
+use std::{fmt, time::Duration};
 
 use crate::expected::{Expected, Unspecified};
 
@@ -9,6 +9,9 @@ use crate::expected::{Expected, Unspecified};
 pub enum Outcome {
     /// The far end proved who it is or, where it is an address outside, answered.
     Connected,
+    /// The receiver's probe has the datagram with the attempt's nonce, and no answer came back: the
+    /// way there is open, whatever the way back is.
+    Arrived,
     /// A reset, or an ICMP port unreachable. Not open, but only the listener's own word tells
     /// whether a policy or a missing listener refused.
     Refused,
@@ -24,6 +27,7 @@ impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Connected => f.pad("connected"),
+            Self::Arrived => f.pad("arrived, and no answer came back"),
             Self::Refused => f.pad("refused"),
             Self::TimedOut => f.pad("timed out"),
             Self::Unreachable(errno) => write!(f, "unreachable ({errno})"),
@@ -172,11 +176,48 @@ impl Verdict {
     }
 }
 
+/// A path on which a silence says nothing, because an answer may take longer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SlowPath {
+    /// The sender's node.
+    pub from: String,
+    /// The receiver's node.
+    pub to: String,
+    /// The shortest round trip that was measured between them.
+    pub round_trip: Duration,
+    /// How long the attempt waited.
+    pub timeout: Duration,
+    /// How long it has to wait at least.
+    pub least: Duration,
+}
+
+impl fmt::Display for SlowPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { from, to, round_trip, timeout, least } = self;
+        write!(
+            f,
+            "a round trip from node {from} to node {to} takes {round_trip:.1?}, so that silence \
+             within the timeout of {timeout:?} says nothing: set the timeout to {least:.0?} or more"
+        )
+    }
+}
+
 /// Why there is no evidence.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Why {
     /// The attempt itself failed.
     Failed(String),
+    /// The attempt connected after its deadline.
+    Late {
+        /// How long it took.
+        took: Duration,
+        /// How long an attempt may take.
+        timeout: Duration,
+    },
+    /// The datagram arrived, and its answer was lost or is stopped on the way back.
+    Unanswered,
+    /// The attempt did not connect, and an answer may take longer than it waited.
+    SlowPath(SlowPath),
     /// The attempt did not connect, and nothing shows that the receiver was listening.
     NoControl(String),
     /// A probe that it takes is not there or does not speak.
@@ -205,6 +246,13 @@ impl fmt::Display for Why {
             Self::NoControl(why) => {
                 write!(f, "it did not connect, and nothing shows that the receiver listened: {why}")
             }
+            Self::Late { took, timeout } => write!(
+                f,
+                "it connected after {took:.1?}, and the timeout is {timeout:?}: the network is slow, or \
+                 it loses packets"
+            ),
+            Self::Unanswered => f.write_str("the datagram arrived, and no answer came back"),
+            Self::SlowPath(path) => path.fmt(f),
             Self::NoProbe(why) => write!(f, "a probe is missing: {why}"),
             Self::NoPrediction(why) => write!(f, "a policy could not be understood: {why}"),
             Self::Flapping { bad, of } => {
@@ -258,7 +306,8 @@ pub fn judge(
     match (outcome, control) {
         (Outcome::Failed(why), _) => Sighting::Inconclusive(Why::Failed(why.clone())),
         (Outcome::Connected, _) if allowed => Sighting::Conforms,
-        (Outcome::Connected, _) => Sighting::Leak,
+        (Outcome::Arrived, _) if allowed => Sighting::Inconclusive(Why::Unanswered),
+        (Outcome::Connected | Outcome::Arrived, _) => Sighting::Leak,
         (
             Outcome::Refused | Outcome::TimedOut | Outcome::Unreachable(_),
             Control::Unproven(why),

@@ -171,7 +171,9 @@ impl Rounds {
     fn undecided(&self, failed: bool) -> BTreeSet<Cell> {
         self.book.cells_where(uptime(), |verdict| match verdict {
             Verdict::Settling | Verdict::Inconclusive(Why::Unconfirmed) => true,
-            Verdict::Inconclusive(Why::Failed(_)) => failed,
+            Verdict::Inconclusive(
+                Why::Failed(_) | Why::Late { .. } | Why::SlowPath(_) | Why::Unanswered,
+            ) => failed,
             _ => false,
         })
     }
@@ -182,7 +184,7 @@ impl Rounds {
         let before = self.look();
         let Stage { scene, sessions } = &*before.stage;
         let (mut pass, flows) =
-            self.book.begin(&cells, &before.looked, &scene.scenario, &scene.stand_ins);
+            self.book.begin(&cells, &before.looked, &scene.scenario, &scene.stand_ins, uptime());
         let (mut reached, began) = (Reached::new(), uptime());
         let timeout = scene.scenario.timeout;
         let attempted = {
@@ -203,7 +205,7 @@ impl Rounds {
         let stand_ins = &after.stage.scene.stand_ins;
         pass.look(&after.looked);
         pass.meet(stand_ins);
-        let sighted = pass.judge(attempted.seen, &after.looked, stand_ins);
+        let sighted = self.book.judge(pass, attempted.seen, &after.looked, stand_ins);
         self.book.take(sighted, Interval { began, ended: uptime() });
         self.book.remember(uptime());
     }

@@ -44,6 +44,8 @@ pub struct LabPace {
     pub settle: Duration,
     /// How many attempts have to agree before a wrong outcome is reported.
     pub confirm: usize,
+    /// How long an attempt of an allowed flow waits before its silence counts.
+    pub silence: Duration,
     /// How long a leak stands after it was last proven.
     pub leak_retention: Duration,
 }
@@ -302,6 +304,7 @@ impl LabPace {
             settle: self.settle,
             confirm: self.confirm.max(1),
             stale_after: Duration::from_secs(600),
+            silence: self.silence,
             leak_retention: self.leak_retention,
         }
     }

@@ -3,9 +3,10 @@
 //!
 //! Both use it in this order. They [`look`](Book::look) at what the policies say now; ask which
 //! flows are [`due`](Book::due); [`begin`](Book::begin) a pass and attempt the flows that it
-//! returns, looking again whenever something changes meanwhile; [`take`](Book::take) what was seen;
-//! and read the [`details`](Book::details) or ask the [`question`](Book::question) what the network
-//! does wrong. All waiting and writing is the caller's.
+//! returns, looking again whenever something changes meanwhile; [`judge`](Book::judge) what was
+//! seen and [`take`](Book::take) it; and read the [`details`](Book::details) or ask the
+//! [`question`](Book::question) what the network does wrong. All waiting and writing is the
+//! caller's.
 //!
 //! The book has no clock: times are [`Duration`]s since any fixed moment, passed in as `now`.
 
@@ -34,10 +35,11 @@ use netproof_conformance::{
 
 use crate::{
     diagnosing::{DenialStyles, ExtraFlows, Question, observations, unasked},
-    engine::round::FlowAttempt,
+    engine::round::{AttemptResult, FlowAttempt},
     flow_budget::{FlowBudget, Moment, have_same_policies},
     journal::Unseen,
     pass::{Looked, Pass, Sighted},
+    paths::Paths,
     predict::{StandIn, Unreliable, naming, predict, snapshot},
     scenario::Scenario,
 };
@@ -74,6 +76,8 @@ pub struct Book {
     extra: ExtraFlows,
     budget: FlowBudget,
     denials: DenialStyles,
+    /// The round trips between nodes.
+    paths: Paths,
     /// The pod that each actor was last seen as, by its UID, and since when that pod is there.
     births: BTreeMap<Actor, (String, Duration)>,
     /// The snapshot from which the predictions were made that the flows are judged by.
@@ -107,6 +111,7 @@ impl Book {
             extra: ExtraFlows::new(patience),
             budget: FlowBudget::default(),
             denials: DenialStyles::default(),
+            paths: Paths::default(),
             births: BTreeMap::new(),
             snapshot: Snapshot::default(),
             changed: Duration::ZERO,
@@ -258,6 +263,7 @@ impl Book {
         looked: &Looked,
         scenario: &Scenario,
         stand_ins: &[StandIn],
+        now: Duration,
     ) -> (Pass, Vec<FlowAttempt>) {
         let outside: BTreeSet<_> = cells
             .iter()
@@ -270,7 +276,35 @@ impl Book {
         });
         let companions = companions.map(|(cell, _)| cell.clone());
         let all = companions.chain(cells.iter().cloned()).collect();
-        Pass::begin(&all, looked, scenario, stand_ins)
+        let (pass, mut flows) = Pass::begin(&all, looked, scenario, stand_ins);
+        for flow in &mut flows {
+            if self.silence_accuses(&flow.cell, now) {
+                flow.patience = Some(self.ledger.patience().silence);
+            }
+        }
+        (pass, flows)
+    }
+
+    /// Whether the silence of an attempt that begins now would count as a blocked flow: such an
+    /// attempt waits longer, so that what was lost once, or is slow, is not taken for blocked.
+    fn silence_accuses(&self, cell: &Cell, now: Duration) -> bool {
+        let ledger = if self.extra.contains(cell) { self.extra.ledger() } else { &self.ledger };
+        let record = ledger.record(cell);
+        record.is_some_and(|record| matches!(record.expected, Expected::Allow(_)))
+            && ledger.is_settled(cell, now)
+    }
+
+    /// Judges what was seen in a pass, by the predictions before and after it and by the round
+    /// trips between the nodes.
+    pub fn judge(
+        &mut self,
+        pass: Pass,
+        seen: Vec<AttemptResult>,
+        after: &Looked,
+        stand_ins: &[StandIn],
+    ) -> Vec<Sighted> {
+        self.paths.measure(&seen, stand_ins);
+        pass.judge(seen, after, stand_ins, &self.paths)
     }
 
     /// Whether this outcome, of an attempt that began at `began`, would count against the network,

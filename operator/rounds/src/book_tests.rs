@@ -1,4 +1,7 @@
-use netproof_conformance::verdict::Control;
+use netproof_conformance::{
+    ledger::SILENCE,
+    verdict::{Control, SlowPath},
+};
 
 use super::*;
 use crate::{
@@ -33,19 +36,19 @@ impl Test {
 
     fn begin(&self, looked: &Looked) -> Pass {
         let cells = self.scenario.flows.iter().map(|(cell, _)| cell.clone()).collect();
-        self.book.begin(&cells, looked, &self.scenario, &self.stand_ins).0
+        self.book.begin(&cells, looked, &self.scenario, &self.stand_ins, self.now).0
     }
 
     /// The sighting of the flow from web to db in a pass in which it connected.
-    fn judged(&self, pass: Pass, after: &Looked) -> Sighting {
+    fn judged(&mut self, pass: Pass, after: &Looked) -> Sighting {
         let seen = seen(cell("web", "db"), Outcome::Connected);
-        let judged = pass.judge(vec![seen], after, &self.stand_ins);
+        let judged = self.book.judge(pass, vec![seen], after, &self.stand_ins);
         judged.into_iter().next().expect("it was judged").1
     }
 }
 
 fn seen(cell: Cell, outcome: Outcome) -> AttemptResult {
-    AttemptResult { cell, outcome: Ok(outcome), control: Control::Listening }
+    AttemptResult { cell, outcome: Ok(outcome), took: None, control: Control::Listening }
 }
 
 #[test]
@@ -212,4 +215,72 @@ fn a_denial_that_goes_over_to_the_other_end_settles_anew_and_one_that_stays_does
         pass.look(&other);
         assert_eq!(test.judged(pass, &other), wanted, "{after:?}");
     }
+}
+
+impl Test {
+    /// The sightings of a pass in which the attempts took so many milliseconds.
+    fn timed(&mut self, seen_after: &[(&str, Outcome, u64)]) -> Vec<Sighting> {
+        let looked = self.look(&world(&["db"]));
+        let pass = self.begin(&looked);
+        let results = seen_after.iter().map(|(to, outcome, ms)| AttemptResult {
+            took: Some(Duration::from_millis(*ms)),
+            ..seen(cell("web", to), outcome.clone())
+        });
+        let judged = self.book.judge(pass, results.collect(), &looked, &self.stand_ins);
+        judged.into_iter().map(|(_, sighting, _)| sighting).collect()
+    }
+}
+
+#[test]
+fn what_connects_after_its_deadline_is_neither_reachable_nor_blocked() {
+    let mut test = Test::new(&[("web", "was"), ("web", "db")]);
+    test.scenario.timeout = Duration::from_millis(200);
+    let (took, timeout) = (Duration::from_millis(640), test.scenario.timeout);
+    assert_eq!(
+        test.timed(&[("was", Outcome::Connected, 640)]),
+        [Sighting::Inconclusive(Why::Late { took, timeout })]
+    );
+    assert_eq!(test.timed(&[("was", Outcome::Connected, 200)]), [Sighting::Conforms]);
+    // A proof needs no deadline.
+    assert_eq!(test.timed(&[("db", Outcome::Connected, 640)]), [Sighting::Leak]);
+}
+
+#[test]
+fn silence_on_a_path_that_is_slower_than_the_timeout_says_nothing() {
+    // web is on node one, the others are on node two.
+    let mut test = Test::new(&[("web", "was"), ("web", "db")]);
+    test.scenario.timeout = Duration::from_millis(200);
+    let silence = || ("db", Outcome::TimedOut, 200);
+    let connects = |ms| ("was", Outcome::Connected, ms);
+    assert_eq!(test.timed(&[silence()]), [Sighting::Conforms], "nothing is known of the path");
+    let slow = Sighting::Inconclusive(Why::SlowPath(SlowPath {
+        from: "one".into(),
+        to: "two".into(),
+        round_trip: Duration::from_millis(600),
+        timeout: test.scenario.timeout,
+        least: Duration::from_millis(1800),
+    }));
+    assert_eq!(test.timed(&[connects(1200), silence()])[1], slow);
+    assert_eq!(test.timed(&[silence()]), std::slice::from_ref(&slow), "as was last measured");
+    assert_eq!(test.timed(&[("db", Outcome::Refused, 1)]), [Sighting::Conforms], "no silence");
+    assert_eq!(test.timed(&[connects(130), silence()])[1], Sighting::Conforms);
+    assert_eq!(test.timed(&[connects(1200), connects(130), silence()])[2], Sighting::Conforms);
+}
+
+#[test]
+fn only_silence_that_would_accuse_is_waited_for_longer() {
+    let mut test = Test::new(&[("web", "db"), ("web", "was")]);
+    test.scenario.patience.settle = 10 * SECOND;
+    test.scenario.patience.silence = SILENCE;
+    let waits = |test: &mut Test| -> BTreeMap<String, Option<Duration>> {
+        let looked = test.look(&world(&["db"]));
+        let cells = test.scenario.flows.iter().map(|(cell, _)| cell.clone()).collect();
+        let (scenario, stand_ins) = (&test.scenario, &test.stand_ins);
+        let (_, flows) = test.book.begin(&cells, &looked, scenario, stand_ins, test.now);
+        flows.into_iter().map(|flow| (flow.cell.to.endpoint, flow.patience)).collect()
+    };
+    assert!(waits(&mut test).values().all(Option::is_none), "they settle");
+    test.now += 20 * SECOND;
+    let wanted = [("db".to_owned(), None), ("was".to_owned(), Some(SILENCE))];
+    assert_eq!(waits(&mut test), BTreeMap::from(wanted));
 }

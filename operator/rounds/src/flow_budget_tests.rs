@@ -39,6 +39,7 @@ fn scenario(budget: usize) -> Scenario {
             settle: Duration::ZERO,
             confirm: 1,
             stale_after: Duration::ZERO,
+            silence: Duration::ZERO,
             leak_retention: Duration::ZERO,
         },
         interval: Duration::ZERO,

@@ -16,6 +16,7 @@ pub mod scenario;
 
 pub mod engine;
 pub mod pass;
+pub mod paths;
 
 pub mod book;
 

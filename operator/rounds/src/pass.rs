@@ -4,6 +4,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
+    time::Duration,
 };
 
 use netproof_conformance::{
@@ -13,6 +14,7 @@ use netproof_conformance::{
 
 use crate::{
     engine::round::{self, FlowAttempt},
+    paths::Paths,
     predict::{Prediction, StandIn, asked},
     scenario::Scenario,
 };
@@ -42,6 +44,8 @@ pub struct Pass {
     before: Arc<Prediction>,
     /// The UID of each stand-in's pod when the pass began.
     pods: BTreeMap<Actor, String>,
+    /// How long an attempt may take.
+    timeout: Duration,
     /// Sightings of the flows that cannot be attempted.
     absent: Vec<Sighted>,
     moved: Moved,
@@ -73,7 +77,8 @@ impl Pass {
             }
         }
         let (before, moved) = (Arc::clone(&looked.prediction), Moved::These(BTreeSet::new()));
-        (Self { before, pods: pods(stand_ins), absent, moved }, flows)
+        let (pods, timeout) = (pods(stand_ins), scenario.timeout);
+        (Self { before, pods, timeout, absent, moved }, flows)
     }
 
     /// Whether a flow cannot be attempted, for want of a running stand-in.
@@ -105,20 +110,36 @@ impl Pass {
         self.moved = Moved::All;
     }
 
-    /// Judges what was seen, by the predictions before and after it.
-    pub fn judge(
+    /// Judges what was seen, by the predictions before and after it and by what is known of the
+    /// paths.
+    pub(crate) fn judge(
         self,
         seen: Vec<round::AttemptResult>,
         after: &Looked,
         stand_ins: &[StandIn],
+        paths: &Paths,
     ) -> Vec<Sighted> {
-        let Self { before, absent, moved, .. } = self;
+        let Self { before, timeout, absent, moved, .. } = self;
         let has_moved = |cell: &Cell| match &moved {
             Moved::All => true,
             Moved::These(moved) => moved.contains(cell),
         };
         let judged = seen.into_iter().map(|seen| {
+            let took = seen.took;
             let (cell, sighting, outcome) = sight(seen, &before, &after.prediction, stand_ins);
+            let sighting = match (sighting, &outcome, took) {
+                (Sighting::Conforms, Some(Outcome::Connected), Some(took)) if took > timeout => {
+                    Sighting::Inconclusive(Why::Late { took, timeout })
+                }
+                // The silence of a denied flow.
+                (Sighting::Conforms, Some(Outcome::TimedOut), _) => {
+                    let slow = paths.too_slow(&cell, timeout, stand_ins);
+                    slow.map_or(Sighting::Conforms, |path| {
+                        Sighting::Inconclusive(Why::SlowPath(path))
+                    })
+                }
+                (sighting, _, _) => sighting,
+            };
             let sighting = if has_moved(&cell) { Sighting::Moved } else { sighting };
             (cell, sighting, outcome)
         });
@@ -142,7 +163,7 @@ fn sight(
     after: &Prediction,
     stand_ins: &[StandIn],
 ) -> Sighted {
-    let round::AttemptResult { cell, outcome, control } = seen;
+    let round::AttemptResult { cell, outcome, control, .. } = seen;
     let outcome = match outcome {
         Ok(outcome) => outcome,
         Err(why) => return (cell, Sighting::Inconclusive(Why::NoProbe(why)), None),

@@ -205,7 +205,12 @@ pub fn asked(
     let from = running(&cell.from, stand_ins)?;
     if let Some(address) = scenario.externals.get(&cell.to.endpoint) {
         let target = SocketAddr::new(*address, cell.port.number);
-        return Ok(FlowAttempt { cell: cell.clone(), target, receiver: Receiver::External });
+        return Ok(FlowAttempt {
+            cell: cell.clone(),
+            target,
+            receiver: Receiver::External,
+            patience: None,
+        });
     }
     between(cell, from, running(&cell.to, stand_ins)?)
 }
@@ -220,7 +225,7 @@ pub fn between(cell: &Cell, from: &PodState, to: &PodState) -> Result<FlowAttemp
     let address = shared.ok_or("the ends share no IP family")?;
     let target = SocketAddr::new(*address, cell.port.number);
     let receiver = Receiver::Probe { identity: to.uid.clone() };
-    Ok(FlowAttempt { cell: cell.clone(), target, receiver })
+    Ok(FlowAttempt { cell: cell.clone(), target, receiver, patience: None })
 }
 
 fn running<'a>(actor: &Actor, stand_ins: &'a [StandIn]) -> Result<&'a PodState, String> {

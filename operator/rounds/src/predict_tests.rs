@@ -30,6 +30,7 @@ fn predicted(world: &World) -> Prediction {
         settle: Duration::ZERO,
         confirm: 1,
         stale_after: Duration::ZERO,
+        silence: Duration::ZERO,
         leak_retention: Duration::ZERO,
     };
     let scenario = Scenario {

@@ -11,7 +11,7 @@ use std::{
 use kube::ResourceExt;
 use netproof_conformance::{
     flow::{self, Port},
-    ledger::Patience,
+    ledger::{Patience, SILENCE},
     matrix::{Actor, Matrix},
     plan::{self, Intent, Role},
     reference::ObjectRef,
@@ -184,6 +184,7 @@ pub fn resolve(
         settle: spec.settle.into(),
         confirm: usize::from(spec.confirm.max(1)),
         stale_after: stale_after(interval, timeout),
+        silence: SILENCE,
         leak_retention: interval.max(spec.leak_retention.into()),
     };
     let budget = usize::try_from(spec.max_flows).unwrap_or(usize::MAX);
@@ -229,7 +230,7 @@ fn excess(
 /// How old a sighting may become: two rounds may be missed, a third may not. The constant is for a
 /// round's own duration.
 fn stale_after(interval: Duration, timeout: Duration) -> Duration {
-    interval * 3 + timeout * 2 + Duration::from_secs(10)
+    interval * 3 + timeout.max(SILENCE) * 2 + Duration::from_secs(10)
 }
 
 fn kind_of(endpoint: &Endpoint) -> Result<EndpointKind<'_>, Problem> {

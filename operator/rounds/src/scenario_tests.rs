@@ -162,7 +162,8 @@ fn durations_become_patience() {
     let patience = Patience {
         settle: Duration::from_secs(5),
         confirm: 4,
-        stale_after: Duration::from_secs(41),
+        stale_after: Duration::from_secs(48),
+        silence: Duration::from_secs(4),
         leak_retention: Duration::from_secs(20),
     };
     assert_eq!(scenario.patience, patience);

@@ -462,6 +462,7 @@ fn end(endpoint: &str, place: &Place) -> FindingEnd {
 fn outcome(outcome: &Outcome) -> FlowOutcome {
     match outcome {
         Outcome::Connected => FlowOutcome::Connected,
+        Outcome::Arrived => FlowOutcome::Arrived,
         Outcome::Refused => FlowOutcome::Refused,
         Outcome::TimedOut => FlowOutcome::TimedOut,
         Outcome::Unreachable(_) => FlowOutcome::Unreachable,

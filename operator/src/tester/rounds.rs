@@ -94,7 +94,7 @@ impl Tester {
     ) -> bool {
         let stand_ins = &assignment.stand_ins;
         let looked = self.look(assignment, scenario);
-        let (mut pass, flows) = self.book.begin(cells, &looked, scenario, stand_ins);
+        let (mut pass, flows) = self.book.begin(cells, &looked, scenario, stand_ins, uptime());
         let sessions = self.sessions(stand_ins);
         let began = uptime();
         // Those of the step see the same news once more, and wake it.
@@ -125,7 +125,7 @@ impl Tester {
         let world = Arc::clone(&self.world.borrow());
         let after = self.look(assignment, scenario);
         pass.look(&after);
-        let sighted = pass.judge(attempted.seen, &after, stand_ins);
+        let sighted = self.book.judge(pass, attempted.seen, &after, stand_ins);
         let sighted = self.certified(sighted, began, &world, stand_ins).await;
         let during = Interval { began, ended: uptime() };
         for (cell, followed) in self.book.take(sighted, during) {

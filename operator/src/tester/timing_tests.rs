@@ -152,6 +152,7 @@ fn assignment(port: u16, stand_ins: Vec<StandIn>) -> Assignment {
             settle: SETTLE,
             confirm: 1,
             stale_after: SETTLE,
+            silence: Duration::ZERO,
             leak_retention: SETTLE,
         },
         interval: Duration::from_secs(30),

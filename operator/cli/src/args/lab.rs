@@ -3,6 +3,7 @@
 use std::{path::PathBuf, time::Duration};
 
 use clap::{Args, ValueEnum};
+use netproof_conformance::ledger::SILENCE;
 use netproof_crds::DurationString;
 use netproof_policy_agent::setting::Setting;
 use netproof_probe::wire::MAX_TIMEOUT_MS;
@@ -86,6 +87,7 @@ impl From<LabArgs> for LabSettings {
                 timeout: args.timeout.into(),
                 settle: args.settle.into(),
                 confirm: args.confirm.into(),
+                silence: SILENCE,
                 leak_retention: args.leak_retention.into(),
             },
             no_start_up: args.no_start_up,

@@ -28,7 +28,7 @@ impl RefusalManner {
     /// In which manner a denied attempt was answered, if it was denied.
     pub fn of(outcome: &Outcome) -> Option<Self> {
         match outcome {
-            Outcome::Connected | Outcome::Failed(_) => None,
+            Outcome::Connected | Outcome::Arrived | Outcome::Failed(_) => None,
             Outcome::TimedOut => Some(Self::Silence),
             Outcome::Refused => Some(Self::Reset),
             Outcome::Unreachable(_) => Some(Self::Icmp),

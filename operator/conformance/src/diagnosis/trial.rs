@@ -103,7 +103,7 @@ impl<'a> Trial<'a> {
             let seen = match (&observation.outcome, observation.flaps) {
                 (Outcome::Failed(_), _) => continue,
                 (_, true) => FlowBehaviour::Both,
-                (Outcome::Connected, false) => FlowBehaviour::Connects,
+                (Outcome::Connected | Outcome::Arrived, false) => FlowBehaviour::Connects,
                 (Outcome::Refused | Outcome::TimedOut | Outcome::Unreachable(_), false) => {
                     FlowBehaviour::DoesNot
                 }

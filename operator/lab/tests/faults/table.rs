@@ -33,6 +33,7 @@ const PACE: LabPace = LabPace {
     timeout: Duration::from_millis(100),
     settle: Duration::ZERO,
     confirm: 2,
+    silence: Duration::from_millis(300),
     // A fault of time is over soon, and has to be told from the others then.
     leak_retention: Duration::from_millis(300),
 };

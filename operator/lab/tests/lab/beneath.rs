@@ -10,7 +10,7 @@ use std::{
 use anyhow::{Context, ensure};
 use netproof_conformance::{
     diagnosis::Diagnosis,
-    flow::Family,
+    flow::{Family, Port, Protocol},
     verdict::{Steadiness, Verdict, VerdictKind},
 };
 use netproof_lab::{
@@ -26,6 +26,9 @@ use crate::objects::{pod, scene};
 /// How long flows may take to be judged.
 const PATIENCE: Duration = Duration::from_secs(20);
 
+/// The port of the denied flows over TCP.
+const PORT: Port = Port { number: 80, protocol: Protocol::Tcp };
+
 pub struct Case {
     pub claim: &'static str,
     /// The port that the policy allows, if any; the pods listen on 80 and 81.
@@ -34,7 +37,9 @@ pub struct Case {
     beneath: &'static str,
     /// How often everything is judged.
     rounds: usize,
-    conclusion: Conclusion,
+    /// What may be concluded.
+    conclusions: &'static [Conclusion],
+    /// What the verdict says, whatever is concluded.
     says: &'static str,
     /// Whether the denied flows to port 80 are leaks by turns in the end.
     by_turns: bool,
@@ -47,6 +52,7 @@ table inet beneath {
   chain input {
     type filter hook input priority 0;
     iif lo accept
+    udp dport 80 drop
     tcp dport != 80 accept
     ct state established accept
     ip saddr . tcp dport @seen drop
@@ -60,13 +66,72 @@ table inet beneath {
   chain input { type filter hook input priority 0; policy drop; iif lo accept; }
 }";
 
+/// What is denied is dropped, and each twentieth packet of the rest.
+const LOSES: &str = "
+table inet beneath {
+  chain input {
+    type filter hook input priority 0;
+    iif lo accept
+    tcp dport 80 drop
+    udp dport 80 drop
+    numgen random mod 20 == 0 drop
+  }
+}";
+
+/// What is denied is dropped, and for 900 ms everything is, as while one neighbour request is lost.
+const OUTAGE: &str = "
+table inet beneath {
+  set outage { type ipv4_addr; flags interval, timeout; elements = { 0.0.0.0/1 timeout 900ms }; }
+  chain input {
+    type filter hook input priority 0;
+    iif lo accept
+    tcp dport 80 drop
+    udp dport 80 drop
+    ip saddr @outage drop
+  }
+}";
+
+/// What is denied arrives, and the answer of a denied datagram is dropped.
+const NO_ANSWER: &str = "
+table inet beneath {
+  chain input { type filter hook input priority 0; iif lo accept; tcp dport 80 drop; }
+  chain output { type filter hook output priority 0; oif lo accept; udp sport 80 drop; }
+}";
+
 pub const CASES: &[Case] = &[
+    Case {
+        claim: "a conforming network that loses each twentieth packet is accused of nothing",
+        allowed: Some(81),
+        beneath: LOSES,
+        rounds: 10,
+        conclusions: &[Conclusion::Conforms, Conclusion::CannotTell],
+        says: "",
+        by_turns: false,
+    },
+    Case {
+        claim: "an outage of less than a second accuses nobody",
+        allowed: Some(81),
+        beneath: OUTAGE,
+        rounds: 1,
+        conclusions: &[Conclusion::Conforms, Conclusion::CannotTell],
+        says: "",
+        by_turns: false,
+    },
+    Case {
+        claim: "a denied datagram that arrives is a leak, whatever becomes of its answer",
+        allowed: Some(81),
+        beneath: NO_ANSWER,
+        rounds: 1,
+        conclusions: &[Conclusion::Violates],
+        says: "arrived, and no answer came back",
+        by_turns: false,
+    },
     Case {
         claim: "a network that passes the first connection of each denied pair and port leaks",
         allowed: Some(81),
         beneath: FIRST_PASSES,
         rounds: 1,
-        conclusion: Conclusion::Violates,
+        conclusions: &[Conclusion::Violates],
         says: "Conformant=False (Leaks)",
         by_turns: true,
     },
@@ -75,7 +140,7 @@ pub const CASES: &[Case] = &[
         allowed: Some(81),
         beneath: FIRST_PASSES,
         rounds: 5,
-        conclusion: Conclusion::Violates,
+        conclusions: &[Conclusion::Violates],
         says: "Conformant=False (Leaks)",
         by_turns: true,
     },
@@ -84,7 +149,7 @@ pub const CASES: &[Case] = &[
         allowed: None,
         beneath: DOWN,
         rounds: 2,
-        conclusion: Conclusion::CannotTell,
+        conclusions: &[Conclusion::CannotTell],
         says: "Conformant=Unknown (NothingProved)",
         by_turns: false,
     },
@@ -93,8 +158,7 @@ pub const CASES: &[Case] = &[
 fn objects(allowed: Option<u16>) -> Vec<Value> {
     let listens = |name, node| {
         let mut pod = pod(name, node, None);
-        pod["spec"]["containers"][0]["ports"] =
-            json!([{"containerPort": 80}, {"containerPort": 81}]);
+        pod["spec"]["containers"][0]["ports"] = json!([{"containerPort": 80}, {"containerPort": 81}, {"containerPort": 80, "protocol": "UDP"}]);
         pod
     };
     let admits = |port: u16| json!({"ports": [{"port": port}]});
@@ -140,13 +204,14 @@ pub async fn check(case: &Case) -> anyhow::Result<()> {
         took: Duration::ZERO,
     };
     let text = verdict.text();
-    ensure!(verdict.conclusion() == case.conclusion, "{:?}: {text}", verdict.conclusion());
+    let conclusion = verdict.conclusion();
+    ensure!(case.conclusions.contains(&conclusion), "{conclusion:?}: {text}");
     ensure!(text.contains(case.says), "{text}");
     let [details, _] = rounds.details();
     for (cell, detail) in details.iter() {
         let verdict = &detail.line.verdict;
         ensure!(verdict.kind() != VerdictKind::Blocked, "{cell}: {verdict:?}");
-        if case.by_turns && cell.port.number == 80 {
+        if case.by_turns && cell.port == PORT {
             let is_so = matches!(verdict, Verdict::Leak(Steadiness::Flapping { bad: 1, .. }));
             ensure!(is_so, "{cell}: {verdict:?}");
             ensure!(detail.sentence.contains("connected in 1 of the last"), "{}", detail.sentence);

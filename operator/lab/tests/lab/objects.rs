@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use netproof_conformance::ledger::{LEAK_RETENTION, SILENCE};
 use netproof_lab::{
     cluster::{LabCluster, Network},
     objects::LabObjects,
@@ -42,7 +43,8 @@ pub fn scene_beside(objects: &[Value], before: Vec<LabPod>) -> anyhow::Result<Sc
         timeout: Duration::from_millis(200),
         settle: Duration::from_secs(3),
         confirm: 3,
-        leak_retention: netproof_conformance::ledger::LEAK_RETENTION,
+        silence: SILENCE,
+        leak_retention: LEAK_RETENTION,
     };
     let (ports, outside) = (Vec::new(), Vec::new());
     let setup = Setup { pace, nodes: 2, families: IpFamilies::V4, ports, outside, before };

@@ -36,6 +36,7 @@ const PACE: LabPace = LabPace {
     // Far more than the network takes to follow, which is measured.
     settle: Duration::from_secs(1),
     confirm: 3,
+    silence: Duration::from_secs(1),
     leak_retention: LEAK_RETENTION,
 };
 

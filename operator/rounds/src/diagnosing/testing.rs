@@ -32,6 +32,7 @@ pub const AT_ONCE: Patience = Patience {
     settle: Duration::ZERO,
     confirm: 1,
     stale_after: Duration::from_secs(60),
+    silence: Duration::ZERO,
     leak_retention: Duration::ZERO,
 };
 

@@ -52,6 +52,8 @@ pub struct FlowAttempt {
     pub target: SocketAddr,
     /// The receiver that has to answer there.
     pub receiver: Receiver,
+    /// How long an answer is waited for, if that is longer than for the other flows of the pass.
+    pub patience: Option<Duration>,
 }
 
 /// The receiver that has to answer an attempt.
@@ -73,6 +75,8 @@ pub struct AttemptResult {
     pub cell: Cell,
     /// What the sender saw; or why the sender has no probe that could attempt.
     pub outcome: Result<Outcome, String>,
+    /// How long the attempt took by the probe's own clock; none if the probe did not say.
+    pub took: Option<Duration>,
     /// Whether the receiver was shown to listen all the while.
     pub control: Control,
 }
@@ -137,22 +141,26 @@ pub async fn run_broadly(
     let heard = ask_who_heard(&outcomes, sessions).await;
     let outcomes: Vec<_> = outcomes
         .into_iter()
-        .map(|(flow, attempt)| (flow, attempt.map(|attempt| heard.revise(flow, attempt))))
+        .map(|(flow, attempt)| {
+            let took = attempt.as_ref().ok().and_then(|attempt| attempt.took);
+            (flow, attempt.map(|attempt| heard.revise(flow, attempt)), took)
+        })
         .collect();
-    for (flow, outcome) in &outcomes {
+    for (flow, outcome, _) in &outcomes {
         if flow.receiver == Receiver::External && *outcome == Ok(Outcome::Connected) {
             reached.insert((flow.target, flow.cell.port.protocol));
         }
     }
     let unheard = before.iter().chain(&after).filter(|(_, listeners)| listeners.is_err());
     let mut mute: BTreeSet<Actor> = unheard.map(|(actor, _)| (*actor).clone()).collect();
-    let unable = outcomes.iter().filter(|(_, outcome)| outcome.is_err());
-    mute.extend(unable.map(|(flow, _)| flow.cell.from.clone()));
+    let unable = outcomes.iter().filter(|(_, outcome, _)| outcome.is_err());
+    mute.extend(unable.map(|(flow, ..)| flow.cell.from.clone()));
     let seen = outcomes
         .into_iter()
-        .map(|(flow, outcome)| AttemptResult {
+        .map(|(flow, outcome, took)| AttemptResult {
             cell: flow.cell.clone(),
             outcome,
+            took,
             control: control(flow, &before, &after, reached),
         })
         .collect();
@@ -234,7 +242,10 @@ async fn attempt_all<'a>(
     };
     let attempts: Vec<_> = flows
         .into_iter()
-        .map(|flow| async move { (flow, Ok(timed(flow, session, timeout).await)) })
+        .map(|flow| async move {
+            let timeout = flow.patience.map_or(timeout, |patience| patience.max(timeout));
+            (flow, Ok(timed(flow, session, timeout).await))
+        })
         .collect();
     stream::iter(attempts).buffer_unordered(breadth.per_probe).collect().await
 }

@@ -134,7 +134,7 @@ pub async fn time(changed: &ChangedFlow, timeout: Duration, end: Instant) -> Opt
 /// evidence.
 fn conforms(change: ExpectationChange, outcome: &Outcome) -> Option<bool> {
     let connected = match outcome {
-        Outcome::Connected => true,
+        Outcome::Connected | Outcome::Arrived => true,
         Outcome::Refused | Outcome::TimedOut | Outcome::Unreachable(_) => false,
         Outcome::Failed(_) => return None,
     };

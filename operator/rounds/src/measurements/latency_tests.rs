@@ -18,6 +18,7 @@ async fn changed(change: ExpectationChange, gate: u16) -> (ChangedFlow, u16) {
     };
     let number = if gate == 0 { port } else { gate };
     let flow = FlowAttempt {
+        patience: None,
         cell,
         target: ([127, 0, 0, 1], number).into(),
         receiver: Receiver::Probe { identity: "b".into() },

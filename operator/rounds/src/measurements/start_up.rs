@@ -239,7 +239,7 @@ async fn attempt_all(
 impl SenderSights {
     fn note(&mut self, number: usize, earliest: Instant, latest: Instant, outcome: Outcome) {
         let connected = match outcome {
-            Outcome::Connected => true,
+            Outcome::Connected | Outcome::Arrived => true,
             Outcome::Refused | Outcome::TimedOut | Outcome::Unreachable(_) => false,
             // No evidence: another pod had the address before, or the probe failed.
             Outcome::Failed(why) => {

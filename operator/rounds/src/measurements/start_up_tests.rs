@@ -42,6 +42,7 @@ impl Bed {
     /// A sender of attempts at the newcomer, which is to listen on `port` itself.
     fn sender(&self, port: u16) -> Sender {
         let flow = FlowAttempt {
+            patience: None,
             cell: Cell {
                 from: Actor::sole("sender"),
                 to: Actor::sole("newcomer"),

@@ -54,12 +54,11 @@ async fn heard_of(session: &Session, nonces: &[String]) -> Result<Vec<String>, S
 
 impl ReceiverReports<'_> {
     /// The outcome of an attempt in the light of its receiver's word: a timeout is
-    /// [`Outcome::Failed`] if the datagram arrived, or if the receiver did not say.
+    /// [`Outcome::Arrived`] if the datagram did, and [`Outcome::Failed`] if the receiver did not
+    /// say.
     pub(super) fn revise(&self, flow: &FlowAttempt, attempt: Timed) -> Outcome {
         match &attempt.unanswered {
-            Some(nonce) if self.arrived.contains(nonce) => {
-                Outcome::Failed("the datagram arrived, and no answer came back in time".into())
-            }
+            Some(nonce) if self.arrived.contains(nonce) => Outcome::Arrived,
             Some(_) => match self.mute.get(&flow.cell.to) {
                 Some(why) => Outcome::Failed(format!("whether it arrived is not known: {why}")),
                 None => attempt.outcome,
