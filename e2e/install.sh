@@ -16,7 +16,7 @@ install() {
 }
 
 images=()
-for image in netproof-operator netproof-probe netproof-policy-agent; do
+for image in netproof-operator netproof-probe $(network_images); do
   images+=("$image:$(image_tag "$image")")
 done
 "$here/load.sh" "${images[@]}" netproof-probe:dev

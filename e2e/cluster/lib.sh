@@ -25,10 +25,18 @@ export PATH=$cache/bin:$PATH
 export DOCKER_CLI_HINTS=false
 mkdir -p "$cache/bin" "$logs"
 
+# The network under test, and what its folder has to have (../networks/README.md).
+network=$here/../networks/${NETWORK:-policy-agent}
+network_scripts=(install enforcement)
+
 die() {
   echo "$*" >&2
   exit 1
 }
+
+for script in "${network_scripts[@]}"; do
+  [[ -x $network/$script.sh ]] || die "NETWORK=${network##*/}: e2e/networks/${network##*/}/$script.sh is no program"
+done
 
 # The node containers, control plane first.
 nodes() {

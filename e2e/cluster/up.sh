@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Brings up the three-node cluster `netproof` on a network that enforces no policy, or reuses the one that is there.
+# Brings up the three-node cluster `netproof` on the network under test, or reuses the one that is there.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 # shellcheck source=engine-own.sh
@@ -35,10 +35,10 @@ create_cluster() {
   cluster_identity >"$cache/cluster"
 }
 
-# What the cluster was made from, and its very containers.
+# What the cluster was made from, which network it got, and its very containers.
 cluster_identity() {
   # shellcheck disable=SC2046 # One argument a node.
-  echo "$image $(hash_of kind.yaml)" $(docker container inspect -f '{{.Id}}' $(nodes) 2>/dev/null)
+  echo "$image $(hash_of kind.yaml) ${network##*/}" $(docker container inspect -f '{{.Id}}' $(nodes) 2>/dev/null)
 }
 
 cluster_is_complete() {
@@ -78,6 +78,6 @@ else
   step "Creating the cluster" create_cluster
 fi
 step "Writing the kubeconfig" kind export kubeconfig --name "$cluster" --kubeconfig "$KUBECONFIG"
-step "Setting up the pod network" "$here/network.sh"
+step "Setting up the pod network" "$network/install.sh"
 step "Waiting for nodes and DNS" wait_until_ready
 echo "The cluster is up: export KUBECONFIG=$KUBECONFIG"

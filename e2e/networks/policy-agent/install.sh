@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # Gives the nodes a plain pod network, in which nothing enforces policies and nothing leaves the machine. May be repeated.
 set -euo pipefail
-. "$(dirname "$0")/lib.sh"
-# shellcheck source=nodes.sh
+# shellcheck source=../../cluster/lib.sh
+. "$(dirname "$0")/../../cluster/lib.sh"
+# shellcheck source=../../cluster/nodes.sh
 . "$here/nodes.sh"
 
 # One line a node: name, pod range, address. Complete once the controller manager has given every node its range. The address
@@ -25,5 +26,5 @@ connect_nodes
 node_net=$(docker network inspect -f '{{(index .IPAM.Config 0).Subnet}}' "$cluster")
 for name in $(nodes); do
   docker exec -i -e inside="$pod_net, $service_net, $node_net, $backup_net" -e pod_net="$pod_net" -e routes="$routes" \
-    "$name" bash -seu <"$here/network-node.sh"
+    "$name" bash -seu <"$network/node.sh"
 done
