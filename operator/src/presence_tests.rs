@@ -64,7 +64,12 @@ fn a_definition_that_cannot_be_read_is_no_absence() {
 
 #[test]
 fn each_kind_is_asked_for_as_the_api_spells_it() {
-    let paths = ClusterPolicyKind::ALL.map(ClusterPolicyKind::row).map(|kind| {
+    let kinds = [
+        ClusterPolicyKind::ClusterNetworkPolicy,
+        ClusterPolicyKind::AdminNetworkPolicy,
+        ClusterPolicyKind::BaselineAdminNetworkPolicy,
+    ];
+    let paths = kinds.map(ClusterPolicyKind::row).map(|kind| {
         let resource = resource(kind, kind.version());
         format!("{}/{} {}", resource.api_version, resource.plural, definition_name(kind))
     });

@@ -3,11 +3,7 @@
 use std::{collections::BTreeMap, fs, path::Path};
 
 use netproof_conformance::{
-    kinds::ClusterPolicyKind,
-    policy::{
-        Policy, Rejected, admin_network_policy, baseline_admin_network_policy,
-        cluster::ClusterPolicy, cluster_network_policy, network_policy,
-    },
+    policy::{Rejected, network_policy},
     snapshot::{Revision, Snapshot},
 };
 use serde_json::Value;
@@ -16,7 +12,7 @@ pub use crate::text::{By, Reasons, Refusal};
 use crate::{
     drawing::{DrawnCell, cells},
     error::{CaseProblem, Error},
-    text::{CaseText, FileText, PolicyObject},
+    text::{CaseText, FileText},
 };
 
 /// The cases of one file.
@@ -83,6 +79,7 @@ impl Case {
     /// Reads a case, about the cluster with what the case changes in it.
     fn read(cluster: &FileText, text: CaseText) -> Result<Self, CaseProblem> {
         let mut refused = vec![];
+        let policies = text.policies.iter().map(|policy| network_policy::compile(&policy.typed));
         let snapshot = Snapshot {
             revision: Revision::default(),
             namespaces: merged(&cluster.namespaces, &text.namespaces),
@@ -91,8 +88,8 @@ impl Case {
                 .zip(1u8..)
                 .map(|((name, pod), place)| pod.read(name, place))
                 .collect::<Result<_, _>>()?,
-            policies: policies(&text, &mut refused),
-            cluster_policies: cluster_policies(&text, &mut refused),
+            policies: held(policies, &mut refused),
+            cluster_policies: held(text.cluster_policies.0, &mut refused),
             nodes: cluster.nodes.clone(),
         };
         let strays = snapshot.policies.iter().map(|policy| &policy.name);
@@ -120,33 +117,12 @@ impl Case {
     }
 }
 
-fn policies(text: &CaseText, refused: &mut Vec<Rejected>) -> Vec<Policy> {
-    each(&text.policies, network_policy::compile, refused)
-}
-
-fn cluster_policies(text: &CaseText, refused: &mut Vec<Rejected>) -> Vec<ClusterPolicy> {
-    let of_kind = |kind| match kind {
-        ClusterPolicyKind::ClusterNetworkPolicy => {
-            each(&text.cluster_network_policies, cluster_network_policy::compile, refused)
-        }
-        ClusterPolicyKind::AdminNetworkPolicy => {
-            each(&text.admin_network_policies, admin_network_policy::compile, refused)
-        }
-        ClusterPolicyKind::BaselineAdminNetworkPolicy => {
-            let written = &text.baseline_admin_network_policies;
-            each(written, baseline_admin_network_policy::compile, refused)
-        }
-    };
-    ClusterPolicyKind::ALL.into_iter().flat_map(of_kind).collect()
-}
-
-fn each<A, B>(
-    written: &[PolicyObject<A>],
-    compile: impl Fn(&A) -> Result<B, Rejected>,
+/// Those that hold; the others are told.
+fn held<T>(
+    compiled: impl IntoIterator<Item = Result<T, Rejected>>,
     refused: &mut Vec<Rejected>,
-) -> Vec<B> {
-    let compiled = written.iter().map(|object| compile(&object.typed));
-    compiled.filter_map(|one| one.map_err(|why| refused.push(why)).ok()).collect()
+) -> Vec<T> {
+    compiled.into_iter().filter_map(|one| one.map_err(|why| refused.push(why)).ok()).collect()
 }
 
 fn merged<T: Clone>(all: &BTreeMap<String, T>, ours: &BTreeMap<String, T>) -> BTreeMap<String, T> {

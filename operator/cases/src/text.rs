@@ -3,11 +3,10 @@
 use std::{collections::BTreeMap, net::IpAddr};
 
 use netproof_conformance::{
+    kinds::ClusterPolicyKind,
     pod::{ContainerKind, Lifecycle, Pod, PodNetwork},
     policy::{
-        admin_network_policy::AdminNetworkPolicy,
-        baseline_admin_network_policy::BaselineAdminNetworkPolicy,
-        cluster_network_policy::ClusterNetworkPolicy, network_policy::NetworkPolicy,
+        Rejected, cluster::ClusterPolicy, network_policy::NetworkPolicy, read::cluster_policy,
     },
     reference::ObjectRef,
     select::Labels,
@@ -64,7 +63,6 @@ pub(crate) struct FileText {
 
 /// Some policies, and what they say of flows.
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub(crate) struct CaseText {
     pub claim: String,
     #[serde(default)]
@@ -76,13 +74,10 @@ pub(crate) struct CaseText {
     #[serde(default)]
     pub pods: BTreeMap<String, PodText>,
     #[serde(default)]
-    pub policies: Vec<PolicyObject<NetworkPolicy>>,
-    #[serde(default)]
-    pub cluster_network_policies: Vec<PolicyObject<ClusterNetworkPolicy>>,
-    #[serde(default)]
-    pub admin_network_policies: Vec<PolicyObject<AdminNetworkPolicy>>,
-    #[serde(default)]
-    pub baseline_admin_network_policies: Vec<PolicyObject<BaselineAdminNetworkPolicy>>,
+    pub policies: Vec<PolicyText>,
+    /// What is under the names of kinds, and takes what would be unknown fields.
+    #[serde(flatten)]
+    pub cluster_policies: ClusterPolicies,
     #[serde(default)]
     pub rejected: Vec<Refusal>,
     #[serde(default)]
@@ -105,18 +100,46 @@ pub(crate) struct PodText {
     finished: bool,
 }
 
-/// A policy as JSON, as it would be applied, and as the predictor takes it from that JSON.
-pub(crate) struct PolicyObject<T> {
+/// A `NetworkPolicy` as JSON, as it would be applied, and as the predictor takes it from that JSON.
+pub(crate) struct PolicyText {
     pub written: Value,
-    pub typed: T,
+    pub typed: NetworkPolicy,
 }
 
-impl<'de, T: de::DeserializeOwned> Deserialize<'de> for PolicyObject<T> {
+impl<'de> Deserialize<'de> for PolicyText {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let written = Value::deserialize(deserializer)?;
-        let typed = T::deserialize(&written).map_err(de::Error::custom)?;
+        let typed = NetworkPolicy::deserialize(&written).map_err(de::Error::custom)?;
         Ok(Self { written, typed })
     }
+}
+
+/// The policies of the cluster, by kind and in their order.
+pub(crate) struct ClusterPolicies(pub Vec<Result<ClusterPolicy, Rejected>>);
+
+impl<'de> Deserialize<'de> for ClusterPolicies {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let mut fields = BTreeMap::<String, Value>::deserialize(deserializer)?;
+        let mut policies = vec![];
+        for kind in ClusterPolicyKind::ALL {
+            let written = fields.remove(&field_of(kind)).unwrap_or(Value::Array(vec![]));
+            for object in Vec::<Value>::deserialize(written).map_err(de::Error::custom)? {
+                policies.push(cluster_policy(kind, object).map_err(de::Error::custom)?);
+            }
+        }
+        match fields.keys().next() {
+            Some(field) => Err(de::Error::custom(format!("unknown field `{field}`"))),
+            None => Ok(Self(policies)),
+        }
+    }
+}
+
+/// What the policies of a kind are under: `adminNetworkPolicies`.
+fn field_of(kind: ClusterPolicyKind) -> String {
+    let word = kind.word();
+    let stem = word.strip_suffix('y').expect("a kind of policy is called a Policy");
+    let (first, rest) = stem.split_at(1);
+    format!("{}{rest}ies", first.to_lowercase())
 }
 
 impl PodText {

@@ -119,17 +119,6 @@ pub enum WorkloadKind {
     ReplicationController,
 }
 
-/// The kinds of policies that are in no namespace.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum ClusterPolicyKind {
-    /// `v1alpha2`, of either tier.
-    ClusterNetworkPolicy,
-    /// `v1alpha1`, of the Admin tier.
-    AdminNetworkPolicy,
-    /// `v1alpha1`, of the Baseline tier.
-    BaselineAdminNetworkPolicy,
-}
-
 /// Of every API server, in namespaces, and no verdict hangs on it.
 const CORE: KindRow = KindRow {
     api_version: "v1",
@@ -192,26 +181,50 @@ const CRON_JOB: KindRow = KindRow { kind: "CronJob", plural: "cronjobs", ..BATCH
 const REPLICATION_CONTROLLER: KindRow =
     KindRow { kind: "ReplicationController", plural: "replicationcontrollers", ..CORE };
 
-const CLUSTER_NETWORK_POLICY: KindRow = KindRow {
-    api_version: "policy.networking.k8s.io/v1alpha2",
-    kind: "ClusterNetworkPolicy",
-    plural: "clusternetworkpolicies",
-    ..CLUSTER_POLICY
-};
+/// Declares the kinds of cluster policies, each by its row, so that none is left out of `ALL`.
+macro_rules! cluster_policy_kinds {
+    ($($(#[$doc:meta])* $kind:ident: $row:expr,)+) => {
+        /// The kinds of policies that are in no namespace.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum ClusterPolicyKind { $($(#[$doc])* $kind,)+ }
 
-const ADMIN_NETWORK_POLICY: KindRow = KindRow {
-    api_version: "policy.networking.k8s.io/v1alpha1",
-    kind: "AdminNetworkPolicy",
-    plural: "adminnetworkpolicies",
-    ..CLUSTER_POLICY
-};
+        impl ClusterPolicyKind {
+            /// Every kind that is evaluated, the one of the latest version first.
+            pub const ALL: [Self; [$(stringify!($kind)),+].len()] = [$(Self::$kind),+];
 
-const BASELINE_ADMIN_NETWORK_POLICY: KindRow = KindRow {
-    api_version: "policy.networking.k8s.io/v1alpha1",
-    kind: "BaselineAdminNetworkPolicy",
-    plural: "baselineadminnetworkpolicies",
-    ..CLUSTER_POLICY
-};
+            /// What is to be known of it.
+            pub const fn row(self) -> &'static KindRow {
+                match self {
+                    $(Self::$kind => {
+                        const ROW: KindRow = KindRow { kind: stringify!($kind), ..$row };
+                        &ROW
+                    })+
+                }
+            }
+        }
+    };
+}
+
+cluster_policy_kinds! {
+    /// `v1alpha2`, of either tier.
+    ClusterNetworkPolicy: KindRow {
+        api_version: "policy.networking.k8s.io/v1alpha2",
+        plural: "clusternetworkpolicies",
+        ..CLUSTER_POLICY
+    },
+    /// `v1alpha1`, of the Admin tier.
+    AdminNetworkPolicy: KindRow {
+        api_version: "policy.networking.k8s.io/v1alpha1",
+        plural: "adminnetworkpolicies",
+        ..CLUSTER_POLICY
+    },
+    /// `v1alpha1`, of the Baseline tier.
+    BaselineAdminNetworkPolicy: KindRow {
+        api_version: "policy.networking.k8s.io/v1alpha1",
+        plural: "baselineadminnetworkpolicies",
+        ..CLUSTER_POLICY
+    },
+}
 
 impl ApiKind {
     /// Every kind that is read.
@@ -287,19 +300,6 @@ impl fmt::Display for WorkloadKind {
 }
 
 impl ClusterPolicyKind {
-    /// Every kind that is evaluated, the one of the latest version first.
-    pub const ALL: [Self; 3] =
-        [Self::ClusterNetworkPolicy, Self::AdminNetworkPolicy, Self::BaselineAdminNetworkPolicy];
-
-    /// What is to be known of it.
-    pub const fn row(self) -> &'static KindRow {
-        match self {
-            Self::ClusterNetworkPolicy => &CLUSTER_NETWORK_POLICY,
-            Self::AdminNetworkPolicy => &ADMIN_NETWORK_POLICY,
-            Self::BaselineAdminNetworkPolicy => &BASELINE_ADMIN_NETWORK_POLICY,
-        }
-    }
-
     /// The kind as the API spells it.
     pub const fn word(self) -> &'static str {
         self.row().kind

@@ -141,6 +141,8 @@ pub mod select;
 
 pub mod pod;
 
+mod shape;
+
 pub mod policy;
 
 pub mod expected;

@@ -90,8 +90,10 @@ fn kinds_of_cluster_policies_are_kept_apart() {
             "spec": {"priority": 1, "subject": {"namespaces": {}}},
         }))
     };
-    let [cluster, admin, baseline] = ClusterPolicyKind::ALL;
-    for kind in ClusterPolicyKind::ALL {
+    let cluster = ClusterPolicyKind::ClusterNetworkPolicy;
+    let admin = ClusterPolicyKind::AdminNetworkPolicy;
+    let baseline = ClusterPolicyKind::BaselineAdminNetworkPolicy;
+    for kind in [cluster, admin, baseline] {
         world.take(Kind::ClusterPolicies(kind), applied(policy(kind)));
     }
     let rejected = |kind| world.rejected(Kind::ClusterPolicies(kind));

@@ -12,9 +12,10 @@ use super::{
     Header,
     kind::Treatment,
     rejection::ObjectProblem,
-    shapes::{self, OtherFields, Shape},
+    shapes,
     suggestion::{Suggestion, is_slip_of_any},
 };
+use crate::shape::{OtherFields, Shape};
 
 /// How the text of an object came about, which decides what an unknown field means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::shapes::Shape;
+use crate::shape::Shape;
 
 /// Above this, two names are alike enough to be taken for each other, on a scale of 0 to 1.
 const ALIKE: f64 = 0.8;

@@ -7,7 +7,7 @@ use super::{
     Rejected,
     cluster::{
         Action, ClusterPolicy, ClusterPolicyKind, ClusterPort, ClusterPorts, ClusterRule, Tier,
-        written::{Dialect, Others, Written},
+        written::{Dialect, Others, PEERS, SUBJECT, Written},
     },
     cluster_network_policy::priority,
     json,
@@ -18,9 +18,36 @@ use super::{
 use crate::{
     flow::Direction,
     reference::{ClusterPolicyRef, ObjectRef},
+    shape::{OtherFields, PolicyShape, Shape, only, policy},
 };
 
 pub use super::cluster::written::{NamespacedPod, Peer, Subject};
+
+/// The fields that its objects have.
+pub(super) static FIELDS: PolicyShape = policy!(SPEC);
+
+static SPEC: Shape = only! {
+    "priority": Shape::Any, "subject": SUBJECT, "ingress": INGRESS, "egress": EGRESS,
+};
+
+/// The fields of each rule of what subjects receive.
+pub(super) static INGRESS: Shape = Shape::List(&only! {
+    "name": Shape::Any, "action": Shape::Any, "from": PEERS, "ports": PORTS,
+});
+
+/// The fields of each rule of what subjects send.
+pub(super) static EGRESS: Shape = Shape::List(&only! {
+    "name": Shape::Any, "action": Shape::Any, "to": PEERS, "ports": PORTS,
+});
+
+static PORTS: Shape = Shape::List(&Shape::Object {
+    fields: &[
+        ("portNumber", &only! { "protocol": Shape::Any, "port": Shape::Any }),
+        ("namedPort", &Shape::Any),
+        ("portRange", &only! { "protocol": Shape::Any, "start": Shape::Any, "end": Shape::Any }),
+    ],
+    others: OtherFields::Unspecified,
+});
 
 /// An `AdminNetworkPolicy` as the API's JSON has it; a null is an absent field.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]

@@ -5,16 +5,26 @@ use serde::Deserialize;
 
 use super::{
     Rejected,
-    admin_network_policy::{EgressRule, IngressRule},
+    admin_network_policy::{EGRESS, EgressRule, INGRESS, IngressRule},
     cluster::{
         Action, ClusterPolicy, ClusterPolicyKind, Priority, Tier,
-        written::{Dialect, Subject},
+        written::{Dialect, SUBJECT, Subject},
     },
     json,
     network_policy::Metadata,
     rejected::{InField, PolicyFault, PolicyProblem},
 };
-use crate::reference::{ClusterPolicyRef, ObjectRef};
+use crate::{
+    reference::{ClusterPolicyRef, ObjectRef},
+    shape::{PolicyShape, Shape, only, policy},
+};
+
+/// The fields that its objects have.
+pub(super) static FIELDS: PolicyShape = policy!(SPEC);
+
+static SPEC: Shape = only! {
+    "subject": SUBJECT, "ingress": INGRESS, "egress": EGRESS,
+};
 
 /// A `BaselineAdminNetworkPolicy` as the API's JSON has it; a null is an absent field.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]

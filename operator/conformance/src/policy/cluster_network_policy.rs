@@ -7,7 +7,7 @@ use super::{
     cluster::{
         Action, ClusterPolicy, ClusterPolicyKind, ClusterPort, ClusterPorts, ClusterRule, Priority,
         Tier,
-        written::{Dialect, Others, Written},
+        written::{Dialect, Others, PEERS, SUBJECT, Written},
     },
     json,
     network_policy::{Metadata, port},
@@ -17,9 +17,39 @@ use super::{
 use crate::{
     flow::{Direction, Protocol},
     reference::{ClusterPolicyRef, ObjectRef},
+    shape::{OtherFields, PolicyShape, Shape, only, policy},
 };
 
 pub use super::cluster::written::{NamespacedPod, Peer, Subject};
+
+/// The fields that its objects have.
+pub(super) static FIELDS: PolicyShape = policy!(SPEC);
+
+static SPEC: Shape = only! {
+    "tier": Shape::Any, "priority": Shape::Any, "subject": SUBJECT,
+    "ingress": Shape::List(&only! {
+        "name": Shape::Any, "action": Shape::Any, "from": PEERS, "protocols": PROTOCOLS,
+    }),
+    "egress": Shape::List(&only! {
+        "name": Shape::Any, "action": Shape::Any, "to": PEERS, "protocols": PROTOCOLS,
+    }),
+};
+
+static PROTOCOLS: Shape = Shape::List(&Shape::Object {
+    fields: &[
+        ("tcp", &OF_PROTOCOL),
+        ("udp", &OF_PROTOCOL),
+        ("sctp", &OF_PROTOCOL),
+        ("destinationNamedPort", &Shape::Any),
+    ],
+    others: OtherFields::Unspecified,
+});
+
+static OF_PROTOCOL: Shape = only! {
+    "destinationPort": only! {
+        "number": Shape::Any, "range": only! { "start": Shape::Any, "end": Shape::Any },
+    },
+};
 
 /// A `ClusterNetworkPolicy` as the API's JSON has it; a null is an absent field.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]

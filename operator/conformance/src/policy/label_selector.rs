@@ -9,7 +9,10 @@ use super::{
     rejected::{InField, PolicyFault, PolicyProblem},
     syntax,
 };
-use crate::select::{Requirement, RequirementForm, Selector};
+use crate::{
+    select::{Requirement, RequirementForm, Selector},
+    shape::{Shape, only},
+};
 
 /// A selector as an object writes it. All of both lists has to hold.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -22,6 +25,14 @@ pub struct LabelSelector {
     #[serde(default, deserialize_with = "json::list")]
     pub match_expressions: Vec<LabelSelectorRequirement>,
 }
+
+/// The fields of a selector.
+pub(super) static SELECTOR: Shape = only! {
+    "matchLabels": Shape::Names,
+    "matchExpressions": Shape::List(&only! {
+        "key": Shape::Any, "operator": Shape::Any, "values": Shape::Any,
+    }),
+};
 
 /// `LabelSelectorRequirement` of `metav1`: a condition on one label.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]

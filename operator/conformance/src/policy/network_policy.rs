@@ -5,10 +5,33 @@ pub(super) mod port;
 
 use serde::Deserialize;
 
-use super::{json, label_selector::LabelSelector};
+use super::{
+    json,
+    label_selector::{LabelSelector, SELECTOR},
+};
+use crate::shape::{PolicyShape, Shape, only, policy};
 
 pub use compile::compile;
 pub use port::{IntOrString, NetworkPolicyPort};
+
+/// The fields that its objects have.
+pub(crate) static FIELDS: PolicyShape = policy!(SPEC);
+
+static SPEC: Shape = only! {
+    "podSelector": SELECTOR,
+    "ingress": Shape::List(&only! { "from": PEERS, "ports": PORTS }),
+    "egress": Shape::List(&only! { "to": PEERS, "ports": PORTS }),
+    "policyTypes": Shape::Any,
+};
+
+static PEERS: Shape = Shape::List(&only! {
+    "podSelector": SELECTOR, "namespaceSelector": SELECTOR,
+    "ipBlock": only! { "cidr": Shape::Any, "except": Shape::Any },
+});
+
+static PORTS: Shape = Shape::List(&only! {
+    "protocol": Shape::Any, "port": Shape::Any, "endPort": Shape::Any,
+});
 
 /// A `NetworkPolicy` as the API's JSON has it. Fields that this type does not know are ignored, as
 /// the API server may be newer; a null is an absent field.

@@ -6,7 +6,7 @@ use super::{
     Rejected, admin_network_policy, baseline_admin_network_policy, cluster::ClusterPolicy,
     cluster_network_policy,
 };
-use crate::kinds::ClusterPolicyKind;
+use crate::{kinds::ClusterPolicyKind, shape::PolicyShape};
 
 /// Reads an object of a kind of cluster policies, and compiles it: fails if the object has not the
 /// form of its kind, and returns what the API server would refuse of one that has.
@@ -38,4 +38,13 @@ pub fn cluster_policy<'de, D: Deserializer<'de>>(
             baseline_admin_network_policy::compile(&Deserialize::deserialize(object)?)
         }
     })
+}
+
+/// The fields that objects of a kind of cluster policies have.
+pub(crate) fn cluster_policy_fields(kind: ClusterPolicyKind) -> &'static PolicyShape {
+    match kind {
+        ClusterPolicyKind::ClusterNetworkPolicy => &cluster_network_policy::FIELDS,
+        ClusterPolicyKind::AdminNetworkPolicy => &admin_network_policy::FIELDS,
+        ClusterPolicyKind::BaselineAdminNetworkPolicy => &baseline_admin_network_policy::FIELDS,
+    }
 }

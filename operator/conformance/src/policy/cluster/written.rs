@@ -10,12 +10,31 @@ use crate::{
     flow::Direction,
     policy::{
         json,
-        label_selector::LabelSelector,
+        label_selector::{LabelSelector, SELECTOR},
         rejected::{InField, PolicyFault, PolicyProblem},
         syntax,
     },
     select::Selector,
+    shape::{OtherFields, Shape, only},
 };
+
+/// The fields of a policy's `subject`.
+pub(in crate::policy) static SUBJECT: Shape =
+    only! { "namespaces": SELECTOR, "pods": NAMESPACED_POD };
+
+static NAMESPACED_POD: Shape = only! { "namespaceSelector": SELECTOR, "podSelector": SELECTOR };
+
+/// The fields of each peer of a rule.
+pub(in crate::policy) static PEERS: Shape = Shape::List(&Shape::Object {
+    fields: &[
+        ("namespaces", &SELECTOR),
+        ("pods", &NAMESPACED_POD),
+        ("nodes", &SELECTOR),
+        ("networks", &Shape::Any),
+        ("domainNames", &Shape::Any),
+    ],
+    others: OtherFields::Unspecified,
+});
 
 /// The names of fields that this version of the types does not know; one that is null is absent.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
