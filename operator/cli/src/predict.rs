@@ -11,11 +11,10 @@ use netproof_conformance::{compiled::Counts, flow::PodId};
 use super::{
     exit_status::ExitStatus,
     flows::{self, AnswerDetail},
-    groups::Groups,
     loaded::Loaded,
     pairs::{PairQuery, pods},
     progress::ProgressLine,
-    render::{dot, html, json, table},
+    render,
     summary::Summary,
 };
 use crate::args::{PredictArgs, offline::PredictFormat};
@@ -65,7 +64,7 @@ fn answer_pairs(args: &PredictArgs) -> anyhow::Result<ExitStatus> {
         let counts = count(&question, &loaded);
         Summary::new(&loaded, counts, start.elapsed()).write(&mut out)?;
     } else {
-        show(format, args.explain, &question, &loaded, &mut out)?;
+        render::show(format, args.explain, &question, &loaded, &mut out)?;
     }
     out.flush()?;
     if question.is_single {
@@ -73,24 +72,6 @@ fn answer_pairs(args: &PredictArgs) -> anyhow::Result<ExitStatus> {
         return Ok(answers.map(ExitStatus::of).max().unwrap_or(ExitStatus::CannotTell));
     }
     Ok(ExitStatus::Fine)
-}
-
-fn show(
-    format: PredictFormat,
-    explain: bool,
-    question: &PairQuery,
-    loaded: &Loaded,
-    out: &mut impl Write,
-) -> anyhow::Result<()> {
-    match format {
-        PredictFormat::Table => table::write(&Groups::new(question, loaded), loaded, out)?,
-        PredictFormat::Dot => dot::write(&Groups::new(question, loaded), loaded, out)?,
-        PredictFormat::Html => html::write(&Groups::new(question, loaded), loaded, out)?,
-        PredictFormat::Jsonl => json::lines(question, loaded, explain, out)?,
-        PredictFormat::Json => json::array(question, loaded, explain, out)?,
-        PredictFormat::Csv => json::csv(question, loaded, out)?,
-    }
-    Ok(())
 }
 
 /// How many flows of a query have which answer.
