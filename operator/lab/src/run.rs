@@ -258,3 +258,28 @@ async fn change(
     start_ups.extend(started?);
     Ok(start_ups)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use netproof_conformance::diagnosis::Diagnosis;
+
+    use super::*;
+
+    /// Faults that are in how flows are denied, and in no flow that passes or does not.
+    const OF_MANNER: [&str; 3] = ["denies-with-icmp", "denies-with-reset", "keeps-connections"];
+
+    /// What a diagnosis says where it names no fault.
+    const OF_NO_FAULT: [&str; 3] = ["combination", "none", "unexplained"];
+
+    #[test]
+    fn a_network_can_be_made_to_fail_in_every_way_that_a_diagnosis_names() {
+        let named: BTreeSet<&str> = Diagnosis::names().collect();
+        let made = Fault::ALL.map(Fault::name);
+        let all: BTreeSet<&str> = named.iter().copied().chain(made).collect();
+        let only_made: Vec<&str> = all.difference(&named).copied().collect();
+        let only_named: Vec<&str> = all.difference(&made.into()).copied().collect();
+        assert_eq!((only_made, only_named), (OF_MANNER.into(), OF_NO_FAULT.into()));
+    }
+}
