@@ -15,7 +15,7 @@ use tokio::{
 
 use crate::{
     challenge::Identity,
-    dial::{self, NO_SCTP},
+    dial,
     hold::Held,
     listen::{self, Listeners},
     source_ports::SourcePorts,
@@ -148,6 +148,6 @@ async fn send(replies: &mpsc::Sender<Reply>, reply: Reply) {
 }
 
 fn unsupported() -> Vec<Unsupported> {
-    let why = listen::sctp_missing().map_or_else(|| NO_SCTP.to_owned(), |error| error.to_string());
-    vec![Unsupported { protocol: Protocol::Sctp, why }]
+    let lacks = Protocol::ALL.into_iter().map(|protocol| (protocol, listen::lack(protocol)));
+    lacks.filter_map(|(protocol, why)| Some(Unsupported { protocol, why: why? })).collect()
 }

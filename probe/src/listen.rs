@@ -25,8 +25,6 @@ use crate::{
     wire::{HOLD_S, Listener, ListenerState, Protocol},
 };
 
-pub use socket::sctp_missing;
-
 /// How long until a port that could not be opened is tried again.
 const RETRY: Duration = Duration::from_secs(1);
 
@@ -180,6 +178,17 @@ impl Listeners {
         let mut listeners = checks.join_all().await;
         listeners.sort_by_key(|(index, _)| *index);
         listeners.into_iter().map(|(_, listener)| listener).collect()
+    }
+}
+
+/// Why nothing is listened for by this protocol here, whatever the port.
+pub fn lack(protocol: Protocol) -> Option<String> {
+    match protocol {
+        Protocol::Tcp | Protocol::Udp => None,
+        Protocol::Sctp => {
+            let missing = socket::sctp_missing();
+            Some(missing.map_or_else(|| NO_SCTP.to_owned(), |error| error.to_string()))
+        }
     }
 }
 

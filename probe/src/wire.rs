@@ -130,6 +130,19 @@ pub enum Protocol {
     Sctp,
 }
 
+impl Protocol {
+    /// Every one of the API.
+    pub const ALL: [Self; 3] = [Self::Tcp, Self::Udp, Self::Sctp];
+
+    /// Whether this version of the probe dials by it and listens for it, where the kernel can.
+    pub const fn is_spoken(self) -> bool {
+        match self {
+            Self::Tcp | Self::Udp => true,
+            Self::Sctp => false,
+        }
+    }
+}
+
 /// What the far end has to show before an attempt counts as connected.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "camelCase", rename_all_fields = "camelCase")]

@@ -237,14 +237,14 @@ async fn a_reset_after_the_handshake_is_not_refused() {
 }
 
 #[tokio::test]
-async fn a_protocol_that_is_not_spoken_has_failed() {
+async fn a_protocol_that_is_not_spoken_has_failed_and_only_such_a_one() {
     let target = (Ipv4Addr::LOCALHOST, 9).into();
-    assert_eq!(
-        outcome(target, Protocol::Sctp, PATIENT, DialProof::Answer).await,
-        Outcome::Failed {
-            why: "protocol not supported: this version of the probe does not speak SCTP".to_owned()
-        }
-    );
+    for protocol in Protocol::ALL {
+        let outcome = outcome(target, protocol, BRIEF, DialProof::Answer).await;
+        let is_refused = matches!(&outcome, Outcome::Failed { why }
+            if why.starts_with("protocol not supported: this version of the probe does not speak"));
+        assert_eq!(is_refused, !protocol.is_spoken(), "{outcome:?}");
+    }
 }
 
 #[tokio::test]

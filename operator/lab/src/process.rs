@@ -14,7 +14,7 @@ use std::{
 
 use anyhow::Context;
 use futures::FutureExt;
-use netproof_conformance::flow::{Port, Protocol};
+use netproof_conformance::flow::Port;
 use netproof_probe::{
     args::{Args, USAGE},
     run,
@@ -127,11 +127,7 @@ impl Starter {
         let mut command = Command::new(program);
         command.arg0("netproof-probe").arg(SUBCOMMAND).args(["--identity", &order.identity]);
         for port in &order.listen {
-            let protocol = match port.protocol {
-                Protocol::Tcp => "tcp",
-                Protocol::Udp => "udp",
-                Protocol::Sctp => continue,
-            };
+            let protocol = port.protocol.to_string().to_ascii_lowercase();
             command.arg(format!("--listen={protocol}/{}", port.number));
         }
         command.stdin(Stdio::piped()).stdout(Stdio::piped());

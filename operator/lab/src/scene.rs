@@ -25,10 +25,11 @@ use self::{
     address::{MOST_NODES, free},
     ends::{mentioned, of_pods},
     given::{namespaces, node_names, node_object},
-    pods::{Home, identity, is_attemptable, place, pod_object, stand_in},
+    pods::{Home, identity, place, pod_object, stand_in},
 };
 use super::objects::{LabObjects, dynamic};
 use netproof_rounds::{
+    engine::round::is_attemptable,
     kind::Kind,
     predict::StandIn,
     scenario::{MANY_FLOWS, Scenario, resolve},
@@ -173,7 +174,7 @@ impl Scene {
         }
         let policies = world.understood_policies();
         let mut extra = mentioned(&policies);
-        extra.extend(ports.iter().copied().filter(|port| is_attemptable(*port)));
+        extra.extend(ports.iter().copied().filter(|port| is_attemptable(port.protocol)));
         let pods = place(&scenario.desired, &homes, &nodes, (families, &before), &extra)?;
         let stand_ins = scenario
             .desired
@@ -323,7 +324,7 @@ fn outsiders(scenario: &Scenario) -> Vec<Outsider> {
     }
     let outsiders = listen.into_iter().map(|(address, ports)| Outsider {
         address,
-        listen: ports.into_iter().filter(|port| is_attemptable(*port)).collect(),
+        listen: ports.into_iter().filter(|port| is_attemptable(port.protocol)).collect(),
     });
     outsiders.collect()
 }

@@ -8,7 +8,7 @@ use std::{
 
 use netproof_conformance::{
     expected::Expected,
-    flow::{Family, Protocol},
+    flow::Family,
     matrix::{Actor, Cell},
     verdict::Verdict,
 };
@@ -20,7 +20,10 @@ use super::{
     now,
     rounds::Rounds,
 };
-use netproof_rounds::measurements::{existing::Fate, start_up::ObservedStart};
+use netproof_rounds::{
+    engine::round::is_attemptable,
+    measurements::{existing::Fate, start_up::ObservedStart},
+};
 
 /// Replaces a pod by another, the one that most flows are denied to if its node has an address
 /// left, and returns how the new pod started. Only flows that were seen to be denied are attempted:
@@ -58,7 +61,7 @@ pub async fn how_they_started(newcomers: Vec<NewPod>) -> anyhow::Result<Vec<Obse
 fn denied(rounds: &Rounds) -> Vec<(Family, Cell)> {
     let Some(family) = rounds.family() else { return Vec::new() };
     let denied = rounds.book.ledger().records().filter(|(cell, record)| {
-        cell.port.protocol != Protocol::Sctp
+        is_attemptable(cell.port.protocol)
             && matches!(record.expected, Expected::Deny(_))
             && rounds.book.ledger().verdict(cell, now()) == Some(Verdict::Conforms)
     });

@@ -28,7 +28,7 @@ pub(super) fn udp(port: u16) -> io::Result<UdpSocket> {
 }
 
 /// What the kernel says when asked for an SCTP socket, if it has none.
-pub fn sctp_missing() -> Option<io::Error> {
+pub(super) fn sctp_missing() -> Option<io::Error> {
     const IPPROTO_SCTP: i32 = 132;
     Socket::new(Domain::IPV4, Type::STREAM, Some(Protocol::from(IPPROTO_SCTP))).err()
 }

@@ -15,13 +15,11 @@ use netproof_conformance::{
 };
 use netproof_crds::{NamedPort, StartUp};
 
-use super::{
-    LabPace,
-    pods::{Home, is_attemptable},
-};
+use super::{LabPace, pods::Home};
 use crate::objects::LabObjects;
 use netproof_rounds::{
     desired::Desired,
+    engine::round::is_attemptable,
     scenario::{Scenario, to_crd},
 };
 
@@ -49,11 +47,11 @@ pub(super) fn of_pods(
         let actor = Actor::sole(pod.name.to_string());
         let ports = declared(pod, &origin.declared);
         let asked = if !ports_asked.is_empty() {
-            ports_asked.iter().copied().filter(|port| is_attemptable(*port)).collect()
+            ports_asked.iter().copied().filter(|port| is_attemptable(port.protocol)).collect()
         } else if ports.is_empty() {
             extra.clone()
         } else {
-            origin.declared.iter().copied().filter(|port| is_attemptable(*port)).collect()
+            origin.declared.iter().copied().filter(|port| is_attemptable(port.protocol)).collect()
         };
         endpoints.push(plan::Endpoint {
             name: actor.endpoint.clone(),
@@ -75,7 +73,7 @@ pub(super) fn of_pods(
     let mut externals = BTreeMap::new();
     let mut external_ports = BTreeMap::new();
     for address in outside {
-        let ports = ports_asked.iter().copied().filter(|port| is_attemptable(*port));
+        let ports = ports_asked.iter().copied().filter(|port| is_attemptable(port.protocol));
         let ports: Vec<Port> = ports.collect();
         let name = address.to_string();
         external_ports.insert(name.clone(), ports.clone());

@@ -8,10 +8,7 @@ use std::{
 
 use anyhow::Context;
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
-use netproof_conformance::{
-    flow::{Port, Protocol},
-    reference::ObjectRef,
-};
+use netproof_conformance::{flow::Port, reference::ObjectRef};
 use netproof_probe::challenge::MAX_IDENTITY;
 use serde_json::{Value, json};
 
@@ -23,6 +20,7 @@ use crate::objects::BEGINNING;
 use netproof_rounds::{
     decode::{PodProgress, PodState},
     desired::Desired,
+    engine::round::is_attemptable,
     predict::StandIn,
     scenario::to_flow,
 };
@@ -42,11 +40,6 @@ impl LabPod {
             IpAddr::V6(address) => pod_range_v6(self.node).contains(address),
         })
     }
-}
-
-/// Whether probes speak the protocol of a port.
-pub(super) fn is_attemptable(port: Port) -> bool {
-    port.protocol != Protocol::Sctp
 }
 
 pub(super) fn place(
@@ -86,7 +79,7 @@ pub(super) fn place(
             protocol: to_flow(port.protocol),
         });
         let listen: BTreeSet<Port> =
-            own.filter(|port| is_attemptable(*port)).chain(extra.iter().copied()).collect();
+            own.filter(|port| is_attemptable(port.protocol)).chain(extra.iter().copied()).collect();
         let identity = identity(desired, &addresses);
         let object = pod_object(desired, &identity, &nodes[node], &addresses);
         let listen = listen.into_iter().collect();

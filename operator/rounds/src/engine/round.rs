@@ -317,6 +317,11 @@ fn outcome_of(outcome: wire::Outcome, receiver: &Receiver) -> Outcome {
     }
 }
 
+/// Whether probes speak a protocol.
+pub fn is_attemptable(protocol: Protocol) -> bool {
+    to_wire(protocol).is_spoken()
+}
+
 fn to_wire(protocol: Protocol) -> wire::Protocol {
     match protocol {
         Protocol::Tcp => wire::Protocol::Tcp,

@@ -196,7 +196,7 @@ mod tests {
 
     #[test]
     fn a_newcomer_is_attempted_from_its_own_node_and_from_another() {
-        use Protocol::{Sctp, Tcp, Udp};
+        use Protocol::{Tcp, Udp};
         check(
             &[("one-a", 80, Tcp), ("one-b", 80, Tcp), ("two-a", 80, Tcp), ("two-b", 80, Tcp)],
             &[("one-a", 80), ("two-a", 80)],
@@ -207,7 +207,6 @@ mod tests {
             &[("one-a", 90), ("two-a", 90)],
         );
         check(&[("one-a", 53, Udp), ("one-a", 80, Tcp)], &[("one-a", 80)]);
-        check(&[("one-a", 132, Sctp), ("mute", 80, Tcp)], &[]);
     }
 
     #[test]
