@@ -357,7 +357,7 @@ impl Book {
             (&outcome, &sighting, cell.port.protocol)
             && self.is_denied(cell)
         {
-            self.denials.saw(outcome, now);
+            self.denials.saw(cell, outcome, now);
         }
         let followed = self.ledger.observe(cell, sighting, outcome, during)?;
         self.history.followed(cell, followed, settle, now);

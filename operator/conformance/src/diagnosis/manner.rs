@@ -17,10 +17,10 @@ pub enum RefusalManner {
     /// Always with a refusal: a reset, or an ICMP port unreachable, which a client cannot tell
     /// apart.
     Reset,
-    /// Always with an ICMP error that says unreachable or prohibited.
+    /// With an ICMP error that says unreachable or prohibited, as often as kernels send one: about
+    /// once a second for each destination. In between is silence.
     Icmp,
-    /// Now so and now otherwise. Kernels limit ICMP errors to about one a second for each
-    /// destination, so that an error and a silence alternate, and how is not known.
+    /// Now so and now otherwise.
     Mixed,
 }
 
@@ -36,10 +36,14 @@ impl RefusalManner {
     }
 
     /// The manner of a network that was seen to deny in both: [`RefusalManner::Mixed`] if they
-    /// differ.
+    /// differ, but for silence beside ICMP errors, which is the kernel's limit of their rate.
     #[must_use]
     pub fn and(self, other: Self) -> Self {
-        if self == other { self } else { Self::Mixed }
+        match (self, other) {
+            (Self::Icmp, Self::Silence) | (Self::Silence, Self::Icmp) => Self::Icmp,
+            (one, other) if one == other => one,
+            _ => Self::Mixed,
+        }
     }
 
     /// The stable name of what is worth a remark; silence is what everyone expects.
