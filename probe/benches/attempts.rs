@@ -14,7 +14,7 @@ use std::{
 use divan::{Bencher, counter::ItemsCount};
 use netproof_probe::wire::{Op, Proof, Protocol, Request, VERSION};
 
-/// Attempts in one sample: enough for its start and its end not to count.
+/// Attempts in one sample: so many that the sample's start and end do not count.
 const ATTEMPTS: u64 = 20_000;
 
 /// What the reply to each attempt has to contain.

@@ -25,10 +25,11 @@ use crate::{
 use decode::CheckedRequest;
 use lines::{Lines, ReceivedLine};
 
-/// How many replies wait to be written before those who make them wait too.
+/// How many replies wait to be written; while that many wait, commands that are done wait too.
 const QUEUE: usize = 256;
 
-/// The part of a probe that is told what to do.
+/// The part of a probe that carries out an operator's requests. Clones share all connections that
+/// are held, and all source ports.
 #[derive(Clone, Debug)]
 pub struct Agent {
     identity: Identity,
@@ -38,16 +39,18 @@ pub struct Agent {
 }
 
 impl Agent {
-    /// An agent of this identity, which reports on these listeners.
+    /// Takes the identity to give in a Hello, and the listeners to report on.
     pub fn new(identity: Identity, listeners: Listeners) -> Self {
         let listeners = Arc::new(listeners);
         Self { identity, listeners, held: Arc::default(), ports: Arc::default() }
     }
 
-    /// Obeys what it reads until there is no more, and returns when the last reply is written.
-    /// A writer that fails loses replies and ends nothing; a reader that fails ends it.
+    /// Obeys each line from `reader` until its end, and returns when the last reply is written.
+    /// If `writer` fails, replies are lost and nothing ends; if `reader` fails, its error is
+    /// returned once all requests read before have their replies.
     ///
-    /// When nobody takes the replies it stops reading, so memory stays bounded.
+    /// While nobody takes the replies nothing is read, so memory stays bounded. Dropping the
+    /// future ends all attempts that are being made.
     pub async fn serve(
         &self,
         reader: impl AsyncRead + Unpin,

@@ -1,4 +1,4 @@
-//! The command line.
+//! Reads the command line and the environment of a probe.
 
 use std::{
     ffi::{OsStr, OsString},
@@ -13,7 +13,7 @@ use crate::{
     wire::Protocol,
 };
 
-/// How the probe is called.
+/// The help text: which flags there are, and what each takes.
 pub const USAGE: &str = "\
 usage: netproof-probe --identity ID [--listen PROTOCOL/PORT]...
 
@@ -21,50 +21,51 @@ usage: netproof-probe --identity ID [--listen PROTOCOL/PORT]...
   --listen PROTOCOL/PORT    answer there: tcp/8080, udp/53; may be repeated
 ";
 
-/// How many ports one probe listens on at most: a reply that names all has to fit a line.
+/// How many ports one probe listens on at most: a reply that names all of them has to fit a line.
 const MAX_LISTENERS: usize = 128;
 
-/// What the probe was told at its start.
+/// The settings of a probe for as long as it runs.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Args {
-    /// Who to say this is.
+    /// The name that the probe gives to those that connect to it.
     pub identity: Identity,
-    /// Where to answer.
+    /// The ports to answer on, none twice.
     pub listen: Vec<ListenPort>,
 }
 
-/// What to change on the command line.
+/// What is wrong with the command line, in words that say what to change.
 #[derive(Debug, PartialEq, Eq, Error)]
 pub enum ArgsError {
-    /// No identity at all.
+    /// Neither the flag nor the environment gives an identity.
     #[error("no identity: give --identity, or set NETPROOF_IDENTITY to the pod's UID")]
     NoIdentity,
-    /// One that would not fit an answer.
+    /// The identity is not one that fits an answer.
     #[error(
         "identity {0:?}: use 1 to {MAX_IDENTITY} printable ASCII characters without spaces, such as the pod's UID"
     )]
     BadIdentity(String),
-    /// A port that cannot be read.
+    /// The value of a `--listen` is no protocol and port.
     #[error(
         "--listen {0:?}: write a protocol and a port from 1 to 65535, such as tcp/8080 or udp/53"
     )]
     BadListen(String),
-    /// The same port again.
+    /// The same protocol and port were given before.
     #[error("--listen {0}: this port is given twice; give it once")]
     Twice(String),
-    /// More ports than a reply can name.
+    /// There are more ports than a reply can name.
     #[error("--listen is given more than {MAX_LISTENERS} times; split them over several probes")]
     TooMany,
-    /// A flag without what follows it.
+    /// A flag is the last argument and has no value.
     #[error("{0} needs a value after it")]
     NoValue(String),
-    /// Something else.
+    /// An argument is no known flag.
     #[error("{0:?} is not known; the flags are --identity and --listen")]
     Unknown(String),
 }
 
 impl Args {
-    /// Reads the arguments after the program's name, and `NETPROOF_IDENTITY` where it is set.
+    /// Reads the arguments after the program's name. `environment` is `NETPROOF_IDENTITY` where it
+    /// is set; `--identity` goes before it. The first thing that is wrong is the error.
     pub fn parse(
         arguments: impl IntoIterator<Item = OsString>,
         environment: Option<&OsStr>,
@@ -91,7 +92,7 @@ impl Args {
     }
 }
 
-/// What is not UTF-8 fits no flag's value, so it may be replaced before it is refused.
+/// The argument as text. Bytes that are not UTF-8 are replaced: no valid value has any.
 fn text(argument: &OsStr) -> String {
     argument.to_string_lossy().into_owned()
 }

@@ -1,4 +1,5 @@
-//! What a dialler asks of a listener, and the answer that proves who it is: one line each way.
+//! The question of a dialler and the answer by which a listener proves its identity: one line each
+//! way.
 //!
 //! There are two questions. After the answer to the first the listener ends the connection; after
 //! the answer to the second, which TCP alone has, it waits for more.
@@ -27,43 +28,44 @@ pub const MAX_IDENTITY: usize = 128;
 /// The longest question, in bytes with its newline.
 pub const MAX_ASK: usize = ASK_AND_STAY.len() + MAX_NONCE + 1;
 
-/// The longest answer, in bytes with its newline. It is not much longer than the longest
-/// question, so a listener is of no use to those who want traffic multiplied.
+/// The longest answer, in bytes with its newline. No answer has 9 times the bytes of its question,
+/// so a listener is of little use to those that want traffic multiplied.
 pub const MAX_ANSWER: usize = ANSWER.len() + MAX_NONCE + 1 + MAX_IDENTITY + 1;
 
-/// Between 1 and [`MAX_NONCE`] hexadecimal digits.
+/// Between 1 and [`MAX_NONCE`] hexadecimal digits, which tell one question from all others.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Nonce(String);
 
 impl Nonce {
-    /// Accepts hexadecimal digits, not too many of them.
+    /// None unless the text is 1 to [`MAX_NONCE`] hexadecimal digits.
     pub fn new(text: String) -> Option<Self> {
         is_nonce(&text).then_some(Self(text))
     }
 
-    /// One that nobody else has used.
+    /// 16 digits at random: enough to tell attempts apart, and no secret.
     pub fn fresh() -> Self {
-        // Random enough to tell attempts apart, and no more is asked of it.
+        // Each `RandomState` hashes nothing to another number.
         Self(format!("{:016x}", RandomState::new().build_hasher().finish()))
     }
 
-    /// The digits.
+    /// The digits, as they were given.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
-/// Who a probe says it is: between 1 and [`MAX_IDENTITY`] printable ASCII characters, no spaces.
+/// The name that a probe gives in its answers: 1 to [`MAX_IDENTITY`] printable ASCII characters, no
+/// spaces. Clones are cheap.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Identity(Arc<str>);
 
 impl Identity {
-    /// Accepts what fits into an answer.
+    /// None unless the text fits into an answer.
     pub fn new(text: &str) -> Option<Self> {
         is_identity(text).then(|| Self(text.into()))
     }
 
-    /// The text.
+    /// The text, as it was given.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -72,36 +74,37 @@ impl Identity {
 /// Why an answer proves nothing. Completes "connected, but ".
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum NoProof {
-    /// Not a probe, or one of another version.
+    /// What came back is no answer: the far end is no probe, or one of another version.
     #[error("what came back is not a probe's answer")]
     NotAnAnswer,
-    /// An answer to somebody else.
+    /// The answer carries another nonce: it answers another question.
     #[error("a probe's answer came back with another nonce")]
     OtherNonce,
 }
 
-/// The question of a dialler.
+/// The question after whose answer the listener ends the connection, newline included.
 pub fn ask(nonce: &Nonce) -> Vec<u8> {
     [ASK, &nonce.0, "\n"].concat().into_bytes()
 }
 
-/// The question of a dialler that wants the connection to stay.
+/// The question after whose answer the connection stays, newline included.
 pub fn ask_and_stay(nonce: &Nonce) -> Vec<u8> {
     [ASK_AND_STAY, &nonce.0, "\n"].concat().into_bytes()
 }
 
-/// The answer of a listener to what it was sent, if that is a question.
+/// A listener's answer, newline included; none unless `received` is exactly one question of
+/// [`ask`].
 pub fn answer(received: &[u8], identity: &Identity) -> Option<Vec<u8>> {
     answer_to(ASK, received, identity)
 }
 
-/// The answer of a listener to what it was sent, if that is a question after which the connection
-/// is to stay.
+/// A listener's answer, newline included; none unless `received` is exactly one question of
+/// [`ask_and_stay`].
 pub fn answer_and_stay(received: &[u8], identity: &Identity) -> Option<Vec<u8>> {
     answer_to(ASK_AND_STAY, received, identity)
 }
 
-/// The nonce of a question that a listener was sent, if it is one that [`answer`] answers.
+/// The nonce of a question; none unless [`answer`] answers `received`.
 pub fn asked(received: &[u8]) -> Option<Nonce> {
     Nonce::new(line(received)?.strip_prefix(ASK)?.to_owned())
 }
@@ -111,7 +114,7 @@ fn answer_to(question: &str, received: &[u8], identity: &Identity) -> Option<Vec
     is_nonce(nonce).then(|| [ANSWER, nonce, " ", &identity.0, "\n"].concat().into_bytes())
 }
 
-/// The identity in what a dialler got back, if that answers its question.
+/// The identity in `received`, if that is exactly one answer to the question with this nonce.
 pub fn proven<'a>(received: &'a [u8], nonce: &Nonce) -> Result<&'a str, NoProof> {
     let (echoed, identity) = line(received)
         .and_then(|line| line.strip_prefix(ANSWER)?.split_once(' '))
@@ -120,7 +123,7 @@ pub fn proven<'a>(received: &'a [u8], nonce: &Nonce) -> Result<&'a str, NoProof>
     if echoed == nonce.0 { Ok(identity) } else { Err(NoProof::OtherNonce) }
 }
 
-/// One whole line and nothing after it.
+/// The one line that `received` consists of, without its newline.
 fn line(received: &[u8]) -> Option<&str> {
     str::from_utf8(received.strip_suffix(b"\n")?).ok()
 }

@@ -25,31 +25,31 @@ pub const NO_SCTP: &str = "this version of the probe does not speak SCTP";
 /// One connection to attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Attempt {
-    /// Where to.
+    /// The far end's address and port.
     pub target: SocketAddr,
-    /// By which protocol.
+    /// The protocol of the attempt.
     pub protocol: Protocol,
     /// The deadline of the whole attempt, proof included, counted from its first system call.
     pub timeout: Duration,
-    /// What counts as connected.
+    /// What the far end has to show to count as connected.
     pub proof: DialProof,
-    /// The port to come from; none for one that was not used towards this target lately.
+    /// The port that the attempt comes from; none for one that [`SourcePorts`] chooses.
     pub source_port: Option<u16>,
 }
 
-/// What the far end has to show.
+/// What the far end has to show to count as connected.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DialProof {
     /// An identity beside this nonce.
     Identity(Nonce),
-    /// Any answer.
+    /// Any answer: over TCP a handshake, over UDP a datagram.
     Answer,
 }
 
 /// A connection to open and keep.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Hold {
-    /// Where to.
+    /// The far end's address and port.
     pub target: SocketAddr,
     /// The deadline of the handshake and the proof together.
     pub timeout: Duration,
@@ -57,18 +57,19 @@ pub struct Hold {
     pub nonce: Nonce,
 }
 
-/// What an attempt found, and how long that took.
+/// What an attempt found, and how long the attempt took.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Attempted {
-    /// What happened.
+    /// What the probe saw.
     pub outcome: Outcome,
-    /// The port that it came from; none if no socket could be had.
+    /// The port that the attempt came from; none if there was no socket.
     pub source_port: Option<u16>,
     /// From the first system call to the outcome.
     pub elapsed: Duration,
 }
 
-/// Attempts a connection.
+/// Attempts a connection, and closes it. Ends at the attempt's deadline. Dropping the future ends
+/// the attempt.
 pub async fn dial(attempt: &Attempt, ports: &SourcePorts) -> Attempted {
     let start = Instant::now();
     let (outcome, source_port) = match attempt.protocol {
@@ -79,21 +80,22 @@ pub async fn dial(attempt: &Attempt, ports: &SourcePorts) -> Attempted {
     Attempted { outcome, source_port, elapsed: start.elapsed() }
 }
 
-/// Opens a TCP connection to another probe, which stays. The outcome says what happened; the
-/// connection is there if that is connected.
+/// Opens a TCP connection to another probe. There is a stream if and only if the outcome is
+/// [`Outcome::Connected`]. Ends at the deadline of `hold`.
 pub async fn hold(hold: &Hold, ports: &SourcePorts) -> (Attempted, Option<TcpStream>) {
     let start = Instant::now();
     let (outcome, source_port, stream) = tcp::hold(hold, ports, start).await;
     (Attempted { outcome, source_port, elapsed: start.elapsed() }, stream)
 }
 
-/// Asks on a connection that stays, and says what became of it.
+/// Asks on a connection that [`hold`] opened, and says what became of the connection within
+/// `patience`. After any [`Fate`] but [`Fate::Alive`] the stream is of no more use.
 pub async fn touch(stream: &mut TcpStream, nonce: &Nonce, patience: Duration) -> Fate {
     tcp::touch(stream, nonce, patience).await
 }
 
-/// Binds a socket to the port that was asked for, or to the first of those for this target that no
-/// other socket has; and says which.
+/// Binds a socket to the port `asked`, or else to the first port from `ports` that no other socket
+/// has, and returns the port.
 fn bind(
     socket: &SockRef<'_>,
     protocol: Protocol,

@@ -1,4 +1,4 @@
-//! Keeps connections open, so that somebody can see later what became of them.
+//! Keeps connections open between requests, so that a later request can say what became of them.
 
 use std::{
     collections::BTreeMap,
@@ -15,14 +15,16 @@ use crate::{
     wire::{Fate, HOLD_S, MAX_HELD, Outcome},
 };
 
-/// The connections that are held, bounded in number and in time.
+/// The connections that are held, at most [`MAX_HELD`]. One that was not touched for [`HOLD_S`] is
+/// closed when the next is opened, touched or released.
 #[derive(Debug, Default)]
 pub struct Held(Mutex<Inner>);
 
 #[derive(Debug, Default)]
 struct Inner {
     next: u64,
-    /// Connections that are being opened or touched: they count, and cannot be had.
+    /// How many connections are being opened or touched. They count towards [`MAX_HELD`] and are
+    /// not in `kept`.
     busy: usize,
     kept: BTreeMap<u64, Kept>,
 }
@@ -30,11 +32,11 @@ struct Inner {
 #[derive(Debug)]
 struct Kept {
     stream: TcpStream,
-    /// When somebody last showed interest in it.
+    /// When the connection was opened, or last found alive.
     touched: Instant,
 }
 
-/// Room for one connection, given back when it is dropped.
+/// One of the [`MAX_HELD`] places, given back when this is dropped.
 struct Room<'h>(&'h Held);
 
 impl Drop for Room<'_> {
@@ -44,7 +46,8 @@ impl Drop for Room<'_> {
 }
 
 impl Held {
-    /// Opens a connection and keeps it; the second value names it if it is kept.
+    /// Opens a connection and keeps it. The second value is the connection's number, there if and
+    /// only if it is connected and kept.
     pub async fn open(&self, hold: &Hold, ports: &SourcePorts) -> (Attempted, Option<u64>) {
         let Some(_room) = self.room() else {
             let why = format!("{MAX_HELD} connections are held already");
@@ -62,7 +65,8 @@ impl Held {
         (attempted, held)
     }
 
-    /// Asks on a connection whether it still carries an answer. One that does not is closed.
+    /// Asks whether a connection still carries an answer. Unless it is found alive within
+    /// `patience` it is closed; so it is if the future is dropped.
     pub async fn touch(&self, held: u64, nonce: &Nonce, patience: Duration) -> Fate {
         let taken = self.take(held);
         let Some((mut stream, _room)) = taken else { return Fate::NotHeld };
@@ -73,7 +77,7 @@ impl Held {
         fate
     }
 
-    /// Closes a connection, if it is held.
+    /// Closes a connection with a reset, if it is held.
     pub fn release(&self, held: u64) {
         drop(self.take(held));
     }

@@ -1,7 +1,8 @@
 //! What runs in a probe pod: it attempts connections when its operator asks, reports what
 //! happened without judging it, and answers the connections of other probes with its identity.
 //!
-//! It knows nothing of Kubernetes, policies or expectations. [`wire`] is what the operator reads.
+//! This crate knows nothing of Kubernetes, policies or expectations. [`wire`] is all that the
+//! operator takes from it.
 
 pub mod wire;
 

@@ -1,4 +1,5 @@
-//! Opens the ports that the probe's pod stands in for, and answers those who ask who it is.
+//! Opens the ports that the probe was told to listen on, and answers each question with the probe's
+//! identity.
 
 mod check;
 mod heard;
@@ -31,24 +32,25 @@ const RETRY: Duration = Duration::from_secs(1);
 /// A port to listen on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ListenPort {
-    /// By which protocol.
+    /// The protocol to listen for.
     pub protocol: Protocol,
-    /// Its number; 0 lets the kernel choose one.
+    /// The number of the port; 0 lets the kernel choose one.
     pub number: u16,
 }
 
-/// What strangers can cost a probe at most.
+/// What those that connect can cost a probe at most.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// TCP connections at once, all ports together; more wait in the kernel's queue. Together
-    /// with the attempts in flight they stay below the usual limit of 1024 open files.
+    /// TCP connections at once that have not had their first answer, all ports together; more wait
+    /// in the kernel's queue. The default, with the attempts in flight, stays below the usual limit
+    /// of 1024 open files.
     pub connections: usize,
     /// How long a TCP connection has to ask its question and take the answer.
     pub patience: Duration,
-    /// TCP connections that stay after their first answer, all ports together. One over the limit
-    /// is not answered.
+    /// TCP connections that stay after their first answer, all ports together. A connection over
+    /// the limit is closed without an answer.
     pub staying: usize,
-    /// How long one that stays may be silent before it is closed.
+    /// How long a connection that stays may be silent before it is closed.
     pub idle: Duration,
 }
 
@@ -58,7 +60,7 @@ impl Default for Limits {
             connections: 512,
             patience: Duration::from_secs(5),
             staying: 128,
-            // Longer than the other end holds what nobody looks at: it is the one to end it.
+            // Longer than the far end holds a connection untouched, so that the far end closes it.
             idle: Duration::from_secs(HOLD_S + 30),
         }
     }
@@ -75,30 +77,30 @@ pub struct Listeners {
     ports: Vec<Opening>,
     since: Instant,
     heard: Arc<Heard>,
-    /// Where the checks come from.
+    /// The source ports of [`Listeners::check`].
     source_ports: Arc<SourcePorts>,
-    /// One check at a time: however many are asked for, the sockets are those of one.
+    /// Lets one check run at a time, so that many requests open no more sockets than one.
     turn: Semaphore,
     _tasks: JoinSet<()>,
 }
 
-/// A port and how its opening went last.
+/// A port and what became of its last opening.
 #[derive(Debug)]
 struct Opening {
     port: ListenPort,
     state: watch::Receiver<OpeningState>,
 }
 
-/// How an opening went: the number that is being listened on, or why there is none.
+/// The number of the port that is open, or why none is.
 type OpeningState = Result<u16, String>;
 
-/// An open socket.
+/// A socket that takes questions.
 enum Socket {
     Tcp(TcpListener),
     Udp(UdpSocket),
 }
 
-/// What every listener's task needs.
+/// What the tasks of all listeners share: the identity to answer with, and the [`Limits`].
 #[derive(Clone)]
 struct ListenerContext {
     identity: Identity,
@@ -110,9 +112,12 @@ struct ListenerContext {
 }
 
 impl Listeners {
-    /// Opens the ports. One that cannot be opened is reported as silent, and tried again.
+    /// Opens the ports. A port that cannot be opened is reported as silent, and tried again every
+    /// second.
     ///
-    /// Must be called within a tokio runtime.
+    /// # Panics
+    ///
+    /// Outside of a tokio runtime.
     pub fn open(identity: Identity, ports: &[ListenPort], limits: Limits) -> Self {
         let context = ListenerContext {
             identity: identity.clone(),
@@ -137,7 +142,7 @@ impl Listeners {
         Self { identity, ports, since, heard, source_ports: Arc::default(), turn, _tasks: tasks }
     }
 
-    /// The ports that are open now, with the numbers that they really have.
+    /// The ports that are open now, with the number that the kernel chose in place of 0.
     pub fn opened(&self) -> Vec<ListenPort> {
         self.ports
             .iter()
@@ -148,17 +153,20 @@ impl Listeners {
             .collect()
     }
 
-    /// How long ago they were opened; one that could not be then was opened later.
+    /// How long ago [`Listeners::open`] returned. A port that it could not open was opened later,
+    /// or never.
     pub fn age(&self) -> Duration {
         self.since.elapsed()
     }
 
-    /// Those of the questions that came over UDP lately.
+    /// Those of the nonces that were among the latest 4096 questions over UDP.
     pub fn heard(&self, nonces: Vec<Nonce>) -> Vec<Nonce> {
         self.heard.of(nonces)
     }
 
-    /// Dials every listener over loopback and says which of them answer with this identity.
+    /// Dials every listener over loopback, all at once, and says which answer with this identity.
+    /// The order is that of the ports given to [`Listeners::open`]. Ends within half a second of
+    /// its turn; checks take turns.
     pub async fn check(&self) -> Vec<Listener> {
         let _turn = self.turn.acquire().await.expect("the semaphore is never closed");
         let mut checks = JoinSet::new();
@@ -209,7 +217,7 @@ impl Socket {
         Ok(address?.port())
     }
 
-    /// Answers until the task is dropped.
+    /// Answers questions for ever.
     async fn serve(self, context: &ListenerContext) {
         match self {
             Self::Tcp(listener) => tcp::serve(listener, context).await,

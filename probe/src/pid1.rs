@@ -11,7 +11,8 @@ use tokio::{
     signal::unix::{Signal, SignalKind, signal},
 };
 
-/// The signals that PID 1 attends to. Without a handler the kernel would not deliver them.
+/// The handlers of SIGTERM, SIGINT and SIGCHLD. To PID 1 the kernel delivers no signal that has no
+/// handler.
 #[derive(Debug)]
 pub struct Signals {
     terminate: Signal,
@@ -20,9 +21,11 @@ pub struct Signals {
 }
 
 impl Signals {
-    /// Attends to them from now on.
+    /// Installs the handlers: no signal from now on is missed.
     ///
-    /// Must be called within a tokio runtime.
+    /// # Panics
+    ///
+    /// Outside of a tokio runtime.
     pub fn attend() -> io::Result<Self> {
         Ok(Self {
             terminate: signal(SignalKind::terminate())?,
@@ -31,7 +34,7 @@ impl Signals {
         })
     }
 
-    /// Reaps children until SIGTERM or SIGINT comes.
+    /// Reaps children until SIGTERM or SIGINT comes. Cancel safe.
     pub async fn until_told_to_end(mut self) {
         loop {
             select! {

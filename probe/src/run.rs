@@ -19,12 +19,13 @@ use crate::{
 /// make over 20,000, and cost nothing that can be measured at rest.
 const WORKERS: usize = 2;
 
-/// Runs the probe until SIGTERM or SIGINT.
+/// Runs the probe until SIGTERM or SIGINT. An error says that it could not start; whatever becomes
+/// of stdin and stdout, its listeners answer until the end.
 pub fn run(args: Args) -> io::Result<()> {
     let runtime =
         runtime::Builder::new_multi_thread().worker_threads(WORKERS).enable_all().build()?;
     let ran = runtime.block_on(until_told_to_end(args));
-    // A thread may be waiting in a read of stdin; it must not hold up the end.
+    // A thread may wait in a read of stdin for ever; the process ends without it.
     runtime.shutdown_background();
     ran
 }
@@ -36,7 +37,7 @@ async fn until_told_to_end(Args { identity, listen }: Args) -> io::Result<()> {
     let serving = tokio::spawn(serve(agent.clone()));
     signals.until_told_to_end().await;
     serving.abort();
-    // Its listeners answered until now, whatever became of stdin and stdout.
+    // The agent has the listeners: they answer until here, whatever became of stdin and stdout.
     drop(agent);
     Ok(())
 }

@@ -4,8 +4,8 @@ use std::io;
 
 use tokio::io::{AsyncRead, AsyncReadExt};
 
-/// Reads until there is a newline, the buffer is full or the far end has closed, and returns what
-/// was read. What follows the newline is kept: the caller's parser refuses it.
+/// Reads until there is a newline, the buffer is full or the far end has closed, and returns all
+/// that was read. What follows the newline is kept, for the caller to refuse.
 pub(crate) async fn read<'a>(
     from: &mut (impl AsyncRead + Unpin),
     buffer: &'a mut [u8],

@@ -1,10 +1,10 @@
-//! Chooses the port that an attempt comes from: towards one target, none is used twice for as long
+//! Chooses the port that an attempt comes from: towards one target, no port is used twice as long
 //! as there are others.
 //!
-//! A network that tracks connections may let an exchange go on that it once let through, for
-//! minutes after the last datagram of it, and the API leaves that open. A new attempt from the port
-//! of an earlier one would be taken for such an exchange, and prove nothing. Chosen at random by
-//! the kernel, one of a few hundred attempts is.
+//! A network that tracks connections may let an exchange that it once let through go on for minutes
+//! after the last datagram; the API leaves that open. It would take a new attempt from the port of
+//! an earlier one for the same exchange, and the attempt would prove nothing. With ports that the
+//! kernel chooses at random, that happens to one of a few hundred attempts.
 
 use std::{
     collections::{HashMap, hash_map::RandomState},
@@ -17,16 +17,16 @@ use std::{
 
 use crate::wire::Protocol;
 
-/// Where the kernel says which ports it gives to those who name none: the administrator's choice.
+/// The kernel's file of the range from which it gives ports to sockets that name none.
 const EPHEMERAL: &str = "/proc/sys/net/ipv4/ip_local_port_range";
 
-/// The range of a kernel that was told nothing (Linux, ip-sysctl).
+/// The kernel's default for [`EPHEMERAL`] (Linux, ip-sysctl).
 const DEFAULT: RangeInclusive<u16> = 32_768..=60_999;
 
-/// How many targets are remembered: more than a test has flows. Beyond it all are forgotten.
+/// How many targets are remembered: more than a test has flows. One more, and all are forgotten.
 const MAX_TARGETS: usize = 4096;
 
-/// How many ports are offered for one attempt: another socket may have any of them.
+/// How many ports are offered for one attempt, since other sockets may have some of them.
 const OFFERED: usize = 32;
 
 /// The source ports of a probe, in the order in which each target gets them.
@@ -48,8 +48,9 @@ impl SourcePorts {
         Self { range, walks: Mutex::default() }
     }
 
-    /// Ports to try one after the other for an attempt at this target. Each that was taken counts
-    /// as used, and comes again only after all others of the range.
+    /// The ports to try one after the other for an attempt at this target, 32 at most. Each
+    /// port that the iterator gave counts as used, and comes again only after all others of the
+    /// range.
     pub fn towards(
         &self,
         protocol: Protocol,
@@ -68,7 +69,7 @@ impl SourcePorts {
     }
 }
 
-/// A way through all numbers below a length, from a place and with a stride chosen at random.
+/// A way through all numbers below a length, with a start and a stride chosen at random.
 #[derive(Debug)]
 struct Walk {
     at: u32,
@@ -80,7 +81,7 @@ impl Walk {
         let random = RandomState::new().hash_one(());
         let [at, stride] = [random >> 32, random & u64::from(u32::MAX)]
             .map(|part| u32::try_from(part % u64::from(length)).expect("less than the length"));
-        // Without a common divisor, the walk comes to each number before it comes to one again.
+        // If stride and length have no common divisor, every number comes before one comes again.
         let stride = (1..=stride).rev().find(|stride| divisor(*stride, length) == 1);
         Self { at, stride: stride.unwrap_or(1) }
     }
@@ -92,12 +93,12 @@ impl Walk {
     }
 }
 
-/// The greatest common divisor.
+/// The greatest common divisor of two numbers, not both 0.
 fn divisor(a: u32, b: u32) -> u32 {
     if b == 0 { a } else { divisor(b, a % b) }
 }
 
-/// What the kernel's file says: the first port and the last.
+/// Reads the text of [`EPHEMERAL`]: the first port and the last, both included.
 fn range(text: &str) -> Option<RangeInclusive<u16>> {
     let mut numbers = text.split_whitespace().map(str::parse);
     match (numbers.next(), numbers.next()) {

@@ -25,23 +25,23 @@ pub const MAX_TIMEOUT_MS: u32 = 60_000;
 /// further line, a ping neither.
 pub const MAX_IN_FLIGHT: usize = 256;
 
-/// How many questions a probe can be asked about at once.
+/// How many nonces one [`Op::Heard`] may name.
 pub const MAX_HEARD: usize = 900;
 
-/// How many connections a probe holds at most, for whoever asked for them.
+/// How many connections a probe holds at once, those of all operators together.
 pub const MAX_HELD: usize = 64;
 
-/// How long a connection is held for somebody who never looks at it, in seconds.
+/// How long a connection is held without an [`Op::Touch`], in seconds.
 pub const HOLD_S: u64 = 600;
 
-/// What the operator sends: a version, an id that the reply will carry, and what to do.
+/// A line from the operator: a version, an id that the reply will carry, and what to do.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Request {
     /// [`VERSION`] of the sender.
     pub v: u16,
-    /// Chosen by the sender, unique within one stream.
+    /// The sender's name for this request, unique within one stream.
     pub id: u64,
-    /// What to do.
+    /// What the probe is to do.
     #[serde(flatten)]
     pub op: Op,
 }
@@ -50,47 +50,48 @@ pub struct Request {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "op", rename_all = "camelCase", rename_all_fields = "camelCase")]
 pub enum Op {
-    /// Who are you? Answered with [`Reply::Hello`].
+    /// Asks for the probe's identity, version and listeners. Answered with [`Reply::Hello`].
     Hello {
         /// Echoed in the reply. At most [`MAX_NONCE`] bytes.
         nonce: String,
     },
-    /// Are you still there? Answered with [`Reply::Pong`].
+    /// Asks whether the probe still reads and writes. Answered with [`Reply::Pong`].
     Ping {
         /// Echoed in the reply. At most [`MAX_NONCE`] bytes.
         nonce: String,
     },
-    /// Do your own listeners answer? Answered with [`Reply::Listeners`], after each was dialled
-    /// over the pod's loopback, which no `NetworkPolicy` reaches.
+    /// Asks whether the probe's own listeners answer. Answered with [`Reply::Listeners`], after
+    /// each was dialled over the pod's loopback, which no `NetworkPolicy` reaches.
     CheckListeners,
-    /// Attempt one connection. Answered with [`Reply::Attempted`].
+    /// Asks for one attempt at a connection. Answered with [`Reply::Attempted`].
     Attempt {
-        /// Where to: one host's address, and a port other than 0.
+        /// The far end: one host's address, and a port other than 0.
         target: SocketAddr,
-        /// By which protocol.
+        /// The protocol of the attempt.
         protocol: Protocol,
         /// The deadline of the whole attempt, proof of identity included, in milliseconds: 1 to
         /// [`MAX_TIMEOUT_MS`].
         timeout_ms: u32,
         /// What the far end has to show before the attempt counts as connected.
         proof: Proof,
-        /// The port to come from, other than 0. None leaves it to the probe, which uses none twice
-        /// towards one target before it has used all of the kernel's range.
+        /// The port that the attempt comes from, other than 0. None leaves it to the probe, which
+        /// uses no port twice towards one target before it has used all of the kernel's range, as
+        /// long as it has no more than 4096 targets.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         source_port: Option<u16>,
     },
-    /// Which of these questions reached you over UDP? Answered with [`Reply::Heard`]. An attempt
-    /// that nothing came back from may have arrived all the same: its answer was late, or lost.
+    /// Asks which of these nonces reached the probe over UDP. Answered with [`Reply::Heard`]. An
+    /// attempt that timed out may have arrived all the same: its answer was late, or lost.
     Heard {
         /// The nonces of attempts at this probe, at most [`MAX_HEARD`].
         nonces: Vec<String>,
     },
-    /// Open a TCP connection to another probe, and keep it. Answered with [`Reply::Held`].
+    /// Asks for a TCP connection to another probe that stays open. Answered with [`Reply::Held`].
     ///
-    /// At most [`MAX_HELD`] are kept, each until it is released, is found dead, or was not touched
-    /// for [`HOLD_S`].
+    /// At most [`MAX_HELD`] connections are held, each until it is released, is found dead by an
+    /// [`Op::Touch`], or was not touched for [`HOLD_S`].
     Hold {
-        /// Where to: one host's address, and a port other than 0.
+        /// The far end: one host's address, and a port other than 0.
         target: SocketAddr,
         /// The deadline of the handshake and the proof together, in milliseconds: 1 to
         /// [`MAX_TIMEOUT_MS`].
@@ -99,21 +100,22 @@ pub enum Op {
         /// digits, fresh for each request.
         nonce: String,
     },
-    /// Does this connection still carry a question and its answer? Answered with
-    /// [`Reply::Touched`]. One at a time: a connection that is being touched is not held.
+    /// Asks whether a held connection still carries a question and its answer. Answered with
+    /// [`Reply::Touched`]. While one touch of a connection goes on, others get
+    /// [`Fate::NotHeld`].
     Touch {
-        /// Which: from [`Reply::Held`].
+        /// The connection's number, from [`Reply::Held`].
         held: u64,
         /// What the far end must return: 1 to [`MAX_NONCE`] hexadecimal digits, fresh for each
         /// request.
         nonce: String,
-        /// How long the answer may take, in milliseconds: 1 to [`MAX_TIMEOUT_MS`]. What is lost on
-        /// the way is sent again within it, as TCP does.
+        /// How long the answer may take, in milliseconds: 1 to [`MAX_TIMEOUT_MS`]. TCP repeats
+        /// within this time what was lost on the way.
         timeout_ms: u32,
     },
-    /// Close this connection, if it is still held. Answered with [`Reply::Released`].
+    /// Closes a connection, if it is still held. Answered with [`Reply::Released`] in any case.
     Release {
-        /// Which: from [`Reply::Held`].
+        /// The connection's number, from [`Reply::Held`].
         held: u64,
     },
 }
@@ -147,58 +149,58 @@ impl Protocol {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "camelCase", rename_all_fields = "camelCase")]
 pub enum Proof {
-    /// It is a probe: it must return this nonce beside its own identity.
+    /// The far end is a probe: it must return this nonce beside its own identity.
     Identity {
         /// Hexadecimal digits, 1 to [`MAX_NONCE`] of them, fresh for each attempt.
         nonce: String,
     },
-    /// It is a stranger, an external address: TCP is connected once the handshake is complete
-    /// (nothing is sent), UDP once any datagram comes back from the target's address.
+    /// The far end is an external address and need not be a probe: TCP is connected once the
+    /// handshake is complete (nothing is sent), UDP once any datagram comes back from the target.
     Answer,
 }
 
-/// What a probe sends.
+/// A line from a probe, in answer to one line from the operator.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "reply", rename_all = "camelCase", rename_all_fields = "camelCase")]
 pub enum Reply {
     /// Answers [`Op::Hello`].
     Hello {
-        /// The request's.
+        /// The id of the request.
         id: u64,
-        /// The request's.
+        /// The nonce of the request.
         nonce: String,
         /// The probe's [`VERSION`].
         version: u16,
-        /// Who this probe says it is to those who connect: its pod's UID.
+        /// The name that this probe gives to those that connect to it: its pod's UID.
         identity: String,
-        /// What this kernel lacks.
+        /// The protocols that this probe cannot speak on its kernel.
         unsupported: Vec<Unsupported>,
-        /// The listeners that the probe was told to open, and how they fare.
+        /// Every listener that the probe was told to open, dialled for this reply.
         listeners: Vec<Listener>,
     },
     /// Answers [`Op::Ping`].
     Pong {
-        /// The request's.
+        /// The id of the request.
         id: u64,
-        /// The request's.
+        /// The nonce of the request.
         nonce: String,
     },
     /// Answers [`Op::CheckListeners`].
     Listeners {
-        /// The request's.
+        /// The id of the request.
         id: u64,
         /// Every listener that the probe was told to open.
         listeners: Vec<Listener>,
-        /// How long ago the probe opened its listeners, in microseconds when it wrote this; none
-        /// from a probe that does not say.
+        /// How long before this reply the probe opened its listeners, in microseconds; none from a
+        /// probe that does not report it.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         open_us: Option<u64>,
     },
     /// Answers [`Op::Attempt`].
     Attempted {
-        /// The request's.
+        /// The id of the request.
         id: u64,
-        /// What happened.
+        /// What the probe saw.
         outcome: Outcome,
         /// The port that the attempt came from; none where there was no socket.
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -208,47 +210,48 @@ pub enum Reply {
     },
     /// Answers [`Op::Heard`].
     Heard {
-        /// The request's.
+        /// The id of the request.
         id: u64,
-        /// Those of the nonces that came. The latest thousands are known.
+        /// Those of the request's nonces that reached the probe. It remembers the latest 4096.
         heard: Vec<String>,
     },
     /// Answers [`Op::Hold`].
     Held {
-        /// The request's.
+        /// The id of the request.
         id: u64,
-        /// The connection's name from now on, never used again; none unless it is connected.
+        /// The connection's number from now on, never given to another connection of this probe;
+        /// none unless it is connected.
         held: Option<u64>,
-        /// What happened.
+        /// What the probe saw.
         outcome: Outcome,
         /// From the first system call to the outcome, in microseconds.
         elapsed_us: u64,
     },
     /// Answers [`Op::Touch`].
     Touched {
-        /// The request's.
+        /// The id of the request.
         id: u64,
         /// What became of the connection.
         fate: Fate,
     },
     /// Answers [`Op::Release`].
     Released {
-        /// The request's.
+        /// The id of the request.
         id: u64,
     },
-    /// The line could not be obeyed; the stream goes on.
+    /// Answers a line that could not be obeyed. The stream goes on.
     Error {
-        /// The request's, where one could be read.
+        /// The id of the request, where one could be read.
         id: Option<u64>,
-        /// What kind of trouble.
+        /// Why the line was not obeyed.
         kind: ErrorKind,
-        /// For people.
+        /// The same for people, without a fixed wording.
         message: String,
     },
 }
 
 impl Reply {
-    /// The id of the request that this answers, if it answers one.
+    /// The id of the request that this answers; none for an error about a line without an id.
     pub fn id(&self) -> Option<u64> {
         match self {
             Self::Hello { id, .. }
@@ -267,7 +270,7 @@ impl Reply {
 /// A protocol that the probe cannot speak here.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Unsupported {
-    /// Which.
+    /// The protocol that the probe cannot speak.
     pub protocol: Protocol,
     /// The system's own word for why.
     pub why: String,
@@ -276,11 +279,11 @@ pub struct Unsupported {
 /// One port that a probe was told to listen on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Listener {
-    /// Its protocol.
+    /// The protocol that it listens for.
     pub protocol: Protocol,
-    /// Its number.
+    /// The number of the port, 1 to 65535.
     pub port: u16,
-    /// Whether it answered.
+    /// Whether it answered the probe itself.
     pub state: ListenerState,
 }
 
@@ -288,16 +291,16 @@ pub struct Listener {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "state", rename_all = "camelCase")]
 pub enum ListenerState {
-    /// It did.
+    /// It answered, in every address family that the pod has.
     Answering,
-    /// It did not, or could not be opened.
+    /// It did not answer, or could not be opened.
     Silent {
-        /// Why, for people.
+        /// What went wrong, for people.
         why: String,
     },
 }
 
-/// What a probe saw. A fact, no judgement.
+/// What a probe saw of one attempt: a fact, no judgement.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "outcome", rename_all = "camelCase")]
 pub enum Outcome {
@@ -312,37 +315,38 @@ pub enum Outcome {
     TimedOut,
     /// `EHOSTUNREACH`, `ENETUNREACH`, `EACCES` or `EPERM`: something on the way said no.
     Unreachable {
-        /// The name of the errno.
+        /// The name of the errno, such as `EHOSTUNREACH`.
         errno: String,
     },
-    /// Anything else, the far end connecting without its proof included. Never evidence.
+    /// Anything else; also a far end that connected and gave no proof. Never evidence.
     Failed {
-        /// For people.
+        /// What happened, for people, without a fixed wording.
         why: String,
     },
 }
 
-/// What became of a connection that was held. Only one that is alive stays held.
+/// What became of a connection that was held. Only a connection that is [`Fate::Alive`] stays
+/// held.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "fate", rename_all = "camelCase")]
 pub enum Fate {
-    /// It carried the question and the answer.
+    /// The connection carried the question and the answer.
     Alive {
         /// The identity that the far end showed.
         identity: String,
     },
     /// Nothing came back before the deadline.
     Silent,
-    /// Somebody ended it: a reset, the end of the stream, an ICMP error.
+    /// The connection was ended: by a reset, the end of the stream, or an ICMP error.
     Closed {
-        /// For people.
+        /// What happened, for people, without a fixed wording.
         why: String,
     },
-    /// The probe does not hold it, or not any more. Never evidence.
+    /// The probe does not hold this connection, or not any more. Never evidence.
     NotHeld,
     /// What came back is no answer to the question. Never evidence.
     Failed {
-        /// For people.
+        /// What happened, for people, without a fixed wording.
         why: String,
     },
 }
@@ -351,12 +355,12 @@ pub enum Fate {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum ErrorKind {
-    /// Over [`MAX_LINE`]; it was skipped to its newline.
+    /// The line is over [`MAX_LINE`]; it was skipped to its newline.
     LineTooLong,
-    /// Not a request: no JSON, or not of this shape.
+    /// The line is no request: no JSON, or not of the shape of a [`Request`].
     NotUnderstood,
-    /// A request of another [`VERSION`].
+    /// The request is of another [`VERSION`].
     UnsupportedVersion,
-    /// A field is out of its range.
+    /// A field of the request is out of its range.
     OutOfRange,
 }

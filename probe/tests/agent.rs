@@ -57,7 +57,7 @@ impl Session {
         serde_json::from_str(&line).expect("a reply")
     }
 
-    /// It answers a ping next, and nothing before.
+    /// Checks that the next reply is to a ping sent now.
     async fn expect_alive(&mut self) {
         self.request(99, ping()).await;
         assert_eq!(self.reply().await, pong(99));
@@ -203,12 +203,12 @@ async fn what_was_asked_before_the_end_is_still_answered() {
 async fn nothing_is_read_while_nobody_takes_the_replies() {
     let mut session = Session::start();
     let mut sent = 0;
-    // The clock is paused: it goes on once nothing else does.
+    // The paused clock goes on only while all tasks wait.
     while timeout(Duration::from_secs(1), session.request(sent, ping())).await.is_ok() {
         sent += 1;
         assert!(sent < 10_000, "it reads on and on");
     }
-    // The line that did not get through is half there.
+    // Half of the line that did not get through was written.
     let replies = async {
         let mut ids = Vec::new();
         for _ in 0..sent {
@@ -228,13 +228,13 @@ async fn what_is_beyond_the_limit_waits_for_a_place() {
     for id in 1..MAX_IN_FLIGHT as u64 {
         session.request(id, attempt.clone()).await;
     }
-    // The last place is left to the ping.
+    // One place of MAX_IN_FLIGHT is left for the ping.
     session.expect_alive().await;
 
     let (far_end, attempt) = unanswered().await;
     session.request(0, attempt).await;
     session.request(99, ping()).await;
-    // Every task here has only this thread: this is time enough for a reply.
+    // All tasks share this thread, so this is time enough for a reply.
     for _ in 0..1000 {
         yield_now().await;
     }

@@ -68,7 +68,7 @@ fn attempts_in_flight_and_replies_nobody_takes_do_not_hold_up_the_end() {
         r#"{{"v":1,"id":1,"op":"attempt","target":"{target}","protocol":"UDP","timeoutMs":60000,"proof":{{"kind":"answer"}}}}"#
     )
     .expect("it reads");
-    // The attempt is being made.
+    // The datagram shows that the attempt is being made.
     silent.recv(&mut [0; 100]).expect("loopback");
     send(Signal::SIGTERM, &process);
     assert_eq!(ended_within(Duration::from_secs(1), &mut process).code(), Some(0));
@@ -81,8 +81,8 @@ fn it_outlives_its_stdin_and_its_stdout() {
     let listen = format!("--listen=tcp/{port}");
     let (mut process, stdout) = started(&mut probe(&["--identity=pod-a", &listen]));
     drop(stdout);
-    // What it cannot write it says on stderr. The first may still find a reader: a child that
-    // another test is forking holds our pipes until it executes its own program.
+    // The probe says on stderr that it cannot write. Its first reply may still find a reader: a
+    // child that another test is forking holds our pipes until it executes its own program.
     let stderr = process.stderr.take().expect("it is piped");
     let first_words = thread::spawn(move || BufReader::new(stderr).lines().next());
     let mut stdin = process.stdin.take().expect("it is piped");

@@ -21,9 +21,9 @@ use tokio::{
     time::timeout,
 };
 
-/// Long enough for everything that answers, on a machine that is busy.
+/// How long a far end that answers may take, on a machine that is busy.
 const PATIENT: Duration = Duration::from_secs(30);
-/// For what never answers.
+/// How long to wait for a far end that never answers.
 const BRIEF: Duration = Duration::from_millis(200);
 
 const LOOPBACK: (Ipv4Addr, u16) = (Ipv4Addr::LOCALHOST, 0);
@@ -107,7 +107,8 @@ async fn tcp_to_a_port_where_nobody_listens_is_refused() {
 
 #[tokio::test]
 async fn udp_to_a_port_where_nobody_listens_is_refused() {
-    // Bound, so that nobody else gets the port, but deaf to all but its peer.
+    // The socket is bound, so that nobody else gets the port, and connected, so that it takes
+    // datagrams from its peer alone.
     let socket = bound(Type::DGRAM);
     let peer = bound(Type::DGRAM);
     socket.connect(&address(&peer).into()).expect("loopback");

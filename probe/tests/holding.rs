@@ -19,9 +19,9 @@ use tokio::{
     time::sleep,
 };
 
-/// Long enough for everything that answers, on a machine that is busy.
+/// How long a far end that answers may take, on a machine that is busy.
 const PATIENT: Duration = Duration::from_secs(30);
-/// For what never answers.
+/// How long to wait for a far end that never answers.
 const BRIEF: Duration = Duration::from_millis(200);
 
 fn listeners(limits: Limits) -> (Listeners, SocketAddr) {
@@ -69,7 +69,7 @@ async fn far_end(then: fn(tokio::net::TcpStream)) -> SocketAddr {
 
 #[tokio::test]
 async fn a_connection_that_is_held_carries_one_exchange_after_another() {
-    // One that stays is not bound by the patience that a passer-by is given.
+    // Limits::patience bounds the first exchange of a connection, not how long it stays.
     let (_listeners, target) =
         listeners(Limits { patience: Duration::from_millis(500), ..Limits::default() });
     let held = Held::default();

@@ -19,7 +19,7 @@ use tokio::{
     time::{Instant, timeout},
 };
 
-/// Long enough for everything that answers, on a machine that is busy.
+/// How long a listener may take to answer, on a machine that is busy.
 const PATIENT: Duration = Duration::from_secs(30);
 
 const TCP: ListenPort = ListenPort { protocol: Protocol::Tcp, number: 0 };
@@ -155,7 +155,7 @@ async fn what_is_no_question_gets_no_answer() {
         let mut client = connect(port).await;
         client.write_all(line).await.expect("it is listening");
         let mut answer = Vec::new();
-        // It is closed or reset, according to how much was not read.
+        // The listener closes or resets the connection, according to how much it left unread.
         let _ = client.read_to_end(&mut answer).await;
         assert_eq!(answer, b"", "{}", line.escape_ascii());
     }

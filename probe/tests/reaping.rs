@@ -1,4 +1,4 @@
-//! Alone in its file: it reaps whatever child this process has.
+//! Reaps children. The test has a file of its own because it reaps every child of its process.
 
 use std::{
     process::{Command, Stdio},

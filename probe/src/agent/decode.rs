@@ -1,4 +1,4 @@
-//! Turns a line into a command, or into the reply that says what is wrong with it.
+//! Turns a line into a checked request, or into the reply that says what is wrong with the line.
 
 use std::{
     net::{IpAddr, SocketAddr},
@@ -16,7 +16,7 @@ use crate::{
     },
 };
 
-/// How much of an error message is sent, in characters: it may quote the line.
+/// How many characters of an error message are sent: the message may quote the line.
 const MAX_MESSAGE: usize = 300;
 
 /// A request whose every field is in its range.
@@ -32,7 +32,7 @@ pub(super) enum CheckedRequest {
     Release { id: u64, held: u64 },
 }
 
-/// Reads one line.
+/// Reads one line, given without its newline. The error is the reply to send.
 pub(super) fn command(line: &[u8]) -> Result<CheckedRequest, Reply> {
     match serde_json::from_slice(line) {
         Ok(Request { v: VERSION, id, op }) => in_range(id, op).map_err(|message| Reply::Error {
@@ -45,7 +45,7 @@ pub(super) fn command(line: &[u8]) -> Result<CheckedRequest, Reply> {
     }
 }
 
-/// The reply to a line that was skipped.
+/// The reply to a line over [`MAX_LINE`], which was skipped.
 pub(super) fn too_long() -> Reply {
     let message = format!("the line has more than {MAX_LINE} bytes; it was skipped");
     Reply::Error { id: None, kind: ErrorKind::LineTooLong, message }
@@ -112,14 +112,15 @@ fn echoed(nonce: String) -> Result<String, String> {
     Ok(nonce)
 }
 
-/// The unspecified address would reach the probe itself, the others many hosts or none.
+/// Whether the address is that of one host. The unspecified address would reach the probe itself,
+/// a multicast or broadcast address many hosts or none.
 fn is_one_host(address: IpAddr) -> bool {
     let broadcast = matches!(address, IpAddr::V4(address) if address.is_broadcast());
     !(address.is_unspecified() || address.is_multicast() || broadcast)
 }
 
-/// Only the version and the id of another version's request can be relied on, so they are looked
-/// for before the rest is called wrong.
+/// The reply to a line that is no [`Request`]. Of another version's request only `v` and `id` can
+/// be relied on, so the version is looked at before the rest is called wrong.
 fn not_understood(line: &[u8], error: &serde_json::Error) -> Reply {
     let value: Value = serde_json::from_slice(line).unwrap_or_default();
     let number = |key| value.get(key).and_then(Value::as_u64);
@@ -144,7 +145,7 @@ mod tests {
 
     const ATTEMPT: &str = r#"{"v":1,"id":7,"op":"attempt","target":"10.0.0.1:80","protocol":"TCP","timeoutMs":1000,"proof":{"kind":"identity","nonce":"00ff"}}"#;
 
-    /// What is wrong with a line: its id and the kind of trouble.
+    /// Checks that a line is refused with this id and this kind of error.
     fn check(line: &str, expected: (Option<u64>, ErrorKind)) {
         match command(line.as_bytes()) {
             Err(Reply::Error { id, kind, message }) => {

@@ -1,4 +1,4 @@
-//! Splits a byte stream into lines, and never holds more of one than the longest allowed.
+//! Splits a byte stream into lines, and never holds more than [`MAX_LINE`] bytes of one.
 
 use std::io;
 
@@ -6,18 +6,18 @@ use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 
 use crate::wire::MAX_LINE;
 
-/// The lines of a stream.
+/// Reads a stream line by line.
 pub(super) struct Lines<R> {
     reader: BufReader<R>,
     line: Vec<u8>,
 }
 
-/// One line.
+/// A line that was read, of which at most [`MAX_LINE`] bytes are kept.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum ReceivedLine<'a> {
-    /// Without its newline.
+    /// The bytes of a line, without its newline.
     Whole(&'a [u8]),
-    /// Over [`MAX_LINE`]; it was skipped.
+    /// A line over [`MAX_LINE`], skipped to its newline.
     TooLong,
 }
 
@@ -26,7 +26,8 @@ impl<R: AsyncRead + Unpin> Lines<R> {
         Self { reader: BufReader::new(reader), line: Vec::new() }
     }
 
-    /// The next line. The last need not have a newline.
+    /// Reads the next line; none at the end of the stream. The last line need not have a newline.
+    /// Not cancel safe: what was read of a line is lost with the future.
     pub(super) async fn next(&mut self) -> io::Result<Option<ReceivedLine<'_>>> {
         self.line.clear();
         let mut length = 0;

@@ -7,10 +7,10 @@ use tokio::{
 
 use crate::{log, wire::Reply};
 
-/// How many replies one write takes at most.
+/// How many replies are written at once at most.
 const BATCH: usize = 64;
 
-/// Writes until every sender is gone.
+/// Writes replies until every sender is gone. Replies that the writer does not take are lost.
 pub(super) async fn write(mut queue: mpsc::Receiver<Reply>, mut writer: impl AsyncWrite + Unpin) {
     let mut batch = Vec::with_capacity(BATCH);
     let mut bytes = Vec::new();
@@ -25,7 +25,7 @@ pub(super) async fn write(mut queue: mpsc::Receiver<Reply>, mut writer: impl Asy
             Ok(()) => writer.flush().await,
             failed @ Err(_) => failed,
         };
-        // These replies are lost. Whoever waited for them attaches anew and asks again.
+        // Replies of a failed write are lost: the operator attaches anew and asks again.
         if let Err(error) = &written
             && !failing
         {

@@ -6,7 +6,7 @@ use nix::errno::Errno;
 
 use crate::wire::Outcome;
 
-/// The outcome of an attempt that the network ended with this error, before it was connected.
+/// The outcome of an attempt that ended with this error before the far end had answered.
 pub(super) fn outcome(error: &io::Error) -> Outcome {
     match error.raw_os_error().map(Errno::from_raw) {
         Some(Errno::ECONNREFUSED) => Outcome::Refused,
@@ -14,7 +14,7 @@ pub(super) fn outcome(error: &io::Error) -> Outcome {
         Some(errno @ (Errno::EHOSTUNREACH | Errno::ENETUNREACH | Errno::EACCES | Errno::EPERM)) => {
             Outcome::Unreachable { errno: format!("{errno:?}") }
         }
-        // EADDRNOTAVAIL, EMFILE, ENOBUFS and their like: the probe's own trouble.
+        // EADDRNOTAVAIL, EMFILE, ENOBUFS and their like say something of the probe alone.
         _ => Outcome::Failed { why: error.to_string() },
     }
 }

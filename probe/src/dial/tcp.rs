@@ -1,7 +1,7 @@
 //! Attempts a TCP connection.
 //!
-//! Once the handshake is complete nothing that follows may read as "did not connect": a far end
-//! that connects and then shows no proof is [`Outcome::Failed`], which is never evidence.
+//! Once the handshake is complete no outcome may read as "did not connect": a far end that
+//! connects and then shows no proof is [`Outcome::Failed`], which is never evidence.
 
 use std::{io, net::SocketAddr, time::Duration};
 
@@ -87,7 +87,7 @@ pub(super) async fn touch(stream: &mut TcpStream, nonce: &Nonce, patience: Durat
         Err(_) => Fate::Silent,
         Ok(Ok(identity)) => Fate::Alive { identity },
         Ok(Err(NotProven::Closed)) => Fate::Closed { why: "end of stream".to_owned() },
-        // The kernel gave up repeating what nobody acknowledged: silence, as it says itself.
+        // ETIMEDOUT: the kernel gave up repeating what nobody acknowledged.
         Ok(Err(NotProven::Broken(error))) if error.kind() == io::ErrorKind::TimedOut => {
             Fate::Silent
         }
@@ -98,8 +98,8 @@ pub(super) async fn touch(stream: &mut TcpStream, nonce: &Nonce, patience: Durat
     }
 }
 
-/// A socket towards the target, and its port; the question follows its handshake at once if it
-/// `asks`.
+/// Makes a socket that is not connected yet, and returns it with its source port. `asks` says that
+/// a question follows the handshake at once.
 fn open(
     target: SocketAddr,
     asks: bool,
@@ -111,8 +111,8 @@ fn open(
         // Closing sends a reset: no TIME_WAIT is left behind, so the ephemeral ports last.
         socket.set_zero_linger()?;
         if asks {
-            // The handshake's last packet can carry the question: one packet and one waking of
-            // the listener less.
+            // The handshake's last packet can carry the question: that saves a packet, and waking
+            // the listener once.
             SockRef::from(&socket).set_tcp_quickack(false)?;
         }
         let socket_ref = SockRef::from(&socket);

@@ -45,8 +45,8 @@ fn open(attempt: &Attempt, ports: &SourcePorts) -> io::Result<(Socket, u16)> {
     Ok((socket, source_port))
 }
 
-/// Sends the question at the start and after a quarter and a half of the time: the loss of one
-/// datagram is no evidence.
+/// Sends the question at the start, after a quarter and after half of the attempt's time, because
+/// the loss of one datagram is no evidence.
 async fn ask_until_answered(socket: &UdpSocket, attempt: &Attempt, start: Instant) -> Outcome {
     let question = question(&attempt.proof);
     let whole = attempt.timeout;
@@ -61,7 +61,7 @@ async fn ask_until_answered(socket: &UdpSocket, attempt: &Attempt, start: Instan
     Outcome::TimedOut
 }
 
-/// A stranger is sent a question too, since something has to be; it may answer what it likes.
+/// The question to send. [`DialProof::Answer`] gets one too, since something has to be sent.
 fn question(proof: &DialProof) -> Vec<u8> {
     match proof {
         DialProof::Identity(nonce) => challenge::ask(nonce),
@@ -69,11 +69,11 @@ fn question(proof: &DialProof) -> Vec<u8> {
     }
 }
 
-/// Sends the question once and waits for what answers it. Anything else is passed over: over UDP
-/// it may be the late answer to somebody who had this port before.
+/// Sends the question once and waits for its answer, without a deadline. Other datagrams are
+/// passed over: they may be late answers to a socket that had this port before.
 async fn exchange(socket: &UdpSocket, question: &[u8], proof: &DialProof) -> io::Result<Outcome> {
     socket.send(question).await?;
-    // One byte more than an answer has, so that a longer datagram is not cut into one.
+    // One byte more than the longest answer, so that no longer datagram is cut down to an answer.
     let mut buffer = [0; MAX_ANSWER + 1];
     loop {
         let count = socket.recv(&mut buffer).await?;

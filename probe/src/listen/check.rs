@@ -15,17 +15,18 @@ use crate::{
     wire::{ListenerState, Outcome, Protocol},
 };
 
-/// A listener that is alive answers over loopback in microseconds.
+/// How long an attempt at a listener may take. Over loopback an answer takes microseconds.
 const TIMEOUT: Duration = Duration::from_millis(500);
 
-/// What one address had to say.
+/// What an attempt at one loopback address found.
 enum AddressFinding {
     Answers,
     FamilyIsOff,
     Silent(String),
 }
 
-/// Whether the port answers with this identity in each family that the machine has.
+/// Whether the port answers with this identity at the loopback address of each family that the
+/// machine has. Ends within [`TIMEOUT`].
 pub(super) async fn answers(
     protocol: Protocol,
     port: u16,
@@ -70,7 +71,7 @@ async fn ask(
     AddressFinding::Silent(format!("dialled at {target}: {why}"))
 }
 
-/// Whether this machine has the address. In doubt it does, and the attempt says what is wrong.
+/// Whether this machine has the address. In doubt it has, and the attempt says what is wrong.
 fn is_ours(address: IpAddr) -> bool {
     UdpSocket::bind((address, 0)).map_or_else(|error| !family_is_off(&error), |_| true)
 }

@@ -1,5 +1,5 @@
-//! Which questions came over UDP lately. Nobody but the listener knows: an answer that was lost, or
-//! came late, looks to the asker as if nothing had arrived.
+//! Remembers which questions came over UDP lately. Only the listener knows: to the dialler, an
+//! answer that was lost or late looks as if the question had not arrived.
 
 use std::{
     collections::VecDeque,
@@ -9,10 +9,11 @@ use std::{
 
 use crate::challenge::Nonce;
 
-/// How many are remembered: far more than come between a round's attempts and its end.
+/// How many questions are remembered: far more than come to a probe between the attempts of a round
+/// and its end.
 const KEPT: usize = 4096;
 
-/// The latest questions.
+/// The latest [`KEPT`] questions, by the hashes of their nonces.
 #[derive(Debug, Default)]
 pub(super) struct Heard {
     hasher: RandomState,
@@ -20,11 +21,11 @@ pub(super) struct Heard {
 }
 
 impl Heard {
-    /// Takes down that a question came.
+    /// Remembers that a question with this nonce came, in place of the oldest.
     pub(super) fn note(&self, nonce: &Nonce) {
         let hash = self.hash(nonce);
         let mut latest = self.latest();
-        // It is asked up to three times in an attempt.
+        // A dialler sends its question up to three times in one attempt.
         if latest.back() == Some(&hash) {
             return;
         }
@@ -34,7 +35,7 @@ impl Heard {
         latest.push_back(hash);
     }
 
-    /// Those of the questions that came.
+    /// Those of the nonces that are remembered.
     pub(super) fn of(&self, nonces: Vec<Nonce>) -> Vec<Nonce> {
         let latest = self.latest();
         nonces.into_iter().filter(|nonce| latest.contains(&self.hash(nonce))).collect()

@@ -1,4 +1,4 @@
-//! Sockets on the wildcard address of both families.
+//! Opens sockets on the wildcard address of both families.
 
 use std::{
     io,
@@ -9,10 +9,12 @@ use nix::errno::Errno;
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::{TcpListener, UdpSocket};
 
-/// How many connections the kernel completes before they are accepted; it has a limit of its own.
+/// How many connections the kernel completes before they are accepted. Its own limit,
+/// `net.core.somaxconn`, may be lower.
 const BACKLOG: i32 = 4096;
 
-/// Room for many probes that ask at once, in bytes; the kernel has a limit of its own.
+/// The receive buffer of a UDP socket, in bytes: room for many probes that ask at once. The
+/// kernel's own limit, `net.core.rmem_max`, may be lower.
 const RECEIVE_BUFFER: usize = 1024 * 1024;
 
 pub(super) fn tcp(port: u16) -> io::Result<TcpListener> {
@@ -27,7 +29,7 @@ pub(super) fn udp(port: u16) -> io::Result<UdpSocket> {
     UdpSocket::from_std(socket.into())
 }
 
-/// What the kernel says when asked for an SCTP socket, if it has none.
+/// The kernel's error when asked for an SCTP socket; none if it has SCTP.
 pub(super) fn sctp_missing() -> Option<io::Error> {
     const IPPROTO_SCTP: i32 = 132;
     Socket::new(Domain::IPV4, Type::STREAM, Some(Protocol::from(IPPROTO_SCTP))).err()
@@ -48,14 +50,14 @@ fn bind(domain: Domain, kind: Type, address: SocketAddr) -> io::Result<Socket> {
         socket.set_only_v6(false)?;
     }
     if kind == Type::STREAM {
-        // A container that restarts finds its predecessor's connections in TIME_WAIT.
+        // When a container restarts, the last one's connections are in TIME_WAIT.
         socket.set_reuse_address(true)?;
     }
     socket.bind(&address.into())?;
     Ok(socket)
 }
 
-/// Whether this error says that the machine does without a family of addresses.
+/// Whether this error says that the machine lacks a family of addresses.
 pub(super) fn family_is_off(error: &io::Error) -> bool {
     matches!(
         error.raw_os_error().map(Errno::from_raw),

@@ -18,8 +18,8 @@ use crate::{
     log, short_line,
 };
 
-/// How long to wait after an accept that failed: the files or the memory that were lacking come
-/// back when other connections end.
+/// How long to wait after an accept that failed: files or memory are lacking until other
+/// connections end.
 const BACK_OFF: Duration = Duration::from_millis(50);
 
 pub(super) async fn serve(listener: TcpListener, context: &ListenerContext) {
@@ -39,14 +39,14 @@ pub(super) async fn serve(listener: TcpListener, context: &ListenerContext) {
         };
         failing = false;
         while conversations.try_join_next().is_some() {}
-        // One over the limit waits here, the others behind it in the kernel's queue, connected.
+        // A connection over the limit waits here, the next ones in the kernel's queue.
         let permit = Arc::clone(&context.connections)
             .acquire_owned()
             .await
             .expect("the semaphore is never closed");
         let context = context.clone();
         conversations.spawn(async move {
-            // Whoever is too slow, or gone, has only itself to tell.
+            // A client that is too slow, or gone, gets no answer, and nobody else is concerned.
             if let Ok(Ok(Some(stay))) = timeout(context.patience, converse(stream, &context)).await
             {
                 drop(permit);
@@ -77,19 +77,19 @@ impl Stay {
     }
 }
 
-/// Answers the first question; returns the connection if it is to stay.
+/// Answers the first question, and returns the connection if it is to stay.
 async fn converse(mut stream: TcpStream, context: &ListenerContext) -> io::Result<Option<Stay>> {
     let identity = &context.identity;
     let mut buffer = [0; MAX_ASK];
     let received = short_line::read(&mut stream, &mut buffer).await?;
     if let Some(answer) = challenge::answer_and_stay(received, identity) {
-        // Without room nothing is answered: the asker then knows that it holds nothing.
+        // Without room nothing is answered, so the dialler knows that it holds no connection.
         let Ok(permit) = Arc::clone(&context.staying).try_acquire_owned() else { return Ok(None) };
         stream.write_all(&answer).await?;
         return Ok(Some(Stay { stream, _permit: permit }));
     }
     if let Some(answer) = challenge::answer(received, identity) {
-        // There is more to come, the end of the stream: the kernel sends both in one packet. A
+        // With MSG_MORE the kernel sends the answer in one packet with the end of the stream. A
         // socket that has sent nothing yet has room for the whole answer.
         let send = || SockRef::from(&stream).send_with_flags(&answer, libc::MSG_MORE);
         stream.async_io(Interest::WRITABLE, send).await?;

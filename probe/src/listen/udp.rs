@@ -19,7 +19,7 @@ pub(super) async fn serve(socket: UdpSocket, context: &ListenerContext) {
 }
 
 async fn answer_one(socket: &UdpSocket, context: &ListenerContext) -> io::Result<()> {
-    // One byte more than a question has, so that a longer datagram is not cut into one.
+    // One byte more than the longest question, so that no longer datagram is cut down to one.
     let mut buffer = [0; MAX_ASK + 1];
     let (count, asker) = socket.recv_from(&mut buffer).await?;
     let received = &buffer[..count];
@@ -27,7 +27,7 @@ async fn answer_one(socket: &UdpSocket, context: &ListenerContext) -> io::Result
         context.heard.note(&nonce);
     }
     if let Some(answer) = challenge::answer(received, &context.identity) {
-        // An answer that cannot be sent is a datagram lost; the asker asks again.
+        // An answer that cannot be sent is a datagram lost; the dialler asks again.
         let _ = socket.send_to(&answer, asker).await;
     }
     Ok(())
