@@ -1,4 +1,4 @@
-//! Answers HTTP: figures for everyone, reports for those on the same host.
+//! Answers HTTP: metrics for everyone, reports for clients within the operator's pod.
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
@@ -21,26 +21,27 @@ use crate::{
 };
 use netproof_rounds::reports::{flow_lines, matrix_text};
 
-/// Few: nobody but Prometheus and people ask, and an answer may be large.
+/// What clients can cost. Few connections are enough, since only Prometheus and people ask, and an
+/// answer may be large.
 const LIMITS: ServerLimits = ServerLimits {
     connections: 32,
     request: Duration::from_secs(5),
     connection: Duration::from_secs(20),
 };
 
-/// How long the operator may take for each step of an answer.
+/// How long the operator may take to accept a connection, to begin its answer, and to finish it.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Where reports are asked for: within the operator's own pod only, since they show the topology
-/// of namespaces that not everyone may see.
+/// The address that serves reports: the loopback of the operator's pod, since reports show the
+/// topology of namespaces that not everyone may see.
 pub const REPORTS: &str = "127.0.0.1:8082";
 
-/// What is answered on a port.
+/// The pages that one port serves. All others are 404, and all methods but GET are 405.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Site {
-    /// `/metrics`.
+    /// `/metrics`, in the text format of Prometheus.
     Public,
-    /// `/matrix/NAMESPACE/NAME`, `/flows/NAMESPACE/NAME`.
+    /// `/matrix/NAMESPACE/NAME` and `/flows/NAMESPACE/NAME`, the reports of a test.
     Reports,
 }
 
@@ -75,7 +76,8 @@ fn respond(request: &Request<Incoming>, site: Site, shared: &Shared) -> HttpResp
     }
 }
 
-/// Asks the operator on this host for a report.
+/// Asks the operator in this pod for a report, by its path. An error says that no operator answers
+/// in time, or what it answered instead. Ends within 30 s.
 pub async fn ask(path: &str) -> anyhow::Result<String> {
     let address: SocketAddr = REPORTS.parse().expect("it is an address");
     let stream = timeout(PATIENCE, TcpStream::connect(address)).await?.map_err(|error| {

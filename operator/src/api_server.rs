@@ -1,5 +1,5 @@
-//! An API server over loopback, for tests: as much of one as lists, watches and gets take. What is
-//! applied it takes for made, and shows it to nobody.
+//! An API server over loopback, for tests: as much of one as lists, watches and gets take. It
+//! answers every apply with success, and keeps nothing of what was applied.
 
 use std::{
     collections::BTreeMap,
@@ -21,14 +21,14 @@ use kube::{Client, Config};
 use serde_json::{Value, json};
 use tokio::{net::TcpListener, sync::mpsc, task::JoinSet, time::sleep};
 
-/// Where `CustomResourceDefinitions` are.
+/// The path of the collection of `CustomResourceDefinitions`.
 pub const DEFINITIONS: &str = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
 
-/// The server.
+/// An API server of a test. It ends when this is dropped.
 pub struct ApiServer {
-    /// A way to it.
+    /// A client of this server.
     pub client: Client,
-    /// What ways to it are made from.
+    /// The configuration from which a test makes more clients of this server.
     pub config: Config,
     state: Arc<Mutex<ServerState>>,
     _tasks: JoinSet<()>,
@@ -37,30 +37,30 @@ pub struct ApiServer {
 #[derive(Default)]
 struct ServerState {
     version: u64,
-    /// The objects of each collection that is served, by its path and their names.
+    /// The objects of each collection that is served: by the collection's path, then by name.
     collections: BTreeMap<String, BTreeMap<String, Value>>,
-    /// All that ever happened, so that a watch can begin in the past.
+    /// All changes since the start, so that a watch can begin at an earlier version.
     history: Vec<Happening>,
     watches: Vec<Watch>,
     requests: Vec<String>,
     methods: Vec<(Method, String)>,
     refusals: Vec<RequestRefusal>,
-    /// Whether watches end as soon as all that has happened was told.
+    /// Whether a watch ends as soon as it was told the history.
     ends_watches: bool,
 }
 
-/// What is not done, and what is said instead.
+/// Which requests are refused, and with which answer.
 #[derive(Clone)]
 pub struct RequestRefusal {
-    /// Requests of this method,
+    /// The method of the requests.
     pub method: Method,
-    /// with this in their path and query.
+    /// A part of the requests' path and query.
     pub part: &'static str,
-    /// The answer's code.
+    /// The status code of the answer.
     pub code: u16,
-    /// The answer's message.
+    /// The message in the answer's body.
     pub message: &'static str,
-    /// The answer's header `Retry-After`, in seconds.
+    /// The answer's `Retry-After`, in seconds; none leaves the header out.
     pub retry_after: Option<u32>,
 }
 
@@ -77,7 +77,7 @@ struct Watch {
 }
 
 impl ApiServer {
-    /// Serves definitions, of which there are none, and nothing else.
+    /// Starts a server of one collection, [`DEFINITIONS`], with nothing in it.
     pub async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("loopback has ports");
         let address = listener.local_addr().expect("it is bound");
@@ -86,7 +86,8 @@ impl ApiServer {
         let mut tasks = JoinSet::new();
         tasks.spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                // Else the kernel waits with the end of an answer, for long where time is paused.
+                // Without this the kernel delays the end of an answer, and a paused clock runs
+                // ahead.
                 stream.set_nodelay(true).expect("it is a socket");
                 let state = Arc::clone(&shared);
                 tokio::spawn(async move {
@@ -100,7 +101,7 @@ impl ApiServer {
                 });
             }
         });
-        // Time that is paused goes on by no more than this where it waits for the loopback.
+        // A paused clock jumps to the next timer while loopback works; this one keeps jumps short.
         tasks.spawn(async {
             loop {
                 sleep(Duration::from_millis(20)).await;
@@ -118,12 +119,12 @@ impl ApiServer {
         change(&mut self.state.lock().expect("no holder of this lock can panic"))
     }
 
-    /// Serves a collection from now on, with nothing in it.
+    /// Begins to serve a collection, with nothing in it.
     pub fn serve(&self, path: &str) {
         self.with(|state| drop(state.collections.insert(path.into(), BTreeMap::new())));
     }
 
-    /// Serves it no more: its watches end, and who asks after it finds nothing.
+    /// Ends a collection: its watches end, and requests for it get a 404.
     pub fn stop_serving(&self, path: &str) {
         self.with(|state| {
             state.collections.remove(path);
@@ -131,7 +132,7 @@ impl ApiServer {
         });
     }
 
-    /// Creates or replaces an object; returns its version.
+    /// Creates or replaces an object, tells the watches, and returns the object's version.
     pub fn put(&self, path: &str, mut object: Value) -> String {
         self.with(|state| {
             state.version += 1;
@@ -145,7 +146,7 @@ impl ApiServer {
         })
     }
 
-    /// Removes an object.
+    /// Removes an object, and tells the watches. Panics if there is none of this name.
     pub fn delete(&self, path: &str, name: &str) {
         self.with(|state| {
             let objects = state.collections.get_mut(path).expect("a collection that is served");
@@ -155,7 +156,7 @@ impl ApiServer {
         });
     }
 
-    /// Tells all watches that nothing has changed.
+    /// Sends a bookmark to all watches.
     pub fn bookmark(&self) {
         self.with(|state| {
             let bookmark = json!({
@@ -167,17 +168,17 @@ impl ApiServer {
         });
     }
 
-    /// Refuses from now on what is asked for like this.
+    /// Refuses all such requests from now on. The earliest refusal that fits a request decides.
     pub fn refuse(&self, refusal: RequestRefusal) {
         self.with(|state| state.refusals.push(refusal));
     }
 
-    /// Refuses nothing any more.
+    /// Takes back all refusals.
     pub fn relent(&self) {
         self.with(|state| state.refusals.clear());
     }
 
-    /// Ends each watch as soon as it has begun.
+    /// Ends all watches, and each new one as soon as it was told the history.
     pub fn end_watches(&self) {
         self.with(|state| {
             state.ends_watches = true;
@@ -185,13 +186,13 @@ impl ApiServer {
         });
     }
 
-    /// How many requests of a method were made so far that have this in their path and query.
+    /// How many requests so far had this method, and `part` in their path and query.
     pub fn count(&self, method: &Method, part: &str) -> usize {
         let is = |(of, uri): &&(Method, String)| of == method && uri.contains(part);
         self.with(|state| state.methods.iter().filter(is).count())
     }
 
-    /// What was asked for, each with its query.
+    /// The path and query of each request so far, in the order in which they came.
     pub fn requests(&self) -> Vec<String> {
         self.with(|state| state.requests.clone())
     }
@@ -238,7 +239,7 @@ fn respond(request: &Request<Incoming>, state: &Mutex<ServerState>) -> Response<
     if let (Method::PATCH, Some((path, name))) = (method, path.rsplit_once('/'))
         && state.collections.contains_key(path)
     {
-        // What a pod, an owner of pods and a test cannot be without.
+        // The fields that a pod, a StandInSet and a ConnectivityTest cannot do without.
         let test = json!({"namespace": "shop", "name": "t", "uid": "u"});
         let object = json!({
             "metadata": {"name": name, "uid": format!("uid-{name}")},

@@ -1,8 +1,8 @@
-//! Follows a kind for as long as the cluster has it, and knows that it is absent while it is.
+//! Follows a kind for as long as the cluster has it, and knows when the cluster lacks it.
 //!
-//! Each such kind is found out by a watch on its one `CustomResourceDefinition`, so that a kind
-//! that is absent costs a silent watch and no requests, and its absence has an age like all
-//! knowledge.
+//! A watch on the kind's own `CustomResourceDefinition` says whether the cluster has the kind. So
+//! an absent kind costs one silent watch and no polling, and its absence has an age like all that
+//! is known.
 
 use std::future::pending;
 
@@ -17,15 +17,15 @@ use crate::{
 };
 use netproof_rounds::change::{Blind, ObjectChange};
 
-/// Follows all objects of a kind that a cluster may lack, for as long as somebody listens. Where it
-/// is absent, that is all there is: nothing.
+/// Follows all objects of a kind that a cluster may lack, until the receiver of `changes` is gone.
+/// While the kind is absent, an [`ObjectChange::Reset`] to no objects stands for that.
 pub async fn follow(client: Client, kind: &'static KindRow, changes: mpsc::Sender<ObjectChange>) {
     let (definitions, name) = definition(kind);
     let definitions = Api::all_with(client.clone(), &definitions);
     let mut definition = Following::begin(definitions, Which::Named(name));
     let mut known = Known { client, kind, state: ArrivalState::Unclear };
     loop {
-        // A follower ends with its listener only. If one broke, what is known ages.
+        // A `Following` ends only with its receiver or by a panic. If it ends, what is known ages.
         let change = tokio::select! {
             news = definition.next() => match news {
                 Some(news) => known.learn(news),
@@ -51,16 +51,16 @@ struct Known {
 }
 
 enum ArrivalState {
-    /// Its definition was not read, or lets nobody read the objects.
+    /// The definition was not read yet, or serves no version that can be read.
     Unclear,
-    /// It has no definition.
+    /// There is no definition.
     Absent,
-    /// Its objects are followed.
+    /// The objects are followed, as they are served.
     Present(Served, Following),
 }
 
 impl Known {
-    /// What is told of the objects themselves.
+    /// The next change of the objects; pending while they are not followed.
     async fn objects(&mut self) -> Option<ObjectChange> {
         match &mut self.state {
             ArrivalState::Present(_, objects) => objects.next().await,
@@ -68,7 +68,7 @@ impl Known {
         }
     }
 
-    /// Takes over what is told of the definition; returns what that says of the objects.
+    /// Takes in a change of the definition, and returns what it says of the objects.
     fn learn(&mut self, news: ObjectChange) -> Option<ObjectChange> {
         let definition = match &news {
             ObjectChange::Reset(definitions) => definitions.first(),
@@ -103,7 +103,7 @@ impl Known {
         }
     }
 
-    /// Follows the objects as they are served now.
+    /// Follows the objects as they are served now, anew if that differs from before.
     fn turn_to(&mut self, served: Served) {
         if let ArrivalState::Present(before, _) = &self.state
             && *before == served

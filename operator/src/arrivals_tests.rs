@@ -28,7 +28,7 @@ fn policy(name: &str) -> Value {
     })
 }
 
-/// What is learned, in words.
+/// The changes that were learned, in words.
 struct Learned(mpsc::Receiver<ObjectChange>);
 
 impl Learned {
@@ -52,7 +52,8 @@ impl Learned {
         }
     }
 
-    /// What is learned next but for signs of life and troubles, which come when they come.
+    /// The next change, in words. Signs of life and failures, which may come at any time, are
+    /// skipped.
     async fn next_news(&mut self) -> String {
         loop {
             let next = self.next().await;
@@ -69,7 +70,7 @@ async fn absence_is_known_stays_alive_and_costs_one_list_and_one_watch() {
     let mut learned = Learned::from(&server);
     assert_eq!(learned.next().await, "all: []");
     for _ in 0..3 {
-        // The watch may not be there yet when the first bookmark is sent.
+        // A bookmark reaches only watches that have begun.
         while server.requests().len() < 2 {
             tokio::task::yield_now().await;
         }
@@ -103,7 +104,7 @@ async fn a_kind_is_followed_when_it_arrives_and_empty_when_it_goes() {
         assert_eq!(learned.next_news().await, "all: []", "there, with nothing in it");
         server.put(READABLE, policy("a"));
         assert_eq!(learned.next_news().await, "applied a");
-        // What follows a change of the definition that changes nothing for us.
+        // The definition changes in nothing that concerns the followed version.
         server.put(DEFINITIONS, defined(uid, "v1alpha2"));
         server.put(READABLE, policy("b"));
         assert_eq!(learned.next_news().await, "applied b");

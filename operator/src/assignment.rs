@@ -1,4 +1,4 @@
-//! What the controller hands to a test's tester.
+//! An assignment: what the controller hands to a test's tester.
 
 use netproof_rounds::{
     predict::StandIn,
@@ -8,14 +8,15 @@ use netproof_rounds::{
 /// What the controller has arranged for a test.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Assignment {
-    /// The generation of the spec that this is about.
+    /// The generation of the test's spec that was read for this.
     pub generation: i64,
     /// Whether the test ends with its first verdict.
     pub once: bool,
-    /// Whether it is not to run for now.
+    /// Whether the test is not to run for now.
     pub suspended: bool,
-    /// What it takes; or why it cannot be carried out.
+    /// What the test takes, or why it cannot be carried out.
     pub scenario: Result<Scenario, Problem>,
-    /// Its stand-ins, one for each that the scenario desires.
+    /// The test's stand-ins, one for each that the scenario desires and in that order; none for a
+    /// test that is suspended, finished or cannot be carried out.
     pub stand_ins: Vec<StandIn>,
 }

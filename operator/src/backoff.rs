@@ -1,12 +1,13 @@
-//! How long to wait before something is attempted once more.
+//! How long to wait before something that failed is attempted again.
 
 use std::time::Duration;
 
-/// What has lived for so long has worked. What ends sooner, again and again, has not, however often
-/// it begins well.
+/// A stream that has lived for so long has worked. One that ends sooner counts as a failure,
+/// however well it began.
 pub const LIVED: Duration = Duration::from_secs(10);
 
-/// Delays that double after each failure, spread so that many clients do not come back together.
+/// Delays that double after each failure, spread at random so that many clients do not come back
+/// together.
 #[derive(Clone, Debug)]
 pub struct Backoff {
     first: Duration,
@@ -15,12 +16,12 @@ pub struct Backoff {
 }
 
 impl Backoff {
-    /// Delays that begin at about the first of these and grow to about the last.
+    /// Delays that grow from at most `first` to at most `last`.
     pub fn new(first: Duration, last: Duration) -> Self {
         Self { first, last, failures: 0 }
     }
 
-    /// How long to wait after one more failure: at least half of what it has grown to.
+    /// How long to wait after one more failure: at random between half of the delay and the whole.
     #[expect(clippy::should_implement_trait, reason = "no iterator: it never ends")]
     pub fn next(&mut self) -> Duration {
         let full = self.first.saturating_mul(1 << self.failures.min(16)).min(self.last);
@@ -30,12 +31,13 @@ impl Backoff {
         half + Duration::from_millis(netproof_rounds::clock::random() % (millis + 1))
     }
 
-    /// It worked.
+    /// Begins anew with the first delay, after a success.
     pub fn reset(&mut self) {
         self.failures = 0;
     }
 
-    /// How long to wait after the end of what has lived for so long.
+    /// How long to wait after the end of a stream that has lived for so long: the first delay again
+    /// if that is at least [`LIVED`].
     pub fn after(&mut self, lived: Duration) -> Duration {
         if lived >= LIVED {
             self.reset();
@@ -44,7 +46,8 @@ impl Backoff {
     }
 }
 
-/// For what the operator cannot do without: streams, and the writing of statuses.
+/// From 400 ms to 15 s: for what the operator cannot do without, which is streams and the writing
+/// of statuses.
 impl Default for Backoff {
     fn default() -> Self {
         Self::new(Duration::from_millis(400), Duration::from_secs(15))

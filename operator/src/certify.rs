@@ -1,5 +1,5 @@
-//! Asks the API server whether a picture is what it has, before anybody is accused: a watch that
-//! lags must not turn into a verdict.
+//! Asks the API server whether the World is up to date before a Leak or Blocked is reported: a
+//! watch that lags must not turn into a verdict.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -24,20 +24,21 @@ use crate::{
 };
 use netproof_rounds::world::{ObjectMap, World};
 
-/// What the API server says of a picture.
+/// What the API server says of a World.
 #[derive(Debug)]
 pub enum Certificate {
-    /// It is what it has.
+    /// The World has the versions that the API server has.
     Confirmed,
-    /// It has something else.
+    /// The API server has other versions, or cannot be asked for a kind.
     Behind,
-    /// It could not be asked.
+    /// A request to the API server failed.
     Failed(kube::Error),
-    /// It was not asked: it could not confirm one just now.
+    /// Nothing was asked: the last answer was no confirmation, and its delay is not over.
     Paused,
 }
 
-/// Asks the API server for one test, and not with each attempt while it does not confirm anything.
+/// Asks the API server on behalf of one test. After an answer that is no confirmation it waits,
+/// from about 200 ms up to 15 s, before it asks again.
 #[derive(Default)]
 pub struct Certifier(Mutex<Option<CertifierPause>>);
 
@@ -47,7 +48,8 @@ struct CertifierPause {
 }
 
 impl Certifier {
-    /// What the API server says of a picture of these namespaces.
+    /// Asks whether `world` is up to date in these namespaces, unless the last delay is not over.
+    /// Returns at once in that case. It has no deadline of its own beside the client's.
     pub async fn certify(
         &self,
         world: &World,
@@ -77,8 +79,8 @@ impl Certifier {
     }
 }
 
-/// Whether the API server has, of the policies in these namespaces, of those of the cluster as a
-/// whole and of these namespaces themselves, just what the picture has. All are quorum reads.
+/// Whether the API server has the same versions as `world`: of the policies in these namespaces, of
+/// all cluster-wide policies, and of these namespaces themselves. All are quorum reads.
 pub async fn certify(
     world: &World,
     client: &Client,
@@ -105,8 +107,8 @@ pub async fn certify(
     Ok(found == known(&world.namespaces, |name| namespaces.contains(&name.name)))
 }
 
-/// The policies of the cluster of this kind that the API server has; none if it cannot tell.
-/// Whether it has the kind at all is asked as well, as that may have changed since.
+/// The cluster-wide policies of this kind that the API server has; none if it serves no version
+/// that can be read. Whether it has the kind is asked too, as that may have changed.
 async fn of_cluster(kind: &KindRow, client: &Client) -> Result<Option<Versions>, kube::Error> {
     let (definitions, name) = definition(kind);
     let api = Api::<DynamicObject>::all_with(client.clone(), &definitions);

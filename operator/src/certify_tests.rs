@@ -13,7 +13,7 @@ const POLICIES: &str = "/apis/networking.k8s.io/v1/namespaces/shop/networkpolici
 const CLUSTER_POLICIES: &str = "/apis/policy.networking.k8s.io/v1alpha2/clusternetworkpolicies";
 const KIND: ClusterPolicyKind = ClusterPolicyKind::ClusterNetworkPolicy;
 
-/// An API server with namespace shop and nothing in it.
+/// An API server that has namespace shop, with nothing in it.
 async fn server() -> ApiServer {
     let server = ApiServer::start().await;
     server.serve(NAMESPACES);
@@ -21,7 +21,7 @@ async fn server() -> ApiServer {
     server
 }
 
-/// The kind has come to the cluster.
+/// Gives the cluster the kind, with this state of its condition Established.
 fn arrive(server: &ApiServer, established: &str) {
     server.serve(CLUSTER_POLICIES);
     let definition = json!({
@@ -90,7 +90,7 @@ async fn a_policy_that_the_picture_lacks_is_found() {
     assert!(!is_confirmed(&World::default(), &server).await);
 }
 
-/// How many lists of policies are asked for while there is somebody to accuse all the time.
+/// How many lists of policies are asked for within `time` if the World is certified all the time.
 async fn lists(world: &World, server: &ApiServer, certifier: &Certifier, time: Duration) -> usize {
     let before = server.count(&Method::GET, POLICIES);
     let namespaces = ["shop".to_owned()].into();
@@ -118,7 +118,7 @@ async fn an_api_server_that_does_not_confirm_is_asked_ever_more_seldom_until_it_
     let namespaces = ["shop".to_owned()].into();
     let world = World { namespaces: Arc::new(ObjectMap::new()), ..World::default() };
     for _ in 0..3 {
-        // One accusation comes with several attempts, each of which is certified.
+        // Several attempts lead to one verdict, and each of them is certified.
         let said = certifier.certify(&world, &server.client, &namespaces).await;
         assert!(matches!(said, Certificate::Confirmed), "{said:?}");
     }

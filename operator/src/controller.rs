@@ -1,5 +1,5 @@
-//! Reconciles `ConnectivityTests`: works out what each takes, places its stand-ins, and hands it to
-//! its tester.
+//! Reconciles `ConnectivityTests`: works out what each test takes, places its stand-ins, and hands
+//! it to its tester.
 
 pub(crate) mod attempts;
 pub(crate) mod perform;
@@ -48,27 +48,27 @@ use netproof_rounds::{
 use attempts::Attempts;
 use perform::Performer;
 
-/// Reconciliations under way at a time; kube's default is without bound.
+/// How many reconciliations are under way at once at most; kube's default has no bound.
 const CONCURRENCY: u16 = 8;
 
-/// While too little is known, the next look comes after this long, unless something changes.
+/// How long until the next reconciliation while too little is known, if nothing changes.
 const RETRY: Duration = Duration::from_secs(5);
 
-/// How long testers have at the end, each with an attempt under way, to say that they end.
+/// How long testers have at the end to write their last status, attempts under way included.
 const LAST_WORDS: Duration = Duration::from_secs(8);
 
-/// What reconciling takes.
+/// What reconciliations share: clients and settings, past attempts, and the tests that run.
 pub struct Context {
-    /// What all tests share.
+    /// Clients, World, metrics and reports, which all parts of the operator share.
     pub shared: Arc<Shared>,
-    /// What all stand-ins have in common.
+    /// The settings that all stand-ins have in common.
     pub pod_settings: PodSettings,
-    /// Where the operator itself lives.
+    /// The operator's own namespace.
     namespace: String,
     closed: AtomicBool,
-    /// How many flows one test may name.
+    /// How many flows one test may name at most.
     pub most_flows: usize,
-    /// What was attempted lately.
+    /// What the API server was asked to make or remove lately.
     pub(crate) attempts: Attempts,
     testers: Mutex<HashMap<ObjectRef, RunningTest>>,
 }
@@ -81,7 +81,7 @@ struct RunningTest {
     task: JoinHandle<()>,
 }
 
-/// The nodes that a test was last meant for, as it was written then.
+/// The nodes that a test was last meant for, and the generation of its spec then.
 #[derive(Clone, Debug, Default)]
 struct MeantFor {
     generation: i64,
@@ -89,7 +89,7 @@ struct MeantFor {
 }
 
 impl MeantFor {
-    /// Takes over what an assignment says of it; one that cannot be carried out says nothing.
+    /// Takes over the nodes of an assignment, unless that cannot be carried out.
     fn learn(&mut self, assignment: &Assignment) {
         if let Ok(Scenario { desired, .. }) = &assignment.scenario {
             let nodes = desired.iter().filter_map(|desired| desired.node.clone()).collect();
@@ -99,14 +99,15 @@ impl MeantFor {
 }
 
 impl RunningTest {
-    /// Waits until the tester has said why it ends.
+    /// Ends the tester with this reason, and waits until it has written it. Has no deadline;
+    /// dropping the future aborts the tester.
     async fn retire(mut self, why: Problem) {
         let last = Assignment {
             scenario: Err(why),
             stand_ins: vec![],
             ..Assignment::clone(&self.assignment.borrow())
         };
-        // It takes over what was sent last, and ends when there is nobody to send more.
+        // A tester takes the last assignment that was sent, and ends once the sender is gone.
         let unused = watch::Sender::new(Arc::new(last.clone()));
         let sender = std::mem::replace(&mut self.assignment, unused);
         sender.send_replace(Arc::new(last));
@@ -124,7 +125,7 @@ impl Drop for RunningTest {
 }
 
 impl Context {
-    /// Nothing is carried out yet.
+    /// A context without running tests.
     pub fn new(
         shared: Arc<Shared>,
         pod_settings: PodSettings,
@@ -143,7 +144,8 @@ impl Context {
         }
     }
 
-    /// Hands a test to its tester, which is made if there is none for this very test.
+    /// Hands an assignment to the test's tester. One is started if none runs for this UID, in place
+    /// of that of an earlier test of the name.
     fn assign(&self, test: &ConnectivityTest, assignment: Assignment) {
         let reference = reference(test);
         let name =
@@ -165,7 +167,7 @@ impl Context {
             return;
         }
         tell(&name, &assignment, None);
-        // The old one's figures and report go with it, before the new one's come.
+        // Metrics and report of the old tester go before those of the new one come.
         testers.remove(&name);
         let mut meant = MeantFor::default();
         meant.learn(&assignment);
@@ -179,8 +181,8 @@ impl Context {
         testers.insert(name, RunningTest { uid, meant, assignment: sender, task });
     }
 
-    /// The nodes that a test, as it is written now, was meant for before: as it was carried out, or
-    /// as an earlier operator has left word of those that were not covered.
+    /// The nodes that this generation of a test was meant for before: those of its last assignment,
+    /// and those that its status, perhaps of an earlier operator, names as uncovered.
     fn meant_before(&self, test: &ConnectivityTest) -> BTreeSet<String> {
         let generation = test.metadata.generation;
         let status = test.status.iter().filter(|status| status.observed_generation == generation);
@@ -197,36 +199,36 @@ impl Context {
         nodes
     }
 
-    /// Ends the testers of tests that are gone.
+    /// Aborts the testers of all tests for which `exists`, given name and UID, is false.
     pub fn keep_only(&self, exists: impl Fn(&ObjectRef, &str) -> bool) {
         let mut testers = self.testers.lock().expect("no holder of this lock can panic");
         testers.retain(|name, running| exists(name, &running.uid));
     }
 
-    /// The tests that are carried out, by name and UID.
+    /// The tests that have a tester, by name and UID, in no order.
     pub fn running(&self) -> Vec<(ObjectRef, String)> {
         let testers = self.testers.lock().expect("no holder of this lock can panic");
         testers.iter().map(|(name, running)| (name.clone(), running.uid.clone())).collect()
     }
 
-    /// Ends all testers, and begins no more.
+    /// Aborts all testers, and begins no more. Statuses stay as they are.
     pub fn stop(&self) {
         self.close();
         self.keep_only(|_, _| false);
     }
 
-    /// From now on nothing new is placed, and no test is begun.
+    /// Ends reconciling for good: nothing new is placed, and no test is begun.
     pub fn close(&self) {
         self.closed.store(true, Ordering::SeqCst);
     }
 
-    /// Whether nothing new may be placed: the operator ends, or what it is part of goes.
+    /// Whether nothing new may be placed: the operator ends, or its namespace is going.
     fn is_closed(&self) -> bool {
         self.closed.load(Ordering::SeqCst) || self.shared.world.borrow().is_going(&self.namespace)
     }
 
-    /// Ends all testers for good, once each has said why in its test's status, as far as there is
-    /// time.
+    /// Ends all testers for good. Together they have 8 s to write
+    /// why into their tests' statuses.
     pub async fn retire(&self, why: &Problem) {
         self.close();
         let running = {
@@ -240,7 +242,7 @@ impl Context {
     }
 }
 
-/// Logs that a test is not accepted, when it turns so or for another reason.
+/// Logs that a test is not accepted, if it was before, or was not for another reason.
 fn tell(test: &ObjectRef, now: &Assignment, before: Option<&Assignment>) {
     let problem = |assignment: &Assignment| assignment.scenario.as_ref().err().cloned();
     if let Some(Problem { reason, message }) = problem(now)
@@ -253,12 +255,13 @@ fn tell(test: &ObjectRef, now: &Assignment, before: Option<&Assignment>) {
 /// Why a test could not be reconciled.
 #[derive(Debug, thiserror::Error)]
 pub enum ReconcileError {
-    /// What is known of the cluster does not reach.
+    /// The World lacks stand-ins or their owners, so nothing may be decided.
     #[error("waiting for the picture of the cluster: {0}")]
     Incomplete(String),
 }
 
-/// Reconciles all tests until `shutdown` resolves; `news` tells of changes elsewhere.
+/// Reconciles all tests until `shutdown` resolves and the reconciliations under way are done. Each
+/// item of `news` makes all tests due.
 pub async fn run(
     context: Arc<Context>,
     news: impl Stream<Item = ()> + Send + 'static,
@@ -295,7 +298,7 @@ async fn reconcile(
     let world = Arc::clone(&context.shared.world.borrow());
     for kind in [Kind::StandIns, Kind::StandInSets] {
         if !world.complete.contains(&kind) {
-            // Who cannot see the stand-ins that there are must not make more of them.
+            // While existing stand-ins cannot be seen, no more of them may be made.
             let blind = world.blind.get(&kind);
             if let Some(why) = blind {
                 let problem = Problem::new(Reason::Forbidden, format!("{}: {why}", kind.word()));
@@ -309,7 +312,7 @@ async fn reconcile(
     let reference = reference(&test);
     let wanted: Vec<Desired> = match &scenario {
         Ok(scenario) if !suspended(&test) => scenario.desired.clone(),
-        // Not knowing enough is no reason to remove anything.
+        // Stand-ins stay while too little is known.
         Err(problem) if problem.reason == Reason::SnapshotIncomplete => {
             context.assign(&test, assignment(&test, scenario, vec![]));
             return Ok(Action::requeue(RETRY));
@@ -317,7 +320,7 @@ async fn reconcile(
         Ok(_) | Err(_) => vec![],
     };
     if wanted.is_empty() {
-        // Its tester has to know before its probes go, or it would report that they are missing.
+        // The tester has to know before its probes go, or it would report that they are missing.
         context.assign(&test, assignment(&test, scenario.clone(), vec![]));
     }
     let settings = &context.pod_settings;
@@ -382,7 +385,7 @@ fn suspended(test: &ConnectivityTest) -> bool {
     test.spec.suspend || finished(test)
 }
 
-/// Whether the test has run to its end, as it is written now.
+/// Whether this generation of the test has run to its end.
 fn finished(test: &ConnectivityTest) -> bool {
     test.spec.run_policy == RunPolicy::Once
         && test.status.iter().flat_map(|status| &status.conditions).any(|condition| {
@@ -392,7 +395,7 @@ fn finished(test: &ConnectivityTest) -> bool {
         })
 }
 
-/// Names a test.
+/// The name and UID of a test, as its stand-ins carry them.
 pub fn reference(test: &ConnectivityTest) -> TestRef {
     TestRef {
         namespace: test.namespace().unwrap_or_default(),

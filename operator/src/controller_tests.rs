@@ -1,5 +1,5 @@
-//! What a test costs the API server while something is refused all the time, and the cluster
-//! changes all the time.
+//! Counts the requests that a test costs the API server while something is refused all the time and
+//! the cluster changes all the time.
 
 use std::collections::BTreeSet;
 
@@ -62,7 +62,7 @@ impl Bed {
         self.server.refuse(RequestRefusal { method, part, code, message, retry_after: None });
     }
 
-    /// A test is reconciled by each of two hundred changes, all in all.
+    /// Reconciles a test two hundred times, spread over `time`.
     async fn reconcile(&self, test: &Arc<ConnectivityTest>, time: Duration) {
         let end = Instant::now() + time;
         while Instant::now() < end {
@@ -92,7 +92,7 @@ fn trio() -> Arc<ConnectivityTest> {
     test(&json!({"endpoints": [endpoint("a"), endpoint("b"), endpoint("c")]}))
 }
 
-/// The owner of the test's stand-ins, as the cluster has it.
+/// The test's `StandInSet`, as the cluster has it.
 fn set(namespace: &str) -> (Kind, Value) {
     let test = json!({"namespace": "shop", "name": "t", "uid": "u"});
     let metadata = json!({
@@ -225,7 +225,7 @@ async fn a_status_that_is_refused_is_written_ever_more_seldom() {
 
 #[test]
 fn a_pod_is_what_the_picture_would_show() {
-    // The beds above are of use only as long as their objects are read.
+    // The other tests prove something only if the operator can read their objects.
     let (_, pod) = stand_in("old");
     serde_json::from_value::<Pod>(pod).expect("a pod");
     let world = World::of(

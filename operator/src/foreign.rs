@@ -1,4 +1,4 @@
-//! Which pods look like stand-ins of this installation and are none.
+//! Finds the pods that carry the label of stand-ins and are none of this installation's.
 
 use std::collections::BTreeMap;
 
@@ -7,20 +7,20 @@ use netproof_conformance::reference::ObjectRef;
 use crate::stand_in_pod::is_of;
 use netproof_rounds::{desired::INSTALLATION_LABEL, world::World};
 
-/// Why a pod that carries the label of stand-ins is none of ours.
+/// Why a pod that carries the label of stand-ins is none of this installation's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Foreign {
-    /// Another installation has made it.
+    /// A `StandInSet` owns the pod, and its label names another installation.
     OfAnother,
-    /// Something that makes no stand-ins has.
+    /// No `StandInSet` owns the pod: something that makes no stand-ins made it.
     Forged,
 }
 
 impl Foreign {
-    /// All of them.
+    /// Every variant, in the order of their metrics.
     pub const ALL: [Self; 2] = [Self::OfAnother, Self::Forged];
 
-    /// The stable word.
+    /// The word for metrics and logs, which stays the same.
     pub fn word(self) -> &'static str {
         match self {
             Self::OfAnother => "another_installation",
@@ -29,7 +29,7 @@ impl Foreign {
     }
 }
 
-/// The pods that carry the label of stand-ins and are none of this installation's.
+/// The names of such pods, by why they are foreign. Pods that cannot be read are left out.
 pub fn foreign(world: &World, installation: &str) -> BTreeMap<Foreign, Vec<ObjectRef>> {
     let mut found: BTreeMap<Foreign, Vec<ObjectRef>> = BTreeMap::new();
     for (name, read) in world.stand_ins.iter() {

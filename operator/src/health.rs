@@ -1,5 +1,5 @@
-//! Says whether the operator lives and is ready: by a thread, a port and places of its own, so that
-//! neither its work nor who asks for its figures can keep the kubelet from an answer.
+//! Says whether the operator lives and is ready. A thread, a port and connections of its own keep
+//! the answers to the kubelet apart from the operator's work and from requests for metrics.
 
 use std::{
     net::{SocketAddr, TcpListener},
@@ -18,8 +18,8 @@ use tokio::{runtime, time::interval};
 use crate::server::{HttpResponse, ServerLimits, serve, text};
 use netproof_rounds::clock::uptime;
 
-/// More connections than anybody but an attacker opens: the kubelet has its place beside several
-/// hundred that say nothing, and these go in a moment.
+/// What clients can cost. There is room for the kubelet beside several hundred connections that say
+/// nothing, each of which is closed within 5 s.
 const LIMITS: ServerLimits = ServerLimits {
     connections: 512,
     request: Duration::from_secs(2),
@@ -29,16 +29,16 @@ const LIMITS: ServerLimits = ServerLimits {
 /// How often the operator's runtime shows that it works.
 const BEAT: Duration = Duration::from_secs(1);
 
-/// Without a beat for so long it is stuck: no work of the operator holds a runtime for a tenth of
-/// it.
+/// Without a beat for so long the runtime is stuck: no work of the operator holds a runtime for a
+/// tenth of this.
 const STUCK: Duration = Duration::from_secs(15);
 
-/// When the operator's runtime last showed that it works.
+/// The time at which the operator's runtime last showed that it works. Clones share it.
 #[derive(Clone)]
 pub struct Pulse(Arc<AtomicU64>);
 
 impl Pulse {
-    /// Beats for as long as the runtime of this call works.
+    /// Beats once a second on the runtime of this call, for as long as that works.
     pub fn begin() -> Self {
         let pulse = Self(Arc::new(AtomicU64::new(now())));
         let beating = pulse.clone();
@@ -61,8 +61,9 @@ fn now() -> u64 {
     u64::try_from(uptime().as_millis()).unwrap_or(u64::MAX)
 }
 
-/// Answers from now on, for as long as the process is there. `readiness` says whether the operator
-/// is ready at a moment, and either way a line about it.
+/// Answers `/livez` and `/readyz` for as long as the process is there, and returns the address that
+/// was bound. `readiness` says whether the operator is ready at a moment, with a line about it
+/// either way.
 pub fn begin(
     listen: SocketAddr,
     pulse: Pulse,

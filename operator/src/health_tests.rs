@@ -20,7 +20,7 @@ fn begun(pulse: Pulse, world: World) -> (SocketAddr, watch::Sender<Arc<World>>) 
     (begin(any, pulse, readiness).expect("loopback has ports"), pictures)
 }
 
-/// The first line of the answer.
+/// Asks for a page, and returns the first line of the answer.
 fn ask(address: SocketAddr, path: &str) -> String {
     let mut stream = TcpStream::connect(address).expect("it listens");
     stream.set_read_timeout(Some(Duration::from_secs(5))).expect("it can be set");
@@ -33,7 +33,7 @@ fn ask(address: SocketAddr, path: &str) -> String {
 const FINE: &str = "HTTP/1.1 200 OK";
 const NOT_FINE: &str = "HTTP/1.1 503 Service Unavailable";
 
-/// A pulse that is so old.
+/// A pulse with its last beat so long ago.
 fn stopped(age: Duration) -> Pulse {
     let age = u64::try_from(age.as_millis()).expect("short");
     Pulse(Arc::new(AtomicU64::new(now() - age)))

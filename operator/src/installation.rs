@@ -1,4 +1,5 @@
-//! Which installation of netproof this operator is part of, and what of others is in the cluster.
+//! Finds out which installation of netproof this operator is part of, and counts the stand-ins of
+//! others.
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -14,11 +15,12 @@ use crate::{
 };
 use netproof_rounds::world::World;
 
-/// Between two counts, whatever changes in between.
+/// The least time between two counts.
 const PAUSE: Duration = Duration::from_secs(5);
 
-/// The UID of the operator's namespace: it names the installation, whatever its images are, and one
-/// that is made anew is another. Asked for until the API server answers.
+/// The UID of the operator's namespace, which names the installation: other images leave it the
+/// same, and a namespace made anew is another installation. Asks until the API server answers, with
+/// a backoff and without a deadline.
 pub async fn find(client: &Client, namespace: &str) -> String {
     let api = Api::<Namespace>::all(client.clone());
     let mut backoff = Backoff::default();
@@ -32,7 +34,8 @@ pub async fn find(client: &Client, namespace: &str) -> String {
     }
 }
 
-/// Counts foreign stand-ins, and names one of each kind when their number changes.
+/// Counts foreign stand-ins into the metrics, and logs one of each kind when their number changes.
+/// Ends when the sender of `world` is gone.
 pub async fn census(
     shared: Arc<Shared>,
     installation: String,

@@ -1,4 +1,4 @@
-//! Removes what outlived its test.
+//! Removes `StandInSets` and testers that outlived their test.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -18,13 +18,14 @@ use crate::{
 };
 use netproof_rounds::{kind::Kind, world::World};
 
-/// Between two looks though nothing changes.
+/// How long until the next look if nothing changes.
 const LOOK: Duration = Duration::from_secs(10);
 
-/// Ends the testers of tests that are gone, and removes the stand-ins that the garbage collector
-/// does not: those in other namespaces than their test's.
+/// Ends the testers of tests that are gone, and removes their `StandInSets`. The garbage collector
+/// does not reach those in other namespaces than the test's. Ends when the sender of `world` is
+/// gone.
 pub async fn run(context: Arc<Context>, mut world: watch::Receiver<Arc<World>>) {
-    // What is not attempted at one look is at a later one, which there is also if nothing changes.
+    // An aim that is not due at one look is at a later one; looks go on if nothing changes.
     while let Ok(Ok(())) | Err(_) = timeout(LOOK, world.changed()).await {
         let picture = Arc::clone(&world.borrow_and_update());
         if picture.complete.contains(&Kind::Tests) {
@@ -48,8 +49,9 @@ async fn sweep(context: &Context, world: &World) {
     context.keep_only(|_, uid| !gone.contains(uid));
 }
 
-/// The UIDs of the tests that have left something here and are no more. The picture may be older
-/// than what the controller knows: the API server is asked once more, and not with each change.
+/// The UIDs of tests that have `StandInSets` or a tester here and are gone. The World may be older
+/// than what the controller knows, so the API server is asked about each, no more often than
+/// [`Aim::Test`] is due.
 async fn gone(context: &Context, world: &World) -> BTreeSet<String> {
     let there: BTreeSet<&str> =
         world.tests.values().filter_map(|read| read.meaning.as_deref().ok()).collect();

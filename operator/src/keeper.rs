@@ -1,4 +1,4 @@
-//! Keeps the picture of the cluster up to date: follows every kind, where it is to be had.
+//! Keeps the World up to date: follows every kind that the cluster has.
 
 use std::sync::Arc;
 
@@ -20,16 +20,16 @@ use netproof_rounds::{
     world::World,
 };
 
-/// Where the objects of a kind are to be had.
+/// How the objects of a kind are followed.
 #[derive(Clone, Debug, PartialEq)]
 pub enum ObjectSource {
-    /// At every API server: all of a resource, or what of it concerns us.
+    /// The kind is in every cluster: all objects of the resource, or some of them.
     Everywhere(ApiResource, Which),
-    /// Where the cluster has this kind.
+    /// A cluster may lack the kind: its definition is followed too.
     WhereDefined(&'static KindRow),
 }
 
-/// Where the objects of a kind are to be had.
+/// How the objects of this kind are followed.
 pub fn source(kind: Kind) -> ObjectSource {
     let row = kind.row();
     match row.availability {
@@ -53,7 +53,7 @@ fn which(kind: Kind) -> Which {
     }
 }
 
-/// Keeps a picture of the cluster up to date for as long as somebody looks at it.
+/// Keeps the World in `pictures` up to date, until all its receivers are gone.
 pub async fn keep(client: Client, pictures: watch::Sender<Arc<World>>) {
     let (changes, mut all) = mpsc::channel::<(Kind, ObjectChange)>(256);
     for kind in Kind::all() {
@@ -66,8 +66,8 @@ pub async fn keep(client: Client, pictures: watch::Sender<Arc<World>>) {
         while let Ok((kind, change)) = all.try_recv() {
             news |= world.take(kind, change);
         }
-        // Versions that mean the same are published with the next news: the certification of a
-        // verdict compares meanings' versions with the newest picture.
+        // An object's new version with the same meaning is no news: receivers are not woken, and a
+        // certification compares versions with the newest World, which has it.
         world.revision = Revision(world.revision.0 + 1);
         let published = pictures.send_if_modified(|picture| {
             *picture = Arc::new(world.clone());

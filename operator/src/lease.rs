@@ -1,98 +1,100 @@
 //! Decides which of a cluster's operators acts, by one Lease: a state machine without a clock, a
 //! socket or a client of its own. `lease/keep.rs` does what it decides.
 //!
-//! Guarantees, as long as clocks run equally fast: who acts has stopped before another one begins.
-//! An operator acts until [`DEADLINE`] after it last *asked* for a renewal that was granted;
-//! another one takes over [`DURATION`] after it has *seen* the last renewal. Each measures on its
-//! own monotonic clock: the times in a Lease are for people and are never read. Each write names
-//! the version of the Lease that it was decided on, so that of two that take it one is refused.
+//! Guarantee, as long as clocks run equally fast: an operator that acts has stopped before another
+//! begins. An operator acts until [`DEADLINE`] after it last *asked* for a renewal that was
+//! granted; another takes over [`DURATION`] after it has *seen* the last renewal. Each measures on
+//! its own monotonic clock: the times in a Lease are for people and are never read. Each write
+//! names the version of the Lease that it was decided on, so that of two claims of one version one
+//! is refused.
 
 pub mod keep;
 
 use std::time::{Duration, Instant};
 
-/// A holder that has renewed nothing for this long may be succeeded.
+/// How long after its last renewal was seen a holder may be succeeded.
 pub const DURATION: Duration = Duration::from_secs(15);
 
-/// Who acts renews this often: one more request, six times a minute.
+/// How often the acting operator renews: six requests a minute.
 pub const PERIOD: Duration = Duration::from_secs(10);
 
-/// Who was not granted a renewal for this long acts no more: less than [`DURATION`] by what a
-/// request that is under way may still take.
+/// How long after it asked for its last granted renewal an operator acts: shorter than [`DURATION`]
+/// by [`CALL`], the time that a request under way may still take.
 pub const DEADLINE: Duration = Duration::from_secs(13);
 
-/// An answer about the Lease that takes longer is none.
+/// How long an answer about the Lease may take; later ones are dropped.
 pub const CALL: Duration = Duration::from_secs(2);
 
-/// Between two looks at a Lease that another one holds, and after anything that went wrong.
+/// How long until the next look at a Lease that another operator holds, or after anything that went
+/// wrong.
 pub const POLL: Duration = Duration::from_secs(1);
 
-/// Who holds a Lease.
+/// The operator that holds a Lease.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Holder {
-    /// One operator's process, by its pod.
+    /// The operator's pod, as `NAMESPACE/NAME`.
     pub identity: String,
-    /// What it is part of; unknown of a Lease that something else has written.
+    /// The installation that the operator is part of; none for a Lease without its label.
     pub installation: Option<String>,
 }
 
 /// A Lease as the API server has it, without its times.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LeaseRecord {
-    /// Its `resourceVersion`.
+    /// The `resourceVersion` of the Lease.
     pub version: String,
-    /// Who holds it; none if it was given back.
+    /// The operator that holds the Lease; none if it was given back.
     pub holder: Option<Holder>,
-    /// For how long after a renewal it is to be left to its holder.
+    /// How long after a renewal the Lease is to be left to its holder.
     pub duration: Duration,
 }
 
-/// What has happened.
+/// What an election learns, one at a time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
-    /// Nothing yet, or a rest is over.
+    /// The election begins, or a rest is over.
     Rested,
     /// The API server has this Lease, or none.
     Found(Option<LeaseRecord>),
-    /// It has taken the claim, which made this version.
+    /// The API server has granted the claim, which made this version.
     Granted(String),
-    /// It has refused the claim: the Lease is not any more what the claim was decided on.
+    /// The API server has refused the claim: the Lease has another version than the claim names.
     Refused,
-    /// It has said nothing, or that it cannot; a claim may have been granted all the same.
+    /// The API server gave no answer, or an error. A claim may have been granted all the same.
     Silent(String),
 }
 
-/// What to do next.
+/// What an operator is to do next.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step {
-    /// Ask for the Lease.
+    /// Get the Lease, and report [`Event::Found`] or [`Event::Silent`].
     Look,
-    /// Write ourselves into it, if it still has this version; if there was none, make it.
+    /// Write this operator into the Lease if that still has this version; none: create the Lease.
     Claim(Option<String>),
-    /// Nothing, for this long.
+    /// Wait for this long, and report [`Event::Rested`].
     Rest(Duration),
-    /// Nothing ever again: another operator has taken over.
+    /// End for good: another operator has taken over.
     End,
 }
 
 /// How an operator stands to the Lease.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Standing {
-    /// Nobody knows yet who acts, and why.
+    /// It is not known which operator acts, and why not.
     Unknown(String),
-    /// Another one acts.
+    /// Another operator holds the Lease, and this one waits.
     Waiting(Holder),
-    /// This one acts, until then.
+    /// This operator acts.
     Acting {
-        /// When it has to stop unless it is renewed.
+        /// When the operator has to stop acting unless the Lease is renewed.
         until: Instant,
     },
-    /// Another one has taken over.
+    /// This operator acted, and another one has taken over.
     Succeeded(Holder),
 }
 
 impl Standing {
-    /// Whether this operator may act now.
+    /// Whether this operator may act at `now`.
     pub fn acts(&self, now: Instant) -> bool {
         match self {
             Self::Acting { until } => now < *until,
@@ -101,38 +103,39 @@ impl Standing {
     }
 }
 
-/// One candidate.
+/// The state of one operator's candidacy.
 #[derive(Clone, Debug)]
 pub struct Election {
     me: String,
     standing: Standing,
-    /// The version that the last grant made, as long as nothing else was heard.
+    /// The version that the last granted claim made; none after a refusal or a silence.
     granted: Option<String>,
-    /// When the claim under way was decided.
+    /// When the claim that is under way was decided.
     asked: Option<Instant>,
-    /// Which version another one has written last, for how long it counts, and when it was first
-    /// seen here.
+    /// The last version that another operator has written, how long that is to be respected, and
+    /// when it was first seen here.
     seen: Option<(String, Duration, Instant)>,
 }
 
 impl Election {
-    /// A candidate of this identity that knows nothing yet.
+    /// A candidate of this identity, in [`Standing::Unknown`]. Its first event is
+    /// [`Event::Rested`].
     pub fn new(me: impl Into<String>) -> Self {
         let standing = Standing::Unknown("the Lease was not read yet".into());
         Self { me: me.into(), standing, granted: None, asked: None, seen: None }
     }
 
-    /// How it stands.
+    /// How this operator stands to the Lease after the last event.
     pub fn standing(&self) -> &Standing {
         &self.standing
     }
 
-    /// The version of the Lease that it holds, as far as it knows.
+    /// The version of the Lease in which this operator is the holder, as far as is known.
     pub fn held(&self) -> Option<&str> {
         self.granted.as_deref()
     }
 
-    /// Takes an event over; returns what to do next.
+    /// Takes in an event that happened at `now`, and returns what to do next.
     pub fn next(&mut self, event: Event, now: Instant) -> Step {
         match event {
             Event::Rested => match &self.granted {
@@ -152,7 +155,7 @@ impl Election {
                 Step::Rest(POLL)
             }
             Event::Silent(why) => {
-                // Whether it was written is not known: to be looked up.
+                // The claim may have been written: without `granted` the next step is a look.
                 self.granted = None;
                 if let Standing::Unknown(said) = &mut self.standing {
                     *said = why;
@@ -169,7 +172,7 @@ impl Election {
 
     fn found(&mut self, found: Option<LeaseRecord>, now: Instant) -> Step {
         let Some(record) = found else {
-            // Who removed it has not ended who held it.
+            // Removing a Lease ends no holder: the one that was seen last may still act.
             return if self.is_respected(now) { Step::Rest(POLL) } else { self.claim(None, now) };
         };
         let holder = match record.holder {
@@ -199,7 +202,7 @@ impl Election {
         }
     }
 
-    /// Whether another one may still act by what was seen of it.
+    /// Whether another operator may still act, by the last version that was seen of it.
     fn is_respected(&self, now: Instant) -> bool {
         let seen = self.seen.as_ref();
         seen.is_some_and(|(_, duration, since)| now.saturating_duration_since(*since) < *duration)

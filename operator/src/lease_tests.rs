@@ -1,6 +1,6 @@
 use super::*;
 
-/// An API server with one Lease, or none, that may be silent.
+/// An API server with one Lease or none, which may leave requests without an answer.
 #[derive(Default)]
 struct Server {
     lease: Option<LeaseRecord>,
@@ -37,7 +37,7 @@ impl Server {
     }
 }
 
-/// A candidate whose clock began when it liked to.
+/// A candidate with a clock that begins at a time of its own.
 struct Candidate {
     name: &'static str,
     election: Election,
@@ -56,7 +56,7 @@ impl Candidate {
         !self.ended && self.election.standing().acts(self.clock + at)
     }
 
-    /// Does what there is to do at this moment, until it rests.
+    /// Does all steps that are due at this moment, until it rests.
     fn run(&mut self, server: &mut Server, at: Duration) {
         if self.ended || at < self.wakes {
             return;
@@ -82,8 +82,8 @@ impl Candidate {
 
 const TICK: Duration = Duration::from_millis(100);
 
-/// Lets candidates run for some time; two that act at a time are the one thing that may never be.
-/// Returns when the one in question first acted.
+/// Lets candidates run for some time, in seconds, and checks that no two ever act at once. Returns
+/// when each first acted; none if it did not.
 fn run(
     server: &mut Server,
     candidates: &mut [&mut Candidate],
@@ -123,7 +123,7 @@ fn one_that_is_stopped_is_succeeded_and_ends_when_it_goes_on() {
     let (mut server, mut a, mut b) =
         (Server::default(), Candidate::new("a", 0), Candidate::new("b", 0));
     run(&mut server, &mut [&mut a, &mut b], 0, 30);
-    // Only b runs; a is asked all the same whether it may act.
+    // Only b runs, and a may not act all the same.
     for second in 30..60 {
         run(&mut server, &mut [&mut b], second, second + 1);
         let at = Duration::from_secs(second);
@@ -204,7 +204,7 @@ fn of_two_that_take_it_on_the_same_word_one_is_refused() {
 fn a_conflict_with_somebody_who_holds_nothing_costs_no_turn() {
     let (mut server, mut a) = (Server::default(), Candidate::new("a", 0));
     run(&mut server, &mut [&mut a], 0, 5);
-    // Somebody has put a label on it.
+    // Something else has written the Lease, without changing its holder.
     server.write(Some("a"));
     run(&mut server, &mut [&mut a], 5, 60);
     assert!(a.acts(Duration::from_secs(59)) && !a.ended);

@@ -1,5 +1,5 @@
-//! The operator of netproof: watches a cluster, places stand-ins, attaches to them, carries tests
-//! out and publishes what came of them.
+//! The operator of netproof: watches a cluster, places stand-ins, attaches to their probes, carries
+//! tests out and publishes their results.
 
 pub mod run;
 
@@ -36,5 +36,5 @@ pub mod server;
 #[cfg(test)]
 mod api_server;
 
-/// The name under which fields are owned in server-side apply.
+/// The field manager of all server-side applies: the operator owns what it writes under this name.
 pub(crate) const FIELD_MANAGER: &str = "netproof-operator";

@@ -1,4 +1,4 @@
-//! The figures that Prometheus asks for. Labels are bounded by what users created: tests.
+//! Keeps the metrics that Prometheus reads. The number of series is bounded by the number of tests.
 
 mod families;
 mod installed;
@@ -14,14 +14,14 @@ use netproof_rounds::{kind::Kind, world::World};
 use crate::foreign::Foreign;
 use families::{Families, NONE};
 
-/// All of them.
+/// All metrics of this operator, in a registry of their own.
 pub struct Metrics {
     registry: Registry,
     families: Families,
 }
 
 impl Metrics {
-    /// Registers all of them.
+    /// Registers all families, and sets those that do not change.
     pub fn new() -> Self {
         let registry = Registry::new();
         let families = Families::register(&registry);
@@ -34,18 +34,18 @@ impl Metrics {
         Self { registry, families }
     }
 
-    /// The figures of one test.
+    /// The metrics of one test.
     pub fn of<'m>(&'m self, namespace: &'m str, test: &'m str) -> TestMetrics<'m> {
         TestMetrics { families: &self.families, labels: [namespace, test] }
     }
 
-    /// How many writes of a status failed in a row.
+    /// Counts a write of a status: `fine` sets the failures in a row to 0, else they grow by 1.
     pub fn status_written(&self, fine: bool) {
         let failures = self.families.status_failures.with_label_values(&NONE);
         if fine { failures.set(0) } else { failures.inc() }
     }
 
-    /// The text that Prometheus reads, with the picture of the cluster as it is now.
+    /// All metrics in the text format of Prometheus, with ages and counts taken from `world` now.
     pub fn text(&self, world: &World) -> String {
         for kind in Kind::all() {
             if let Some(alive) = world.alive.get(&kind) {
@@ -69,7 +69,7 @@ impl Default for Metrics {
     }
 }
 
-/// The figures of one test.
+/// Writes the metrics of one test.
 #[derive(Clone, Copy)]
 pub struct TestMetrics<'m> {
     families: &'m Families,
@@ -77,14 +77,14 @@ pub struct TestMetrics<'m> {
 }
 
 impl TestMetrics<'_> {
-    /// How many flows have a verdict.
+    /// Sets how many flows have this verdict.
     pub fn flows(&self, verdict: VerdictKind, count: u32) {
         let [namespace, test] = self.labels;
         let labels = [namespace, test, verdict.word()];
         self.families.flows.with_label_values(&labels).set(i64::from(count));
     }
 
-    /// How many rules are exercised; none of any while nothing is attempted.
+    /// Sets how many rules are exercised, on one side or both, or not.
     pub fn rules(&self, coverage: &Coverage) {
         let [namespace, test] = self.labels;
         for state in RuleState::ALL {
@@ -93,12 +93,13 @@ impl TestMetrics<'_> {
         }
     }
 
-    /// What the network does wrong, by its name; none while that is not known.
+    /// Sets the name of the diagnosis, which is the only one of this test from now on; none while
+    /// there is no diagnosis.
     pub fn diagnosis(&self, name: Option<&'static str>) {
         let [namespace, test] = self.labels;
         let family = &self.families.diagnosis;
         for other in Diagnosis::names().filter(|other| Some(*other) != name) {
-            // A series that was never written is not there to be removed.
+            // An error says that the series was never written.
             drop(family.remove_label_values(&[namespace, test, other]));
         }
         if let Some(name) = name {
@@ -106,30 +107,31 @@ impl TestMetrics<'_> {
         }
     }
 
-    /// When the test was created, and how old a round may be; in seconds.
+    /// Sets when the test was created, in seconds since 1970, and how old its last round may be, in
+    /// seconds.
     pub fn ages(&self, created: f64, stale_after: f64) {
         self.families.created.with_label_values(&self.labels).set(created);
         self.families.stale_after.with_label_values(&self.labels).set(stale_after);
     }
 
-    /// When the last whole round ended, in seconds since 1970; 0 for never.
+    /// Sets when the last whole round ended, in seconds since 1970; 0 before the first.
     pub fn last_round(&self, ended: f64) {
         self.families.last_round.with_label_values(&self.labels).set(ended);
     }
 
-    /// How long a round took.
+    /// Adds how long a round took, in seconds.
     pub fn round(&self, seconds: f64) {
         self.families.round_duration.with_label_values(&self.labels).observe(seconds);
     }
 
-    /// How many probes speak, of how many.
+    /// Sets how many probes speak, and how many the test takes.
     pub fn probes(&self, attached: usize, wanted: usize) {
         let [attached, wanted] = [attached, wanted].map(|n| i64::try_from(n).unwrap_or(i64::MAX));
         self.families.probes_attached.with_label_values(&self.labels).set(attached);
         self.families.probes_wanted.with_label_values(&self.labels).set(wanted);
     }
 
-    /// A condition.
+    /// Sets the status of a condition.
     pub fn condition(&self, condition: ConditionType, status: ConditionStatus) {
         let [namespace, test] = self.labels;
         for other in ConditionStatus::ALL {
@@ -140,18 +142,18 @@ impl TestMetrics<'_> {
         }
     }
 
-    /// Whether no rounds are to be expected.
+    /// Sets whether the test is suspended or has ended, so that no rounds are to be expected.
     pub fn suspended(&self, suspended: bool) {
         self.families.suspended.with_label_values(&self.labels).set(i64::from(suspended));
     }
 
-    /// The test is gone: so are its series.
+    /// Removes all series of the test, which is gone.
     pub fn forget(&self) {
         self.families.forget(self.labels);
     }
 }
 
-/// How much of a rule is exercised.
+/// From how many sides a rule is exercised: both, one or none.
 #[derive(Clone, Copy)]
 enum RuleState {
     Exercised,

@@ -1,6 +1,6 @@
-//! Keeps requests from coming faster than the API server wants them, whoever makes them.
+//! Keeps all requests of the operator from coming faster than the API server wants them.
 //!
-//! Callers wait after failures of their own accord. What they cannot see is here: the header
+//! Callers wait after failures of their own accord. This is for what callers cannot see: the header
 //! `Retry-After`, which kube's errors do not carry, and watches that kube's controller begins anew
 //! as soon as one ends.
 
@@ -27,23 +27,24 @@ use tower::{BoxError, Layer, Service};
 
 use crate::backoff::{Backoff, LIVED};
 
-/// Nobody is kept waiting for longer, whatever a proxy on the way may say.
+/// The longest `Retry-After` that is obeyed, in seconds, whatever a proxy on the way may say.
 const LONGEST: u64 = 600;
 
-/// A client of the API server that keeps what `pacing` has learned, and adds to it.
+/// Makes a client of the API server that obeys what `pacing` has learned, and adds to it. The error
+/// is that of a configuration that no client can be made from.
 pub fn client(config: Config, pacing: &Pacing) -> Result<Client, kube::Error> {
     Ok(ClientBuilder::try_from(config)?.with_layer(pacing).build())
 }
 
-/// What was learned of the API server's wishes; shared by all clients of one program.
+/// What was learned of the API server's wishes. Clones share it: all clients of the operator do.
 #[derive(Clone, Default)]
 pub struct Pacing(Arc<Mutex<Learned>>);
 
 #[derive(Default)]
 struct Learned {
-    /// Until when requests of a method to a path are not to be made.
+    /// The rests that the API server asked for, by method and path of the requests.
     rests: HashMap<(Method, String), Rest>,
-    /// When each watch was last begun.
+    /// When each watch was last begun, by its name.
     watches: HashMap<String, Begun>,
 }
 
@@ -58,11 +59,11 @@ struct Begun {
     backoff: Backoff,
 }
 
-/// What is to become of a request.
+/// When a request is to be made, if at all.
 enum Turn {
-    /// It is made after this time.
+    /// The request is made after this time.
     After(Duration),
-    /// It is not made: the API server has asked for that.
+    /// The request is not made, and gets the answer of this rest.
     Never(Rest),
 }
 
@@ -74,7 +75,7 @@ impl Pacing {
             return Turn::Never(*rest);
         }
         let Some(watch) = watch(request) else { return Turn::After(Duration::ZERO) };
-        // What begins again so soon has not lived, whether or not it began well.
+        // A watch that begins again within LIVED has ended too soon, however well it began.
         learned.watches.retain(|_, begun| now < begun.at + LIVED);
         let begun = learned.watches.get_mut(&watch);
         let delay = begun.map_or(Duration::ZERO, |begun| {
@@ -86,7 +87,7 @@ impl Pacing {
         Turn::After(delay)
     }
 
-    /// Takes over what an answer says about the next request of its kind.
+    /// Remembers the `Retry-After` of an answer that is an error, for requests of this place.
     fn learn<B>(&self, place: (Method, String), answer: &Response<B>) {
         let status = answer.status();
         let seconds = answer.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
@@ -97,7 +98,7 @@ impl Pacing {
             return;
         };
         let asked = Duration::from_secs(seconds.min(LONGEST));
-        // Up to a tenth more, so that all who were told the same do not come back together.
+        // Up to a tenth more, so that clients that were told the same do not come back together.
         let millis = u64::try_from(asked.as_millis()).unwrap_or_default();
         let more = Duration::from_millis(netproof_rounds::clock::random() % (millis / 10 + 1));
         let now = Instant::now();
@@ -107,13 +108,13 @@ impl Pacing {
     }
 }
 
-/// What the API server asks to be left alone with.
+/// The method and path of a request: what a `Retry-After` is about.
 fn place<B>(request: &Request<B>) -> (Method, String) {
     (request.method().clone(), request.uri().path().to_owned())
 }
 
-/// The name of a watch, the same whichever version it goes on from; none if the request is no
-/// watch.
+/// The name of a watch: path and selectors, without the version that it goes on from. None if the
+/// request is no watch.
 fn watch<B>(request: &Request<B>) -> Option<String> {
     let query = request.uri().query()?;
     if !query.split('&').any(|part| part == "watch=true") {
@@ -132,7 +133,7 @@ impl<S> Layer<S> for Pacing {
     }
 }
 
-/// Makes requests when their turn is.
+/// A service that delays or refuses requests as its [`Pacing`] says.
 pub struct Paced<S> {
     inner: S,
     pacing: Pacing,
@@ -157,7 +158,7 @@ where
             Turn::Never(rest) => return ready(Ok(refusal(rest))).boxed(),
         };
         let (place, pacing) = (place(&request), self.pacing.clone());
-        // Nothing is sent before it is awaited.
+        // The client sends nothing before its future is awaited.
         let answer = self.inner.call(request);
         async move {
             if !delay.is_zero() {
@@ -171,7 +172,7 @@ where
     }
 }
 
-/// What the API server would say if it were asked.
+/// The answer in place of a request during a rest: the status that the API server gave before.
 fn refusal(Rest { until, status }: Rest) -> Response<Box<DynBody>> {
     let left = until.saturating_duration_since(Instant::now()).as_secs();
     let said = json!({

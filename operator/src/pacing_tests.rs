@@ -26,7 +26,7 @@ fn refuse(server: &ApiServer, part: &'static str, code: u16, retry_after: u32) {
     server.refuse(RequestRefusal { method, part, code, message, retry_after: Some(retry_after) });
 }
 
-/// The code with which a namespace is not had.
+/// The status code with which a get of a namespace fails; none if it succeeds.
 async fn code(client: &Client) -> Option<u16> {
     match Api::<Namespace>::all(client.clone()).get("shop").await {
         Ok(_) => None,
@@ -62,7 +62,7 @@ async fn what_is_asked_elsewhere_or_otherwise_is_not_held_back() {
     let namespaces = Api::<Namespace>::all(client.clone());
     namespaces.list(&kube::api::ListParams::default()).await.expect("another path");
     let params = kube::api::DeleteParams::default();
-    // Another method. The server does not know it, and answers as to a get.
+    // Another method is not paced. The server does not know it, and answers as to a get.
     namespaces.delete("shop", &params).await.expect("another method");
 }
 

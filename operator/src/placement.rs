@@ -1,4 +1,5 @@
-//! Decides which stand-ins to make and which to remove. Decisions are values; nothing is done here.
+//! Decides which stand-ins to make and which to remove, as values that `controller/perform.rs`
+//! carries out.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -18,50 +19,51 @@ use netproof_rounds::{
     world::ObjectMap,
 };
 
-/// A stand-in that has ended is kept this long before it is replaced, so that one that always ends
-/// at once is not made anew in a tight loop; in seconds.
+/// The age at which a stand-in that has ended is replaced, in seconds, so that one that always ends
+/// at once is not made anew in a tight loop.
 const REST: i64 = 5;
 
 /// What to do about a test's stand-ins.
 #[derive(Clone, Debug, PartialEq)]
 pub enum PlacementAction {
-    /// Make this one; which of the desired ones it is, and its incarnation.
+    /// Make a stand-in.
     Create {
-        /// The place in the list of desired stand-ins.
+        /// The index in the list of desired stand-ins.
         desired: usize,
-        /// Which of its possible names is free.
+        /// The lowest incarnation with a name that no pod has.
         incarnation: u32,
     },
-    /// Remove this one.
+    /// Remove a stand-in.
     Delete {
-        /// The pod.
+        /// The name of the stand-in's pod.
         pod: ObjectRef,
-        /// Only if it is still this one.
+        /// The UID that the pod still has to have.
         uid: String,
     },
 }
 
-/// What there is, and what is to be done.
+/// The stand-ins that a test has, and what is to be done about the others.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct PlacementPlan {
-    /// For each desired stand-in, in order, the pod that is it.
+    /// The pod of each desired stand-in, in their order; none where there is none that can be used.
     pub found: Vec<Option<(ObjectRef, PodState)>>,
-    /// What to do.
+    /// What to do, in this order.
     pub actions: Vec<PlacementAction>,
-    /// For some that were not found, the pod in their place that is owned like one of ours and runs
-    /// something else: it is left alone, and another would meet with the same.
+    /// By index, the desired stand-ins in place of which there is a pod that the test's
+    /// `StandInSet` owns and that runs another image. It is left alone, and no other is made, since
+    /// that would become the same.
     pub altered: BTreeMap<usize, Problem>,
     /// When to look again though nothing changes, in seconds from now.
     pub look_again: Option<i64>,
 }
 
-/// The pods that there are, and whose they are.
+/// The pods that look like stand-ins, and the owners by which a test's own are known.
 #[derive(Clone, Copy, Debug)]
 pub struct Pods<'a> {
-    /// All that carry the label of stand-ins, which anybody may set.
+    /// All pods that carry the label of stand-ins, which anybody may set.
     pub labelled: &'a ObjectMap<PodState>,
-    /// The UIDs of the test's own `StandInSets`, which nobody but the operator makes. A pod of
-    /// another owner is not touched, whatever its labels say.
+    /// The UIDs of the test's own `StandInSets`, which only the operator makes. A pod of another
+    /// owner is not touched, whatever its labels say.
     pub owners: &'a BTreeSet<String>,
 }
 
@@ -74,7 +76,8 @@ impl<'a> Pods<'a> {
     }
 }
 
-/// Compares what is desired with the pods that there are.
+/// Compares the desired stand-ins of a test with its pods, as they are at `now`. Pods of the test
+/// that are not desired are to be removed.
 pub fn decide(
     desired: &[Desired],
     pods: Pods<'_>,
@@ -138,8 +141,8 @@ pub fn decide(
 }
 
 impl PlacementPlan {
-    /// Removes the oldest stand-in, so that another comes and its start can be measured, if none
-    /// came for so long and nothing else is going on.
+    /// Plans to remove the oldest stand-in, so that the start of its successor can be measured: if
+    /// all run, nothing else is to be done, and the youngest is of this age at least.
     pub fn renew(&mut self, every: Duration, now: Timestamp) {
         let age = |pod: &PodState| pod.created.map_or(0, |at| now.as_second() - at.as_second());
         let running = |found: &Option<(ObjectRef, PodState)>| {
@@ -157,15 +160,15 @@ impl PlacementPlan {
             return;
         }
         let oldest = self.found.iter_mut().max_by_key(|f| f.as_ref().map(|(_, pod)| age(pod)));
-        // Its successor is made when it is going.
+        // The successor is made by a later plan, once the pod is terminating.
         if let Some((pod, state)) = oldest.and_then(Option::take) {
             self.actions.push(PlacementAction::Delete { pod, uid: state.uid });
         }
     }
 
-    /// Takes back to make those on nodes that take none at the moment, where they would wait for as
-    /// long as that lasts, whoever is gone by then. Returns what keeps each from being made; that
-    /// it ends is a change of its node.
+    /// Takes back the making of stand-ins on nodes that take none at the moment: their pods would
+    /// stay pending, even if the operator were gone by then. Returns, by index, why each is not
+    /// made. A node that takes stand-ins again changes, which brings a reconciliation.
     pub fn postpone(
         &mut self,
         desired: &[Desired],
@@ -190,22 +193,23 @@ impl PlacementPlan {
     }
 }
 
-/// What a pod is still good for.
+/// In which part of its life a stand-in's pod is.
 enum Life {
-    /// It is or will be of use, for so many seconds.
+    /// The pod runs or may come to run, and is replaced in so many seconds.
     Usable { ends: i64 },
-    /// It has ended, and will be replaced in so many seconds.
+    /// The pod has ended, and is replaced in so many seconds.
     Resting { ends: i64 },
-    /// It has to be replaced now.
+    /// The pod has to be replaced now.
     Over,
-    /// It is going already.
+    /// The pod is terminating.
     Leaving,
 }
 
 impl Life {
     fn of(pod: &PodState, settings: &PodSettings, now: Timestamp) -> Self {
         let age = pod.created.map_or(0, |created| now.as_second() - created.as_second());
-        // Replaced before the kubelet ends it, which would be a failure that nobody caused.
+        // A pod is replaced before the kubelet ends it at its lifetime, which would look like a
+        // fault.
         let lifetime = i64::try_from(settings.lifetime.as_secs()).unwrap_or(i64::MAX);
         let retires = lifetime / 5 * 4;
         match &pod.progress {

@@ -179,7 +179,7 @@ fn an_old_one_is_replaced_before_the_kubelet_ends_it() {
     assert_eq!(placement.actions, [create(1), delete(&old)]);
 }
 
-/// What renewing every 100 seconds does where `a` and `b` are so old.
+/// What a renewal every 100 s decides where `a` and `b` have these ages, in seconds.
 fn renewed(ages: [i64; 2], progress: PodProgress) -> (PlacementPlan, [(ObjectRef, PodState); 2]) {
     let [a, b] = ["a", "b"].map(desired);
     let pods = [made(&a, 0, ages[0], PodProgress::Running), made(&b, 0, ages[1], progress)];

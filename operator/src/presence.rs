@@ -1,5 +1,5 @@
-//! Whether the API server has a kind that not every cluster has, and in which version: as the
-//! kind's `CustomResourceDefinition` says.
+//! Reads from a kind's `CustomResourceDefinition` whether the API server has the kind, and in which
+//! version.
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
     CustomResourceDefinition, CustomResourceDefinitionStatus,
@@ -14,33 +14,33 @@ use serde::Deserialize;
 use crate::watch::erased;
 use netproof_rounds::{decode::part, kind::resource};
 
-/// What the API server has of a kind.
+/// Whether the API server has a kind.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Presence {
-    /// Nothing: there can be no object of this kind.
+    /// The kind has no definition: there can be no object of it.
     Absent,
-    /// Its objects.
+    /// The objects of the kind can be followed.
     Served(Served),
-    /// Objects may be stored that nobody can read, and why.
+    /// Objects may be stored, and none can be read; and why.
     Unserved(String),
 }
 
 /// A kind that the API server serves.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Served {
-    /// The UID of its definition: a kind that was removed and came back has other objects.
+    /// The UID of the definition: a kind that was removed and came back has other objects.
     pub definition: String,
-    /// The kind in the version that netproof reads; in another one if there is only that, so that
-    /// its objects are known to be there.
+    /// The kind in the version that netproof reads; or, if that is not served, in another one, so
+    /// that its objects are known to be there.
     pub resource: ApiResource,
 }
 
-/// The resource of all definitions, and the name of the one of this kind.
+/// The resource of all definitions, and the name of this kind's definition.
 pub fn definition(kind: &KindRow) -> (ApiResource, String) {
     (erased::<CustomResourceDefinition>(), kind.definition())
 }
 
-/// What the kind's definition, or that it has none, says.
+/// What the kind's definition says of its presence; none is a kind without a definition.
 pub fn presence(kind: &KindRow, definition: Option<&DynamicObject>) -> Presence {
     let Some(definition) = definition else { return Presence::Absent };
     match served_version(kind, definition) {
@@ -58,7 +58,8 @@ struct Spec {
     versions: Vec<Version>,
 }
 
-/// Of the whole `CustomResourceDefinitionVersion`, only this: its schema is large.
+/// The parts of a `CustomResourceDefinitionVersion` that are read. Its schema, which is large, is
+/// not.
 #[derive(Deserialize)]
 struct Version {
     name: String,

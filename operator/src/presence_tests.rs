@@ -18,7 +18,7 @@ fn version(name: &str, served: bool) -> Value {
     json!({"name": name, "served": served, "storage": served, "schema": {"openAPIV3Schema": {}}})
 }
 
-/// The version in which the kind is followed; or why it cannot be.
+/// The version in which the kind is followed, or why it cannot be.
 fn followed(versions: &Value) -> Result<String, String> {
     match presence(KIND, Some(&definition(versions, "True"))) {
         Presence::Absent => Err("absent".into()),

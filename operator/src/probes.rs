@@ -1,4 +1,5 @@
-//! Keeps one conversation with each probe: attaches, greets, and attaches again when it ends.
+//! Keeps one conversation with each probe: attaches, greets, and attaches again when the
+//! conversation ends.
 
 use std::{sync::Arc, time::Duration};
 
@@ -22,50 +23,50 @@ use netproof_rounds::{
 /// How long the API server and the kubelet may take to open an attachment.
 const ATTACH: Duration = Duration::from_secs(10);
 
-/// Bytes that an attachment holds in each direction; kube's default of 1 KiB would make a pass over
-/// many flows wait for the loop that moves them.
+/// How many bytes an attachment buffers in each direction. With kube's default of 1 KiB a pass over
+/// many flows would wait for the task that moves the bytes.
 const PIPE: usize = 64 * 1024;
 
-/// A conversation that can be had, or why not.
+/// A session with a probe, or why there is none.
 pub type Conversation = Result<Arc<Session>, String>;
 
 /// Names one incarnation of a probe's pod.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct PodRef {
-    /// Its namespace.
+    /// The namespace of the pod.
     pub namespace: String,
-    /// Its name.
+    /// The name of the pod.
     pub name: String,
-    /// Its UID, which its probe uses as its identity.
+    /// The UID of the pod, which its probe gives as its identity.
     pub uid: String,
 }
 
 impl PodRef {
-    /// The pod that has this name now.
+    /// The pod that has this name and is in this state.
     pub fn of(name: &ObjectRef, pod: &PodState) -> Self {
         let ObjectRef { namespace, name } = name.clone();
         Self { namespace, name, uid: pod.uid.clone() }
     }
 }
 
-/// Keeps a conversation for as long as it is held.
+/// The task that keeps the conversation with one probe, until this is dropped.
 pub struct Probe {
     line: ProbeLink,
     task: JoinHandle<()>,
 }
 
-/// Tells of the conversation with a probe, to whoever wants to know.
+/// Tells of the conversation with a probe. Clones tell of the same.
 #[derive(Clone)]
 pub struct ProbeLink(watch::Receiver<Conversation>);
 
 impl ProbeLink {
-    /// One that says what is sent to it.
+    /// A link that tells of the conversations sent to `state`.
     #[cfg(test)]
     pub(crate) fn of(state: watch::Receiver<Conversation>) -> Self {
         Self(state)
     }
 
-    /// The conversation as it is now.
+    /// The conversation as it is now, or why there is none. Never waits.
     pub fn conversation(&self) -> Conversation {
         match &*self.0.borrow() {
             Ok(session) => match session.over() {
@@ -84,7 +85,8 @@ impl Drop for Probe {
 }
 
 impl Probe {
-    /// Begins to attach to a pod that runs. `turned` is told of every change.
+    /// Begins to attach to a pod that runs, and attaches again, with a backoff, whenever that fails
+    /// or ends. `turned` is sent a value after every change of the conversation.
     pub fn keep(client: Client, pod: PodRef, turned: watch::Sender<()>) -> Self {
         let (sender, state) = watch::channel(Err("attaching to it".to_owned()));
         let span = info_span!("probe", pod = %format!("{}/{}", pod.namespace, pod.name));
@@ -92,18 +94,18 @@ impl Probe {
         Self { line: ProbeLink(state), task }
     }
 
-    /// One that says what is sent to it.
+    /// A probe without a pod, with the conversations sent to `state`.
     #[cfg(test)]
     pub(crate) fn of(state: watch::Receiver<Conversation>) -> Self {
         Self { line: ProbeLink(state), task: tokio::spawn(std::future::pending()) }
     }
 
-    /// The conversation as it is now.
+    /// The conversation as it is now, or why there is none. Never waits.
     pub fn conversation(&self) -> Conversation {
         self.line.conversation()
     }
 
-    /// What tells of it, for as long as this is kept.
+    /// A link that tells of this conversation, for as long as this probe is kept.
     pub fn line(&self) -> ProbeLink {
         self.line.clone()
     }
@@ -158,8 +160,7 @@ async fn open(api: &Api<Pod>, pod: &PodRef) -> Result<Session, String> {
     let reader = attached.stdout().ok_or("the attachment has no stdout")?;
     let writer = attached.stdin().ok_or("the attachment has no stdin")?;
     let status = attached.take_status().ok_or("the attachment has no status")?;
-    // Owning the attachment in the future that waits for its end keeps it open just as long as
-    // somebody waits.
+    // The attachment is open while it is owned: the future owns it for as long as it is awaited.
     let ended = Box::pin(async move {
         let said = status.await.and_then(|status| status.message);
         let why = said.unwrap_or_else(|| "the attachment ended without a word".to_owned());

@@ -1,4 +1,4 @@
-//! Whether the operator is ready, and what it waits for if it does not act.
+//! Says whether the operator is ready, and what it waits for if it does not act.
 
 use std::time::Instant;
 
@@ -7,13 +7,13 @@ use crate::{
     shared::Shared,
 };
 
-/// What `/readyz` answers: fine or not, and a line that says why.
+/// What `/readyz` answers at `now`: `Ok` if the operator is ready, and either way a line that says
+/// why.
 ///
-/// Who waits for another operator of its own installation is ready, and says that it waits: it
-/// could take over at once, and a rollout that starts the new one first must not wait for ever for
-/// it. Who waits for another installation is not: what was installed here does nothing, and will
-/// not until somebody removes the other, so that `kubectl rollout status` and the READY column have
-/// to say so.
+/// An operator that waits for another of its own installation is ready: it could take over at once,
+/// and a rollout that starts the new operator first must not wait for it for ever. An operator that
+/// waits for another installation is not ready: it does nothing until somebody removes the other,
+/// and `kubectl rollout status` and the READY column have to show that.
 pub fn readiness(shared: &Shared, now: Instant) -> Result<String, String> {
     if let Some(why) = shared.world.borrow().blindness(now) {
         return Err(why);

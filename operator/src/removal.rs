@@ -1,9 +1,10 @@
-//! Leaves nothing behind when netproof itself is removed, in whichever order its parts go.
+//! Removes all stand-ins when netproof itself is removed, in whichever order its parts go.
 //!
-//! What its namespace holds goes one by one once that is deleted: pods first, where the cluster
-//! orders it, else anything, the operator's own account included. So cleaning up begins as soon as
-//! the namespace is seen to go, not when the operator is told to end. Where its rights have gone
-//! before it, removing the definitions removes the rest, and the kubelet ends what is left.
+//! Once the operator's namespace is deleted, its objects go one by one: pods first, where the
+//! cluster orders that, else in any order, and the operator's service account among them. So
+//! removal begins as soon as the namespace is seen to go, not when the operator is told to end. If
+//! the operator's rights go first, removing the definitions removes the rest, and the kubelet ends
+//! the pods that are left.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -38,28 +39,29 @@ use netproof_rounds::{
     world::World,
 };
 
-/// Requests to remove something that are under way at a time.
+/// How many removals are under way at once at most.
 const AT_A_TIME: usize = 16;
 
-/// Between two looks at what is left.
+/// How long after a round of removals the next look at what is left comes.
 const PAUSE: Duration = Duration::from_millis(300);
 
-/// The same where that could not be asked for, which may be for good.
+/// The same if what is left could not be listed, which may last.
 const BLIND_PAUSE: Duration = Duration::from_secs(3);
 
-/// How long each question may take whether this is a removal, out of the little time that there is.
+/// How long a request may take that asks whether the operator is removed: a small part of the time
+/// that `run` gives the end.
 const LOOK: Duration = Duration::from_secs(3);
 
-/// What the operator is, as those see it who remove it.
+/// The objects of the operator that somebody deletes to remove it.
 #[derive(Clone, Debug)]
 pub struct Itself {
-    /// Its namespace.
+    /// The operator's namespace.
     pub namespace: String,
-    /// Its Deployment.
+    /// The name of the operator's Deployment in that namespace.
     pub deployment: String,
 }
 
-/// Waits until the operator's own namespace is seen to be going.
+/// Waits until the operator's own namespace is seen to be going. Cancel safe.
 pub async fn begins(itself: &Itself, mut world: watch::Receiver<Arc<World>>) {
     let goes = |world: &Arc<World>| world.is_going(&itself.namespace);
     if world.wait_for(goes).await.is_err() {
@@ -68,7 +70,8 @@ pub async fn begins(itself: &Itself, mut world: watch::Receiver<Arc<World>>) {
 }
 
 /// Whether an operator that is told to end is removed, and not just restarted or moved: its
-/// namespace is going, or its Deployment is gone, going, or scaled to nothing.
+/// namespace is going, or its Deployment is gone, going, or scaled to 0. False if neither is known
+/// within 3 s.
 pub async fn is_meant(context: &Context, itself: &Itself) -> bool {
     let client = &context.shared.client;
     let namespaces = Api::<Namespace>::all(client.clone());
@@ -100,14 +103,15 @@ pub async fn is_meant(context: &Context, itself: &Itself) -> bool {
 }
 
 /// Says in every status that nobody tests any more, and removes all that this installation has
-/// placed, until nothing is left of it. The caller sees to it that nothing new is placed.
+/// placed. Ends once nothing is left, so it needs a deadline of the caller's; from its start on
+/// nothing new is placed.
 pub async fn carry_out(context: &Context) {
     info!("Operator is being removed: removing all stand-ins");
     let why = Problem::new(
         Reason::OperatorRemoved,
         "netproof is being removed from the cluster: nobody tests any more",
     );
-    // The rights to either may go at any moment.
+    // The operator's rights to either may go at any moment, so both begin at once.
     tokio::join!(context.retire(&why), remove_all(context));
 }
 
@@ -132,7 +136,7 @@ async fn remove_all(context: &Context) {
     }
 }
 
-/// What this installation has placed and is not going yet: names and UIDs.
+/// The objects that this installation has placed and that are not going yet: UIDs by names.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Left {
     sets: BTreeMap<ObjectRef, String>,
@@ -140,7 +144,7 @@ struct Left {
 }
 
 impl Left {
-    /// As the API server has it: what was placed a moment ago is in no picture yet.
+    /// Lists what is left at the API server: the World may lack what was placed a moment ago.
     async fn listed(context: &Context, owners: &BTreeSet<String>) -> Result<Self, kube::Error> {
         let client = &context.shared.client;
         let [sets, pods] = [erased::<StandInSet>(), erased::<Pod>()]
@@ -152,7 +156,7 @@ impl Left {
         Ok(Self::of(&World::of(sets.chain(pods)), &context.pod_settings.installation, owners))
     }
 
-    /// What is ours in a picture. Pods are by their owners, also by such as are gone by now.
+    /// What is left in `world`. Pods are known by their owners, among them `owners` that are gone.
     fn of(world: &World, installation: &str, owners: &BTreeSet<String>) -> Self {
         let ours: BTreeMap<&ObjectRef, &SetState> = world
             .stand_in_sets
@@ -179,7 +183,8 @@ impl Left {
         self.sets.is_empty() && self.pods.is_empty()
     }
 
-    /// Sets first: what is left of their pods when time is over, the garbage collector removes.
+    /// Removes the sets, then the pods, each once. If time is over before all pods are removed, the
+    /// garbage collector removes the others after their sets.
     async fn remove(&self, context: &Context) {
         let client = &context.shared.client;
         let sets = self.sets.iter().map(|(name, uid)| delete_set(client, name, uid));

@@ -1,4 +1,4 @@
-//! Joins the operator's parts, and ends them in order.
+//! Starts the operator's parts, and ends them in order.
 
 use std::{
     net::SocketAddr,
@@ -41,42 +41,44 @@ use crate::{
 };
 use netproof_rounds::{clock::nonce, reports::Reports, world::World};
 
-/// A request that ends is given up after this long without an answer.
+/// How long a request, other than a stream, may be without an answer.
 const UNARY: Duration = Duration::from_secs(15);
 
-/// A stream is given up after this long without a byte: bookmarks come about every minute on a
-/// watch, and heartbeats every few seconds on an attachment.
+/// How long a stream may be without a byte. Bookmarks come about every minute on a watch, and
+/// heartbeats every few seconds on an attachment.
 const STREAM: Duration = Duration::from_secs(100);
 
-/// The time that the end may take; less than the pod's grace period.
+/// How long the end may take before the Lease is given back: less than the pod's grace period.
 const FAREWELL: Duration = Duration::from_secs(20);
 
-/// How the operator runs.
+/// The settings of the operator, from its command line.
 #[derive(Clone, Debug)]
 pub struct OperatorSettings {
-    /// The image of the probe.
+    /// The image of the probe, which all stand-ins run.
     pub probe_image: String,
     /// The priority class of stand-ins; the cluster's default if there is none.
     pub priority_class: Option<String>,
-    /// The kubelet ends a stand-in after this long, even if the operator is gone.
+    /// The age at which the kubelet ends a stand-in, even if the operator is gone.
     pub stand_in_lifetime: Duration,
-    /// Where metrics are served.
+    /// The address that serves metrics.
     pub listen: SocketAddr,
-    /// Where it is answered whether the operator lives and is ready.
+    /// The address that serves `/livez` and `/readyz`.
     pub health_listen: SocketAddr,
-    /// A test that names more flows is not accepted.
+    /// How many flows a test may name; one that names more is not accepted.
     pub flows_per_test: usize,
     /// The namespace of the operator itself.
     pub namespace: String,
-    /// The operator's own pod, as which it holds the Lease; a name of chance if there is none.
+    /// The name of the operator's own pod, under which it holds the Lease; none for a random name.
     pub pod: Option<String>,
-    /// Where the Lease is by which one operator of the cluster acts and all others wait.
+    /// The namespace of the Lease by which one operator of the cluster acts and all others wait.
     pub lease_namespace: String,
-    /// The operator's own Deployment: when it is gone, the operator takes its stand-ins with it.
+    /// The operator's own Deployment. If that is gone when the operator is told to end, the
+    /// operator removes its stand-ins.
     pub deployment: String,
 }
 
-/// Runs the operator until it is told to end.
+/// Runs the operator until SIGTERM or SIGINT. An error says that it could not start, that another
+/// operator has taken over, or that a part of it ended.
 pub async fn operator(settings: OperatorSettings) -> anyhow::Result<()> {
     let mut told = EndSignals::listen()?;
     let config = Config::infer().await.context("no way to a cluster")?;
@@ -129,7 +131,7 @@ pub async fn operator(settings: OperatorSettings) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Waits until this operator is the one that acts.
+/// Waits until this operator is the one that acts. Has no deadline.
 async fn take_turn(
     settings: &OperatorSettings,
     client: Client,
@@ -198,18 +200,18 @@ async fn act(
         warn!("Not everything ended in time");
         removed
     });
-    // What it has begun to do is not to be done any more when a successor begins.
+    // Nothing that the controller has begun may go on once a successor acts.
     controller.abort();
     drop((&mut controller).await);
     lease.end(if removed { Farewell::Remove } else { Farewell::Release }).await;
     if removed {
-        // Its pod is not gone yet, and another process in it would have nothing to do.
+        // If the process ended before its pod is deleted, the kubelet would start another.
         told.ending().await;
     }
     Ok(())
 }
 
-/// Whoever tells the operator to end.
+/// The signals that tell the operator to end.
 struct EndSignals {
     terminate: Signal,
     interrupt: Signal,
@@ -222,7 +224,7 @@ impl EndSignals {
         Ok(Self { terminate: terminate?, interrupt: interrupt?, already: false })
     }
 
-    /// Waits until it was told once.
+    /// Waits for the first signal; returns at once after that.
     async fn ending(&mut self) {
         if self.already {
             return;
@@ -235,8 +237,8 @@ impl EndSignals {
     }
 }
 
-/// Lets writes pass only while this operator acts: also those that were decided before it was
-/// stopped for a while, and that would be sent before it has noticed.
+/// Refuses writes unless this operator acts at the moment: also those that a process decided before
+/// it was paused for a while, and would send before it notices.
 fn fence(
     standing: watch::Receiver<Standing>,
 ) -> impl Fn(Request<Body>) -> Result<Request<Body>, BoxError> + Clone {
@@ -249,7 +251,7 @@ fn fence(
     }
 }
 
-/// Every change of the picture, for the controller.
+/// One item for each change of the World, for the controller; changes that come together are one.
 fn news(world: watch::Receiver<Arc<World>>) -> impl futures::Stream<Item = ()> + Send + 'static {
     futures::stream::unfold(world, |mut world| async move {
         world.changed().await.ok()?;
@@ -259,8 +261,8 @@ fn news(world: watch::Receiver<Arc<World>>) -> impl futures::Stream<Item = ()> +
     .boxed()
 }
 
-/// kube retries 429, 503 and 504 up to 15 times with waits of many minutes; here every caller has
-/// its own way of trying again.
+/// The configuration for requests that are no streams. kube would retry 429, 503 and 504 up to 15
+/// times with waits of many minutes; here every caller tries again in its own way.
 fn for_requests(config: &Config) -> Config {
     let mut config = config.clone();
     config.read_timeout = Some(UNARY);
@@ -273,7 +275,7 @@ fn for_requests(config: &Config) -> Config {
 
 fn client_for_streams(config: &Config, pacing: &Pacing) -> anyhow::Result<Client> {
     let mut config = config.clone();
-    // kube's own pings would hide a peer that does not answer any more.
+    // With this on, kube's own pings would hide a peer that does not answer any more.
     config.reset_reader_on_write = false;
     config.read_timeout = Some(STREAM);
     config.default_retry = false;
@@ -297,7 +299,7 @@ mod tests {
         assert!(passes(Method::GET) && !writes.clone().into_iter().any(passes));
         standings.send_replace(Standing::Acting { until: Instant::now() + DEADLINE });
         assert!(writes.clone().into_iter().all(passes));
-        // Stopped for a while, and not succeeded yet as far as it knows.
+        // The deadline has passed, as after a pause of the process.
         standings.send_replace(Standing::Acting { until: Instant::now() });
         assert!(passes(Method::GET) && !writes.into_iter().any(passes));
     }

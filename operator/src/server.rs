@@ -1,4 +1,4 @@
-//! Serves small answers over HTTP, and lets nobody hold more than a place for a moment.
+//! Serves small answers over HTTP, with bounds on the number of connections and their time.
 
 use std::{convert::Infallible, sync::Arc, time::Duration};
 
@@ -17,21 +17,22 @@ use tokio::{
 };
 use tracing::debug;
 
-/// The answer to a request.
+/// The answer to a request, whole in memory.
 pub type HttpResponse = Response<Full<Bytes>>;
 
-/// What clients may take.
+/// What clients may take, all together and each.
 #[derive(Clone, Copy, Debug)]
 pub struct ServerLimits {
-    /// Connections at a time; the newest beyond them is closed.
+    /// Connections at once; further ones are closed as they come.
     pub connections: usize,
-    /// How long a client may take for its request.
+    /// How long a client may take to send the head of its request.
     pub request: Duration,
-    /// How long a connection may be there in all.
+    /// How long a connection may last in all.
     pub connection: Duration,
 }
 
-/// Answers for ever.
+/// Answers requests on `listener` for ever, one on each connection. If the future is dropped,
+/// connections that are open last until [`ServerLimits::connection`].
 pub async fn serve(
     listener: TcpListener,
     limits: ServerLimits,
@@ -48,7 +49,7 @@ pub async fn serve(
                 continue;
             }
         };
-        // Who waited for a place would wait for the slowest of all clients.
+        // A client that waited for a place would wait for the slowest of all others.
         let Ok(place) = Arc::clone(&places).try_acquire_owned() else { continue };
         let answer = Arc::clone(&answer);
         tokio::spawn(async move {

@@ -17,7 +17,7 @@ async fn bed() -> std::net::SocketAddr {
     address
 }
 
-/// What is answered, if anything is.
+/// Asks for a page, and returns the answer, if there is one.
 async fn ask(address: std::net::SocketAddr) -> Option<String> {
     let stream = TcpStream::connect(address).await.expect("it is accepted or queued");
     let (mut sender, connection) = client::handshake(TokioIo::new(stream)).await.ok()?;
@@ -29,11 +29,11 @@ async fn ask(address: std::net::SocketAddr) -> Option<String> {
     Some(String::from_utf8_lossy(&body).into_owned())
 }
 
-/// How long it takes until the server has closed this.
+/// How long it takes until the server has closed the connection.
 async fn closed(mut stream: TcpStream) -> Duration {
     let began = Instant::now();
     let mut rest = vec![];
-    // It may be told that it was too slow, or be reset.
+    // The server may answer that the client was too slow, or reset the connection.
     drop(stream.read_to_end(&mut rest).await);
     began.elapsed()
 }

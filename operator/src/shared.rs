@@ -1,5 +1,4 @@
-//! What all parts of the operator share: the ways to the API server, the picture of the cluster,
-//! and what others may ask for.
+//! What all parts of the operator share: clients of the API server, the World, metrics and reports.
 
 use std::sync::{Arc, OnceLock};
 
@@ -9,20 +8,20 @@ use tokio::sync::watch;
 use crate::{lease::Standing, metrics::Metrics};
 use netproof_rounds::{reports::Reports, world::World};
 
-/// What all tests share, and what is asked about them from outside.
+/// What all tests share, and what is served about them.
 pub struct Shared {
-    /// For requests that end.
+    /// The client for requests that are no streams.
     pub client: Client,
-    /// For attachments.
+    /// The client for attachments and the controller's watches, without a deadline for the whole.
     pub streaming: Client,
-    /// The picture of the cluster.
+    /// What is known of the cluster, as it was last published.
     pub world: watch::Receiver<Arc<World>>,
-    /// The figures.
+    /// The metrics that `/metrics` serves.
     pub metrics: Metrics,
-    /// What can be asked about tests.
+    /// The last view of each test, which `/matrix` and `/flows` serve.
     pub reports: Reports,
-    /// Whether this operator acts, or another one.
+    /// How this operator stands to the Lease.
     pub standing: watch::Receiver<Standing>,
-    /// The installation that it is part of, once that is known.
+    /// The installation that this operator is part of, once that is known.
     pub installation: OnceLock<String>,
 }

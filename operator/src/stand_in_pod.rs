@@ -1,5 +1,4 @@
-//! What a stand-in's pod looks like, so that it is taken for a workload by policies and by nothing
-//! else.
+//! Builds the pod of a stand-in, which policies take for the workload and nothing else does.
 
 use std::time::Duration;
 
@@ -11,40 +10,41 @@ use netproof_rounds::desired::{
     CONTAINER, Desired, HASH_LABEL, INSTALLATION_LABEL, TEST_UID_LABEL,
 };
 
-/// Annotation with the namespace and name of the test, for people.
+/// The annotation with the namespace and name of the test, for people.
 const TEST_ANNOTATION: &str = "netproof.dev/test";
 
-/// The condition that nobody ever sets, so that no Service counts a stand-in as ready.
+/// A condition that nobody ever sets, so that no Service counts a stand-in as ready.
 const READINESS_GATE: &str = "netproof.dev/never-ready";
 
 /// What all stand-ins have in common.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PodSettings {
-    /// The image of the probe.
+    /// The image of the probe, by which an altered pod is known.
     pub image: String,
-    /// The priority class; the cluster's default, if none is named.
+    /// The priority class of the pods; none for the cluster's default.
     pub priority_class: Option<String>,
-    /// The kubelet ends a stand-in after this time, whoever else is gone.
+    /// The age at which the kubelet ends a stand-in, even if the operator is gone.
     pub lifetime: Duration,
-    /// The installation that makes them.
+    /// The installation that makes the stand-ins, as their label says.
     pub installation: String,
 }
 
-/// The name of the owner of a test's stand-ins, in each namespace that has some: one for each
-/// installation, so that what another one has left is never in the way.
+/// The name of a test's `StandInSet`, the same in each namespace. Each installation has names of
+/// its own, so that a set that another one has left is never in the way.
 pub fn set_name(test: &TestRef, installation: &str) -> String {
     let unique = fnv1a(installation.as_bytes()) >> 32;
     format!("{}.{}.{unique:08x}", test.namespace, test.name)
 }
 
-/// Whether what carries the mark of this installation is ours. What has none was made by a version
-/// that knew of no others, and is replaced like anything of an older version.
+/// Whether an object with this label belongs to the installation. An object without the label was
+/// made by a version before it, belongs to any installation, and is replaced.
 pub fn is_of(installation: &str, mark: Option<&str>) -> bool {
     mark.is_none_or(|mark| mark == installation)
 }
 
-/// The owner of a test's stand-ins in a namespace. In the test's own namespace the garbage
-/// collector removes it with the test; elsewhere owners cannot be named, and the operator does.
+/// The `StandInSet` of a test in a namespace. The garbage collector removes the one in the test's
+/// own namespace with the test; owner references cannot name an object of another namespace, so the
+/// operator removes the others.
 pub fn set(test: &TestRef, namespace: &str, installation: &str) -> StandInSet {
     let name = set_name(test, installation);
     let mut set = StandInSet::new(&name, StandInSetSpec { replicas: 0, test: test.clone() });
@@ -63,7 +63,7 @@ pub fn set(test: &TestRef, namespace: &str, installation: &str) -> StandInSet {
 }
 
 impl PodSettings {
-    /// The pod, but for its name and its owner's UID, which do not make it another stand-in.
+    /// The pod without its name and its owner's UID, which do not make it another stand-in.
     fn body(&self, desired: &Desired, test: &TestRef) -> Value {
         let listen = desired.ports.iter().flat_map(|port| {
             ["--listen".into(), format!("{}/{}", port.protocol, port.port).to_lowercase()]
@@ -84,7 +84,7 @@ impl PodSettings {
                     TEST_ANNOTATION: format!("{}/{}", test.namespace, test.name),
                     "netproof.dev/endpoint": desired.actor.to_string(),
                     "cluster-autoscaler.kubernetes.io/safe-to-evict": "true",
-                    // A sidecar would answer in the probe's place.
+                    // A sidecar of a mesh would answer in the probe's place.
                     "sidecar.istio.io/inject": "false",
                     "linkerd.io/inject": "disabled",
                 },
@@ -132,7 +132,8 @@ impl PodSettings {
         })
     }
 
-    /// Tells stand-ins apart that were made from something else.
+    /// The hash of all that a stand-in is made from: equal for pods that stand in for the same, in
+    /// the same way.
     pub fn hash(&self, desired: &Desired, test: &TestRef) -> String {
         let body = self.body(desired, test).to_string();
         let Self { installation, .. } = self;
@@ -143,8 +144,8 @@ impl PodSettings {
         format!("{:016x}", fnv1a(text.as_bytes()))
     }
 
-    /// The whole pod. The name differs for each `incarnation`, so that a pod that will not go away
-    /// does not keep its successor from coming.
+    /// The whole pod, owned by the `StandInSet` with UID `set_uid`. The name differs for each
+    /// `incarnation`, so that a pod that will not go away does not keep its successor from coming.
     pub fn pod(&self, desired: &Desired, test: &TestRef, set_uid: &str, incarnation: u32) -> Pod {
         let hash = self.hash(desired, test);
         let unique = fnv1a(format!("{hash}{incarnation}").as_bytes());
@@ -165,7 +166,7 @@ impl PodSettings {
     }
 }
 
-/// FNV-1a, 64 bits: stable across versions of this program and of its compiler.
+/// FNV-1a of 64 bits, which stays the same across versions of this program and of its compiler.
 fn fnv1a(bytes: &[u8]) -> u64 {
     bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
         (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)

@@ -1,4 +1,4 @@
-//! Carries one test out: keeps its probes, runs its rounds, and publishes what they say.
+//! Carries one test out: keeps its probes, runs its rounds, and publishes their results.
 
 mod diagnoses;
 mod diagnosis;
@@ -43,41 +43,42 @@ use timing::{Measurements, ProbeLinks, Sources, Timing};
 /// evidence ages does not.
 const IDLE: Duration = Duration::from_secs(1);
 
-/// One test being carried out.
+/// The one task of a test, and the one writer of its status.
 pub struct Tester {
     shared: Arc<Shared>,
     world: watch::Receiver<Arc<World>>,
     assignment: watch::Receiver<Arc<Assignment>>,
     turned: watch::Sender<()>,
     probes: BTreeMap<PodRef, Probe>,
-    /// Whose probes spoke when last asked.
+    /// The actors whose probes spoke at the last look.
     speaking: BTreeSet<Actor>,
     book: Book,
     diagnoses: Diagnoses,
-    /// Has the picture confirmed before somebody is accused.
+    /// Asks the API server whether the World is up to date, before a Leak or Blocked is reported.
     certifier: Certifier,
-    /// What the network does wrong.
+    /// The diagnosis that stands.
     said: Option<Arc<Diagnosed>>,
-    /// Whether flows are to be seen again, as the policies have changed, before that is known.
+    /// Whether flows are to be seen again, since the policies changed, before a diagnosis is
+    /// certain.
     is_behind: bool,
-    /// When to ask for that again though nothing changes.
+    /// When to ask for a diagnosis again though nothing changes.
     ask_again: Option<Instant>,
-    /// What the predictions lacked when last made.
+    /// What the last predictions lacked.
     unreliable: Unreliable,
     next_round: Instant,
-    /// The last round over all flows in which every probe spoke.
+    /// The last round over all flows in which every probe spoke, and when it ended.
     last_round: Option<(LastRound, Instant)>,
     publisher: Publisher,
-    /// What is measured beside the rounds.
+    /// What `timing` has measured beside the rounds.
     measurements: watch::Receiver<Arc<Measurements>>,
-    /// The links to the probes, for what is measured beside the rounds.
+    /// The links to the probes, for `timing`.
     links: watch::Sender<Arc<ProbeLinks>>,
     timing: Option<Timing>,
     timings: JoinSet<()>,
 }
 
 impl Tester {
-    /// A test that nothing is known of yet, but for the status that an earlier operator left.
+    /// A tester that knows nothing of its test but the status that an earlier operator left.
     pub fn new(
         test: TestRef,
         created: Option<Timestamp>,
@@ -127,7 +128,8 @@ impl Tester {
         }
     }
 
-    /// Carries the test out until the controller takes it away.
+    /// Carries the test out until the sender of assignments or of Worlds is gone. Before it ends it
+    /// publishes the last assignment. Dropping the future ends the test at once.
     pub async fn run(mut self) {
         let mut turned = self.turned.subscribe();
         if let Some(timing) = self.timing.take() {
@@ -147,12 +149,12 @@ impl Tester {
         }
     }
 
-    /// Looks at what has changed, attempts what is due, publishes; returns when to look again.
+    /// Looks at what has changed, attempts what is due, publishes, and returns when to step again.
     async fn step(&mut self) -> Instant {
         let assignment = Arc::clone(&self.assignment.borrow_and_update());
         let world = Arc::clone(&self.world.borrow_and_update());
         if assignment.once && self.publisher.is_final(assignment.generation) {
-            // The verdict stands, and nobody writes to it any more.
+            // The verdict stands, and the status is written no more.
             self.probes.clear();
             self.publisher.metrics().suspended(true);
             return Instant::now() + Duration::from_secs(60);
@@ -169,7 +171,7 @@ impl Tester {
         let scenario = self.book.within_budget(moment);
         let scenario = scenario.as_ref();
         self.keep_probes(stand_ins);
-        // What is known of each flow takes memory, and a round predicts anew.
+        // A prediction takes memory for each flow, and a round predicts anew.
         let Looked { prediction, changed, .. } = self.look(&assignment, scenario);
         let unreliable = prediction.unreliable.clone();
         drop(prediction);
@@ -178,12 +180,12 @@ impl Tester {
             if !self.book.is_wrong() {
                 self.said = self.said.take().filter(|said| !names_a_fault(&said.diagnosis));
             }
-            // What was known is not known any more, and is not claimed for another round.
+            // Verdicts that no longer hold are not claimed for another round.
             self.publish(&assignment, Phase::Active).await;
         }
         let now = Instant::now();
         if unreliable != self.unreliable {
-            // All that was judged with it, or could not be, is to be judged anew.
+            // All flows are to be judged anew, by what is known now.
             self.unreliable = unreliable;
             self.next_round = now;
         }
@@ -216,7 +218,7 @@ impl Tester {
         wake.min(retry.unwrap_or(wake))
     }
 
-    /// Nothing is attempted; says so.
+    /// Attempts nothing, forgets all that was seen, publishes why, and returns when to step again.
     async fn rest(&mut self, assignment: &Assignment, phase: Phase) -> Instant {
         self.probes.clear();
         self.speaking.clear();
@@ -229,21 +231,21 @@ impl Tester {
         retry.unwrap_or_else(|| Instant::now() + Duration::from_secs(60))
     }
 
-    /// Takes over what the policies say now.
+    /// Has the book look at what the policies say now.
     fn look(&mut self, assignment: &Assignment, scenario: &Scenario) -> Looked {
         let world = Arc::clone(&self.world.borrow());
         let stand_ins = &assignment.stand_ins;
         let moment = Moment { scenario, stand_ins, world: &world, now: uptime() };
         let looked = self.book.look(moment, None);
         if looked.policies_changed && self.book.is_wrong() {
-            // What is wrong is explained by what was seen since: all is to be seen again, when the
-            // network has had its time.
+            // A diagnosis rests on what was seen since the policies changed: all flows are to be
+            // seen again once the network has had its time.
             self.next_round = self.next_round.min(Instant::now() + scenario.patience.settle);
         }
         looked
     }
 
-    /// When to look again though nothing changes.
+    /// When to step again though nothing changes.
     fn wake(&self, scenario: &Scenario) -> Instant {
         let now = Instant::now();
         let mut wake = self.next_round.min(now + scenario.interval);

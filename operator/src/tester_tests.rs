@@ -38,8 +38,8 @@ struct Bed {
 }
 
 impl Bed {
-    /// Begins a test that asks for these flows, and may attempt so many. `db` lets in `web` alone,
-    /// and only to a port that nobody asks for.
+    /// Begins a test that asks for these flows, and may attempt `budget` of them. A policy lets
+    /// only `web` into `db`, and only to a port that no flow has.
     async fn new(asked: &[(&str, &str)], budget: usize, once: bool) -> Self {
         let server = ApiServer::start().await;
         server.serve(NAMESPACES);
@@ -136,8 +136,7 @@ impl Bed {
     }
 }
 
-/// A complete picture of the cluster, which the server confirms, with the policy of `db` or
-/// without.
+/// A complete World, which the server confirms, with the policy of `db` or without it.
 fn picture(server: &ApiServer, denies: bool) -> World {
     let mut world = World::default();
     for kind in Kind::all() {
@@ -157,7 +156,7 @@ fn picture(server: &ApiServer, denies: bool) -> World {
     world
 }
 
-/// A policy that the server has.
+/// Gives the server a policy, and returns it as the World has it.
 fn served(server: &ApiServer, object: Value) -> Read<Policy> {
     let version = server.put(POLICIES, object.clone());
     let object: DynamicObject = serde_json::from_value(object).expect("an object");
@@ -214,7 +213,7 @@ async fn a_change_of_policies_makes_nothing_of_what_is_wrong_but_what_it_was() {
     let bed = Bed::new(&[("was", "db"), ("was", "web")], 100, false).await;
     let is_told = |view: &StatusView| named(view) == Some("ignores-all") && !view.undecided;
     bed.eventually("the fault is named", is_told).await;
-    // Another policy, by which nothing is other than before.
+    // Another policy changes what is known, and the verdict of no flow.
     let mut world = picture(&bed.server, true);
     let mut object = policy_of("web");
     object["spec"] = json!({"podSelector": {"matchLabels": {"app": "web"}}, "ingress": [{}]});
@@ -255,7 +254,7 @@ async fn a_test_that_ends_with_its_verdict_knows_what_is_wrong_by_then() {
     assert_eq!(named(&view), Some("ignores-all"));
 }
 
-/// Whether there is no verdict yet.
+/// Whether there is no verdict in the conditions yet.
 fn is_open(view: &StatusView) -> bool {
     let conditions = view.conditions();
     let complete =

@@ -1,4 +1,4 @@
-//! Follows one kind of object, and knows how old its knowledge is.
+//! Follows the objects of one kind, with a sign of life for each answer of the API server.
 //!
 //! kube-runtime's watcher swallows bookmarks, so that a store fed by it cannot tell a quiet cluster
 //! from a dead stream. Here each bookmark, event and list is a sign of life with a time.
@@ -16,21 +16,21 @@ use tracing::{debug, warn};
 use crate::backoff::{Backoff, LIVED};
 use netproof_rounds::change::{Blind, ObjectChange};
 
-/// The API server is asked to end a watch after this long, below the idle limits of load balancers
-/// (about 240 s); it sends a bookmark about every minute until then.
+/// The age at which the API server is asked to end a watch, in seconds: below the idle limits of
+/// load balancers (about 240 s). It sends a bookmark about every minute until then.
 const WATCH_SECONDS: u32 = 180;
 
-/// Objects asked for in one page of a list.
+/// How many objects one page of a list has at most.
 const PAGE: u32 = 500;
 
 /// Which objects of a kind are followed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Which {
-    /// All of them.
+    /// All objects of the kind.
     All,
-    /// Those that have this label.
+    /// The objects that have this label, with any value.
     Labelled(&'static str),
-    /// The one of this name.
+    /// The object of this name, in a kind without namespaces.
     Named(String),
 }
 
@@ -50,20 +50,20 @@ impl Which {
     }
 }
 
-/// Follows something for as long as it is held.
+/// The task that follows objects, until this is dropped.
 pub struct Following {
     changes: mpsc::Receiver<ObjectChange>,
     task: JoinHandle<()>,
 }
 
 impl Following {
-    /// Begins with a list.
+    /// Begins to follow: the first change is the whole list, or why it could not be had.
     pub fn begin(api: Api<DynamicObject>, which: Which) -> Self {
         let (sender, changes) = mpsc::channel(64);
         Self { changes, task: tokio::spawn(follow(api, which, sender)) }
     }
 
-    /// What is learned next; none if the follower broke.
+    /// Waits for the next change; none if the task panicked. Cancel safe: no change is lost.
     pub async fn next(&mut self) -> Option<ObjectChange> {
         self.changes.recv().await
     }
@@ -75,7 +75,8 @@ impl Drop for Following {
     }
 }
 
-/// Follows these objects of `api`, for as long as somebody listens.
+/// Follows these objects of `api` until the receiver of `changes` is gone. After a failure it sends
+/// [`ObjectChange::Blind`], and lists anew after a backoff.
 pub async fn follow(api: Api<DynamicObject>, which: Which, changes: mpsc::Sender<ObjectChange>) {
     let mut backoff = Backoff::default();
     while let Err(error) = follow_once(&api, &which, &changes, &mut backoff).await {
@@ -91,19 +92,19 @@ pub async fn follow(api: Api<DynamicObject>, which: Which, changes: mpsc::Sender
     }
 }
 
-/// Why there is to be another list.
+/// Why a watch cannot go on, so that another list is due.
 #[derive(Debug, thiserror::Error)]
 enum Failure {
-    /// The API server refused something, or was not there.
+    /// The API server refused a request, or did not answer.
     #[error(transparent)]
     Api(#[from] kube::Error),
-    /// A watch that ends so soon again and again tells nothing; a list does.
+    /// The watch ended before [`LIVED`]. If that happens again and again, only lists bring news.
     #[error("the watch ended after {} ms", .0.as_millis())]
     Short(Duration),
 }
 
 impl Failure {
-    /// What is told of it to whoever waits for the objects.
+    /// What is told of this failure to those that wait for the objects.
     fn blind(&self) -> Blind {
         match self {
             Self::Api(kube::Error::Api(status)) if status.code == 403 => {
@@ -114,7 +115,8 @@ impl Failure {
     }
 }
 
-/// One list and the watches after it, until one fails (an error) or nobody listens (`Ok`).
+/// Lists once, and watches from there on until a watch fails (an error) or the receiver is gone
+/// (`Ok`).
 async fn follow_once(
     api: &Api<DynamicObject>,
     which: &Which,
@@ -130,7 +132,7 @@ async fn follow_once(
         let ended = watch_once(api, which, &mut version, changes).await;
         let lived = began.elapsed();
         if lived >= LIVED {
-            // A list that worked proves nothing: it is the watch that has to.
+            // Only a watch that lives ends the backoff; a list may succeed before each failure.
             backoff.reset();
         }
         match ended? {
@@ -141,15 +143,15 @@ async fn follow_once(
     }
 }
 
-/// How a watch ended that did not fail.
+/// Why a watch that did not fail ended.
 enum Ended {
-    /// The API server has ended it, as it was asked to.
+    /// The API server ended the watch, as it was asked to.
     Over,
-    /// Nobody listens.
+    /// The receiver of the changes is gone.
     Unheard,
 }
 
-/// One watch, from `version` on.
+/// Watches once, from `version` on, and keeps `version` at the last that was seen.
 async fn watch_once(
     api: &Api<DynamicObject>,
     which: &Which,
@@ -174,7 +176,7 @@ async fn watch_once(
                 *version = bookmark.metadata.resource_version;
                 ObjectChange::Alive
             }
-            // Among them 410 Gone: the history that the watch would go on from is no more.
+            // Among these is 410 Gone: the API server has forgotten the history since `version`.
             WatchEvent::Error(status) => return Err(kube::Error::Api(status)),
         };
         if changes.send(change).await.is_err() {
@@ -184,7 +186,7 @@ async fn watch_once(
     Ok(Ended::Over)
 }
 
-/// All objects of these, page by page, with the version of the list.
+/// Lists these objects, page by page, and returns them with the version of the list.
 pub(crate) async fn list(
     api: &Api<DynamicObject>,
     which: &Which,
@@ -203,7 +205,7 @@ pub(crate) async fn list(
     }
 }
 
-/// Erases a typed resource to what a dynamic client needs.
+/// The names of a typed resource, as a client of untyped objects needs them.
 pub(crate) fn erased<K>() -> ApiResource
 where
     K: kube::Resource,

@@ -13,7 +13,7 @@ use crate::{
 const MINUTE: Duration = Duration::from_secs(60);
 const WATCH: &str = "watch=true";
 
-/// A kind that a server has, and the changes of its objects.
+/// A server, and the changes of one kind that are followed there.
 struct Bed {
     server: ApiServer,
     following: Following,
@@ -32,7 +32,7 @@ impl Bed {
         Self { following: Following::begin(api, Which::All), server }
     }
 
-    /// What was learned within a time that passes while nothing happens.
+    /// The changes that are learned within `time`, on a paused clock.
     async fn learn(&mut self, time: Duration) -> Vec<ObjectChange> {
         let end = Instant::now() + time;
         let mut changes = vec![];
@@ -42,7 +42,7 @@ impl Bed {
         changes
     }
 
-    /// How many lists and watches there were.
+    /// How many lists and watches the server was asked for.
     fn asked(&self) -> (usize, usize) {
         let all = self.server.count(&Method::GET, DEFINITIONS);
         let watches = self.server.count(&Method::GET, WATCH);
@@ -90,7 +90,7 @@ async fn an_api_server_that_asks_for_a_pause_has_it() {
     let mut bed = Bed::begin(paced, |server| refuse_watches(server, 429, Some(30))).await;
     bed.learn(10 * MINUTE).await;
     let (lists, watches) = bed.asked();
-    // The path is that of the lists as well.
+    // Lists have the same path as watches.
     assert!((9..=20).contains(&watches), "{watches} watches in ten minutes");
     assert!(lists <= watches, "{lists} lists, {watches} watches");
 }

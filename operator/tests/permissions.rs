@@ -1,5 +1,4 @@
-//! What the operator may list and watch is what it follows: no kind that it needs is missing from
-//! its role, and none is in it that it has no use for.
+//! Checks that the operator's role lets it list and watch the kinds that it follows, and no others.
 
 use std::collections::BTreeSet;
 
@@ -7,7 +6,7 @@ use k8s_openapi::api::rbac::v1::{ClusterRole, PolicyRule};
 use netproof_conformance::kinds::{Availability, KindRow};
 use netproof_rounds::kind::Kind;
 
-/// A group, a resource, and the names of the objects if it is not all of them.
+/// A group, a resource, and the names of the objects; none for all objects.
 type Right = (String, String, Option<BTreeSet<String>>);
 
 fn rules() -> Vec<PolicyRule> {
@@ -37,7 +36,7 @@ fn granted(verb: &str) -> BTreeSet<Right> {
     each.collect()
 }
 
-/// Every kind, and of the definitions those of the kinds that a cluster may lack.
+/// Every kind that is followed, and the definitions of those that a cluster may lack.
 fn followed() -> BTreeSet<Right> {
     let rows = || Kind::all().map(Kind::row);
     let optional = rows().filter(|row| match row.availability {

@@ -1,5 +1,5 @@
-//! What was attempted lately, so that nothing that brought nothing is attempted over and over: a
-//! reconciliation comes with each change of the cluster, of which there may be hundreds a second.
+//! Remembers what was attempted lately, so that nothing is attempted over and over without success:
+//! every change of the cluster brings a reconciliation, and there may be hundreds a second.
 
 use std::{
     collections::HashMap,
@@ -13,48 +13,49 @@ use tokio::time::Instant;
 use crate::backoff::Backoff;
 use netproof_rounds::scenario::Problem;
 
-/// After something was attempted it is not attempted again for about this long, so that the picture
-/// of the cluster has time to show what became of it.
+/// The first delay between two attempts at the same aim, in which the World has time to show what
+/// became of the first.
 const FIRST: Duration = Duration::from_secs(1);
 
-/// What is refused all the time is attempted about this often.
+/// The longest delay between two attempts at an aim that is always refused.
 const LAST: Duration = Duration::from_secs(60);
 
-/// What is attempted. Whatever of it changes makes another attempt of it.
+/// What an attempt is at. Two aims that differ in anything have attempts of their own.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Aim {
     /// To make the stand-in with this hash.
     StandIn(String),
     /// To make an owner of the stand-ins of the test with this UID in this namespace.
     Set {
-        /// The test's UID.
+        /// The UID of the test.
         test: String,
-        /// Where the stand-ins are.
+        /// The namespace of the stand-ins.
         namespace: String,
     },
-    /// To remove what has this UID.
+    /// To remove the object with this UID.
     Removal(String),
     /// To ask whether the test with this UID is still there.
     Test(String),
 }
 
-/// All of them.
+/// The attempts of the last minutes, by their aims, and when each aim is due again.
 #[derive(Default)]
 pub struct Attempts(Mutex<HashMap<Aim, TestAttempt>>);
 
 struct TestAttempt {
     again: Instant,
     backoff: Backoff,
-    /// What became of the last one; none as long as that is not known.
+    /// What became of the last attempt; none while that is not known.
     outcome: Option<Result<String, Problem>>,
 }
 
-/// An attempt is not due.
+/// Says that an aim was attempted lately, and is not due.
 #[derive(Clone, Debug)]
 pub struct NotDue {
-    /// When it will be.
+    /// When the aim is due again.
     pub again: Instant,
-    /// What became of the last one: the UID of what was made, or why nothing was.
+    /// What became of the last attempt: the UID of what was made, or why nothing was; none while
+    /// that is not known.
     pub outcome: Option<Result<String, Problem>>,
 }
 
@@ -63,12 +64,11 @@ impl Attempts {
         self.0.lock().expect("no holder of this lock can panic")
     }
 
-    /// Whether it is time for an attempt. If it is, one is under way from now on; returns when the
-    /// next one is due.
+    /// Begins an attempt if the aim is due, and returns when the next one is.
     pub fn begin(&self, aim: &Aim) -> Result<Instant, NotDue> {
         let now = Instant::now();
         let mut held = self.held();
-        // What nobody came back to was over and done with, or is of no concern any more.
+        // An aim to which nobody came back was reached, or is wanted no more.
         held.retain(|_, attempt| now < attempt.again + LAST);
         let fresh =
             || TestAttempt { again: now, backoff: Backoff::new(FIRST, LAST), outcome: None };
@@ -80,7 +80,8 @@ impl Attempts {
         Ok(attempt.again)
     }
 
-    /// Something was made, with this UID: should it be gone again, it may be made anew at once.
+    /// Takes down that something with this UID was made. Should that go, it may be made anew within
+    /// a second.
     pub fn made(&self, aim: &Aim, uid: String) {
         if let Some(attempt) = self.held().get_mut(aim) {
             attempt.backoff.reset();
@@ -89,7 +90,7 @@ impl Attempts {
         }
     }
 
-    /// Nothing was made.
+    /// Takes down why nothing was made.
     pub fn failed(&self, aim: &Aim, problem: Problem) {
         if let Some(attempt) = self.held().get_mut(aim) {
             attempt.outcome = Some(Err(problem));
@@ -111,7 +112,8 @@ mod tests {
         Problem::new(Reason::PodRejected, "exceeded quota")
     }
 
-    /// How often it is attempted within a time if it is wanted all the time and always refused.
+    /// How many attempts there are within `time` at an aim that is wanted all the time and always
+    /// refused.
     async fn attempts(held: &Attempts, aim: &Aim, time: Duration) -> usize {
         let end = Instant::now() + time;
         let mut count = 0;

@@ -1,4 +1,4 @@
-//! Does what was decided about stand-ins, and says what the API server thinks of it.
+//! Carries out what was decided about stand-ins, and says what the API server answered.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,29 +20,29 @@ use crate::{
 };
 use netproof_rounds::{decode::SetState, desired::Desired, scenario::Problem, world::World};
 
-/// The UID of the owner in each namespace, or why there is none.
+/// The UID of a test's `StandInSet` in each namespace, or why there is none.
 pub type Sets = BTreeMap<String, Result<String, Problem>>;
 
-/// Asks the API server for what was decided, and for nothing that was attempted just now.
+/// Asks the API server for what was decided, except for aims that are not due.
 pub struct Performer<'a> {
     client: &'a Client,
     attempts: &'a Attempts,
-    /// When the first of the attempts that were made, or were not due, is due again.
+    /// When the first of all aims so far is due again, attempted or not.
     again: Option<Instant>,
 }
 
 impl<'a> Performer<'a> {
-    /// Nothing is done yet.
+    /// A performer that has asked for nothing yet.
     pub fn new(client: &'a Client, attempts: &'a Attempts) -> Self {
         Self { client, attempts, again: None }
     }
 
-    /// When to look again though nothing changes.
+    /// When to reconcile again though nothing changes; none if nothing was aimed at.
     pub fn again(&self) -> Option<Instant> {
         self.again
     }
 
-    /// Whether it is time for an attempt.
+    /// Begins an attempt if the aim is due.
     fn begin(&mut self, aim: &Aim) -> Result<(), NotDue> {
         let begun = self.attempts.begin(aim);
         let again = begun.as_ref().map_or_else(|not_due| not_due.again, |again| *again);
@@ -50,7 +50,8 @@ impl<'a> Performer<'a> {
         begun.map(drop)
     }
 
-    /// Makes something, unless that was attempted just now; returns its UID.
+    /// Makes something if the aim is due. Returns the outcome of this attempt or else of the last:
+    /// the UID of what was made, or why nothing was; none while the last is under way.
     async fn make(
         &mut self,
         aim: &Aim,
@@ -67,8 +68,8 @@ impl<'a> Performer<'a> {
         Some(made)
     }
 
-    /// Removes an owner of stand-ins, and by that its stand-ins, unless that was attempted just
-    /// now.
+    /// Removes the `StandInSet` with this UID, and thereby its stand-ins, if that is due. Errors
+    /// are logged.
     pub async fn remove_set(&mut self, name: &ObjectRef, uid: &str) {
         if self.begin(&Aim::Removal(uid.to_owned())).is_ok() {
             delete_set(self.client, name, uid).await;
@@ -76,8 +77,8 @@ impl<'a> Performer<'a> {
     }
 }
 
-/// Sees to it that the test has an owner for its stand-ins in each namespace where it wants some,
-/// and in no other.
+/// Makes a `StandInSet` in each namespace in which the test wants stand-ins, and removes the test's
+/// `StandInSets` from all others.
 pub async fn sets(
     performer: &mut Performer<'_>,
     wanted: &[Desired],
@@ -89,7 +90,7 @@ pub async fn sets(
         wanted.iter().map(|desired| desired.namespace.as_str()).collect();
     let set_name = set_name(test, installation);
     for (name, state) in own_sets(world, test, installation) {
-        // One of another name was made by an older version.
+        // A set of another name was made by an older version.
         let wanted = name.name == set_name && namespaces.contains(name.namespace.as_str());
         if !wanted && !state.terminating {
             performer.remove_set(name, &state.uid).await;
@@ -103,7 +104,7 @@ pub async fn sets(
     sets
 }
 
-/// The owners of a test's stand-ins that this installation has made.
+/// The `StandInSets` of a test that this installation has made.
 fn own_sets<'a>(
     world: &'a World,
     test: &'a TestRef,
@@ -116,8 +117,8 @@ fn own_sets<'a>(
         .filter(|(_, set)| set.test == *test && is_of(installation, set.installation.as_deref()))
 }
 
-/// The UIDs of all owners of a test's stand-ins: also of those that are going, and of those that
-/// the picture does not have yet.
+/// The UIDs of all `StandInSets` of a test, including those that are going, and those of `sets`
+/// that the World does not have yet.
 pub fn owners(world: &World, sets: &Sets, test: &TestRef, installation: &str) -> BTreeSet<String> {
     let made = sets.values().filter_map(|set| set.as_ref().ok().cloned());
     own_sets(world, test, installation).map(|(_, set)| set.uid.clone()).chain(made).collect()
@@ -139,7 +140,7 @@ async fn owner(
         }
         Some(Ok(state)) if state.test == *test => return Ok(state.uid.clone()),
         Some(Ok(state)) => {
-            // A test of the same name that is no more.
+            // The set is of an earlier test of the same name.
             performer.remove_set(name, &state.uid).await;
             return Err(Problem::new(
                 Reason::Starting,
@@ -162,7 +163,8 @@ async fn owner(
     performer.make(&aim, making).await.unwrap_or_else(|| Err(under_way()))
 }
 
-/// Removes an owner of stand-ins, and by that its stand-ins.
+/// Removes a `StandInSet`, and thereby its stand-ins, if it still has this UID. Errors are logged;
+/// a set that is gone already is none.
 pub async fn delete_set(client: &Client, name: &ObjectRef, uid: &str) {
     let api = Api::<StandInSet>::namespaced(client.clone(), &name.namespace);
     match api.delete(&name.name, &only(uid)).await {
@@ -172,7 +174,7 @@ pub async fn delete_set(client: &Client, name: &ObjectRef, uid: &str) {
     }
 }
 
-/// Carries the actions out. Returns the trouble with each desired stand-in that has some.
+/// Carries the actions out. Returns, by index in `wanted`, why a stand-in could not be made.
 pub async fn actions(
     performer: &mut Performer<'_>,
     actions: Vec<PlacementAction>,
@@ -218,7 +220,8 @@ async fn create(client: &Client, pod: &Pod) -> Result<String, Problem> {
     }
 }
 
-/// Removes a stand-in, if it is still this one.
+/// Removes a stand-in, if it still has this UID. Errors are logged; a pod that is gone already is
+/// none.
 pub async fn delete_pod(client: &Client, pod: &ObjectRef, uid: &str) {
     let api = Api::<Pod>::namespaced(client.clone(), &pod.namespace);
     match api.delete(&pod.name, &only(uid)).await {
@@ -233,8 +236,9 @@ fn only(uid: &str) -> DeleteParams {
         .preconditions(Preconditions { uid: Some(uid.to_owned()), resource_version: None })
 }
 
-/// What an error of the API server means for a test. Admission (pod security, quotas, webhooks)
-/// refuses with the same code as missing permissions do; only the message tells them apart.
+/// What an error of the API server about `what` means for a test. Admission (pod security, quotas,
+/// webhooks) refuses with the code that missing permissions have, 403; only the message tells them
+/// apart.
 pub fn problem(error: &kube::Error, what: &str) -> Problem {
     let reason = match error {
         kube::Error::Api(status) if status.code == 403 && status.message.contains("cannot ") => {

@@ -1,4 +1,4 @@
-//! Asks the API server for the Lease as the election decides, and tells how it stands.
+//! Carries out the steps of an election at the API server, and tells how the operator stands.
 
 use std::time::Instant;
 
@@ -21,19 +21,20 @@ use tracing::{info, warn};
 use super::{CALL, DURATION, Election, Event, Holder, LeaseRecord, POLL, Standing, Step};
 use netproof_rounds::desired::INSTALLATION_LABEL;
 
-/// The name of the one Lease of a cluster.
+/// The name of the Lease, one in a cluster.
 pub const NAME: &str = "netproof.dev-operator";
 
 /// What becomes of the Lease when its holder ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Farewell {
-    /// A successor takes it at once.
+    /// The Lease stays, without a holder: a successor takes it at once.
     Release,
-    /// It is removed as well: nothing is to be left of netproof.
+    /// The Lease is given back and then removed: nothing is to be left of netproof.
     Remove,
 }
 
-/// Keeps asking for the Lease, and keeps it, until it is given back or lost.
+/// The task that asks for the Lease and renews it, until it is given back or lost. If this is
+/// dropped, the task ends and the Lease expires.
 pub struct Keeper {
     standing: watch::Receiver<Standing>,
     farewell: oneshot::Sender<Farewell>,
@@ -41,7 +42,8 @@ pub struct Keeper {
 }
 
 impl Keeper {
-    /// Begins to ask for the Lease in this namespace; `standings` is told how that stands.
+    /// Begins to ask for the Lease in this namespace on behalf of `me`. `standings` is told how the
+    /// operator stands, after each step.
     pub fn begin(
         client: Client,
         namespace: &str,
@@ -55,14 +57,14 @@ impl Keeper {
         Self { standing, farewell, task }
     }
 
-    /// Waits until this operator acts.
+    /// Waits until this operator acts. Cancel safe.
     pub async fn acts(&self) {
         let mut standing = self.standing.clone();
-        // It is told for as long as this is there.
+        // The sender lives for as long as the task, which `self` keeps.
         drop(standing.wait_for(|standing| standing.acts(Instant::now())).await);
     }
 
-    /// Waits until another one has taken over; returns which.
+    /// Waits until another operator has taken over, and returns its identity. Cancel safe.
     pub async fn succeeded(&self) -> String {
         let mut standing = self.standing.clone();
         let by_another = |standing: &Standing| matches!(standing, Standing::Succeeded(_));
@@ -72,20 +74,21 @@ impl Keeper {
         }
     }
 
-    /// Gives the Lease back, if it is held.
+    /// Gives the Lease back, if it is held. Ends within 8 s; if that is too short, the Lease
+    /// expires.
     pub async fn end(self, farewell: Farewell) {
         if self.farewell.send(farewell).is_err() {
-            // It has been lost.
+            // The task has ended, since the Lease was lost.
             return;
         }
-        // A question may be under way, and is waited for.
+        // The task takes the farewell once the request that is under way has ended.
         if timeout(4 * CALL, self.task).await.is_err() {
             warn!("Lease not given back in time: it expires");
         }
     }
 }
 
-/// One candidate, and its way to the Lease.
+/// A candidate, with its client for the Lease and those that it tells.
 struct Office {
     api: Api<Lease>,
     me: Holder,
@@ -169,7 +172,7 @@ impl Office {
         let given_back = async {
             let lease = self.api.replace(NAME, &PostParams::default(), &lease).await?;
             if farewell == Farewell::Remove {
-                // Whoever waits for it sees that it was given back, and takes it.
+                // An operator that waits sees the Lease without a holder within POLL, and takes it.
                 sleep(POLL + POLL / 2).await;
                 let only =
                     Preconditions { uid: lease.uid(), resource_version: lease.resource_version() };
@@ -205,7 +208,7 @@ fn silent() -> Event {
     Event::Silent(format!("the API server did not answer within {} s", CALL.as_secs()))
 }
 
-/// What of a Lease decides.
+/// The parts of a Lease that an election looks at.
 fn record(lease: &Lease) -> LeaseRecord {
     let spec = lease.spec.clone().unwrap_or_default();
     let seconds = spec.lease_duration_seconds.and_then(|seconds| u64::try_from(seconds).ok());

@@ -1,7 +1,6 @@
-//! The table of families: each is a row here, and is written where its figures come from.
+//! Holds the table of metric families: each has its row here, and is written elsewhere.
 //!
-//! Families that have [`TEST`] among their labels are of tests, and a test that is gone takes its
-//! series with it.
+//! Families with both labels of [`TEST`] are about tests, and their series go with the test.
 
 use std::collections::HashMap;
 
@@ -11,40 +10,40 @@ use prometheus::{
     proto::MetricFamily,
 };
 
-/// The labels of a family that is one series.
+/// The labels of a family with a single series.
 pub(super) const NONE: [&str; 0] = [];
 
-/// What tells tests apart.
+/// The labels that tell tests apart.
 pub(super) const TEST: [&str; 2] = ["namespace", "test"];
 
-/// How long rounds take, in seconds.
+/// The buckets of the duration of rounds, in seconds.
 const ROUND: [f64; 13] = [0.05, 0.1, 0.25, 0.5, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0, 20.0, 30.0, 60.0];
 
-/// How fast networks follow, in seconds. Attempts begin every 25 ms: steps of 50 ms as far as
-/// people will look closely.
+/// The buckets of enforcement latency, in seconds. Attempts begin every 25 ms; up to 1 s, where
+/// people look closely, buckets are 50 ms wide.
 const LATENCY: [f64; 31] = [
     0.025, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8,
     0.85, 0.9, 0.95, 1.0, 1.25, 1.5, 2.0, 3.0, 5.0, 10.0, 15.0, 30.0, 60.0, 120.0,
 ];
 
-/// How long new stand-ins leak, in seconds.
+/// The buckets of the time for which new stand-ins leak, in seconds.
 const LEAK: [f64; 21] = [
     0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0,
     10.0, 15.0, 30.0, 60.0,
 ];
 
 /// Turns rows of `field: Kind(name, labels, help)`, or of `(name, labels, help, buckets)` for
-/// histograms, into a struct of these fields, and into what has to be done with each.
+/// histograms, into a struct of these fields and the functions that concern every field.
 macro_rules! families {
     ($($field:ident: $kind:ident($name:literal, $labels:expr, $help:literal
         $(, $buckets:expr)?);)*) => {
-        /// All of them, by what they are of.
+        /// All metric families, one a field.
         pub(super) struct Families {
             $(pub(super) $field: $kind,)*
         }
 
         impl Families {
-            /// Registers all of them.
+            /// Registers all families.
             pub(super) fn register(registry: &Registry) -> Self {
                 $(
                     let options = Opts::new($name, $help);
@@ -69,7 +68,7 @@ families! {
         ["version"],
         "Always 1; the version is a label."
     );
-    // By the name that Prometheus knows of every process: alerts count restarts by it.
+    // The name that client libraries give every process; alerts count restarts by it.
     started: GaugeVec(
         "process_start_time_seconds",
         NONE,
@@ -176,7 +175,7 @@ families! {
     );
 }
 
-/// Registers a family. One without labels is one series, which is there from the start.
+/// Registers a family. The single series of a family without labels is there from the start.
 fn begin<K>(registry: &Registry, family: &MetricVec<K>, labels: &[&str])
 where
     K: MetricVecBuilder + 'static,
@@ -187,13 +186,13 @@ where
     }
 }
 
-/// Removes the series of a test from a family; none if it is no family of tests.
+/// Removes the series of a test from a family; leaves a family that is not about tests as it is.
 fn forget<K: MetricVecBuilder>(family: &MetricVec<K>, test: [&str; 2]) {
     for metric in family.collect().iter().flat_map(MetricFamily::get_metric) {
         let labels: HashMap<_, _> =
             metric.get_label().iter().map(|label| (label.name(), label.value())).collect();
         if TEST.iter().zip(test).all(|(name, value)| labels.get(name) == Some(&value)) {
-            // Who else removed it meanwhile wanted the same.
+            // An error says that another thread removed the series meanwhile, as was wanted.
             drop(family.remove(&labels));
         }
     }

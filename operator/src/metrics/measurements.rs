@@ -1,4 +1,4 @@
-//! The figures of what is measured in time: changes, new stand-ins, connections.
+//! Writes the metrics of measurements: changes of policies, new stand-ins, existing connections.
 
 use std::time::Duration;
 
@@ -7,11 +7,11 @@ use netproof_rounds::measurements::{existing::Fates, start_up::Started};
 
 use super::TestMetrics;
 
-/// What can become of a connection that exists when the policies begin to deny it.
+/// The fates of a connection that exists when the policies begin to deny it, as a label.
 const FATES: [&str; 2] = ["survive", "cut"];
 
 impl TestMetrics<'_> {
-    /// The network was seen to follow a change.
+    /// Adds how long the network took to follow a change.
     pub fn followed(&self, followed: Followed) {
         let [namespace, test] = self.labels;
         self.families
@@ -20,7 +20,8 @@ impl TestMetrics<'_> {
             .observe(followed.latency.as_secs_f64());
     }
 
-    /// A new stand-in was attempted under a deny; how long it leaked, if it did.
+    /// Counts a new stand-in that was attempted under a deny, and adds how long it leaked, if it
+    /// did.
     pub fn startup(&self, result: Started, leaked: Option<Duration>) {
         let [namespace, test] = self.labels;
         self.families.startups.with_label_values(&[namespace, test, result.word()]).inc();
@@ -32,7 +33,7 @@ impl TestMetrics<'_> {
         }
     }
 
-    /// How many connections that existed survived a new deny, and how many were cut.
+    /// Sets how many existing connections survived the last new deny, and how many were cut.
     pub fn existing_connections(&self, fates: Fates) {
         let [namespace, test] = self.labels;
         let family = &self.families.existing_connections;

@@ -1,4 +1,5 @@
-//! Has diagnoses worked out beside everything else, one at a time, and says which one stands.
+//! Has diagnoses worked out on a thread beside the rounds, one at a time, and says which one
+//! stands.
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
@@ -12,28 +13,28 @@ use tracing::{debug, warn};
 
 use netproof_rounds::diagnosing::{Diagnosed, DiagnosisAnswer, Question};
 
-/// For how long a fault that was found is told while flows are wrong and the policies have changed,
-/// or the evidence has: so long may it take until all flows are seen again, when the network has
-/// had its time, and the next answer is there. What is found in some of them would be another fault
-/// at each change, and a simpler one.
+/// How long the last fault that was found stands while flows are wrong and policies or evidence
+/// have changed. So long may it take until the network has had its time, all flows are seen again,
+/// and the next answer is there. A diagnosis of only some of the flows would name another, simpler
+/// fault at each change.
 const LAG: Duration = Duration::from_secs(60);
 
-/// So many times as long as an answer took, nothing is asked.
+/// How many times as long as the last answer took no other is asked for.
 const REST: u32 = 3;
 
-/// Answers that are worked out at a time, of all tests: rounds need the other processors.
+/// Lets one answer be worked out at a time, of all tests: rounds need the other processors.
 static TURN: Semaphore = Semaphore::const_new(1);
 
 /// The diagnoses of one test.
 #[derive(Default)]
 pub(super) struct Diagnoses {
     job: JoinSet<Option<Answered>>,
-    /// What was asked last.
+    /// The question that was asked last.
     asked: Option<Arc<Question>>,
     answered: Option<Answered>,
-    /// The fault that was found last, and when it was last known to be it.
+    /// The fault that was found last, and when it was last confirmed.
     fault: Option<(Arc<Diagnosed>, Instant)>,
-    /// Until when nothing is asked.
+    /// Until when no question is asked.
     rest: Option<Instant>,
 }
 
@@ -44,11 +45,11 @@ struct Answered {
 }
 
 impl Diagnoses {
-    /// Has this answered, unless it was asked last, or another is being worked out. Returns when to
-    /// ask again, if not now.
+    /// Has the question answered, unless it was asked last, another is being answered, or the rest
+    /// after the last answer is not over. Returns when that rest is over; none in all other cases.
     pub(super) fn ask(&mut self, question: &Arc<Question>) -> Option<Instant> {
         let is_known = self.asked.as_ref().is_some_and(|asked| asked.is_same(question));
-        // The end of a job is noticed.
+        // The end of the job wakes the tester, which asks again.
         if is_known || !self.job.is_empty() {
             return None;
         }
@@ -60,15 +61,15 @@ impl Diagnoses {
         None
     }
 
-    /// Waits until an answer is there, if one is being worked out, but no longer than this.
+    /// Waits for the answer that is being worked out, if one is, for no longer than `patience`.
     pub(super) async fn wait(&mut self, patience: Duration) {
         if !self.job.is_empty() {
-            // What comes later is noticed as well.
+            // The end of a job that takes longer wakes the tester.
             drop(timeout(patience, self.next()).await);
         }
     }
 
-    /// The end of what is being worked out; none if nothing is. May be dropped at any time.
+    /// Waits until the answer that is being worked out is there; none if nothing is. Cancel safe.
     pub(super) async fn next(&mut self) -> Option<()> {
         match self.job.join_next().await? {
             Ok(Some(answered)) => {
@@ -81,7 +82,7 @@ impl Diagnoses {
         Some(())
     }
 
-    /// What stands now that this is what would be asked.
+    /// The diagnosis that stands, where `question` is what would be asked now.
     pub(super) fn said(&mut self, question: &Question) -> Option<Arc<Diagnosed>> {
         let current = self.current(question).map(|answer| Arc::clone(&answer.diagnosed));
         let (is_wrong, now) = (question.is_wrong, Instant::now());
@@ -95,17 +96,18 @@ impl Diagnoses {
                 self.fault = Some((Arc::clone(&diagnosed), now));
                 Some(diagnosed)
             }
-            // That nothing is found where flows are wrong is of others, which were seen again.
+            // While flows are wrong, finding no fault only says that other flows were seen again.
             Some(_) | None => stands.map(|(fault, _)| Arc::clone(fault)),
         }
     }
 
-    /// The flows to attempt next, for what would be asked now.
+    /// The flows to attempt next to tell diagnoses apart; none unless the last answer is to
+    /// `question`.
     pub(super) fn telling(&self, question: &Question) -> Option<&BTreeSet<Cell>> {
         self.current(question).map(|answer| &answer.telling)
     }
 
-    /// Nothing is known any more, and nobody waits for what is being worked out.
+    /// Forgets all answers, and drops the one that is being worked out.
     pub(super) fn forget(&mut self) {
         *self = Self::default();
     }
@@ -116,7 +118,7 @@ impl Diagnoses {
     }
 }
 
-/// Whether it says that something is wrong.
+/// Whether the diagnosis says that the network does something wrong.
 pub(super) fn names_a_fault(diagnosis: &Diagnosis) -> bool {
     match diagnosis {
         Diagnosis::Explained(_) | Diagnosis::OfTime(_) | Diagnosis::Unexplained(_) => true,
@@ -124,7 +126,7 @@ pub(super) fn names_a_fault(diagnosis: &Diagnosis) -> bool {
     }
 }
 
-/// Works it out, on a thread for that.
+/// Works an answer out on a blocking thread, in its turn; none if that panicked.
 async fn answered(question: Arc<Question>) -> Option<Answered> {
     let _turn = TURN.acquire().await.expect("it is never closed");
     let began = Instant::now();

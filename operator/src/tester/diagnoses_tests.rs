@@ -8,12 +8,13 @@ use netproof_rounds::{
     predict::{naming, snapshot},
 };
 
-/// The simplest fault that lets web reach db: its policy has no rules.
+/// The simplest fault that lets web reach db, where the policy of db has no rules.
 const FOUND: &str = "empty-list-allows";
 
 const SOON: Duration = Duration::from_secs(20);
 
-/// What would be asked where `db` is isolated, and `web` reaches it, or does not, or was not seen.
+/// The question where `db` is isolated, and `web` was seen to connect, was seen not to, or was not
+/// seen.
 fn question(connects: Option<bool>, is_wrong: bool) -> Arc<Question> {
     let scenario = scenario(&["web", "db"], &[("web", "db")], 10);
     let stand_ins = stand_ins(&scenario);
@@ -39,7 +40,7 @@ fn leaks() -> Arc<Question> {
     question(Some(true), true)
 }
 
-/// Wrong flows, of which none was seen since the policies changed.
+/// The question about wrong flows of which none was seen since the policies changed.
 fn unseen() -> Arc<Question> {
     question(None, true)
 }
@@ -48,7 +49,7 @@ fn fine() -> Arc<Question> {
     question(Some(false), false)
 }
 
-/// What stands when this has been asked and answered.
+/// The name of the diagnosis that stands once the question is answered.
 async fn told(diagnoses: &mut Diagnoses, question: &Arc<Question>) -> Option<&'static str> {
     while let Some(again) = diagnoses.ask(question) {
         tokio::time::sleep_until(again).await;
@@ -97,7 +98,7 @@ async fn a_fault_stands_for_a_while_when_what_is_wrong_has_not_been_seen_again()
 async fn a_fault_that_is_found_in_some_of_the_flows_does_not_replace_one_that_was_found_in_all() {
     let mut diagnoses = Diagnoses::default();
     told(&mut diagnoses, &leaks()).await;
-    // The policy has gone, of two flows one was seen again, and that one is blocked.
+    // The policy has gone, and of two flows one was seen again, as blocked.
     let scenario = scenario(&["web", "db"], &[("web", "db")], 10);
     let open = snapshot(&stand_ins(&scenario), &world(&[]));
     let blocked = question(Some(false), true).as_ref().clone();

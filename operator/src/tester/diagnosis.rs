@@ -1,4 +1,4 @@
-//! Asks what the network does wrong, and attempts flows that would tell.
+//! Asks for a diagnosis, and attempts extra flows that would tell two diagnoses apart.
 
 use std::{sync::Arc, time::Duration};
 
@@ -11,15 +11,16 @@ use netproof_rounds::{
     scenario::Scenario,
 };
 
-/// How long a step waits for an answer: most are there by then, and are told with the verdicts.
+/// How long a step waits for a diagnosis. Most are there by then, and are published together with
+/// the verdicts.
 pub(super) const PROMPT: Duration = Duration::from_millis(100);
 
-/// How long a test that ends with its verdict may take to find out what is wrong.
+/// How long a test that ends with its verdict may take for its diagnosis.
 const EXPLAIN: Duration = Duration::from_secs(20);
 
 impl Tester {
-    /// Asks what is wrong, if anything has changed that decides it, and waits for the answer, but
-    /// no longer than this.
+    /// Asks for a diagnosis if anything has changed that decides it, and waits for the answer no
+    /// longer than `patience`.
     pub(super) async fn diagnose(
         &mut self,
         assignment: &Assignment,
@@ -28,7 +29,7 @@ impl Tester {
     ) {
         self.book.remember(uptime());
         if !self.book.is_wrong() {
-            // It is the test's findings that are to be explained.
+            // Extra flows serve to explain wrong flows of the test, and there are none.
             self.book.forget_extra();
         }
         let question = Arc::new(self.question(assignment, scenario));
@@ -43,7 +44,7 @@ impl Tester {
         }
     }
 
-    /// All that is known, as it is to be asked about.
+    /// The question about all that is known now.
     fn question(&self, assignment: &Assignment, scenario: &Scenario) -> Question {
         let (stand_ins, world) = (&assignment.stand_ins, Arc::clone(&self.world.borrow()));
         let moment = Moment { scenario, stand_ins, world: &world, now: uptime() };
@@ -51,8 +52,8 @@ impl Tester {
         self.book.question(moment, |actor| self.speaking.contains(actor), starts)
     }
 
-    /// Attempts extra flows once: with a round over all flows all of them, and else those that are
-    /// due. Returns whether there was any.
+    /// Attempts extra flows once: all of them for [`FlowScope::All`], else those that are due.
+    /// Returns whether there was any.
     pub(super) async fn inquire(
         &mut self,
         assignment: &Assignment,
@@ -70,8 +71,8 @@ impl Tester {
         true
     }
 
-    /// A test that ends with its verdict will attempt nothing more: what is wrong is found out
-    /// first, as far as that goes.
+    /// Diagnoses a test that ends with its verdict, after which nothing is attempted any more. Ends
+    /// when nothing is wrong, when no flow would tell more, or after [`EXPLAIN`].
     pub(super) async fn explain(&mut self, assignment: &Assignment, scenario: &Scenario) {
         let deadline = Instant::now() + EXPLAIN;
         while self.book.is_wrong() && Instant::now() < deadline {

@@ -1,4 +1,5 @@
-//! Which change of a diagnosis is worth an Event: of what is wrong, or where; never of counts.
+//! Decides which change of a diagnosis is worth an Event: of the fault or its place, never of
+//! counts.
 
 use netproof_conformance::{
     diagnosis::Diagnosis,
@@ -8,12 +9,12 @@ use netproof_crds::ConnectivityTestStatus;
 
 use netproof_rounds::status::StatusView;
 
-/// What to tell.
+/// What an Event is to tell, as its note.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum News {
-    /// This is wrong, which was not known to be.
+    /// A fault is diagnosed that was not told yet.
     Wrong(String),
-    /// What was told is so no more.
+    /// The fault that was told last is there no more.
     Right(String),
 }
 
@@ -24,22 +25,22 @@ struct NamedFault {
     place: Option<String>,
 }
 
-/// Remembers what was told.
+/// The fault that was told last; none if there is none, or its end was told.
 #[derive(Clone, Debug, Default)]
 pub(super) struct LastTold(Option<NamedFault>);
 
 impl LastTold {
-    /// What an earlier operator has told.
+    /// The fault that an earlier operator told, as its status says.
     pub(super) fn left_by(before: &ConnectivityTestStatus) -> Self {
         let fault = before.diagnosis.as_ref();
         Self(fault.map(|told| NamedFault { name: told.name.clone(), place: told.scope.clone() }))
     }
 
-    /// What there is to tell; it counts as told.
+    /// What there is to tell of this view. It counts as told from now on.
     pub(super) fn news(&mut self, view: &StatusView) -> Option<News> {
         let diagnosed = view.diagnosed()?;
-        // A test that ends with its verdict has no later. In all others the fault may have another
-        // name in a moment, when everything is seen that is being looked at.
+        // While flows are being looked at, the fault may soon have another name. A test that runs
+        // once will have no later view.
         if !view.once && is_open(view) {
             return None;
         }

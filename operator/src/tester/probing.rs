@@ -1,4 +1,4 @@
-//! Which of a test's probes run, speak, or are missing.
+//! Keeps track of which of a test's probes run, speak, or are missing.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -21,7 +21,7 @@ use netproof_rounds::{
 };
 
 impl Tester {
-    /// Notes whose probes speak; returns whether one of them did not before.
+    /// Notes which probes speak, and returns whether one speaks that did not before.
     pub(super) fn note_speaking(&mut self, stand_ins: &[StandIn]) -> bool {
         let sessions = self.sessions(stand_ins);
         let speaking: BTreeSet<Actor> =
@@ -31,7 +31,7 @@ impl Tester {
         newcomers
     }
 
-    /// Talks to the probes that run, and to no others.
+    /// Attaches to the probes that run, and lets go of all others.
     pub(super) fn keep_probes(&mut self, stand_ins: &[StandIn]) {
         let mut running = BTreeMap::new();
         for stand_in in stand_ins {
@@ -79,7 +79,8 @@ impl Tester {
         self.probes.get(&id)
     }
 
-    /// Flows whose ends are not both there are inconclusive, whether or not a round can be run.
+    /// Notes why flows without a probe at both ends are inconclusive, whether or not there is a
+    /// round.
     pub(super) fn note_missing(&mut self, assignment: &Assignment) {
         let Ok(scenario) = &assignment.scenario else { return };
         let sessions = self.sessions(&assignment.stand_ins);

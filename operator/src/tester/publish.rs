@@ -1,4 +1,4 @@
-//! Publishes what is known of a test: its status, its figures, its report, and an Event when the
+//! Publishes what is known of a test: its status, its metrics, its report, and an Event when the
 //! verdict or the diagnosis turns.
 
 use std::{sync::Arc, time::Duration};
@@ -25,17 +25,17 @@ use netproof_rounds::{
     status::{Phase, StatusView},
 };
 
-/// A status that differs only in when the last round was is written this seldom.
+/// How long at least after the last write a status is written that differs only in routine: in the
+/// time of the last round, and in how often flows were seen.
 const ROUTINE: Duration = Duration::from_secs(25);
 
-/// An operator that has just started waits this long for evidence before it says that it has none.
+/// How long a new tester waits for evidence before its status says that there is none.
 const PATIENCE: Duration = Duration::from_secs(8);
 
-/// Between two writes of a status, on average: one that changes all the time is not written all the
-/// time.
+/// The least average time between two writes of a status that changes all the time.
 const PACE: Duration = Duration::from_secs(1);
 
-/// So many writes may come at once before that counts.
+/// How many writes may come at once before [`PACE`] holds.
 const BURST: u32 = 5;
 
 /// The API's limit for the note of an Event, in bytes.
@@ -47,24 +47,24 @@ pub struct Publisher {
     created: Option<Timestamp>,
     shared: Arc<Shared>,
     recorder: Recorder,
-    /// What the API server has, as far as we know.
+    /// The status that the API server has, as far as is known.
     written: ConnectivityTestStatus,
     written_at: Option<Instant>,
     began: Instant,
     retry: Option<Instant>,
     backoff: Backoff,
-    /// When all writes so far are made up for, at their pace.
+    /// When all writes so far are made up for, at one each [`PACE`].
     paid: Instant,
-    /// The last verdict that said something.
+    /// The last verdict that an Event told.
     turned: Option<(ConditionStatus, Reason)>,
-    /// The start-up leaks that stand and were told of.
+    /// The start-up leaks that stand, each told by an Event.
     told: Vec<Finding>,
-    /// What was told of the diagnosis.
+    /// What Events have told of the diagnosis.
     diagnosed: LastTold,
 }
 
 impl Publisher {
-    /// Publishes for one test, of which an earlier operator left this status.
+    /// A publisher for one test, of which an earlier operator left the status `before`.
     pub fn new(
         test: TestRef,
         created: Option<Timestamp>,
@@ -89,12 +89,12 @@ impl Publisher {
         }
     }
 
-    /// The figures of this test.
+    /// The metrics of this test.
     pub fn metrics(&self) -> TestMetrics<'_> {
         self.shared.metrics.of(&self.test.namespace, &self.test.name)
     }
 
-    /// Whether the verdict stands for good: the test was to run once, and has, as it is written.
+    /// Whether the test was to run once, and has a verdict for this generation in its status.
     pub fn is_final(&self, generation: i64) -> bool {
         self.written.conditions.iter().any(|condition| {
             condition.type_ == ConditionType::Complete.as_str()
@@ -103,7 +103,8 @@ impl Publisher {
         })
     }
 
-    /// Publishes what is known; returns when to try again if that failed.
+    /// Publishes `view`: metrics and report at once, the status if it is worth a write. Returns
+    /// when to publish again if the write failed or was put off; none otherwise.
     pub async fn publish(&mut self, view: StatusView, stale_after: Duration) -> Option<Instant> {
         self.measure(&view, stale_after);
         let view = Arc::new(view);
@@ -115,7 +116,7 @@ impl Publisher {
         }
         let status = view.status(&self.written, Timestamp::now());
         if !self.worth_writing(&view, &status) {
-            // That it is settled may be all that is new.
+            // A diagnosis that was written may have become certain since.
             self.announce_diagnosis(&view, &status).await;
             return None;
         }
@@ -134,8 +135,8 @@ impl Publisher {
                 self.announce_start_ups(&view).await;
                 self.announce_diagnosis(&view, &status).await;
             }
-            // The test is gone, or made anew: whoever comes after this one writes. Until then it is
-            // not asked at every turn whether that is so.
+            // The test is gone or made anew, and the controller will end this tester. Until then it
+            // does not ask at every step.
             Err(kube::Error::Api(error)) if error.code == 404 || error.code == 409 => {
                 self.retry = Some(Instant::now() + self.backoff.next());
                 return self.retry;
@@ -167,8 +168,7 @@ impl Publisher {
         let gist = |status: &ConnectivityTestStatus| {
             let mut gist = status.clone();
             gist.last_round = None;
-            // How often a flow connected changes with each attempt: that is told as a matter of
-            // routine.
+            // How often a flow connected changes with each attempt, which is routine.
             for finding in &mut gist.findings {
                 (finding.outcome, finding.confirmations) = (None, 0);
                 finding.message.clear();
@@ -193,7 +193,7 @@ impl Publisher {
         api.patch_status(&self.test.name, &params, &Patch::Apply(patch)).await.map(drop)
     }
 
-    /// An Event, if the verdict has turned to something that says more than "wait".
+    /// Writes an Event if the verdict has turned to one that says more than "wait".
     async fn announce(&mut self, view: &StatusView) {
         let turned = turned(&self.written);
         if turned == self.turned {
@@ -212,7 +212,7 @@ impl Publisher {
         self.event(type_, reason.as_str(), message).await;
     }
 
-    /// An Event for each start-up leak that is new.
+    /// Writes an Event for each start-up leak that was not told yet.
     async fn announce_start_ups(&mut self, view: &StatusView) {
         for finding in view.report.start_ups.iter().filter(|finding| !self.told.contains(finding)) {
             let reason = Reason::StartupLeak.as_str();
@@ -221,7 +221,7 @@ impl Publisher {
         self.told.clone_from(&view.report.start_ups);
     }
 
-    /// An Event, if what is wrong has become something else, or nothing, as is written.
+    /// Writes an Event if there is news of the diagnosis that the status has already.
     async fn announce_diagnosis(&mut self, view: &StatusView, status: &ConnectivityTestStatus) {
         if status.diagnosis != self.written.diagnosis {
             return;
@@ -252,7 +252,7 @@ impl Publisher {
             uid: Some(self.test.uid.clone()),
             ..ObjectReference::default()
         };
-        // An Event is a courtesy: the status says the same.
+        // An Event that is lost is not repeated: the status says the same.
         if let Err(error) = self.recorder.publish(&event, &reference).await {
             warn!(%error, "Event not written");
         }
@@ -291,7 +291,7 @@ pub fn start_ups(status: &ConnectivityTestStatus) -> Vec<Finding> {
     found.cloned().collect()
 }
 
-/// What the Conformant condition of a status says.
+/// The Conformant condition of a status; none if it is missing or has a word that is not known.
 fn turned(status: &ConnectivityTestStatus) -> Option<(ConditionStatus, Reason)> {
     let condition =
         status.conditions.iter().find(|c| c.type_ == ConditionType::Conformant.as_str())?;

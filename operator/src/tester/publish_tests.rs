@@ -26,7 +26,7 @@ fn publisher(server: &ApiServer) -> Publisher {
     Publisher::new(test, None, ConnectivityTestStatus::default(), Arc::new(shared))
 }
 
-/// How many writes there are while so many things change each second.
+/// How many writes there are while the view changes so many times each second.
 async fn writes(
     publisher: &mut Publisher,
     server: &ApiServer,

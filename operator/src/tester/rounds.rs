@@ -1,4 +1,5 @@
-//! Runs a test's rounds: attempts flows, judges what was seen, and repeats what needs confirmation.
+//! Runs a test's rounds: attempts flows, judges what was seen, and repeats flows that need
+//! confirmation.
 
 use std::{collections::BTreeSet, pin::pin, sync::Arc, time::Duration};
 
@@ -24,17 +25,18 @@ use netproof_rounds::{
     world::World,
 };
 
-/// Which flows to attempt.
+/// Which flows a round attempts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum FlowScope {
-    /// All of them: a round.
+    /// All flows of the test.
     All,
-    /// These: what is due between rounds.
+    /// The flows that are given: those that are due between rounds.
     Some,
 }
 
 impl Tester {
-    /// Attempts flows, again as long as repetition has to confirm something, and judges them.
+    /// Attempts flows and judges them, in at most `2 * confirm + 1` passes, the later ones over
+    /// flows that repetition has to confirm. With [`FlowScope::Some`] these are `cells`.
     pub(super) async fn round(
         &mut self,
         assignment: &Assignment,
@@ -64,7 +66,7 @@ impl Tester {
             }
         }
         if recovered && scope == FlowScope::Some {
-            // A canary sings: look at everything.
+            // A canary conforms again: a round over all flows is due.
             self.next_round = Instant::now();
         }
         if scope == FlowScope::All {
@@ -83,8 +85,8 @@ impl Tester {
         }
     }
 
-    /// Attempts each flow once, looks again whenever something changes meanwhile, and judges what
-    /// was seen. Returns whether every probe spoke.
+    /// Attempts each flow once, looks at every change meanwhile, and judges what was seen. Returns
+    /// whether every probe spoke.
     pub(super) async fn pass(
         &mut self,
         assignment: &Assignment,
@@ -97,7 +99,7 @@ impl Tester {
         let (mut pass, flows) = self.book.begin(cells, &looked, scenario, stand_ins, uptime());
         let sessions = self.sessions(stand_ins);
         let began = uptime();
-        // Those of the step see the same news once more, and wake it.
+        // Clones, so that the originals see the same changes and wake the tester.
         let (mut worlds, mut assignments) = (self.world.clone(), self.assignment.clone());
         let attempted = {
             let mut attempting = pin!(round::run(&flows, &sessions, scenario.timeout, reached));
@@ -121,7 +123,7 @@ impl Tester {
             }
         };
         let complete = !pass.lacks_some() && attempted.mute.is_empty();
-        // The expectation as it is now comes first, so that a change restarts its settling.
+        // The book looks before it takes the sightings, so that a change restarts the settling.
         let world = Arc::clone(&self.world.borrow());
         let after = self.look(assignment, scenario);
         pass.look(&after);
@@ -134,7 +136,8 @@ impl Tester {
         complete
     }
 
-    /// Nobody is accused on the strength of a picture that the API server does not confirm.
+    /// Makes sightings that would be a Leak or Blocked inconclusive, unless the API server confirms
+    /// `world`.
     async fn certified(
         &self,
         mut sighted: Vec<Sighted>,

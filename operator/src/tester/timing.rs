@@ -1,8 +1,7 @@
-//! Looks at what rounds are too slow for, beside them: how new stand-ins start, how fast the
-//! network follows a change, and what becomes of connections that exist.
+//! Measures, beside the rounds, what rounds are too slow for: how new stand-ins start, how fast the
+//! network follows a change, and what becomes of existing connections.
 //!
-//! It judges no flow. Its measurements go into the status through the tester, its figures to
-//! Prometheus.
+//! No flow is judged here. Measurements go into the status through the tester, and to Prometheus.
 
 mod changes;
 mod connections;
@@ -49,28 +48,28 @@ use netproof_rounds::{
 use connections::Connections;
 use newcomers::Greeted;
 
-/// Between two looks though nothing changes.
+/// How long until the next look if nothing changes.
 const LOOK: Duration = Duration::from_secs(5);
 
-/// The ways to the probes of a test.
+/// The links to the probes of a test, by their pods.
 pub(super) type ProbeLinks = BTreeMap<PodRef, ProbeLink>;
 
-/// What was measured.
+/// What was measured of a test, for its status and its diagnosis.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Measurements {
     /// The generation of the spec under which the leaks were seen.
     generation: i64,
-    /// The start-up leaks that stand, and when each accepted; none where that was seen by an
-    /// earlier operator.
+    /// The start-up leaks that stand, and the time for which each accepted connections; none for
+    /// leaks that an earlier operator saw.
     leaks: Vec<(Finding, Option<Window>)>,
     /// What the start of each stand-in showed, by its pod's UID.
     starts: BTreeMap<String, Started>,
-    /// What became of connections that existed when they were denied.
+    /// What became of connections that existed when the policies began to deny them.
     pub(super) existing: Option<ExistingConnections>,
 }
 
 impl Measurements {
-    /// What an earlier operator has seen.
+    /// What an earlier operator measured, as its status says.
     pub(super) fn left_by(before: &ConnectivityTestStatus) -> Self {
         Self {
             generation: before.observed_generation.unwrap_or_default(),
@@ -80,17 +79,17 @@ impl Measurements {
         }
     }
 
-    /// The start-up leaks that stand for this generation of the spec.
+    /// The start-up leaks of this generation of the spec; none of another.
     pub(super) fn leaks_of(&self, generation: i64) -> Vec<Finding> {
         self.standing(generation).map(|(finding, _)| finding.clone()).collect()
     }
 
-    /// What the leaks are a sign of, if there are any.
+    /// The fault that the leaks of this generation are a sign of, if there are any.
     pub(super) fn sign(&self, generation: i64) -> Option<TimeFault> {
         sign(self.standing(generation).filter_map(|(_, window)| window.as_ref()))
     }
 
-    /// How these stand-ins started. One whose start was not looked at is not established.
+    /// How these stand-ins started. A start that was not attempted counts as not established.
     pub(super) fn counts<'a>(&self, stand_ins: impl Iterator<Item = &'a StandIn>) -> StartUpCounts {
         tally(stand_ins.map(|stand_in| {
             let (_, pod) = stand_in.pod.as_ref()?;
@@ -103,35 +102,35 @@ impl Measurements {
     }
 }
 
-/// What is measured, and who is told.
+/// What timing reads, and where its measurements go.
 pub(super) struct Sources {
     pub(super) test: TestRef,
     pub(super) shared: Arc<Shared>,
     pub(super) assignment: watch::Receiver<Arc<Assignment>>,
     pub(super) links: watch::Receiver<Arc<ProbeLinks>>,
-    /// Told when a conversation with a probe begins or ends.
+    /// Changes when a conversation with a probe begins or ends.
     pub(super) turned: watch::Receiver<()>,
     pub(super) measurements: watch::Sender<Arc<Measurements>>,
 }
 
-/// Looks at one test.
+/// The task that measures one test.
 pub(super) struct Timing {
     sources: Sources,
     world: watch::Receiver<Arc<World>>,
     jobs: JoinSet<Done>,
-    /// What the predictions were made from, and what they are.
+    /// The assignment and the World that `expected` was predicted from.
     seen: Option<(Arc<Assignment>, Arc<World>)>,
     expected: Matrix<Expected>,
-    /// Since when each probe speaks, by its pod's UID.
+    /// Since when each probe has been speaking, by its pod's UID.
     speaking: BTreeMap<String, Instant>,
-    /// The pods whose start has been looked at, or is too long ago.
+    /// The UIDs of pods whose start was attempted, or is too long ago.
     started: BTreeSet<String>,
     newcomers: BTreeMap<String, Greeted>,
     following: BTreeMap<Cell, AbortHandle>,
     connections: Connections,
 }
 
-/// What a task has found.
+/// What a task has found; flows by their cells.
 enum Done {
     Started { uid: String, found: Vec<Found> },
     Followed { cell: Cell, change: ExpectationChange, latency: Option<Duration>, measured: bool },
@@ -141,9 +140,9 @@ enum Done {
 }
 
 impl Timing {
-    /// Nothing has been looked at.
+    /// A task that has measured nothing.
     pub(super) fn new(sources: Sources) -> Self {
-        // Pods that are there already have started unseen.
+        // The starts of pods that exist already can be attempted no more.
         let there = Arc::clone(&sources.assignment.borrow());
         let started = there.stand_ins.iter().filter_map(|s| Some(s.pod.as_ref()?.1.uid.clone()));
         Self {
@@ -160,7 +159,7 @@ impl Timing {
         }
     }
 
-    /// Looks until nobody asks any more.
+    /// Measures until a sender of its sources is gone.
     pub(super) async fn run(mut self) {
         loop {
             self.look();
@@ -170,7 +169,7 @@ impl Timing {
                 changed = self.sources.links.changed() => if changed.is_err() { return },
                 changed = self.sources.turned.changed() => if changed.is_err() { return },
                 Some(done) = self.jobs.join_next() => {
-                    // One that was cancelled has nothing to say.
+                    // A task that was aborted has found nothing.
                     if let Ok(done) = done {
                         self.note(done);
                     }
@@ -180,12 +179,12 @@ impl Timing {
         }
     }
 
-    /// Starts what there is to be looked at.
+    /// Starts a task for everything that is to be measured now.
     fn look(&mut self) {
         let assignment = Arc::clone(&self.sources.assignment.borrow_and_update());
         let world = Arc::clone(&self.world.borrow_and_update());
         let scenario = match &assignment.scenario {
-            // A test that has ended, or is being changed, has no stand-ins to be asked about.
+            // A test that has ended or is being changed lacks some of its stand-ins.
             Ok(scenario)
                 if !assignment.suspended
                     && assignment.stand_ins.len() == scenario.desired.len() =>
@@ -216,7 +215,7 @@ impl Timing {
         self.keep_connections(scenario, &assignment);
     }
 
-    /// Looks at nothing.
+    /// Aborts all tasks, and forgets what they were for.
     fn rest(&mut self) {
         self.jobs.abort_all();
         self.seen = None;
@@ -226,7 +225,7 @@ impl Timing {
         self.connections.clear();
     }
 
-    /// Whether anything that predictions are made from has changed.
+    /// Whether anything that predictions are made from has changed since they were made.
     fn is_news(&self, assignment: &Arc<Assignment>, world: &Arc<World>) -> bool {
         let Some((before, seen)) = &self.seen else { return true };
         !(Arc::ptr_eq(before, assignment)
@@ -255,14 +254,15 @@ impl Timing {
         }
     }
 
-    /// The conversation with a stand-in, if there is one.
+    /// The session with a stand-in's probe, if there is one.
     fn session(&self, stand_in: &StandIn) -> Option<Arc<Session>> {
         let (name, pod) = stand_in.pod.as_ref()?;
         let id = PodRef::of(name, pod);
         self.sources.links.borrow().get(&id)?.conversation().ok()
     }
 
-    /// Whether both ends of a flow speak for as long as a network may take to know them.
+    /// Whether both ends of a flow have been speaking for as long as a network may take to know
+    /// them. External addresses always count.
     fn is_settled(&self, cell: &Cell, scenario: &Scenario, assignment: &Assignment) -> bool {
         [&cell.from, &cell.to].into_iter().all(|actor| {
             scenario.externals.contains_key(&actor.endpoint)
@@ -289,7 +289,7 @@ impl Timing {
     }
 }
 
-/// The stand-in of an actor.
+/// The stand-in of an actor, if the assignment has one.
 fn stand_in<'a>(actor: &Actor, assignment: &'a Assignment) -> Option<&'a StandIn> {
     assignment.stand_ins.iter().find(|stand_in| stand_in.desired.actor == *actor)
 }

@@ -80,7 +80,7 @@ impl Bed {
         }
     }
 
-    /// The API server tells of a pod that has an address.
+    /// Lets the World show a pod that has an address.
     fn address(&mut self, name: &'static str, uid: &str) {
         let pod = PodState {
             uid: uid.into(),
@@ -108,7 +108,7 @@ impl Bed {
         self.assignment.send_replace(Arc::new(assignment(self.port, stand_ins)));
     }
 
-    /// Its probe begins to listen, and speaks.
+    /// Lets the pod's probe begin to listen and to speak.
     async fn speak(&mut self, uid: &str, port: u16) {
         let agent = agent_on(uid, port);
         let session = Session::open(agent.link, uid).await.expect("it greets");
@@ -125,7 +125,7 @@ impl Bed {
         self.world.send_replace(Arc::new(picture(denies)));
     }
 
-    /// What the metrics say on the line that begins so.
+    /// The number on the line of the metrics that begins with `line`.
     fn figure(&self, line: &str) -> Option<f64> {
         let text = self.shared.metrics.text(&World::default());
         let value = text.lines().find_map(|l| l.strip_prefix(line).map(str::to_owned))?;
@@ -168,7 +168,7 @@ fn assignment(port: u16, stand_ins: Vec<StandIn>) -> Assignment {
     Assignment { generation: 1, once: false, suspended: false, scenario: Ok(scenario), stand_ins }
 }
 
-/// A complete picture of a cluster, with a policy that denies db everything, or with none.
+/// A complete World, with a policy that denies db everything or without policies.
 fn picture(denies: bool) -> World {
     let object: DynamicObject = serde_json::from_value(json!({
         "apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy",

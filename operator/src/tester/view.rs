@@ -1,4 +1,4 @@
-//! Gathers what is known of a test for those who read it.
+//! Gathers what is known of a test into a [`StatusView`], and has it published.
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -18,7 +18,7 @@ use netproof_rounds::{
 };
 
 impl Tester {
-    /// Publishes what is known; returns when to try again if that failed.
+    /// Publishes what is known now, and returns when to do so again if that failed or was put off.
     pub(super) async fn publish(
         &mut self,
         assignment: &Assignment,
@@ -36,7 +36,7 @@ impl Tester {
         self.publisher.publish(view, stale_after).await
     }
 
-    /// What the flows with a verdict show of the policies.
+    /// Which rules the flows with a verdict exercise; none unless the test is active.
     fn coverage(&mut self, assignment: &Assignment, view: &StatusView) -> Option<Arc<Coverage>> {
         let scenario = assignment.scenario.as_ref().ok()?;
         if view.phase != Phase::Active {
@@ -106,7 +106,7 @@ impl Tester {
         }
     }
 
-    /// Whether attempts are to be made that may change the diagnosis.
+    /// Whether attempts or an answer that are to come may change the diagnosis.
     fn is_undecided(&self) -> bool {
         self.is_behind || self.ask_again.is_some() || self.book.awaits_extra(uptime())
     }
@@ -139,8 +139,8 @@ impl Tester {
     }
 }
 
-/// The nodes that the test is meant for and does not cover, and why: they take no stand-in, or the
-/// one that they have is lost. One that is starting is on its way.
+/// The nodes that the test is meant for and does not cover, and why: a node takes no stand-in, or
+/// its stand-in is lost. A stand-in that is starting counts as covering its node.
 fn uncovered(
     assignment: &Assignment,
     problems: &[(Option<&String>, Problem)],

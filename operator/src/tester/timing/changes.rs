@@ -1,4 +1,5 @@
-//! Times how fast the network follows changes of what the policies say, by a few flows a change.
+//! Times how fast the network follows changes of what the policies say, by a few flows of each
+//! change.
 
 use std::time::Duration;
 
@@ -16,12 +17,12 @@ use netproof_rounds::{
     scenario::Scenario,
 };
 
-/// How many flows are attempted at that pace for each way in which a change goes: each of them is
-/// 40 attempts a second.
+/// How many flows are timed for each direction of a change, tightening or loosening. Each flow
+/// takes 40 attempts a second.
 const FLOWS: usize = 8;
 
 impl Timing {
-    /// Times a few of the flows that changed, and each that a connection is held of.
+    /// Times a few of the flows that changed, and each tightened one that has a held connection.
     pub(super) fn follow(
         &mut self,
         changed: Vec<(Cell, ExpectationChange)>,
@@ -30,7 +31,7 @@ impl Timing {
     ) {
         let at = Instant::now();
         for (cell, _) in &changed {
-            // What was being timed is not what the policies say any more.
+            // The change that was being timed is no longer what the policies say.
             if let Some(former) = self.following.remove(cell) {
                 former.abort();
             }

@@ -1,4 +1,5 @@
-//! Holds a few connections that the policies allow, and sees what becomes of them under a new deny.
+//! Holds a few connections that the policies allow, and finds out what becomes of them under a new
+//! deny.
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -18,14 +19,14 @@ use netproof_rounds::{
     scenario::Scenario,
 };
 
-/// How many connections a test holds.
+/// How many connections a test holds at most.
 const FLOWS: usize = 8;
 
-/// How often one is asked whether it is alive: one that died by itself within this time before a
-/// deny is taken for one that the deny has cut.
+/// How often a connection is asked whether it is alive. One that dies by itself within this time
+/// before a deny is taken for one that the deny has cut.
 const REFRESH: Duration = Duration::from_secs(20);
 
-/// After trouble with opening one, that flow is let alone for so long.
+/// How long after a connection could not be opened the flow is tried again.
 const RETRY: Duration = Duration::from_secs(60);
 
 /// The connections of a test, and what became of those that were denied.
@@ -36,16 +37,16 @@ pub(super) struct Connections {
 }
 
 struct Slot {
-    /// The pods at its ends.
+    /// The UIDs of the pods at both ends of the connection.
     pods: [String; 2],
     state: ConnectionState,
 }
 
 enum ConnectionState {
-    /// Being opened, or asked about.
+    /// The connection is being opened, or asked whether it is alive.
     Busy,
     Open(HeldConnection),
-    /// Not to be had before then.
+    /// The connection could not be opened, and is not tried again before then.
     Failed(Instant),
 }
 
@@ -73,14 +74,15 @@ impl Connections {
         let Some(slot) = self.slots.get_mut(cell) else { return };
         match held {
             Some(held) => slot.state = ConnectionState::Open(held),
-            // It has ended by itself: another may be opened.
+            // The connection has ended by itself, and another may be opened.
             None => drop(self.slots.remove(cell)),
         }
     }
 }
 
 impl Timing {
-    /// Opens connections where some are lacking, and asks those that there are for a sign of life.
+    /// Opens connections up to [`FLOWS`], asks those that are due whether they are alive, and lets
+    /// go of those that are of no use any more.
     pub(super) fn keep_connections(&mut self, scenario: &Scenario, assignment: &Assignment) {
         let pods = |cell: &Cell| -> Option<[String; 2]> {
             let uid = |actor| Some(stand_in(actor, assignment)?.pod.as_ref()?.1.uid.clone());
@@ -151,7 +153,8 @@ impl Timing {
         }
     }
 
-    /// The policies deny a flow, and new attempts are denied, or are still not.
+    /// Asks what became of the held connection of a flow that the policies now deny. `denied` says
+    /// whether new attempts were seen to be denied; if not, the fate stays unknown.
     pub(super) fn ask_fate(&mut self, cell: &Cell, denied: bool) {
         let Some(Slot { state: ConnectionState::Open(held), .. }) =
             self.connections.slots.remove(cell)

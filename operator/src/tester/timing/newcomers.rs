@@ -1,4 +1,4 @@
-//! Has new stand-ins attempted by those that the policies deny them, from before they answer.
+//! Has each new stand-in attempted from others that the policies deny it, from before it answers.
 
 use std::{sync::Arc, time::Duration};
 
@@ -18,13 +18,13 @@ use netproof_rounds::{
     scenario::Scenario,
 };
 
-/// How many new stand-ins of a test are attempted at a time: each of them is 200 attempts a second.
+/// How many new stand-ins of a test are attempted at once. Each takes 200 attempts a second.
 const AT_ONCE: usize = 4;
 
-/// The start of a probe that is longer ago than this is over; in seconds.
+/// How long after its container started the start of a stand-in is over, in seconds.
 const RECENT: i64 = 5;
 
-/// A newcomer is attempted at least so long.
+/// How long a newcomer is attempted at least.
 const SHORTEST: Duration = Duration::from_secs(5);
 
 /// A new stand-in of the test that is being attempted.
@@ -33,7 +33,8 @@ pub(super) struct Greeted {
     newcomer: Newcomer,
 }
 
-/// The flows by which to attempt a newcomer, given the node of each that has a probe.
+/// Chooses the flows by which to attempt a newcomer. `node` gives the node of a flow's sender; none
+/// if that has no probe that speaks.
 pub(super) fn choose(
     newcomer: &StandIn,
     expected: &Matrix<Expected>,
@@ -47,7 +48,8 @@ pub(super) fn choose(
 }
 
 impl Timing {
-    /// Starts to attempt stand-ins that have got an address and have not spoken yet.
+    /// Starts to attempt stand-ins that have an address and have not spoken yet, and tells those
+    /// under way what changed.
     pub(super) fn greet_newcomers(&mut self, scenario: &Scenario, assignment: &Assignment) {
         for Greeted { stand_in, newcomer } in self.newcomers.values() {
             newcomer.expect(|cell| matches!(self.expected.get(cell), Some(Expected::Deny(_))));
@@ -125,7 +127,7 @@ impl Timing {
         let generation = self.seen.as_ref().map_or(0, |(assignment, _)| assignment.generation);
         let mut measurements = self.sources.measurements.borrow().as_ref().clone();
         let mut stand: Vec<_> = measurements.standing(generation).cloned().collect();
-        // What is known of the newest pod of an endpoint replaces what was of those before.
+        // The leaks of an endpoint's newest pod replace those of earlier pods.
         stand.retain(|(leak, _)| {
             leak.to.endpoint != actor.endpoint || (actor.on.is_some() && leak.to.node != actor.on)
         });
@@ -134,7 +136,7 @@ impl Timing {
         self.sources.measurements.send_replace(Arc::new(measurements));
     }
 
-    /// The leaks, and when each accepted.
+    /// The leaks of a newcomer, as findings, and the time for which each accepted connections.
     fn leaks(&self, greeted: &Greeted, found: &[Found]) -> Vec<(Finding, Option<Window>)> {
         let Some((assignment, world)) = &self.seen else { return vec![] };
         let Ok(scenario) = &assignment.scenario else { return vec![] };
