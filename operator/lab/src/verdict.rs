@@ -12,7 +12,7 @@ use netproof_conformance::{
     report::{FlowReport, Line},
     verdict::{self, Steadiness, Verdict, VerdictKind},
 };
-use netproof_crds::{ConditionStatus, StartUp};
+use netproof_crds::{ConditionStatus, StartUp, StartUpCounts};
 use serde_json::{Value, json};
 
 use super::rounds::Rounds;
@@ -55,8 +55,6 @@ pub struct LabVerdict {
 pub struct OfFamily {
     family: Option<Family>,
     report: Report,
-    /// Whether the test asks that every start be established.
-    is_strict: bool,
     /// The extra flows, which were attempted to tell candidates of a diagnosis apart.
     extra: Matrix<Detail>,
 }
@@ -66,9 +64,11 @@ impl OfFamily {
     pub fn of(rounds: &mut Rounds) -> Self {
         let [details, extra] = rounds.details();
         let coverage = Some(rounds.coverage());
-        let report = Report { details, coverage, strict: true, ..Report::default() };
-        let is_strict = rounds.whole().scenario.start_up == StartUp::Strict;
-        Self { family: rounds.family(), report, is_strict, extra }
+        // Starts are counted only if the test asks that every start be established.
+        let is_asked = rounds.whole().scenario.start_up == StartUp::Strict;
+        let starts = is_asked.then(StartUpCounts::default);
+        let report = Report { details, coverage, strict: true, starts, ..Report::default() };
+        Self { family: rounds.family(), report, extra }
     }
 
     /// Puts the diagnosis, which is one for all families, into the report of this family.
@@ -143,14 +143,15 @@ impl LabVerdict {
     /// Takes over how new pods started. Where nothing else is wrong, a start-up leak becomes the
     /// diagnosis.
     pub fn start(&mut self, start_ups: Vec<ObservedStart>) {
-        for OfFamily { family, report, is_strict, .. } in &mut self.families {
+        for OfFamily { family, report, .. } in &mut self.families {
             let of_family =
                 start_ups.iter().filter(|one| family.is_none() || one.family == *family);
             let of_family: Vec<&ObservedStart> = of_family.collect();
             let now = Timestamp::now();
             report.start_ups = of_family.iter().filter_map(|one| one.finding(now)).collect();
-            let starts = ObservedStart::by_stand_in(of_family).into_values().map(Some);
-            report.starts = (*is_strict && starts.len() > 0).then(|| tally(starts));
+            if let Some(counts) = &mut report.starts {
+                *counts = tally(ObservedStart::by_stand_in(of_family).into_values().map(Some));
+            }
         }
         if let Diagnosis::Conforms { .. } = self.diagnosis
             && let Some(fault) = sign(start_ups.iter().filter_map(ObservedStart::leak))
