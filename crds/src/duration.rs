@@ -59,6 +59,9 @@ impl FromStr for DurationString {
 
 /// Whether a duration that Go would read has neither signs nor fractions, no unit below a
 /// millisecond, and no number without a unit or with more digits than [`PATTERN`] admits.
+///
+/// `read` in operator/lab/agent/src/duration.rs makes the same check for the settings of faults.
+/// The agent shares no code with netproof, so the two are kept alike by hand.
 fn has_whole_numbers(text: &str) -> bool {
     const LETTERS: [char; 3] = ['h', 'm', 's'];
     let is_number = |part: &str| part.len() <= 5 && part.bytes().all(|byte| byte.is_ascii_digit());

@@ -13,7 +13,8 @@ const MOST_DIGITS: usize = 5;
 /// Reads a duration above zero; none if the text is not one.
 pub(crate) fn read(text: &str) -> Option<Duration> {
     // Of what Go reads, neither signs nor fractions, no unit below ms, and no number without a
-    // unit.
+    // unit. `has_whole_numbers` in crds/src/duration.rs makes the same check: the agent shares no
+    // code with netproof, so the two are kept alike by hand.
     let is_number =
         |part: &str| part.len() <= MOST_DIGITS && part.bytes().all(|byte| byte.is_ascii_digit());
     if !text.ends_with(LETTERS) || !text.split(LETTERS).all(is_number) {
