@@ -12,10 +12,10 @@ use super::*;
 use crate::{
     api_server::{ApiServer, RequestRefusal},
     janitor,
-    metrics::Metrics,
     pacing::{self, Pacing},
+    shared::testing::shared,
 };
-use netproof_rounds::{reports::Reports, world::World};
+use netproof_rounds::world::World;
 
 const MINUTE: Duration = Duration::from_secs(60);
 const TESTS: &str = "/apis/netproof.dev/v1alpha1/connectivitytests";
@@ -39,15 +39,7 @@ impl Bed {
         let all = objects.into_iter().chain([home]);
         let dynamic = |(kind, object)| (kind, serde_json::from_value(object).expect("an object"));
         let world = watch::Sender::new(Arc::new(World::of(all.map(dynamic))));
-        let shared = Arc::new(Shared {
-            client: client.clone(),
-            streaming: client,
-            world: world.subscribe(),
-            metrics: Metrics::new(),
-            reports: Reports::default(),
-            standing: watch::channel(crate::lease::Standing::Unknown(String::new())).1,
-            installation: std::sync::OnceLock::new(),
-        });
+        let shared = shared(client, world.subscribe());
         let pod_settings = PodSettings {
             image: "probe".into(),
             priority_class: None,

@@ -1,5 +1,8 @@
 //! What all parts of the operator share: clients of the API server, the World, metrics and reports.
 
+#[cfg(test)]
+pub(crate) mod testing;
+
 use std::sync::{Arc, OnceLock};
 
 use kube::Client;

@@ -1,4 +1,4 @@
-use std::{collections::BTreeMap, sync::OnceLock};
+use std::collections::BTreeMap;
 
 use kube::api::DynamicObject;
 use netproof_conformance::{flow::Port, policy::Policy, reference::ObjectRef};
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use netproof_conformance::matrix::Cell;
 
 use super::*;
-use crate::{api_server::ApiServer, lease::Standing, metrics::Metrics, probes::Conversation};
+use crate::{api_server::ApiServer, probes::Conversation, shared::testing::shared};
 use netproof_rounds::{
     decode::{NamespaceState, policy},
     diagnosing::testing::{scenario, stand_ins},
@@ -17,7 +17,6 @@ use netproof_rounds::{
         testing::{InMemory, agent},
     },
     kind::Kind,
-    reports::Reports,
     status::StatusView,
     world::Read,
 };
@@ -45,15 +44,7 @@ impl Bed {
         server.serve(NAMESPACES);
         server.serve(POLICIES);
         let world = watch::Sender::new(Arc::new(picture(&server, true)));
-        let shared = Arc::new(Shared {
-            client: server.client.clone(),
-            streaming: server.client.clone(),
-            world: world.subscribe(),
-            metrics: Metrics::new(),
-            reports: Reports::default(),
-            standing: watch::channel(Standing::Unknown(String::new())).1,
-            installation: OnceLock::new(),
-        });
+        let shared = shared(server.client.clone(), world.subscribe());
         let names = ["web", "was", "db"];
         let mut scenario = scenario(&names, asked, budget);
         scenario.patience = Patience {

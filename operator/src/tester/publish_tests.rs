@@ -4,26 +4,19 @@ use tokio::{sync::watch, time::sleep};
 use super::*;
 use crate::{
     api_server::{ApiServer, RequestRefusal},
-    metrics::Metrics,
+    shared::testing::shared,
 };
-use netproof_rounds::{reports::Reports, status::testing::view, world::World};
+use netproof_rounds::{status::testing::view, world::World};
 
 const MINUTE: Duration = Duration::from_secs(60);
 const TEST: &str = "/apis/netproof.dev/v1alpha1/namespaces/shop/connectivitytests/t";
 
 fn publisher(server: &ApiServer) -> Publisher {
     server.serve(TEST);
-    let shared = Shared {
-        client: server.client.clone(),
-        streaming: server.client.clone(),
-        world: watch::channel(Arc::new(World::default())).1,
-        metrics: Metrics::new(),
-        reports: Reports::default(),
-        standing: watch::channel(crate::lease::Standing::Unknown(String::new())).1,
-        installation: std::sync::OnceLock::new(),
-    };
+    let world = watch::channel(Arc::new(World::default())).1;
+    let shared = shared(server.client.clone(), world);
     let test = TestRef { namespace: "shop".into(), name: "t".into(), uid: "u".into() };
-    Publisher::new(test, None, ConnectivityTestStatus::default(), Arc::new(shared))
+    Publisher::new(test, None, ConnectivityTestStatus::default(), shared)
 }
 
 /// How many writes there are while the view changes so many times each second.

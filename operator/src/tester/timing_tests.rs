@@ -10,13 +10,12 @@ use netproof_crds::{FindingVerdict, StartUp};
 use serde_json::json;
 
 use super::*;
-use crate::{metrics::Metrics, probes::Conversation};
+use crate::{probes::Conversation, shared::testing::shared};
 use netproof_rounds::{
     decode::{NamespaceState, PodProgress, PodState, policy},
     engine::testing::{agent_on, free_port},
     fixtures::desired,
     kind::Kind,
-    reports::Reports,
     world::Read,
 };
 
@@ -42,15 +41,7 @@ impl Bed {
         let world = watch::Sender::new(Arc::new(picture(false)));
         let config = Config::new("http://127.0.0.1:1".parse().expect("an address"));
         let client = Client::try_from(config).expect("nothing is asked yet");
-        let shared = Arc::new(Shared {
-            client: client.clone(),
-            streaming: client,
-            world: world.subscribe(),
-            metrics: Metrics::new(),
-            reports: Reports::default(),
-            standing: watch::channel(crate::lease::Standing::Unknown(String::new())).1,
-            installation: std::sync::OnceLock::new(),
-        });
+        let shared = shared(client, world.subscribe());
         let port = free_port();
         let assignment = watch::Sender::new(Arc::new(assignment(port, vec![])));
         let (links, turned) = (watch::Sender::new(Arc::default()), watch::Sender::new(()));
