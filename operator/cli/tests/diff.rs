@@ -2,7 +2,7 @@
 
 mod cli;
 
-use cli::{Run, directory, netproof};
+use cli::{Run, directory, netproof, netproof_on};
 
 const PODS: &str = "
 apiVersion: v1
@@ -42,18 +42,14 @@ fn deny(namespace: &str) -> String {
 }
 
 fn diff(old: &str, new: &str, more: &[&str]) -> Run {
-    let folder = directory(&[("old.yaml", old), ("new.yaml", new)]);
-    let (old, new) = (folder.path("old.yaml"), folder.path("new.yaml"));
-    let mut arguments = vec!["diff", "-f", &old, "-f", &new];
-    arguments.extend(more);
-    netproof(&arguments)
+    netproof_on("diff", &[("old.yaml", old), ("new.yaml", new)], more)
 }
 
 /// The groups of changes, in the form that scripts read.
 fn groups(old: &str, new: &str) -> Vec<serde_json::Value> {
     let run = diff(old, new, &["-o", "jsonl"]);
     assert_eq!(run.code, i32::from(!run.stdout.is_empty()), "{}", run.stderr);
-    run.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    run.json_lines()
 }
 
 const FROM_WEB: &str =
@@ -173,8 +169,7 @@ fn a_review_gets_a_table() {
         "{}",
         run.stdout
     );
-    let whole = diff(&policy(FROM_WEB), &policy("[]"), &["-o", "json"]).stdout;
-    let whole: serde_json::Value = serde_json::from_str(&whole).unwrap();
+    let whole = diff(&policy(FROM_WEB), &policy("[]"), &["-o", "json"]).json();
     assert_eq!((&whole["pairs"], whole["changes"].as_array().unwrap().len()), (&4.into(), 1));
 }
 

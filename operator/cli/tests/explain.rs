@@ -2,7 +2,7 @@
 
 mod cli;
 
-use cli::{directory, netproof};
+use cli::{Run, netproof, netproof_on};
 
 const SHOP: &str = "
 apiVersion: v1
@@ -32,11 +32,14 @@ spec:
   egress: [{to: [{podSelector: {}}]}]
 ";
 
+/// Runs a command on one file, without notes.
+fn quietly(command: &str, file: &str, more: &[&str]) -> Run {
+    netproof_on(command, &[("shop.yaml", file)], &[&["-q"], more].concat())
+}
+
 #[test]
 fn a_narrow_miss_is_named() {
-    let folder = directory(&[("shop.yaml", SHOP)]);
-    let path = folder.path("shop.yaml");
-    let explain = |to| netproof(&["explain", "-q", "-f", &path, "--from", "shop/web", "--to", to]);
+    let explain = |to| quietly("explain", SHOP, &["--from", "shop/web", "--to", to]);
     let run = explain("shop/db");
     assert_eq!(run.code, 1, "{}", run.stderr);
     assert!(run.stdout.contains("shop/db isolates the pod"), "{}", run.stdout);
@@ -56,12 +59,10 @@ fn a_narrow_miss_is_named() {
 
 #[test]
 fn an_explanation_can_be_read_by_scripts() {
-    let folder = directory(&[("shop.yaml", SHOP)]);
-    let path = folder.path("shop.yaml");
     let ends = ["--from", "shop/db", "--to", "shop/db", "--port", "3306", "-o", "json"];
-    let run = netproof(&[&["explain", "-q", "-f", &path], &ends[..]].concat());
+    let run = quietly("explain", SHOP, &ends);
     assert_eq!(run.code, 2);
-    let told: serde_json::Value = serde_json::from_str(&run.stdout).unwrap();
+    let told = run.json();
     assert_eq!(told[0]["expected"], "Unspecified");
     assert_eq!(told[0]["reason"], "ToItself");
     assert!(told[0]["sentences"].as_array().unwrap().len() > 2);
@@ -69,13 +70,11 @@ fn an_explanation_can_be_read_by_scripts() {
 
 #[test]
 fn findings_have_a_place_a_code_and_a_fix() {
-    let folder = directory(&[("shop.yaml", SHOP)]);
-    let path = folder.path("shop.yaml");
-    let run = netproof(&["lint", "-q", "-f", &path]);
+    let run = quietly("lint", SHOP, &[]);
     assert_eq!(run.code, 1, "{}", run.stdout);
     assert!(run.stdout.contains("shop.yaml:") && run.stdout.contains("Fix: "), "{}", run.stdout);
-    let json = netproof(&["lint", "-q", "-f", &path, "-o", "json"]).stdout;
-    let findings: Vec<serde_json::Value> = serde_json::from_str(&json).unwrap();
+    let json = quietly("lint", SHOP, &["-o", "json"]).json();
+    let findings = json.as_array().unwrap();
     assert_eq!(findings.len(), run.stdout.lines().count());
     let about = |field: &str| findings.iter().any(|one| one["field"].as_str() == Some(field));
     assert!(about("spec.ingress[0].from[0].podSelector"), "the label differs in case: {json}");
@@ -93,8 +92,7 @@ metadata: {{name: db, namespace: shop}}
 spec: {{podSelector: {{matchLabels: {{app: db}}}}{egress}}}
 "
         );
-        let folder = directory(&[("shop.yaml", &policy)]);
-        let run = netproof(&["lint", "-q", "-f", &folder.path("shop.yaml")]);
+        let run = quietly("lint", &policy, &[]);
         assert_eq!(run.code, code, "{egress:?}: {}", run.stdout);
         assert_eq!(run.stdout.contains("NP009"), code == 1, "{egress:?}: {}", run.stdout);
     }
@@ -102,9 +100,7 @@ spec: {{podSelector: {{matchLabels: {{app: db}}}}{egress}}}
 
 #[test]
 fn sarif_is_what_code_hosts_read() {
-    let folder = directory(&[("shop.yaml", SHOP)]);
-    let text = netproof(&["lint", "-q", "-f", &folder.path("shop.yaml"), "-o", "sarif"]).stdout;
-    let sarif: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let sarif = quietly("lint", SHOP, &["-o", "sarif"]).json();
     assert_eq!(sarif["version"], "2.1.0");
     let run = &sarif["runs"][0];
     let rules = run["tool"]["driver"]["rules"].as_array().unwrap();

@@ -68,10 +68,6 @@ fn lab(arguments: &[&str]) -> Run {
     netproof(&[&["lab", "-q"], arguments].concat())
 }
 
-fn json(run: &Run) -> Value {
-    serde_json::from_str(&run.stdout).unwrap_or_else(|error| panic!("{error}: {run:?}"))
-}
-
 /// Runs a shell script as root of a user namespace with mounts of its own: no other process sees
 /// what it changes. Its first argument is the binary.
 fn apart(script: &str, arguments: &[&str]) -> Run {
@@ -114,7 +110,7 @@ fn json_has_the_matrix_the_findings_and_the_diagnosis() {
     let run =
         lab(&["-f", THREE_TIER, "-o", "json", "--network", "fault=ignores-egress@node=node-2"]);
     assert_eq!(run.code, 1, "{run:?}");
-    let object = json(&run);
+    let object = run.json();
     assert_eq!(object["network"], "fault=ignores-egress@node=node-2");
     assert_eq!(object["verdict"], "violates");
     assert_eq!(object["matrix"].as_array().map(Vec::len), Some(36));
@@ -122,7 +118,7 @@ fn json_has_the_matrix_the_findings_and_the_diagnosis() {
     let findings = object["findings"].as_array().expect("a list");
     assert!(findings.iter().any(|finding| finding["verdict"] == "leak"), "{findings:?}");
     assert!(object["startUps"].is_array() && object["coverage"].is_array());
-    let object = json(&lab(&["-f", THREE_TIER, "-o", "json"]));
+    let object = lab(&["-f", THREE_TIER, "-o", "json"]).json();
     assert_eq!(
         (&object["verdict"], &object["findings"]),
         (&"conforms".into(), &Value::Array(vec![]))
@@ -136,7 +132,7 @@ fn a_start_up_leak_is_a_violation_that_is_named() {
     let network = "fault=late-isolation=500ms";
     let run = lab(&["-f", THREE_TIER, "-o", "json", "--network", network]);
     assert_eq!(run.code, 1, "{run:?}");
-    let object = json(&run);
+    let object = run.json();
     assert_eq!(object["diagnosis"]["name"], "late-isolation");
     assert_eq!(object["findings"][0]["verdict"], "startupLeak");
     for start_up in object["startUps"].as_array().expect("a list") {
@@ -152,7 +148,7 @@ fn a_start_up_leak_is_a_violation_that_is_named() {
 #[test]
 fn connections_that_survive_are_a_fact_and_no_violation() {
     let run = lab(&["-f", THREE_TIER, "-o", "json", "--network", "fault=keeps-connections"]);
-    assert_eq!((run.code, json(&run)["existingConnections"].as_str()), (0, Some("Survive")));
+    assert_eq!((run.code, run.json()["existingConnections"].as_str()), (0, Some("Survive")));
 }
 
 #[test]
@@ -280,7 +276,7 @@ fn two_labs_at_once_and_one_after_another_are_in_nobodys_way() {
 fn both_families_are_judged_where_there_are_both() {
     let run = lab(&["-f", THREE_TIER, "--ip", "dual", "-o", "json"]);
     assert_eq!(run.code, 0, "{run:?}");
-    let object = json(&run);
+    let object = run.json();
     let of = |family| {
         let flows = object["matrix"].as_array().expect("a list").iter();
         flows.filter(|flow| flow["family"] == family).count()
@@ -326,7 +322,7 @@ fn a_pod_that_dies_is_never_green() {
     assert!(kill.is_ok_and(|status| status.success()));
     let run = running.end();
     assert_eq!(run.code, 2, "{run:?}");
-    let object = json(&run);
+    let object = run.json();
     assert_eq!(object["verdict"], "cannotTell");
     let findings = object["findings"].as_array().expect("a list");
     assert!(findings.iter().any(|finding| finding["verdict"] == "inconclusive"), "{object}");
@@ -470,7 +466,7 @@ fn what_was_found_beside_the_flows_asked_for_is_shown() {
     let folder = directory(&[("shop.yaml", &policy)]);
     let network = "fault=end-port-first-only";
     let run = lab(&["-f", &folder.path("shop.yaml"), "-o", "json", "--network", network]);
-    let object = json(&run);
+    let object = run.json();
     let beside = object["beside"].as_array().expect("a list").iter();
     let found = beside.filter(|flow| flow["verdict"] == "blocked").count();
     let findings = object["findings"].as_array().map_or(0, Vec::len);

@@ -2,7 +2,7 @@
 
 mod cli;
 
-use cli::{Run, directory, netproof, with_stdin};
+use cli::{Run, directory, netproof, netproof_on, netproof_on_with_stdin};
 
 const SHOP: &str = "
 apiVersion: v1
@@ -35,11 +35,13 @@ spec:
 ";
 
 fn shop(arguments: &[&str]) -> Run {
-    let folder = directory(&[("shop.yaml", SHOP)]);
-    let path = folder.path("shop.yaml");
-    let mut all = vec!["predict", "-f", &path];
-    all.extend(arguments);
-    netproof(&all)
+    netproof_on("predict", &[("shop.yaml", SHOP)], arguments)
+}
+
+/// Asks about flows on the standard input.
+fn shop_with_flows(flows: &str, more: &[&str]) -> Run {
+    let more = [&["--flows", "-"], more].concat();
+    netproof_on_with_stdin("predict", &[("shop.yaml", SHOP)], &more, flows)
 }
 
 #[test]
@@ -78,8 +80,7 @@ fn a_line_that_cannot_be_answered_is_an_error_after_the_others_are() {
 {"from":"shop/web","port":80,"protocol":"TCP"}
 {"from":"shop/web","to":"shop/web","port":80,"protocol":"TCP"}
 "#;
-    let folder = directory(&[("shop.yaml", SHOP)]);
-    let run = with_stdin(&["predict", "-f", &folder.path("shop.yaml"), "--flows", "-"], flows);
+    let run = shop_with_flows(flows, &[]);
     assert_eq!(run.code, 2);
     assert_eq!(run.stdout.lines().count(), 1, "{}", run.stdout);
     for line in 1..=8 {
@@ -91,11 +92,7 @@ fn a_line_that_cannot_be_answered_is_an_error_after_the_others_are() {
 #[test]
 fn what_decides_is_named_on_request() {
     let flows = r#"{"from":"shop/web","to":"shop/db","port":3306,"protocol":"TCP"}"#;
-    let folder = directory(&[("shop.yaml", SHOP)]);
-    let run = with_stdin(
-        &["predict", "-f", &folder.path("shop.yaml"), "--flows", "-", "--explain"],
-        flows,
-    );
+    let run = shop_with_flows(flows, &["--explain"]);
     assert!(run.stdout.contains(r#""ingress":{"decision":"Deny","isolatedBy":["shop/db"]"#));
 }
 
@@ -121,12 +118,9 @@ fn all_pairs_are_shown_in_each_form() {
     assert!(csv.starts_with("from,to,port,protocol,expected,reason\n"), "{csv}");
     assert!(csv.contains("shop/web,shop/db,3306,TCP,Deny,\n"), "{csv}");
     assert!(csv.contains("shop/db,shop/db,3306,TCP,Unspecified,ToItself\n"), "{csv}");
-    let lines = shop(&["-o", "jsonl"]).stdout;
-    assert_eq!(lines.lines().count(), 4);
-    let array: serde_json::Value = serde_json::from_str(&shop(&["-o", "json"]).stdout).unwrap();
-    let objects: Vec<serde_json::Value> =
-        lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    assert_eq!(array, serde_json::Value::Array(objects));
+    let objects = shop(&["-o", "jsonl"]).json_lines();
+    assert_eq!(objects.len(), 4);
+    assert_eq!(shop(&["-o", "json"]).json(), serde_json::Value::Array(objects));
     let dot = shop(&["-o", "dot"]).stdout;
     assert!(dot.contains("\"shop/web\" -> \"shop/web\" [label=\"8080/TCP\"]"), "{dot}");
     let html = shop(&["-o", "html"]).stdout;
@@ -136,16 +130,13 @@ fn all_pairs_are_shown_in_each_form() {
 
 #[test]
 fn a_summary_is_one_line_of_figures() {
-    let run = shop(&["--summary"]);
-    let figures: serde_json::Value = serde_json::from_str(&run.stdout).unwrap();
+    let figures = shop(&["--summary"]).json();
     let figure = |name: &str| figures[name].as_u64().unwrap();
     let counted = ["pods", "policies", "flows", "allow", "deny", "unspecified"].map(figure);
     assert_eq!(counted, [2, 1, 4, 2, 1, 1]);
     assert!(figures["load_ms"].as_f64() > Some(0.0) && figures["predict_ms"].is_number());
     assert!(figure("peak_rss_bytes") > 1 << 20);
-    let all = shop(&["--summary", "--port", "9999"]).stdout;
-    let figures: serde_json::Value = serde_json::from_str(&all).unwrap();
-    assert_eq!(figures["flows"], 4);
+    assert_eq!(shop(&["--summary", "--port", "9999"]).json()["flows"], 4);
 }
 
 #[test]
@@ -168,11 +159,10 @@ spec: {podSelector: {}, ingress: [{from: [{}]}]}
 #[test]
 fn notes_go_to_standard_error_unless_they_are_hidden() {
     let pod = "apiVersion: v1\nkind: Pod\nmetadata: {name: a, namespace: other}\n";
-    let folder = directory(&[("pod.yaml", pod)]);
-    let path = folder.path("pod.yaml");
-    let told = netproof(&["predict", "-f", &path, "--port", "80"]);
+    let predict = |more: &[&str]| netproof_on("predict", &[("pod.yaml", pod)], more);
+    let told = predict(&["--port", "80"]);
     assert!(told.stderr.contains("namespace other"), "{}", told.stderr);
-    let hidden = netproof(&["predict", "-f", &path, "--port", "80", "-q"]);
+    let hidden = predict(&["--port", "80", "-q"]);
     assert_eq!((hidden.stderr.as_str(), hidden.stdout), ("", told.stdout));
 }
 

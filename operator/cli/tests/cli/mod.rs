@@ -4,10 +4,13 @@
 use std::{
     env, fs,
     io::Write,
+    iter,
     path::PathBuf,
     process::{self, Command, Stdio},
     sync::atomic::{AtomicU32, Ordering},
 };
+
+use serde_json::Value;
 
 /// How a run of the binary ended.
 #[derive(Debug)]
@@ -37,6 +40,41 @@ pub fn with_stdin(arguments: &[&str], input: &str) -> Run {
         code: output.status.code().expect("no signal"),
         stdout: text(output.stdout),
         stderr: text(output.stderr),
+    }
+}
+
+/// Runs a command of the binary on files that hold these texts, each given with `-f` in this order.
+/// The arguments in `more` follow.
+pub fn netproof_on(command: &str, files: &[(&str, &str)], more: &[&str]) -> Run {
+    netproof_on_with_stdin(command, files, more, "")
+}
+
+/// Runs a command like [`netproof_on`], with text on the standard input.
+pub fn netproof_on_with_stdin(
+    command: &str,
+    files: &[(&str, &str)],
+    more: &[&str],
+    input: &str,
+) -> Run {
+    let folder = directory(files);
+    let paths: Vec<String> = files.iter().map(|(name, _)| folder.path(name)).collect();
+    let files = paths.iter().flat_map(|path| ["-f", path]);
+    let arguments: Vec<&str> =
+        iter::once(command).chain(files).chain(more.iter().copied()).collect();
+    with_stdin(&arguments, input)
+}
+
+impl Run {
+    /// What was written to the standard output, as one JSON value.
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}: {self:?}"))
+    }
+
+    /// What was written to the standard output, as one JSON value a line.
+    pub fn json_lines(&self) -> Vec<Value> {
+        let read = |line| serde_json::from_str(line);
+        let values: Result<_, _> = self.stdout.lines().map(read).collect();
+        values.unwrap_or_else(|error| panic!("{error}: {self:?}"))
     }
 }
 
