@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 /// A stream that has lived for so long has worked. One that ends sooner counts as a failure,
 /// however well it began.
 pub const LIVED: Duration = Duration::from_secs(10);
@@ -54,6 +56,49 @@ impl Default for Backoff {
     }
 }
 
+/// The rest between two attempts, as long as a backoff says. It is over until it is begun.
+#[derive(Clone, Debug)]
+pub struct Rest {
+    until: Instant,
+    backoff: Backoff,
+}
+
+impl Rest {
+    /// A rest that is over, with the first failure of this backoff to come.
+    pub fn new(backoff: Backoff) -> Self {
+        Self { until: Instant::now(), backoff }
+    }
+
+    /// When the rest is over; none if it is.
+    pub fn until(&self) -> Option<Instant> {
+        Some(self.until).filter(|until| Instant::now() < *until)
+    }
+
+    /// For how long the rest has been over; zero if it is not.
+    pub fn over_for(&self) -> Duration {
+        Instant::now().saturating_duration_since(self.until)
+    }
+
+    /// Begins to rest after one more failure, and returns when the rest is over.
+    pub fn begin(&mut self) -> Instant {
+        self.until = Instant::now() + self.backoff.next();
+        self.until
+    }
+
+    /// Ends the rest after a success: the next begins with the first delay again.
+    pub fn end(&mut self) {
+        self.until = Instant::now();
+        self.backoff.reset();
+    }
+}
+
+/// A rest of the default backoff, which is over.
+impl Default for Rest {
+    fn default() -> Self {
+        Self::new(Backoff::default())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -81,6 +126,20 @@ mod tests {
         }
         assert!(backoff.after(LIVED / 2) >= Duration::from_secs(30));
         assert!(backoff.after(LIVED) <= Duration::from_secs(1));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_rest_is_over_before_it_is_begun_after_its_delay_and_when_it_is_ended() {
+        let mut rest = Rest::default();
+        assert_eq!(rest.until(), None);
+        let until = rest.begin();
+        assert_eq!((rest.until(), rest.over_for()), (Some(until), Duration::ZERO));
+        tokio::time::sleep_until(until + Duration::from_secs(3)).await;
+        assert_eq!((rest.until(), rest.over_for()), (None, Duration::from_secs(3)));
+        rest.begin();
+        rest.end();
+        assert_eq!(rest.until(), None);
+        assert!(rest.begin() - Instant::now() <= Duration::from_millis(400));
     }
 
     #[test]

@@ -16,10 +16,9 @@ use netproof_conformance::{
     kinds::{ClusterPolicyKind, KindRow},
     reference::ObjectRef,
 };
-use tokio::time::Instant;
 
 use crate::{
-    backoff::Backoff,
+    backoff::{Backoff, Rest},
     presence::{Presence, definition, presence},
 };
 use netproof_rounds::world::{ObjectMap, World};
@@ -39,12 +38,13 @@ pub enum Certificate {
 
 /// Asks the API server on behalf of one test. After an answer that is no confirmation it waits,
 /// from about 200 ms up to 15 s, before it asks again.
-#[derive(Default)]
-pub struct Certifier(Mutex<Option<CertifierPause>>);
+pub struct Certifier(Mutex<Rest>);
 
-struct CertifierPause {
-    until: Instant,
-    backoff: Backoff,
+impl Default for Certifier {
+    fn default() -> Self {
+        let backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(15));
+        Self(Mutex::new(Rest::new(backoff)))
+    }
 }
 
 impl Certifier {
@@ -56,25 +56,22 @@ impl Certifier {
         client: &Client,
         namespaces: &BTreeSet<String>,
     ) -> Certificate {
-        if self.held().as_ref().is_some_and(|pause| Instant::now() < pause.until) {
+        if self.rest().until().is_some() {
             return Certificate::Paused;
         }
         let said = match certify(world, client, namespaces).await {
             Ok(true) => {
-                *self.held() = None;
+                self.rest().end();
                 return Certificate::Confirmed;
             }
             Ok(false) => Certificate::Behind,
             Err(error) => Certificate::Failed(error),
         };
-        let mut held = self.held();
-        let fresh = || Backoff::new(Duration::from_millis(200), Duration::from_secs(15));
-        let mut backoff = held.take().map_or_else(fresh, |pause| pause.backoff);
-        *held = Some(CertifierPause { until: Instant::now() + backoff.next(), backoff });
+        self.rest().begin();
         said
     }
 
-    fn held(&self) -> std::sync::MutexGuard<'_, Option<CertifierPause>> {
+    fn rest(&self) -> std::sync::MutexGuard<'_, Rest> {
         self.0.lock().expect("no holder of this lock can panic")
     }
 }

@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use hyper::Method;
 use serde_json::{Value, json};
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use super::*;
 use crate::api_server::{ApiServer, DEFINITIONS, RequestRefusal};

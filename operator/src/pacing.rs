@@ -5,7 +5,7 @@
 //! as soon as one ends.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, hash_map::Entry},
     sync::{Arc, Mutex},
     task::{Context, Poll},
     time::Duration,
@@ -25,7 +25,7 @@ use serde_json::json;
 use tokio::time::{Instant, sleep};
 use tower::{BoxError, Layer, Service};
 
-use crate::backoff::{Backoff, LIVED};
+use crate::backoff::{LIVED, Rest};
 
 /// The longest `Retry-After` that is obeyed, in seconds, whatever a proxy on the way may say.
 const LONGEST: u64 = 600;
@@ -43,20 +43,16 @@ pub struct Pacing(Arc<Mutex<Learned>>);
 #[derive(Default)]
 struct Learned {
     /// The rests that the API server asked for, by method and path of the requests.
-    rests: HashMap<(Method, String), Rest>,
-    /// When each watch was last begun, by its name.
-    watches: HashMap<String, Begun>,
+    rests: HashMap<(Method, String), AskedRest>,
+    /// The rest before the last beginning of each watch, by its name.
+    watches: HashMap<String, Rest>,
 }
 
+/// A rest that the API server has asked for, and the status of its answer.
 #[derive(Clone, Copy)]
-struct Rest {
+struct AskedRest {
     until: Instant,
     status: StatusCode,
-}
-
-struct Begun {
-    at: Instant,
-    backoff: Backoff,
 }
 
 /// When a request is to be made, if at all.
@@ -64,7 +60,7 @@ enum Turn {
     /// The request is made after this time.
     After(Duration),
     /// The request is not made, and gets the answer of this rest.
-    Never(Rest),
+    Never(AskedRest),
 }
 
 impl Pacing {
@@ -76,15 +72,14 @@ impl Pacing {
         }
         let Some(watch) = watch(request) else { return Turn::After(Duration::ZERO) };
         // A watch that begins again within LIVED has ended too soon, however well it began.
-        learned.watches.retain(|_, begun| now < begun.at + LIVED);
-        let begun = learned.watches.get_mut(&watch);
-        let delay = begun.map_or(Duration::ZERO, |begun| {
-            let delay = begun.backoff.next();
-            begun.at = now + delay;
-            delay
-        });
-        learned.watches.entry(watch).or_insert(Begun { at: now, backoff: Backoff::default() });
-        Turn::After(delay)
+        learned.watches.retain(|_, rest| rest.over_for() < LIVED);
+        match learned.watches.entry(watch) {
+            Entry::Occupied(mut rest) => Turn::After(rest.get_mut().begin() - now),
+            Entry::Vacant(place) => {
+                place.insert(Rest::default());
+                Turn::After(Duration::ZERO)
+            }
+        }
     }
 
     /// Remembers the `Retry-After` of an answer that is an error, for requests of this place.
@@ -104,7 +99,7 @@ impl Pacing {
         let now = Instant::now();
         let mut learned = self.0.lock().expect("no holder of this lock can panic");
         learned.rests.retain(|_, rest| now < rest.until);
-        learned.rests.insert(place, Rest { until: now + asked + more, status });
+        learned.rests.insert(place, AskedRest { until: now + asked + more, status });
     }
 }
 
@@ -173,7 +168,7 @@ where
 }
 
 /// The answer in place of a request during a rest: the status that the API server gave before.
-fn refusal(Rest { until, status }: Rest) -> Response<Box<DynBody>> {
+fn refusal(AskedRest { until, status }: AskedRest) -> Response<Box<DynBody>> {
     let left = until.saturating_duration_since(Instant::now()).as_secs();
     let said = json!({
         "apiVersion": "v1", "kind": "Status", "status": "Failure",

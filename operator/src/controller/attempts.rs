@@ -10,7 +10,7 @@ use std::{
 
 use tokio::time::Instant;
 
-use crate::backoff::Backoff;
+use crate::backoff::{Backoff, Rest};
 use netproof_rounds::scenario::Problem;
 
 /// The first delay between two attempts at the same aim, in which the World has time to show what
@@ -43,8 +43,7 @@ pub enum Aim {
 pub struct Attempts(Mutex<HashMap<Aim, TestAttempt>>);
 
 struct TestAttempt {
-    again: Instant,
-    backoff: Backoff,
+    rest: Rest,
     /// What became of the last attempt; none while that is not known.
     outcome: Option<Result<String, Problem>>,
 }
@@ -66,26 +65,23 @@ impl Attempts {
 
     /// Begins an attempt if the aim is due, and returns when the next one is.
     pub fn begin(&self, aim: &Aim) -> Result<Instant, NotDue> {
-        let now = Instant::now();
         let mut held = self.held();
         // An aim to which nobody came back was reached, or is wanted no more.
-        held.retain(|_, attempt| now < attempt.again + LAST);
-        let fresh =
-            || TestAttempt { again: now, backoff: Backoff::new(FIRST, LAST), outcome: None };
+        held.retain(|_, attempt| attempt.rest.over_for() < LAST);
+        let fresh = || TestAttempt { rest: Rest::new(Backoff::new(FIRST, LAST)), outcome: None };
         let attempt = held.entry(aim.clone()).or_insert_with(fresh);
-        if now < attempt.again {
-            return Err(NotDue { again: attempt.again, outcome: attempt.outcome.clone() });
+        match attempt.rest.until() {
+            Some(again) => Err(NotDue { again, outcome: attempt.outcome.clone() }),
+            None => Ok(attempt.rest.begin()),
         }
-        attempt.again = now + attempt.backoff.next();
-        Ok(attempt.again)
     }
 
     /// Takes down that something with this UID was made. Should that go, it may be made anew within
     /// a second.
     pub fn made(&self, aim: &Aim, uid: String) {
         if let Some(attempt) = self.held().get_mut(aim) {
-            attempt.backoff.reset();
-            attempt.again = Instant::now() + attempt.backoff.next();
+            attempt.rest.end();
+            attempt.rest.begin();
             attempt.outcome = Some(Ok(uid));
         }
     }

@@ -19,7 +19,7 @@ use tokio::time::Instant;
 use tracing::warn;
 
 use super::news::{LastTold, News};
-use crate::{FIELD_MANAGER, backoff::Backoff, metrics::TestMetrics, shared::Shared};
+use crate::{FIELD_MANAGER, backoff::Rest, metrics::TestMetrics, shared::Shared};
 use netproof_rounds::{
     reports::verdict_line,
     status::{Phase, StatusView},
@@ -51,8 +51,8 @@ pub struct Publisher {
     written: ConnectivityTestStatus,
     written_at: Option<Instant>,
     began: Instant,
-    retry: Option<Instant>,
-    backoff: Backoff,
+    /// The rest after writes that failed.
+    rest: Rest,
     /// When all writes so far are made up for, at one each [`PACE`].
     paid: Instant,
     /// The last verdict that an Event told.
@@ -83,8 +83,7 @@ impl Publisher {
             written: before,
             written_at: None,
             began: Instant::now(),
-            retry: None,
-            backoff: Backoff::default(),
+            rest: Rest::default(),
             paid: Instant::now(),
         }
     }
@@ -111,8 +110,8 @@ impl Publisher {
         let name =
             ObjectRef { namespace: self.test.namespace.clone(), name: self.test.name.clone() };
         self.shared.reports.put(name, Arc::clone(&view));
-        if self.retry.is_some_and(|retry| Instant::now() < retry) {
-            return self.retry;
+        if let Some(retry) = self.rest.until() {
+            return Some(retry);
         }
         let status = view.status(&self.written, Timestamp::now());
         if !self.worth_writing(&view, &status) {
@@ -125,29 +124,28 @@ impl Publisher {
             return Some(self.paid - BURST * PACE);
         }
         self.paid = self.paid.max(now) + PACE;
-        match self.write(&status).await {
+        let retry = match self.write(&status).await {
             Ok(()) => {
-                self.backoff.reset();
-                self.retry = None;
+                self.rest.end();
                 self.written.clone_from(&status);
                 self.written_at = Some(Instant::now());
                 self.announce(&view).await;
                 self.announce_start_ups(&view).await;
                 self.announce_diagnosis(&view, &status).await;
+                None
             }
             // The test is gone or made anew, and the controller will end this tester. Until then it
             // does not ask at every step.
             Err(kube::Error::Api(error)) if error.code == 404 || error.code == 409 => {
-                self.retry = Some(Instant::now() + self.backoff.next());
-                return self.retry;
+                return Some(self.rest.begin());
             }
             Err(error) => {
                 warn!(%error, "Status not written");
-                self.retry = Some(Instant::now() + self.backoff.next());
+                Some(self.rest.begin())
             }
-        }
-        self.shared.metrics.status_written(self.retry.is_none());
-        self.retry
+        };
+        self.shared.metrics.status_written(retry.is_none());
+        retry
     }
 
     fn worth_writing(&self, view: &StatusView, status: &ConnectivityTestStatus) -> bool {
