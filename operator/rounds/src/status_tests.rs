@@ -5,17 +5,21 @@ use netproof_conformance::{
     diagnosis::{
         Explained, Fault, Nearest, TimeFault, Unexplained, mutation::Mutation, scope::Scope,
     },
-    expected::{Because, Decision, Unspecified},
+    expected::{Because, Decision, Expected, Unspecified},
     flow::{Port, Protocol},
-    matrix::Actor,
-    report::Line,
-    verdict::Why,
+    matrix::{Actor, Cell},
+    plan::Intent,
+    report::{Line, Place},
+    verdict::{Outcome, Steadiness, Verdict, Why},
 };
-use netproof_crds::{ExistingConnections, StartUpCounts};
+use netproof_crds::{
+    ConditionStatus, ConditionType, ExistingConnections, FindingVerdict, StartUpCounts,
+};
 
-use super::*;
+use super::{findings::startup_finding, *};
 use crate::{
     diagnosing::Basis,
+    report::Detail,
     status::testing::{view, with},
 };
 

@@ -14,7 +14,7 @@ use netproof_conformance::{
 use netproof_crds::{Finding, StartUpCounts};
 
 use super::{Found, Window};
-use crate::status::startup_finding;
+use crate::status::findings::startup_finding;
 
 /// How a new stand-in under a deny started, by all senders that attempted it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
