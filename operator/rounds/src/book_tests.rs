@@ -1,6 +1,8 @@
+use std::sync::Arc;
+
 use netproof_conformance::{
     ledger::SILENCE,
-    verdict::{Control, SlowPath},
+    verdict::{Control, Outcome, Sighting, SlowPath, Why},
 };
 
 use super::*;
@@ -8,6 +10,8 @@ use crate::{
     diagnosing::testing::{AT_ONCE, cell, scenario, stand_ins, world},
     engine::round::AttemptResult,
     journal::{Journal, Touched},
+    pass::{Looked, Pass},
+    predict::{StandIn, naming},
     world::World,
 };
 
