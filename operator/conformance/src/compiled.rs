@@ -57,9 +57,9 @@ pub struct Compiled {
     terms: Terms,
     shapes: Shapes,
     rules: Rules,
-    /// By direction: [`side`] says which of the two.
+    /// The profiles of each direction, at the place that [`side`] gives.
     profiles: [Profiles; 2],
-    /// What applies to each shape.
+    /// The policies that apply to each shape.
     subjects: ShapeProfiles,
     /// The `NetworkPolicies` of each namespace, for pods that are of no shape.
     by_namespace: HashMap<String, Vec<u32>>,
@@ -107,9 +107,9 @@ impl From<&Expected> for Answer {
 
 /// What a policy changed.
 enum AffectedRows {
-    /// It mentions what no other did, so that pods may have fallen into other shapes.
+    /// All rows: the policy mentions what no other did, so that pods may be of other shapes now.
     Everything,
-    /// What these profiles mean, by direction; some are new.
+    /// The rows of these profiles, by direction; some profiles are new.
     Profiles([Vec<u32>; 2]),
 }
 
@@ -142,12 +142,12 @@ impl Compiled {
         Self { snapshot, terms, shapes, rules, profiles, subjects, by_namespace, has_hosts }
     }
 
-    /// Takes a policy in: in the place of the one of that name, or beside the others.
+    /// Puts a policy in the place of the one of its name, or beside the others if there is none.
     pub fn replace(&mut self, policy: Policy) {
         self.take(policy);
     }
 
-    /// The same, and says what it changed.
+    /// Does what [`replace`](Self::replace) does, and says which rows that affects.
     fn take(&mut self, policy: Policy) -> AffectedRows {
         let name = policy.name.clone();
         let policies = &mut self.snapshot.policies;
@@ -192,7 +192,7 @@ impl Compiled {
         &self.snapshot
     }
 
-    /// What the policies say of a flow, and which of them: what [`evaluate::expect`] says.
+    /// What the policies say of a flow, and what decided: the answer of [`evaluate::expect`].
     ///
     /// # Panics
     ///
@@ -211,7 +211,7 @@ impl Compiled {
         match self.between(flow).map(|between| self.outcomes(between, flow.from == flow.to)) {
             Some(OutcomeMasks { passes, stops: 0 }) if passes != 0 => Answer::Allow,
             Some(OutcomeMasks { passes: 0, stops }) if stops != 0 => Answer::Deny,
-            // What is open, or is no matter of shapes, wants a reason.
+            // An answer that is open needs its reason, and other flows are no matter of shapes.
             Some(_) | None => Answer::from(&self.expect(flow)),
         }
     }
@@ -245,7 +245,7 @@ impl Compiled {
                 let applying = there.filter(|number| {
                     self.snapshot.policies[*number as usize].subjects.matches(labels)
                 });
-                // Policies of the cluster have no such subjects.
+                // Policies of the cluster have no subjects on the host's network.
                 Applying { network: network(&applying.collect::<Vec<_>>()), cluster: Vec::new() }
             }
             PodPlace::Void => Applying::default(),
@@ -264,7 +264,7 @@ impl Compiled {
             outcomes.stops |= with_init.stops;
         }
         if to_itself {
-            // It may be exempt.
+            // A pod's traffic to itself may be exempt.
             outcomes.passes = 1;
         }
         outcomes

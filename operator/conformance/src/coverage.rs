@@ -45,7 +45,7 @@ pub struct Coverage {
     /// Of these, those of which every side is shown. An isolation without rules has one side, and
     /// so has a rule of the cluster.
     pub exercised: usize,
-    /// Those of which only one of two sides is shown.
+    /// The rules of which only one of two sides is shown.
     pub half_exercised: usize,
     /// What is not shown, and why: rules, then mutants, then paths between nodes.
     pub gaps: Vec<Gap>,
@@ -99,7 +99,7 @@ pub struct Survey {
     /// What the policies say of each flow, by its place in `flows`.
     seen: Vec<KnownFlow>,
     goals: Goals,
-    /// Why no flow meets a goal, of those that none does.
+    /// The goals that no flow meets, and why none does.
     never: BTreeMap<Goal, GapReason>,
 }
 
@@ -131,19 +131,19 @@ impl Survey {
         self.compiled.snapshot()
     }
 
-    /// The universe, by cell.
+    /// All flows of the universe, sorted by cell.
     pub fn flows(&self) -> impl Iterator<Item = (&Cell, &Flow)> {
         self.flows.iter().map(|(cell, flow)| (cell, flow))
     }
 
-    /// What this flow shows, if it is judged; nothing of a flow that is not of the universe.
+    /// What a flow shows once it is judged; nothing for a flow that is not of the universe.
     pub fn shows(&self, cell: &Cell) -> Vec<What> {
         let Some(flow) = self.place(cell) else { return Vec::new() };
         let goals = self.goals.shown[flow].iter();
         goals.filter_map(|goal| self.what(&self.goals.all[*goal as usize])).collect()
     }
 
-    /// The place of a flow among all.
+    /// The place of a flow in the universe; none if it is not of it.
     fn place(&self, cell: &Cell) -> Option<usize> {
         self.flows.binary_search_by(|(other, _)| other.cmp(cell)).ok()
     }
@@ -223,7 +223,7 @@ impl Survey {
         })
     }
 
-    /// Whether this isolation is what denies the flow, and nothing on the other side.
+    /// Whether this isolation denies the flow, and nothing on the other side does.
     fn is_denied_by(&self, clause: usize, flow: &Flow) -> bool {
         let Expected::Deny(because) = self.compiled.expect(flow) else { return false };
         let Some(name) = self.clauses.policy(clause, self.compiled.snapshot()) else {
@@ -252,7 +252,7 @@ impl Survey {
         self.clauses.ruling(&expected).filter(decides).collect()
     }
 
-    /// The nodes that a flow goes from and to, if both ends are pods on known ones.
+    /// The nodes that a flow goes from and to, if both ends are pods on known nodes.
     fn path(&self, flow: &Flow) -> Option<[String; 2]> {
         let node = |end| match end {
             End::Pod(id) => self.compiled.snapshot().pod(id).node.clone(),

@@ -45,7 +45,7 @@ fn shop(policies: &str) -> Survey {
     survey(&format!("{SHOP}policies: {{{policies}}}"), &[tcp(80), tcp(3306)], &[])
 }
 
-/// With a policy of `data/db` that has these rules for ingress.
+/// The survey of the shop with a policy of `data/db` that has these rules for ingress.
 fn db(ingress: &str) -> Survey {
     shop(&format!("data/db: {{podSelector: {{}}, ingress: {ingress}}}"))
 }

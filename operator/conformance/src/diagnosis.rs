@@ -51,10 +51,10 @@ pub struct Evidence<'a> {
     pub observations: Vec<Observation>,
     /// Flows that could be probed and were not.
     pub unprobed: Vec<Flow>,
-    /// What was, for faults of memory: each is tried.
+    /// Earlier states of objects; faults of memory are tried with each.
     pub pasts: Vec<Past>,
-    /// What is known to have gone wrong and is right by now
-    /// ([`History::time_fault`](history::History::time_fault)): what is wrong now comes first.
+    /// The fault of time that is known ([`History::time_fault`](history::History::time_fault)). It
+    /// is the diagnosis only if nothing is wrong now.
     pub time: Option<TimeFault>,
 }
 
@@ -83,7 +83,7 @@ pub enum Diagnosis {
     NoEvidence,
     /// All that was seen is as the policies say.
     Conforms {
-        /// How many flows that is.
+        /// How many flows were seen.
         observations: usize,
     },
     /// A fault explains everything.
@@ -97,23 +97,23 @@ pub enum Diagnosis {
 /// A fault that explains everything that was seen.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Explained {
-    /// The simplest; among equals, the one that changes least.
+    /// The simplest candidate; among equals, the one that changes least.
     pub chosen: Candidate,
-    /// How many findings it predicts. The others it leaves open, as the API does once the fault is
-    /// taken into account, so that they speak neither for nor against it.
+    /// How many findings the chosen candidate predicts. It leaves the others open, as the API does
+    /// once the fault is taken into account, so that they speak neither for nor against it.
     pub explains: usize,
     /// How many findings there are.
     pub findings: usize,
-    /// Others that explain everything that was seen, and that flows which were not probed would
-    /// tell from the chosen one; simplest first.
+    /// Other candidates that explain everything that was seen, and that flows which were not probed
+    /// would tell from the chosen one; simplest first.
     pub rivals: Vec<Candidate>,
-    /// Others that differ from the chosen one in no flow that was probed or could be: here, they
-    /// are the same; simplest first.
+    /// Other candidates that differ from the chosen one in no flow that was probed or could be, so
+    /// that here they are the same; simplest first.
     pub equivalents: Vec<Candidate>,
-    /// Flows to probe next: they tell the chosen one from rivals. At most [`NEXT_PROBES`], those
-    /// first that split all of them most evenly.
+    /// Flows to probe next, which tell the chosen candidate from rivals: at most [`NEXT_PROBES`],
+    /// those first that split the candidates most evenly.
     pub next_probes: Vec<Flow>,
-    /// How many such flows there are.
+    /// How many flows there are that tell the chosen candidate from rivals.
     pub next_probes_count: usize,
     /// Whether not all combinations of two were tried.
     pub capped: bool,
@@ -122,7 +122,7 @@ pub struct Explained {
 /// Nothing that is known explains everything.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unexplained {
-    /// What comes nearest, if anything explains any finding.
+    /// The candidate that comes nearest, if any explains any finding.
     pub best: Option<Nearest>,
     /// How many findings there are.
     pub findings: usize,
@@ -133,21 +133,22 @@ pub struct Unexplained {
     pub capped: bool,
 }
 
-/// What comes nearest to an explanation.
+/// The candidate that comes nearest to an explanation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Nearest {
     /// The fault that fewest observations contradict; among equals, the simplest.
     pub candidate: Candidate,
-    /// How many findings it predicts.
+    /// How many findings the candidate predicts.
     pub explains: usize,
-    /// The observations that contradict it, findings first: any one of them rules it out.
+    /// The observations that contradict the candidate, findings first; any one of them rules it
+    /// out.
     pub contradicted_by: Vec<Flow>,
 }
 
-/// The name of nothing that is wrong.
+/// The name of a diagnosis by which nothing is wrong.
 const NONE: &str = "none";
 
-/// The name of what nothing explains.
+/// The name of a diagnosis without an explanation.
 const UNEXPLAINED: &str = "unexplained";
 
 /// How many flows are named to be probed next.
@@ -165,14 +166,15 @@ impl Diagnosis {
         }
     }
 
-    /// Every name that something has that was seen: faults of meaning and of memory, faults of
-    /// time, two at once, one that is not known, and none.
+    /// Every name that [`name`](Self::name) can return for evidence: the faults of meaning and of
+    /// memory, those of time, a combination, an unexplained one, and none.
     pub fn names() -> impl Iterator<Item = &'static str> {
         let faults = mutation::MUTATIONS.iter().map(|one| one.name).chain(TimeFault::NAMES);
         faults.chain([COMBINATION, UNEXPLAINED, NONE])
     }
 
-    /// Where the fault is that explains everything, if one does and is not everywhere.
+    /// The place of the fault that explains everything; none if there is no such fault, or if it is
+    /// everywhere.
     pub fn place(&self) -> Option<String> {
         match self {
             Self::Explained(explained) => explained.chosen.place(),
@@ -182,7 +184,7 @@ impl Diagnosis {
         }
     }
 
-    /// The flows to probe next.
+    /// The flows to probe next; none unless the diagnosis is [`Diagnosis::Explained`].
     pub fn next_probes(&self) -> &[Flow] {
         match self {
             Self::Explained(explained) => &explained.next_probes,

@@ -269,7 +269,7 @@ fn leaks_that_come_and_go_are_flapping() {
     };
     let diagnosis = diagnose(&evidence(&world, vec![leak.clone()]));
     assert_eq!(diagnosis, Diagnosis::OfTime(TimeFault::Flapping { flows: 1 }));
-    // One that should pass, and does at times, is no policy that is enforced by turns.
+    // A flow that should pass and passes at times shows no policy enforced by turns.
     let block = Observation { flow: world.flow("shop/was-1", "data/db", "80/TCP"), ..leak };
     let diagnosis = diagnose(&evidence(&world, vec![block]));
     assert_eq!(diagnosis.name(), "unexplained");
@@ -400,7 +400,8 @@ policies:
             let is_there = |flow: &Flow, network: &Snapshot| {
                 seen(network, std::slice::from_ref(flow)).into_iter().next().map(|one| one.outcome)
             };
-            // It is the truth for whom the node is not, and the rewriting for whom it is.
+            // The truth holds for subjects that are not on the node, the rewriting for those that
+            // are.
             for flow in &flows {
                 let End::Pod(id) = flow.to else { continue };
                 let is_inside = world.snapshot.pod(id).node.as_deref() == Some(node);

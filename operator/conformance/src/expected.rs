@@ -43,8 +43,8 @@ impl Expected {
     }
 }
 
-/// The word alone; what decided is for [`report`](crate::report) and
-/// [`explain`](crate::explain) to tell.
+/// Writes the [`word`](Self::word) alone; [`report`](crate::report) and [`explain`](crate::explain)
+/// tell what decided.
 impl fmt::Display for Expected {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.word())
@@ -70,8 +70,8 @@ impl Because {
 /// What decided on one side of a flow, and with it whether the flow passes that side.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Decision {
-    /// No policy can apply to this end: it is no pod, or it stands outside of them (a node that
-    /// sends to its own pods).
+    /// No policy can apply to this end: it is no pod, or is exempt from them, as a node is that
+    /// sends to its own pods.
     Exempt,
     /// The pod is not isolated in this direction.
     NotIsolated,
@@ -106,7 +106,7 @@ pub enum Ruling {
 }
 
 impl Ruling {
-    /// Of an action, if it is one that decides.
+    /// The ruling of an action; none for `Pass`, which decides nothing.
     pub(crate) fn of(action: Action) -> Option<Self> {
         match action {
             Action::Accept => Some(Self::Accept),

@@ -39,9 +39,9 @@ pub struct Explanation {
     pub to: FlowEnd,
     /// The port of the receiver that the flow is to.
     pub port: Port,
-    /// What the policies say of it: what [`expect`] says.
+    /// What the policies say of the flow: the answer of [`expect`].
     pub expected: Expected,
-    /// How the policies come to that.
+    /// How the policies come to that answer.
     pub way: Way,
 }
 
@@ -82,11 +82,11 @@ pub struct Course {
 /// What was asked on one side.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Consulted {
-    /// Nothing, as this end is an address and no more.
+    /// Nothing was asked, as this end is an address and no more.
     NoPod,
-    /// Nothing, as the traffic comes from the pod's own node.
+    /// Nothing was asked, as the traffic comes from the pod's own node.
     OwnNode,
-    /// The tiers, until one of them decided.
+    /// The tiers were asked, until one of them decided.
     Tiers {
         /// The policies of the Admin tier that apply to the pod, in the order in which they were
         /// asked, down to the one that decided.
@@ -101,7 +101,7 @@ pub enum Consulted {
     },
 }
 
-/// What else is known, for better hints. It never changes a result.
+/// What else is known of the cluster, for better hints. It never changes an answer.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Background<'a> {
     /// The ports of Services: people write them in policies, where only the pod's port counts.
@@ -110,7 +110,7 @@ pub struct Background<'a> {
     pub written: &'a [&'a NetworkPolicy],
 }
 
-/// A port of a Service, and where it leads.
+/// A port of a Service, and the port of pods that it leads to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServiceRoute {
     /// The name and namespace of the Service.
@@ -119,20 +119,21 @@ pub struct ServiceRoute {
     pub pods: Selector,
     /// The Service's own port.
     pub port: Port,
-    /// Where it leads in each pod (`targetPort`); the protocol is that of `port`.
+    /// The port of each pod that the Service's port leads to (`targetPort`), with the protocol of
+    /// `port`.
     pub target: RouteTarget,
 }
 
-/// Where a port of a Service leads in the pods behind it (`targetPort`).
+/// The port of pods that a port of a Service leads to (`targetPort`).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RouteTarget {
-    /// A number, the same on each pod.
+    /// The port with this number, on each pod.
     Number(u16),
-    /// What each pod gives this name.
+    /// The port that each pod's containers give this name.
     Named(String),
 }
 
-/// Explains a flow by the snapshot alone.
+/// Explains what the policies say of a flow, by the snapshot alone.
 ///
 /// # Panics
 ///
@@ -154,7 +155,7 @@ pub fn explain(snapshot: &Snapshot, flow: &Flow) -> Explanation {
     explain_with(snapshot, flow, Background::default())
 }
 
-/// Explains a flow, with what else is known.
+/// Explains what the policies say of a flow, with hints from what else is known.
 ///
 /// # Panics
 ///

@@ -25,7 +25,7 @@ fn last(world: &World, port: &str) -> String {
     explain(&world.snapshot, &flow).sentences().pop().expect("some sentence")
 }
 
-/// What is said of the only element of the only rule of `data/db`.
+/// The sentence about the only element of the only rule of `data/db`.
 fn said(ingress: &str, port: &str) -> String {
     let last = last(&db(ingress), port);
     let (_, said) = last.split_once("; ").unwrap_or_else(|| panic!("{last}"));

@@ -1,4 +1,4 @@
-//! What can be attempted: from one end to another, on a port.
+//! Names what can be attempted: a flow from one end to another, on a port.
 
 use std::{fmt, net::IpAddr};
 
@@ -69,7 +69,7 @@ pub enum Family {
 }
 
 impl Family {
-    /// The family of an address. One of IPv4 in the spelling of IPv6 (`::ffff:10.0.0.1`) is of
+    /// The family of an address. An IPv4 address in the spelling of IPv6 (`::ffff:10.0.0.1`) is of
     /// IPv4, as on the wire.
     pub fn of(address: IpAddr) -> Self {
         if address.to_canonical().is_ipv4() { Self::IPv4 } else { Self::IPv6 }
@@ -122,8 +122,8 @@ pub struct PodId(pub u32);
 pub enum End {
     /// A pod of the snapshot.
     Pod(PodId),
-    /// An address, and nothing but an address: no selector matches it, even if a pod has it.
-    /// Whoever means that pod says [`End::Pod`].
+    /// An address, and nothing but an address: no selector matches it, even if a pod has it. A flow
+    /// to or from that pod has [`End::Pod`].
     Address(IpAddr),
 }
 
@@ -148,7 +148,7 @@ pub struct Flow {
     pub to: End,
     /// The port that the receiver listens on.
     pub port: Port,
-    /// Asked for explicitly, or none: the first of the receiver's addresses whose family the
-    /// sender has.
+    /// The family of addresses that is asked for; none for that of the first of the receiver's
+    /// addresses with a family that the sender has too.
     pub family: Option<Family>,
 }

@@ -7,7 +7,7 @@
 
 use std::fmt;
 
-/// What is to be known of a kind.
+/// All that netproof has to know of a kind.
 ///
 /// ```
 /// use netproof_conformance::kinds::{ApiKind, ObjectScope};
@@ -19,10 +19,10 @@ use std::fmt;
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct KindRow {
-    /// Group and version, as objects write them. It is the one version that is read: in another
-    /// one, an object could mean something that we do not know.
+    /// Group and version, as objects write them. This is the one version that is read: in another
+    /// one, an object could mean something else.
     pub api_version: &'static str,
-    /// A group that had the kind before: a policy that says it is of that one is still a policy.
+    /// A group that had the kind before. A policy that names this group is still a policy.
     pub former_group: Option<&'static str>,
     /// The kind, as objects write it.
     pub kind: &'static str,
@@ -39,18 +39,18 @@ pub struct KindRow {
 /// Whether the objects of a kind are in namespaces.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ObjectScope {
-    /// Each is in one.
+    /// Each object is in a namespace.
     Namespaced,
-    /// They are the cluster's, and in none.
+    /// The objects are the cluster's, and in no namespace.
     Cluster,
 }
 
 /// Which API servers have a kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Availability {
-    /// All of them.
+    /// Every API server has the kind.
     Always,
-    /// Those that have a `CustomResourceDefinition` of it.
+    /// The API servers that have a `CustomResourceDefinition` of the kind.
     WhereDefined,
 }
 
@@ -240,7 +240,7 @@ impl ApiKind {
         Self::all().find(|one| one.row().is(api_version, kind))
     }
 
-    /// What is to be known of it.
+    /// The row of the kind in the table.
     pub const fn row(self) -> &'static KindRow {
         match self {
             Self::Namespace => &NAMESPACE,
@@ -253,7 +253,7 @@ impl ApiKind {
         }
     }
 
-    /// Whether its objects are policies.
+    /// Whether objects of the kind are policies.
     pub const fn is_policy(self) -> bool {
         match self {
             Self::NetworkPolicy | Self::ClusterPolicy(_) => true,
@@ -279,7 +279,7 @@ impl WorkloadKind {
         self.row().kind.to_ascii_lowercase()
     }
 
-    /// What is to be known of it.
+    /// The row of the kind in the table.
     pub const fn row(self) -> &'static KindRow {
         match self {
             Self::Deployment => &DEPLOYMENT,

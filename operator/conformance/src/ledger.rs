@@ -1,7 +1,7 @@
 //! Remembers what was seen of each flow, and turns sightings into verdicts: settling, repetition,
 //! flapping and age.
 //!
-//! It has no clock: times are [`Duration`]s since any fixed moment, passed in as `now`.
+//! A ledger has no clock: times are [`Duration`]s since any fixed moment, passed in as `now`.
 
 mod record;
 
@@ -93,17 +93,17 @@ impl ExpectationChange {
     }
 }
 
-/// From when to when an attempt was made, at most: the network has had its time to settle only if
-/// it had it when the attempt began, however long it took until that was seen.
+/// The time within which an attempt was made. Whether the network has had its time to settle
+/// depends on when the attempt began, however long it took.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Interval {
     /// No later than the attempt began.
     pub began: Duration,
-    /// No sooner than it ended.
+    /// No sooner than the attempt ended.
     pub ended: Duration,
 }
 
-/// An attempt that took no time.
+/// The interval of an attempt that took no time.
 impl From<Duration> for Interval {
     fn from(now: Duration) -> Self {
         Self { began: now, ended: now }
@@ -173,7 +173,7 @@ impl Ledger {
         self.patience = patience;
     }
 
-    /// The patience that counts.
+    /// The patience by which flows are judged now.
     pub fn patience(&self) -> &Patience {
         &self.patience
     }
@@ -199,8 +199,9 @@ impl Ledger {
         changed
     }
 
-    /// What the policies said of these flows may have changed and changed back: they have to settle
-    /// anew. What was seen of them, and what is said of them, stands.
+    /// Has the flows for which `is_meant` holds settle anew, because what the policies say of them
+    /// may have changed and changed back. What was seen of them, and their expectation, stays.
+    /// Returns these flows.
     pub fn doubt(&mut self, is_meant: impl Fn(&Cell) -> bool, now: Duration) -> BTreeSet<Cell> {
         let mut doubted = BTreeSet::new();
         for (cell, record) in self.records.iter_mut().filter(|(cell, _)| is_meant(cell)) {
@@ -210,8 +211,9 @@ impl Ledger {
         doubted
     }
 
-    /// A stand-in is there since `birth`. If that is another than before, what was seen of its
-    /// predecessor says nothing of it, but for the proof of a leak, which stands for its time.
+    /// Takes in that an actor has had its stand-in since `birth`. If that differs from before, what
+    /// was seen of the former stand-in no longer counts, but for the proof of a leak, which stands
+    /// for its time.
     pub fn born(&mut self, actor: &Actor, birth: Duration, now: Duration) {
         if self.born.insert(actor.clone(), birth) == Some(birth) {
             return;
@@ -224,8 +226,8 @@ impl Ledger {
         }
     }
 
-    /// Whether a wrong outcome of an attempt that began then would count against the network, and
-    /// does not yet.
+    /// Whether a wrong sighting of an attempt that began at `began` would count against the
+    /// network, while the flow is not reported as wrong yet.
     pub fn would_accuse(&self, cell: &Cell, sighting: &Sighting, began: Duration) -> bool {
         matches!(sighting, Sighting::Leak | Sighting::Blocked)
             && self.records.get(cell).is_some_and(|record| {
@@ -299,7 +301,7 @@ impl Ledger {
             .min()
     }
 
-    /// Flows that are reported as wrong: the first sign of a recovery will show in them.
+    /// Flows that are reported as wrong, which show the first sign of a recovery.
     pub fn wrong(&self) -> BTreeSet<Cell> {
         self.cells_where(|record| matches!(record.verdict, Verdict::Leak(_) | Verdict::Blocked(_)))
     }
@@ -345,7 +347,7 @@ impl Ledger {
     }
 }
 
-/// Since when both ends of a flow are there, as far as they are stand-ins.
+/// Since when both ends of a flow are there; none if neither is known to be a stand-in.
 fn since(born: &BTreeMap<Actor, Duration>, cell: &Cell) -> Option<Duration> {
     born.get(&cell.from).max(born.get(&cell.to)).copied()
 }

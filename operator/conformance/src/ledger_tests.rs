@@ -26,7 +26,7 @@ fn cell() -> Cell {
     Cell { from: Actor::sole("web"), to: Actor::sole("db"), port }
 }
 
-/// A ledger of one flow.
+/// A ledger of one flow, for tests.
 struct One(Ledger);
 
 impl One {

@@ -32,11 +32,11 @@ pub struct LintFinding {
     pub object: Object,
     /// The way to the field, such as `spec.ingress[0].from[1]`.
     pub field: String,
-    /// The check that found it; its texts say why that matters.
+    /// The check that found the mistake; its texts say why that matters.
     pub code: Code,
     /// What is wrong, with the names and values of this object.
     pub sentence: String,
-    /// What to do about it.
+    /// What to do about the mistake.
     pub fix: String,
 }
 
@@ -65,7 +65,8 @@ impl fmt::Display for Object {
     }
 }
 
-/// What else is known, as compiled policies have lost it. Without it, there are fewer findings.
+/// What else is known of policies and pods, which a snapshot does not have. Without it there are
+/// fewer findings.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct LintContext<'a> {
     /// The policies as they are written.
@@ -83,7 +84,7 @@ pub struct LintedPolicy<'a> {
 }
 
 impl<'a> LintedPolicy<'a> {
-    /// A policy as far as its object tells, for which an empty list is an absent one.
+    /// A policy as its object has it, in which an empty list is the same as an absent one.
     pub fn new(policy: &'a NetworkPolicy) -> Self {
         Self { policy, has_empty_egress: false }
     }

@@ -107,7 +107,7 @@ fn peers_in_no_namespace() {
     assert_eq!(peer("team: shopp"), of(Code::AlmostNamespace, field));
     assert_eq!(peer("name: shop"), of(Code::NamespaceName, field));
     assert_eq!(peer("team: shop"), []);
-    // It may be there, and not in the picture.
+    // A namespace that is selected by its name may be there without being among the objects.
     assert_eq!(peer("kubernetes.io/metadata.name: elsewhere"), []);
 }
 
@@ -186,7 +186,7 @@ fn an_exception_that_another_element_admits() {
     let field = "spec.ingress[0].from[0].ipBlock.except[0]";
     assert_eq!(two("192.0.0.0/8, except: [192.1.0.0/16]").len(), 2);
     assert_eq!(two("192.168.0.0/15"), of(Code::ExceptReadmitted, field));
-    // A part of it is meant.
+    // A block that admits only a part of the hole is meant.
     assert_eq!(two("192.168.5.0/24"), []);
 }
 
@@ -198,7 +198,7 @@ fn a_block_over_pods() {
     assert_eq!(block("10.1.0.0/16"), of(Code::BlockOfPods, field));
     assert_eq!(block("10.1.0.0/16, except: [10.1.0.0/24]"), []);
     assert_eq!(block("10.1.0.0/16, except: [10.1.0.1/32]"), of(Code::BlockOfPods, field));
-    // The address of a node.
+    // The block contains the address of a node.
     assert_eq!(block("172.18.0.0/16"), []);
 }
 
@@ -436,7 +436,7 @@ fn recipes_are_no_mistakes() {
          [{key: team, operator: In, values: [shop, frontend]}]}}]}]}",
     ] {
         assert_eq!(found(recipe), [], "{recipe}");
-        // And alone, without the rest of the cluster.
+        // The recipe is checked alone too, without the rest of the cluster.
         let alone = world(&format!("policies: {{data/p: {recipe}}}"));
         assert_eq!(codes(&alone), of(Code::NoPods, "spec.podSelector"), "{recipe}");
     }
@@ -458,7 +458,7 @@ fn findings_are_in_order_and_once() {
     assert_eq!(found, lint(&shuffled, known));
 }
 
-/// Whose policies open no DNS on purpose, as they say.
+/// The policies of the example, which open no DNS on purpose, as they say.
 #[test]
 fn the_example_is_no_mistake() {
     let mut world = world(

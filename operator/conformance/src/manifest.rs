@@ -95,7 +95,7 @@ pub struct Objects {
     ignored_policies: BTreeMap<String, usize>,
 }
 
-/// An object, and where it is.
+/// An object, and where it was read.
 #[derive(Clone, Debug)]
 struct Sourced<T> {
     source: Source,
@@ -103,7 +103,8 @@ struct Sourced<T> {
 }
 
 impl Objects {
-    /// No objects yet. Those that name no namespace and need one will be in this.
+    /// A collection without objects. Objects that name no namespace and need one will be in
+    /// `default_namespace`.
     pub fn new(default_namespace: &str) -> Self {
         Self {
             default_namespace: default_namespace.to_owned(),
@@ -121,12 +122,14 @@ impl Objects {
         }
     }
 
-    /// Takes one object, of which the header has been read before. One that the API server would
-    /// refuse is remembered among the rejected; so is one that is there already and says something
-    /// else. The same once more changes nothing.
+    /// Takes one object, after its header was read. An object that the API server would refuse is
+    /// remembered among the rejected; so is one of a kind and name that is there already with
+    /// another content. The same object once more changes nothing.
     ///
-    /// Fails if the object has not the form of its kind, and has then left no trace: it is for the
-    /// caller to find out where, and to [`reject`](Self::reject) it.
+    /// # Errors
+    ///
+    /// If the object has not the form of its kind. It has then left no trace: the caller has to
+    /// find out where it is wrong, and to [`reject`](Self::reject) it.
     pub fn add<'de, D: Deserializer<'de>>(
         &mut self,
         at: Source,
@@ -237,7 +240,7 @@ impl Objects {
     }
 }
 
-/// What the API server would refuse of a policy.
+/// What the API server would refuse about a policy.
 fn refused<T>(compiled: Result<T, policy::Rejected>) -> Result<T, ObjectFault> {
     compiled.map_err(|policy::Rejected { field, problem, .. }| ObjectFault {
         field,

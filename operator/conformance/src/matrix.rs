@@ -1,16 +1,16 @@
-//! From × to × port: one table type for what is expected, what was seen and what that means.
+//! Tables of from × to × port: one type for what is expected, what was seen and what that means.
 
 use std::{collections::BTreeMap, fmt};
 
 use crate::flow::Port;
 
-/// Somebody who can attempt or receive: an endpoint, and where it has a stand-in on several
-/// nodes, the one on this node.
+/// An end of flows of a test, which can attempt or receive: an endpoint, and, if that has stand-ins
+/// on several nodes, the one on this node.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Actor {
     /// The name of the endpoint, unique in a test.
     pub endpoint: String,
-    /// Tells the endpoint's stand-ins apart where it has one on every node.
+    /// The node of the stand-in, where the endpoint has one on every node.
     pub on: Option<String>,
 }
 

@@ -22,12 +22,13 @@ pub enum NearLabel {
         /// What the object has.
         found: String,
     },
-    /// The key differs only in upper and lower case; the value would meet it.
+    /// The key differs only in upper and lower case; the value is one that the selector asks for.
     KeyCase {
         /// The key that the object has.
         found: String,
     },
-    /// The key differs in one letter, or two are swapped; the value would meet it.
+    /// The key differs in one letter, or two are swapped; the value is one that the selector asks
+    /// for.
     KeyTypo {
         /// The key that the object has.
         found: String,
@@ -56,7 +57,7 @@ pub(crate) fn near_label(requirement: &Requirement, labels: &Labels) -> Option<N
         }
         .or_else(|| elsewhere(key, values, labels)),
         Requirement::Exists(key) => near_key(key, labels, |_| true),
-        // What must not be there is no slip of the hand.
+        // A condition that a label must not be there is not almost met.
         Requirement::NotIn(..) | Requirement::DoesNotExist(_) => None,
     }
 }

@@ -1,4 +1,4 @@
-//! Which flows a test asks about, and how many that would be.
+//! Lists the flows that a test asks about, and counts them without listing them.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -24,7 +24,7 @@ pub struct Endpoint {
 /// What an endpoint can do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Role {
-    /// The endpoint attempts and receives, as one stand-in (`None`) or as one on each of these
+    /// The endpoint attempts and receives, with one stand-in (`None`) or with one on each of these
     /// nodes.
     StandIn(Arc<[Option<String>]>),
     /// The endpoint only receives: it is an address outside of the cluster.
@@ -47,17 +47,17 @@ pub struct Check {
     pub from: Vec<String>,
     /// The names of the endpoints that receive.
     pub to: Vec<String>,
-    /// Only these ports; empty for all that the receivers listen on.
+    /// The ports to ask about; empty for all that the receivers listen on.
     pub ports: Vec<Port>,
-    /// What the user wants of them, if they say so.
+    /// What the user wants of the flows; none if the check does not say.
     pub intent: Option<Intent>,
 }
 
 /// The flows to ask about, each with what the user wants of it: nothing, one intent, or two that
 /// contradict each other.
 ///
-/// Without checks, everyone who can speak is asked about everyone who listens. Nobody is asked
-/// about itself: the API leaves that open.
+/// Without checks, every endpoint that can attempt is asked about every endpoint that listens. No
+/// actor is asked about itself: the API leaves that open.
 ///
 /// ```
 /// use netproof_conformance::{
@@ -129,7 +129,7 @@ pub fn count(endpoints: &[Endpoint], checks: &[Check]) -> Option<usize> {
             let ports = asked.iter().filter(|asked| **asked).count();
             let mut pairs = attempting(&endpoints[from]).checked_mul(receiving(receiver))?;
             if from == at {
-                // Nobody is asked about itself.
+                // No actor is asked about itself.
                 pairs -= attempting(receiver);
             }
             total = total.checked_add(pairs.checked_mul(ports)?)?;

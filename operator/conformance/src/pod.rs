@@ -1,4 +1,4 @@
-//! A pod, as far as policies can tell.
+//! Describes a pod, as far as policies can tell.
 
 use std::{collections::BTreeMap, net::IpAddr};
 
@@ -23,7 +23,8 @@ pub struct Pod {
     pub network: PodNetwork,
     /// Whether the pod still holds its addresses.
     pub lifecycle: Lifecycle,
-    /// The ports that its containers name; unnamed ones decide nothing and need not be here.
+    /// The ports that the pod's containers name; ports without a name decide nothing and are left
+    /// out.
     pub named_ports: Vec<NamedPort>,
 }
 
@@ -48,9 +49,9 @@ pub enum PodNetwork {
 /// Whether a pod still holds its addresses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lifecycle {
-    /// Pending, running or terminating: what it has been given is its own.
+    /// The pod is pending, running or terminating: its addresses are its own.
     Live,
-    /// Succeeded or failed: its addresses may be another's by now.
+    /// The pod has succeeded or failed: its addresses may be another pod's by now.
     Finished,
 }
 
@@ -61,7 +62,7 @@ pub struct NamedPort {
     pub name: String,
     /// The number that the name stands for on this pod.
     pub number: u16,
-    /// The name matches only together with its protocol.
+    /// The protocol; the name matches only together with it.
     pub protocol: Protocol,
     /// The kind of container that declares the port.
     pub container: ContainerKind,

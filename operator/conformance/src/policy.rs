@@ -1,4 +1,4 @@
-//! A policy as the evaluator sees it: compiled once, and without wrong states.
+//! Policies as the evaluator sees them: compiled once, and without wrong states.
 
 pub mod admin_network_policy;
 pub mod baseline_admin_network_policy;
@@ -29,15 +29,15 @@ pub use rejected::{PolicyProblem, Rejected};
 /// What one `NetworkPolicy` says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Policy {
-    /// The object. Its namespace is also that of all subjects: a policy never applies elsewhere.
+    /// The name of the object. All subjects are in its namespace: a policy never applies elsewhere.
     pub name: ObjectRef,
-    /// The pods of its namespace that it applies to.
+    /// The pods of the policy's namespace that it applies to.
     pub subjects: Selector,
     /// What the policy says of what the subjects receive.
     pub ingress: Isolation,
     /// What the policy says of what the subjects send.
     pub egress: Isolation,
-    /// Whether its `policyTypes` are written; what they mean is in the two above.
+    /// Whether the object's `policyTypes` are written; `ingress` and `egress` have their meaning.
     pub types: PolicyTypes,
     /// When the object was made, which decides nothing: policies have no order.
     pub created: Option<Created>,
@@ -90,14 +90,14 @@ impl Policy {
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Isolation {
-    /// It says nothing of this direction (`policyTypes` does not name it), and rules that the
-    /// object has for it are inert.
+    /// The policy says nothing of this direction (`policyTypes` does not name it), and rules that
+    /// the object has for it are inert.
     Open,
     /// Nothing passes except what one of these rules admits; without rules, nothing.
     Isolated(Vec<Rule>),
 }
 
-/// Admits what one of its peers and one of its ports match.
+/// A rule, which admits what one of its peers and one of its ports match.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Rule {
     /// The peers at the other end (`from` or `to`).
@@ -153,7 +153,7 @@ pub enum Namespaces {
 pub struct IpBlock {
     /// The range, without host bits.
     pub cidr: IpNet,
-    /// What this element leaves out, without host bits. Another one may still admit it.
+    /// What this element leaves out, without host bits. Another element may still admit it.
     pub except: Vec<IpNet>,
 }
 
@@ -187,14 +187,15 @@ pub struct PortMatch {
 pub enum MatchedPorts {
     /// Every port of the protocol: the element has no `port`.
     Any,
-    /// From `first` to `last`, both included; the same one twice without `endPort`. Whether a
-    /// container declares them does not matter.
+    /// The ports from `first` to `last`, both included; the two are equal without `endPort`.
+    /// Whether a container declares the ports does not matter.
     Range {
         /// The object's `port`, never 0.
         first: u16,
         /// `endPort`, never below `first`.
         last: u16,
     },
-    /// What the receiving pod's containers give this name, which may be another number on each pod.
+    /// The port that the receiving pod's containers give this name, which may have another number
+    /// on each pod.
     Named(String),
 }

@@ -1,5 +1,4 @@
-//! How objects are named, and the rules in them: wherever an answer says what decided, it says so
-//! by these.
+//! The names of objects and of the rules in them, by which every answer says what decided.
 
 use std::fmt;
 
@@ -38,13 +37,13 @@ impl fmt::Display for ObjectRef {
     }
 }
 
-/// Names one rule, and where they decided, one of its peers and one of its ports. Indexes count
+/// Names one rule, and one of its peers and one of its ports where these decided. Indexes count
 /// from 0, as in `spec.ingress[0].from[1]`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RuleRef {
     /// The `NetworkPolicy` that the rule is of.
     pub policy: ObjectRef,
-    /// Which of its two lists of rules.
+    /// Which of the policy's two lists of rules.
     pub direction: Direction,
     /// The place in that list.
     pub rule: usize,
@@ -91,7 +90,7 @@ impl fmt::Display for ClusterPolicyRef {
 pub struct ClusterRuleRef {
     /// The policy of the cluster that the rule is of.
     pub policy: ClusterPolicyRef,
-    /// Which of its two lists of rules.
+    /// Which of the policy's two lists of rules.
     pub direction: Direction,
     /// The place in that list.
     pub rule: usize,

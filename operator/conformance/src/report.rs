@@ -198,7 +198,7 @@ pub fn sentence(cell: &Cell, line: &Line, [from, to]: [&Place; 2], policies: &[&
         (Verdict::Blocked(steady), Expected::Allow(because)) => {
             format!("Blocked{steady}: {head}, but it is allowed: {}.", permission(because))
         }
-        // The outcome says it already.
+        // The outcome tells the failure already.
         (Verdict::Inconclusive(Why::Failed(_)), _) => format!("Inconclusive: {head}."),
         (Verdict::Inconclusive(why), _) => format!("Inconclusive: {head}; {why}."),
         (
@@ -286,7 +286,7 @@ fn denial(because: &Because, policies: &[&Policy]) -> String {
     said.join(" and ")
 }
 
-/// A policy that isolates, and what its rules lack.
+/// The words for a policy that isolates, with what its rules lack.
 fn isolating(name: &ObjectRef, direction: Direction, policy: Option<&Policy>) -> String {
     let rules = match policy.map(|policy| policy.isolation(direction)) {
         Some(Isolation::Isolated(rules)) => rules.len(),
@@ -324,7 +324,7 @@ fn permission(because: &Because) -> String {
     )
 }
 
-/// What decided, as a list of short references for a status.
+/// The policies and rules that decided, as short references for a status.
 ///
 /// ```
 /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/shop.rs")); }

@@ -93,7 +93,7 @@ impl Selector {
     }
 }
 
-/// Requirements as they are written; what is written both ways is a label.
+/// Collects requirements as they are written; one that is written both ways counts as a label.
 impl FromIterator<(Requirement, RequirementForm)> for Selector {
     fn from_iter<I: IntoIterator<Item = (Requirement, RequirementForm)>>(written: I) -> Self {
         let mut requirements = BTreeMap::new();
@@ -111,7 +111,7 @@ impl FromIterator<(Requirement, RequirementForm)> for Selector {
     }
 }
 
-/// Requirements of nobody's writing: those that could be labels count as such.
+/// Collects requirements that no object writes: those that could be labels count as such.
 impl FromIterator<Requirement> for Selector {
     fn from_iter<I: IntoIterator<Item = Requirement>>(requirements: I) -> Self {
         let written = |requirement| match &requirement {
@@ -155,7 +155,7 @@ impl Hash for Selector {
 }
 
 impl Requirement {
-    /// The label that it is about, and the values that it names.
+    /// The key of the label that the requirement is about, and the values that it names.
     pub(crate) fn terms(&self) -> (&str, impl Iterator<Item = &String>) {
         match self {
             Self::In(key, values) | Self::NotIn(key, values) => {

@@ -9,7 +9,8 @@ use crate::{
     select::Labels,
 };
 
-/// Grows with each change that a snapshot's builder saw; only equality and order mean anything.
+/// The number of a state of the cluster, which grows with each change that a snapshot's builder
+/// saw; only equality and order mean anything.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Revision(pub u64);
 
@@ -26,7 +27,7 @@ pub struct Revision(pub u64);
 /// ```
 #[derive(Clone, Debug, Default)]
 pub struct Snapshot {
-    /// Which state of the cluster this is.
+    /// The state of the cluster that this is a picture of.
     pub revision: Revision,
     /// The labels of each namespace. One that is absent here is taken to have only the label that
     /// the API server sets on all, `kubernetes.io/metadata.name`.

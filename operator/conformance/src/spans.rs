@@ -1,4 +1,4 @@
-//! Ports that no policy and no pod tells apart are asked of once.
+//! Joins ports that no policy and no pod tells apart into spans, of which one port is asked.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -28,7 +28,7 @@ impl Span {
         Self { protocol: port.protocol, first: port.number, last: port.number }
     }
 
-    /// The port that speaks for all.
+    /// The port of the span that speaks for all.
     pub fn port(self) -> Port {
         Port { number: self.first, protocol: self.protocol }
     }

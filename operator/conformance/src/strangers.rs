@@ -1,5 +1,5 @@
-//! What a change of policies means for those who are not among the objects: addresses outside, pods
-//! with other labels, namespaces that are not there yet.
+//! Finds out what a change of policies means for strangers: addresses outside, pods with other
+//! labels and namespaces that are not among the objects.
 //!
 //! Strangers are made up of what the policies mention, so that no policy tells anybody from one of
 //! them: labels in all combinations, an address for each part of a block. What the policies of one
@@ -22,10 +22,10 @@ use normal::{ChangedPolicies, DirectionPolicies};
 use peers::{Compared, compare};
 use subjects::{ChangedSubject, SubjectIdentity};
 
-/// So many different subjects of a direction are looked at whatever was found of others.
+/// How many different subjects of a direction are looked at in any case.
 const SUBJECTS: usize = 64;
 
-/// So many are looked at for the sake of a policy of which nothing was found yet.
+/// How many subjects are looked at for the sake of a policy of which nothing was found yet.
 const MOST_SUBJECTS: usize = 512;
 
 /// What a change of policies means for strangers.
@@ -49,7 +49,7 @@ pub struct StrangerChange {
     pub subjects: Vec<Subjects>,
     /// The other ends of the flows, in words.
     pub others: Vec<String>,
-    /// On which ports, in words: by their numbers, or by what those who receive call them.
+    /// The ports, in words: by their numbers, or by the names that receivers give them.
     pub ports: Vec<String>,
     /// What the old policies say of these flows, on this side alone.
     pub old: Answer,
@@ -66,8 +66,8 @@ pub enum Subjects {
     Strangers(String),
 }
 
-/// Compares what the policies of two snapshots say of strangers; on one port, if it is only about
-/// that. What flows between pods that are in both show is left to whoever compares those.
+/// Compares what the policies of two snapshots say of strangers, on all ports or on one. Changes
+/// that flows between pods of both snapshots show are left out.
 ///
 /// ```
 /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/shop.rs")); }
@@ -135,7 +135,7 @@ pub fn elsewhere(old: &Compiled, new: &Compiled, port: Option<Port>) -> Elsewher
     Elsewhere { changes: found, doubtful }
 }
 
-/// Adds a change; to one that is the same but for its subjects, if there is one.
+/// Adds a change, or its subjects to a change that is the same but for its subjects.
 fn take(found: &mut Vec<StrangerChange>, change: StrangerChange) {
     let same = found.iter_mut().find(|one| {
         let StrangerChange { policies, direction, subjects: _, others, ports, old, new } = one;
@@ -163,7 +163,7 @@ fn words(subject: &ChangedSubject) -> Subjects {
     }
 }
 
-/// Groups by what is equal, in the order of the first of each.
+/// Groups values by equal keys, in the order of the keys.
 fn grouped<K: Ord, V>(all: impl IntoIterator<Item = (K, V)>) -> BTreeMap<K, Vec<V>> {
     let mut groups: BTreeMap<K, Vec<V>> = BTreeMap::new();
     for (key, value) in all {

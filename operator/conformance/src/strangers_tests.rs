@@ -61,7 +61,7 @@ fn snapshot(policies: &[crate::policy::Policy]) -> Snapshot {
     }
 }
 
-/// What a change means for strangers to those who are there.
+/// What a change means for strangers, given two snapshots.
 fn elsewhere(old: &Snapshot, new: &Snapshot, port: Option<Port>) -> Elsewhere {
     let [old, new] = [old, new].map(|snapshot| Compiled::new(snapshot.clone()));
     super::elsewhere(&old, &new, port)

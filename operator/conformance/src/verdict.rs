@@ -4,7 +4,7 @@ use std::{fmt, time::Duration};
 
 use crate::expected::{Expected, Unspecified};
 
-/// What a probe saw. A fact, no judgement.
+/// What a probe saw of one attempt: a fact, no judgement.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// The far end proved who it is or, where it is an address outside, answered.
@@ -17,9 +17,9 @@ pub enum Outcome {
     Refused,
     /// Nothing came back in time.
     TimedOut,
-    /// Something on the way said no; the errno's name.
+    /// Something on the way said no, with the errno of this name.
     Unreachable(String),
-    /// The probe could not tell. Never evidence.
+    /// The probe could not tell, and why. Never evidence.
     Failed(String),
 }
 
@@ -59,7 +59,7 @@ pub enum Sighting {
     Moved,
     /// The policies leave the flow open.
     Unspecified(Unspecified),
-    /// No evidence either way.
+    /// There is no evidence either way, and why not.
     Inconclusive(Why),
 }
 
@@ -76,7 +76,7 @@ pub enum Verdict {
     Settling,
     /// The policies leave the flow open: shown, never counted for or against.
     Unspecified(Unspecified),
-    /// No evidence either way.
+    /// There is no evidence either way, and why not.
     Inconclusive(Why),
 }
 
@@ -89,7 +89,7 @@ pub enum Steadiness {
     Flapping {
         /// How many of the last attempts did not conform.
         bad: usize,
-        /// How many attempts that is out of: for a leak, those since its first proof.
+        /// How many attempts `bad` is out of: for a leak, those since its first proof.
         of: usize,
     },
     /// Every attempt connected, until all of the last ones did not: the network may have been
@@ -97,9 +97,9 @@ pub enum Steadiness {
     Ceased {
         /// How many attempts connected.
         bad: usize,
-        /// How many were made since the first that did.
+        /// How many attempts were made since the first that connected.
         of: usize,
-        /// How many have not connected since the last that did.
+        /// How many attempts have not connected since the last that did.
         quiet: usize,
     },
 }
@@ -139,7 +139,7 @@ pub enum VerdictKind {
 }
 
 impl VerdictKind {
-    /// All of them, in the order in which they are shown.
+    /// Every kind of verdict, in the order in which reports show them.
     pub const ALL: [Self; 6] = [
         Self::Conforms,
         Self::Leak,
@@ -220,7 +220,7 @@ pub enum Why {
     SlowPath(SlowPath),
     /// The attempt did not connect, and nothing shows that the receiver was listening.
     NoControl(String),
-    /// A probe that it takes is not there or does not speak.
+    /// A probe that the attempt takes is not there or does not speak.
     NoProbe(String),
     /// A policy of a namespace at one of the ends could not be understood.
     NoPrediction(String),

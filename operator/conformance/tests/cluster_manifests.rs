@@ -1,4 +1,4 @@
-//! What is read as a policy of the cluster, and what is not one.
+//! Checks what is read as a policy of the cluster, and what is refused as one.
 
 use netproof_conformance::policy::{
     Rejected, admin_network_policy, baseline_admin_network_policy,
@@ -16,7 +16,7 @@ fn read<T: serde::de::DeserializeOwned>(
     compile(&object).map_err(|why| why.to_string())
 }
 
-/// A `ClusterNetworkPolicy` with these fields beside those that it cannot be without.
+/// Compiles a `ClusterNetworkPolicy` with these fields beside those that it has to have.
 fn cluster(fields: &str) -> Result<ClusterPolicy, String> {
     let needed = r#""tier":"Admin","priority":0,"subject":{"namespaces":{}}"#;
     read("a", &format!("{{{needed}{fields}}}"), cluster_network_policy::compile)

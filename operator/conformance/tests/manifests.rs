@@ -1,4 +1,4 @@
-//! What is read as a `NetworkPolicy`, and what is not one.
+//! Checks what is read as a `NetworkPolicy`, and what is refused as one.
 
 use netproof_conformance::policy::network_policy::{NetworkPolicy, compile};
 

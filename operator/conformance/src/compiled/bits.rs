@@ -10,7 +10,7 @@ pub(crate) struct BitTable {
 }
 
 impl BitTable {
-    /// No rows yet, for that many bits each.
+    /// A table without rows, for rows of so many bits.
     pub(crate) fn new(bits: usize) -> Self {
         Self { width: words(bits), words: Vec::new() }
     }
@@ -30,7 +30,7 @@ impl BitTable {
         &mut self.words[row * self.width..][..self.width]
     }
 
-    /// A row; with those before it, if they are not there yet.
+    /// A row. It and the rows before it are added, empty, if they are not there yet.
     pub(super) fn row_or_new(&mut self, row: usize) -> &mut [u64] {
         self.words.resize(self.words.len().max((row + 1) * self.width), 0);
         self.row_mut(row)

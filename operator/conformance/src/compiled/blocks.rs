@@ -1,4 +1,4 @@
-//! Which ranges of addresses an address lies in, without asking each.
+//! Finds the blocks of addresses that an address lies in, without asking each of them.
 
 use std::{collections::HashMap, net::IpAddr};
 
@@ -6,19 +6,19 @@ use ipnet::IpNet;
 
 use crate::policy::IpBlock;
 
-/// Ranges with holes, by their number.
+/// The blocks of all policies, each with a number.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Blocks {
     all: Vec<IpBlock>,
     numbers: HashMap<IpBlock, u32>,
-    /// By the ranges themselves: the blocks that are made of them.
+    /// The numbers of the blocks, by their range.
     by_range: HashMap<IpNet, Vec<u32>>,
-    /// The lengths of their prefixes, of IPv4 and of IPv6.
+    /// The prefix lengths of the ranges, of IPv4 and of IPv6.
     lengths: [Vec<u8>; 2],
 }
 
 impl Blocks {
-    /// The number of a block.
+    /// The number of a block, which is added if it is new.
     pub(super) fn intern(&mut self, block: &IpBlock) -> u32 {
         if let Some(number) = self.numbers.get(block) {
             return *number;

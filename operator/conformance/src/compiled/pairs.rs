@@ -22,16 +22,16 @@ use crate::{
 /// How many flows have which answer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
-    /// Both directions let them pass.
+    /// How many flows both directions let pass.
     pub allow: u64,
-    /// At least one direction stops them.
+    /// How many flows at least one direction stops.
     pub deny: u64,
-    /// The API leaves them to the network.
+    /// How many flows the API leaves to the network.
     pub unspecified: u64,
 }
 
 impl Counts {
-    /// Counts so many flows with one answer.
+    /// Adds so many flows with this answer.
     pub fn add(&mut self, answer: Answer, flows: u64) {
         match answer {
             Answer::Allow => self.allow += flows,
@@ -107,7 +107,7 @@ pub struct PairAnswers {
     readings: Vec<ReadingRows>,
 }
 
-/// Both sides, by one reading.
+/// The rows of both sides of all flows, by one reading.
 #[derive(Clone)]
 struct ReadingRows {
     init_resolves: bool,
@@ -137,9 +137,9 @@ impl PairAnswers {
         Self { compiled, port, receivers, readings }
     }
 
-    /// Takes a policy in: in the place of the one of that name, or beside the others. Where it
-    /// mentions labels, port names and blocks that others mention too, only the flows of its
-    /// subjects are asked again.
+    /// Puts a policy in the place of the one of its name, or beside the others if there is none.
+    /// Where the policy mentions only labels, port names and blocks that others mention too, only
+    /// the flows of its subjects are asked again.
     pub fn replace(&mut self, policy: Policy) {
         match self.compiled.take(policy) {
             AffectedRows::Everything => self.readings = ReadingRows::all(&self.compiled, self.port),
@@ -159,7 +159,7 @@ impl PairAnswers {
         &self.compiled
     }
 
-    /// The flows as they are now.
+    /// The flows as the policies have them now.
     pub fn pairs(&self) -> Pairs<'_> {
         let readings = Cow::Borrowed(&self.readings[..]);
         Pairs { compiled: &self.compiled, port: self.port, receivers: &self.receivers, readings }
@@ -248,7 +248,7 @@ impl Compiled {
         self.answer(&Flow { from, to, port, family: None })
     }
 
-    /// What a pod shares with those that one of them speaks for, on every port.
+    /// The class of a pod: pods of one class have the same answers, on every port.
     ///
     /// # Panics
     ///
@@ -303,7 +303,7 @@ impl Pairs<'_> {
             counts.allow += (passing - open) * senders;
             counts.unspecified += open * senders;
             counts.deny += (everyone - passing) * senders;
-            // Of these, each receiver has met itself, to whom it may be exempt.
+            // Each receiver is among the senders, and its flow to itself may be exempt.
             let [passes, stops] =
                 [row.passes, row.stops].map(|row| row[sender / 64] >> (sender % 64) & 1 != 0);
             let itself = receiving[sender];
@@ -373,7 +373,7 @@ impl Pairs<'_> {
                                 stops[word] = my_stops[word] | turned_stops[word];
                             }
                         }
-                        // What is open is open for both sides.
+                        // A flow that is open on one side is open as a whole.
                         (Some(_), None) | (None, _) => {
                             for word in 0..width {
                                 stops[word] = !passes[word];
@@ -402,7 +402,8 @@ impl Pairs<'_> {
         }
     }
 
-    /// Flows from and to pods of the host's network, but for those with [`PodPlace::Void`].
+    /// Counts the flows from and to pods of the host's network, except those with
+    /// [`PodPlace::Void`].
     fn count_hosts(&self, counts: &mut Counts) {
         if !self.compiled.has_hosts {
             return;
@@ -424,7 +425,7 @@ impl Pairs<'_> {
         self.compiled.count(self.port, from, to)
     }
 
-    /// By pod: how it behaves.
+    /// The signature of each pod, in the order of the snapshot's pods.
     pub fn signatures(&self) -> Vec<Signature> {
         let shapes = &self.compiled.shapes;
         let mask = Weights::new(&self.receiving()).some;
@@ -476,11 +477,11 @@ fn finish(hashes: [DefaultHasher; 2]) -> u128 {
     high << 64 | low
 }
 
-/// Pods of which one speaks for all.
+/// A class of pods that have the same answers, but to themselves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Alike<'a> {
     place: PodPlace,
-    /// Where it makes a difference.
+    /// The node of the pods, where nodes make a difference.
     node: Option<&'a str>,
 }
 
@@ -493,7 +494,7 @@ pub struct Meeting {
 }
 
 impl Alike<'_> {
-    /// What decides where one of these sends to one of those.
+    /// What decides where a pod of this class sends to another pod, of the class `to`.
     pub fn meeting(&self, to: &Alike<'_>) -> Meeting {
         let on_one_node = self.node.is_some() && self.node == to.node;
         Meeting { from: self.place, to: to.place, on_one_node }
@@ -517,10 +518,10 @@ fn turn(table: &BitTable, profiles: &[u32], block: usize, width: usize, into: &m
     }
 }
 
-/// Numbers by place, as bits: a row for each power of two.
+/// Numbers, one a place, as rows of bits: a row for each power of two.
 struct Weights {
     planes: Vec<(u64, Vec<u64>)>,
-    /// Those that are not 0.
+    /// The places of the numbers that are not 0, as a row of bits.
     some: Vec<u64>,
 }
 

@@ -1,4 +1,4 @@
-//! Shapes to which the same policies apply, in one direction, share a profile.
+//! Gives shapes to which the same policies apply, in one direction, one profile.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -20,7 +20,7 @@ use crate::{
     snapshot::Snapshot,
 };
 
-/// What applies to the shapes that share it, in one direction.
+/// The policies that apply to the shapes of one profile, in one direction.
 #[derive(Clone, Debug)]
 pub(super) struct Profile {
     /// The `NetworkPolicies` that isolate, by their places in the snapshot.
@@ -35,9 +35,10 @@ pub(super) struct Profile {
 /// The policies of one tier, by their places in the snapshot.
 #[derive(Clone, Debug, Default)]
 pub(super) struct TierPolicies {
-    /// Groups of one priority, in the order in which they are asked.
+    /// The policies with a priority, a group for each priority, in the order in which groups are
+    /// asked.
     pub(super) by_priority: Vec<Vec<u32>>,
-    /// Those that have none.
+    /// The policies without a priority.
     pub(super) without_priority: Vec<u32>,
 }
 
@@ -67,12 +68,12 @@ pub(super) struct Profiles {
     known: HashMap<Vec<u32>, u32>,
 }
 
-/// What applies to each shape, in both directions at once.
+/// The policies that apply to each shape, whatever the direction.
 #[derive(Clone, Debug)]
 pub(super) struct ShapeProfiles {
-    /// By shape: the `NetworkPolicies`.
+    /// The `NetworkPolicies` that apply to each shape.
     pub(super) network: Vec<Vec<u32>>,
-    /// By shape: the policies of the cluster.
+    /// The policies of the cluster that apply to each shape.
     pub(super) cluster: Vec<Vec<u32>>,
 }
 
@@ -118,7 +119,7 @@ impl ShapeProfiles {
         }
     }
 
-    /// Takes a `NetworkPolicy` for another that stood in its place.
+    /// Replaces the `NetworkPolicy` of this number by another.
     pub(super) fn replace(&mut self, number: u32, policy: &Policy, terms: &Terms, shapes: &Shapes) {
         let Some(range) = shapes.namespaces.get(&policy.name.namespace) else { return };
         for applying in &mut self.network[range.clone()] {

@@ -1,5 +1,5 @@
-//! Rules in terms of shapes: each peer is a row of the shapes that it matches, and equal peers are
-//! one row, whoever writes them.
+//! Compiles rules in terms of shapes: each peer is a row of the shapes that it matches, and equal
+//! peers of all policies are one row.
 
 use std::collections::HashMap;
 
@@ -18,7 +18,7 @@ use crate::{
     snapshot::Snapshot,
 };
 
-/// Who a peer means.
+/// What a peer matches, as the number of a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum CompiledPeer {
     /// Pods: a row of [`Rules::pods`].
@@ -35,16 +35,16 @@ pub(super) enum CompiledPort {
         first: u16,
         last: u16,
     },
-    /// Of this protocol, or of whichever is declared.
+    /// A name: of this protocol, or of the protocol that the receiver declares.
     Named {
         protocol: Option<Protocol>,
         name: u32,
     },
-    /// Of a later version of the API: it may match any port.
+    /// A port of a later version of the API, which may match any port.
     Unknown,
 }
 
-/// A rule of a `NetworkPolicy`. Without a list of peers: everyone; without one of ports: all.
+/// A rule of a `NetworkPolicy`. No list of peers means everyone, no list of ports all ports.
 #[derive(Clone, Debug)]
 pub(super) struct CompiledRule {
     pub(super) peers: Option<Vec<CompiledPeer>>,
@@ -56,7 +56,7 @@ pub(super) struct CompiledRule {
 pub(super) struct CompiledClusterRule {
     pub(super) action: Action,
     pub(super) peers: Vec<CompiledPeer>,
-    /// Those that may match, towards any pod or towards addresses in a block.
+    /// The peers that may match: any pod, or addresses in a block.
     pub(super) doubtful: Vec<Option<CompiledPeer>>,
     pub(super) ports: Option<Vec<CompiledPort>>,
 }
@@ -66,17 +66,17 @@ pub(super) struct CompiledClusterRule {
 pub(super) struct CompiledClusterPolicy {
     pub(super) tier: Tier,
     pub(super) priority: policy::cluster::Priority,
-    /// By direction, in the order of the object: the first rule that matches decides.
+    /// The rules of each direction in the order of the object: the first that matches decides.
     pub(super) rules: [Vec<CompiledClusterRule>; 2],
 }
 
 /// All policies of a snapshot, in its order.
 #[derive(Clone, Debug)]
 pub(super) struct Rules {
-    /// By direction; none where the policy does not isolate.
+    /// The rules of each `NetworkPolicy` in each direction; none where it does not isolate.
     pub(super) network: Vec<[Option<Vec<CompiledRule>>; 2]>,
     pub(super) cluster: Vec<CompiledClusterPolicy>,
-    /// By peer: the shapes that it matches.
+    /// The shapes that each peer of pods matches, a row a peer.
     pub(super) pods: BitTable,
 }
 
@@ -88,7 +88,7 @@ pub(super) fn side(direction: Direction) -> usize {
     }
 }
 
-/// All that the policies mention.
+/// The labels, port names and blocks that the policies mention.
 pub(super) fn terms(snapshot: &Snapshot) -> Terms {
     let mut terms = Terms::default();
     for policy in &snapshot.policies {
@@ -198,7 +198,7 @@ pub(super) struct Peering<'a> {
 }
 
 impl<'a> Peering<'a> {
-    /// Adds to the rows that there are.
+    /// Begins with the rows that there are, to add others.
     pub(super) fn new(
         snapshot: &'a Snapshot,
         terms: &'a mut Terms,
@@ -332,7 +332,7 @@ impl<'a> Peering<'a> {
         }
     }
 
-    /// The row of the pods with these labels, there.
+    /// The row of the pods with these labels in these namespaces.
     fn pods(&mut self, place: Where<'a>, pods: &'a Selector) -> u32 {
         if let Some(row) = self.known.get(&(place, pods)) {
             return *row;

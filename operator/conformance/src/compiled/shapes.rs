@@ -1,4 +1,4 @@
-//! Pods that no policy can tell apart are of one shape. All that follows is counted in shapes.
+//! Sorts pods into shapes: pods that no policy can tell apart are of one shape.
 
 use std::{collections::HashMap, net::IpAddr, ops::Range};
 
@@ -48,7 +48,7 @@ impl AddressFamilies {
         }
     }
 
-    /// The family of a flow from `sender` to a receiver of these.
+    /// The family of a flow from `sender` to a receiver with these families; none if there is none.
     pub(super) fn common(self, sender: Self, asked: Option<Family>) -> Option<Family> {
         let mut usable = self.in_order().into_iter().filter(|family| self.has(*family));
         usable.find(|family| asked.is_none_or(|asked| asked == *family) && sender.has(*family))

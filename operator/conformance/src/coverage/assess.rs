@@ -13,8 +13,8 @@ use super::{
 };
 
 impl Survey {
-    /// What flows show that were judged, of a test that attempts these. Only what was judged
-    /// counts: a plan is no evidence.
+    /// What the flows in `judged` show, of a test that attempts `attempted`. A flow without a
+    /// verdict counts for nothing: a plan is no evidence.
     pub fn coverage(
         &self,
         judged: &BTreeSet<Cell>,
@@ -29,7 +29,7 @@ impl Survey {
         self.assess(&places(judged), &places(attempted), mutants)
     }
 
-    /// The same, by the places of the flows.
+    /// Does what [`coverage`](Self::coverage) does, with flows by their places.
     pub(super) fn assess(
         &self,
         judged: &[bool],
@@ -102,7 +102,7 @@ impl Survey {
         Some(if any { GapReason::BudgetEnded } else { GapReason::LooksSound })
     }
 
-    /// What is shown by a flow that meets a goal; none for what only serves others.
+    /// What a flow that meets the goal shows; none for a goal that only serves other goals.
     pub(super) fn what(&self, goal: &Goal) -> Option<What> {
         let snapshot = self.compiled.snapshot();
         let clause = |number: usize| self.clauses.all[number];

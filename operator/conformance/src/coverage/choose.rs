@@ -1,4 +1,4 @@
-//! Chooses few flows that show much: the greedy way, the flow that shows most first.
+//! Chooses few flows that show much, greedily: the flow that shows most comes first.
 
 use std::{cmp::Reverse, collections::BTreeSet, collections::BinaryHeap};
 
@@ -11,7 +11,7 @@ use super::{
     mutant::Mutant,
 };
 
-/// How much a flow shows that is not shown yet: of rules, then of paths.
+/// How many rules, and how many paths, a flow shows that are not shown yet.
 type Gain = (usize, usize);
 
 /// A choice that is being made.
@@ -21,7 +21,8 @@ struct CoverageChoice<'a> {
     is_chosen: Vec<bool>,
     chosen: Vec<usize>,
     is_shown: Vec<bool>,
-    /// What each flow would show, at most; the most first, then by cell.
+    /// The gain of each flow as it was last counted, which is an upper bound; the highest first,
+    /// then by cell.
     heap: BinaryHeap<(Gain, Reverse<usize>)>,
 }
 
@@ -84,7 +85,7 @@ impl<'a> CoverageChoice<'a> {
         })
     }
 
-    /// Takes a flow, if the budget has not ended.
+    /// Takes a flow, if the budget allows one more.
     fn take(&mut self, flow: usize) {
         if self.is_chosen[flow] || self.chosen.len() >= self.budget {
             return;

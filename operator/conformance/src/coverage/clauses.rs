@@ -1,4 +1,4 @@
-//! What policies are made of, one by one: what there is to be exercised.
+//! Lists the clauses of policies: what there is to be exercised, one by one.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use crate::{
     snapshot::Snapshot,
 };
 
-/// Something that is exercised or not. Policies are named by their place in the snapshot.
+/// A part of a policy that is exercised or not. Policies are named by their place in the snapshot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Clause {
     /// A rule of a `NetworkPolicy`.

@@ -1,4 +1,4 @@
-//! Finds out why no flow of the universe shows something.
+//! Finds out why no flow of the universe meets a goal.
 
 use crate::{
     expected::{Because, Decision, Expected, Unspecified},
@@ -17,13 +17,13 @@ use super::{
     what_if::RuleChange,
 };
 
-/// How many flows are looked at closely for one reason: the first ones speak for the others.
+/// How many flows are looked at closely for one goal: the first ones speak for the others.
 const SOME: usize = 64;
 
-/// What flows come to that would show a clause and do not.
+/// What becomes of the flows that would show a clause and do not.
 #[derive(Default)]
 struct Findings {
-    /// What decides them in any case: what all of those have in common, if they have.
+    /// What decides these flows in any case: what all of them have in common, if anything.
     shadows: Option<Vec<String>>,
     other_side: Option<Vec<String>>,
     open: Option<Unspecified>,

@@ -1,4 +1,4 @@
-//! What no flow shows, and why: words for people, that say what to do.
+//! Says what no flow shows, and why, in words that tell people what to do.
 
 use std::fmt;
 
@@ -9,7 +9,7 @@ use crate::{
     reference::{ClusterPolicyRef, ObjectRef, RuleRef},
 };
 
-/// Something that is not shown.
+/// Something that no flow with a verdict shows, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Gap {
     /// The rule, isolation, mutant or path that no flow with a verdict shows.
@@ -52,10 +52,10 @@ pub enum What {
         from: String,
         /// The name of the receiver's node.
         to: String,
-        /// Whether of those that are allowed, or of those that are denied.
+        /// Whether the flows are allowed, rather than denied.
         allowed: bool,
     },
-    /// So many flows that had to be attempted.
+    /// So many flows that were required and are not attempted.
     Required(usize),
 }
 
@@ -84,9 +84,9 @@ pub enum GapReason {
     NothingMisses,
     /// No flow misses the rule in just one respect.
     NoNearMiss,
-    /// Whatever would show it is decided by these in any case.
+    /// Every flow that would show it is decided by these in any case.
     Shadowed(Vec<String>),
-    /// Whatever would show it is denied on the other side, by these.
+    /// Every flow that would show it is denied on the other side, by these.
     OtherSide(Vec<String>),
     /// No flow comes to a rule of the cluster, or something decides before it.
     NeverDecides,

@@ -1,4 +1,4 @@
-//! What flows can show, and which flow shows what.
+//! Keeps the goals, which are what flows can show, and which flow shows which.
 
 use std::collections::BTreeMap;
 
@@ -6,30 +6,30 @@ use crate::flow::{End, Port};
 
 use super::clauses::{Clause, Clauses};
 
-/// Something that a flow can show. Clauses are named by their place.
+/// Something that a flow can show. Clauses are named by their place in [`Clauses`].
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Goal {
-    /// It is allowed, and would be denied without the rule.
+    /// The flow is allowed, and would be denied without the rule.
     Needs(usize),
-    /// It is denied, and would be allowed if the rule were wider in one respect.
+    /// The flow is denied, and would be allowed if the rule were wider in one respect.
     JustMisses(usize),
-    /// An isolation without rules denies it.
+    /// An isolation without rules denies the flow.
     Denied(usize),
-    /// A rule of the cluster decides it.
+    /// A rule of the cluster decides the flow.
     Decides(usize),
-    /// It goes from the one node to the other, and is allowed or denied.
+    /// The flow goes from the one node to the other, and is allowed or denied.
     Path { nodes: [String; 2], allowed: bool },
-    /// It is allowed to an address outside: without one such flow, silence of that address towards
-    /// others is no evidence.
+    /// The flow is allowed, and its receiver is an address outside: without one such flow, silence
+    /// of that address towards others is no evidence.
     Reached(End, Port),
 }
 
 /// How much a goal matters when the budget is short.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Rank {
-    /// It shows a rule, or makes the showing of one possible.
+    /// The goal is to show a rule, or makes the showing of one possible.
     Rule,
-    /// It shows a path.
+    /// The goal is to show a path.
     Path,
 }
 
@@ -46,20 +46,20 @@ impl Goal {
     }
 }
 
-/// What there is to be shown.
+/// All goals, and which flows meet them.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Goals {
-    /// All of them; those of clauses are there even if no flow shows them.
+    /// The goals; those of clauses are there even if no flow meets them.
     pub(super) all: Vec<Goal>,
-    /// What each flow shows.
+    /// The goals that each flow meets, by the places of both.
     pub(super) shown: Vec<Vec<u32>>,
-    /// Which flows show each.
+    /// The flows that meet each goal, by the places of both.
     pub(super) by: Vec<Vec<u32>>,
     places: BTreeMap<Goal, u32>,
 }
 
 impl Goals {
-    /// Those of all clauses, and of that many flows.
+    /// The goals of all clauses, for so many flows, none of which meets any yet.
     pub(super) fn of(clauses: &Clauses, flows: usize) -> Self {
         let mut goals = Self { shown: vec![Vec::new(); flows], ..Self::default() };
         for (number, clause) in clauses.all.iter().enumerate() {
@@ -70,7 +70,7 @@ impl Goals {
         goals
     }
 
-    /// A flow shows a goal.
+    /// Notes that a flow meets a goal, which is added if it is new.
     pub(super) fn show(&mut self, flow: usize, goal: Goal) {
         let goal = self.place(goal);
         if !self.shown[flow].contains(&goal) {
@@ -90,7 +90,7 @@ impl Goals {
         new
     }
 
-    /// Those that no flow meets.
+    /// The goals that no flow meets.
     pub(super) fn unmet(&self) -> impl Iterator<Item = &Goal> {
         self.all.iter().zip(&self.by).filter(|(_, by)| by.is_empty()).map(|(goal, _)| goal)
     }
@@ -101,7 +101,7 @@ impl Goals {
     }
 }
 
-/// What there is to be shown of a clause.
+/// The goals of a clause.
 pub(super) fn sides(number: usize, clause: &Clause) -> Vec<Goal> {
     match clause {
         Clause::Rule { .. } => vec![Goal::Needs(number), Goal::JustMisses(number)],

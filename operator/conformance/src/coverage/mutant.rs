@@ -1,4 +1,4 @@
-//! A faulty network, as far as flows can tell.
+//! Describes a faulty network by what it does with flows.
 
 use std::fmt;
 
@@ -11,7 +11,7 @@ pub struct Mutant<'a> {
 }
 
 impl<'a> Mutant<'a> {
-    /// A mutant that answers as this function says. Flows are of the survey's snapshot.
+    /// A mutant with the answers of this function, which is given flows of the survey's snapshot.
     pub fn new(
         name: impl Into<String>,
         answer: impl Fn(&Flow) -> Answer + Send + Sync + 'a,
@@ -19,8 +19,7 @@ impl<'a> Mutant<'a> {
         Self { name: name.into(), answer: Box::new(answer) }
     }
 
-    /// One that answers as the policies of another snapshot say, which has the same pods in the
-    /// same places.
+    /// A mutant with the answers of another snapshot, which has the same pods in the same places.
     pub fn of(name: impl Into<String>, snapshot: Snapshot) -> Self {
         let compiled = Compiled::new(snapshot);
         Self::new(name, move |flow| compiled.answer(flow))
@@ -31,8 +30,8 @@ impl<'a> Mutant<'a> {
         &self.name
     }
 
-    /// Whether this flow tells it from a network that answers so. What either leaves open tells
-    /// nothing.
+    /// Whether this flow tells the mutant from a network with this answer. An open answer of either
+    /// tells nothing.
     pub(super) fn differs(&self, flow: &Flow, answer: Answer) -> bool {
         match (answer, (self.answer)(flow)) {
             (Answer::Allow, Answer::Deny) | (Answer::Deny, Answer::Allow) => true,

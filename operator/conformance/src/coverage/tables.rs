@@ -1,5 +1,5 @@
-//! Who is isolated by what, who is whose peer and what is whose port: asked once of each end and
-//! remembered as bits, one for each clause.
+//! Remembers which policies isolate an end, which rules have it among their peers and which the
+//! port among theirs. Each is asked once for an end, and kept as bits, one for each clause.
 
 use std::collections::HashMap;
 
@@ -14,7 +14,7 @@ use crate::{
 
 use super::clauses::Clauses;
 
-/// Which rules and isolations say what of an end of a flow.
+/// What each clause says of the ends of flows.
 #[derive(Clone, Debug)]
 pub(super) struct Tables {
     rows: BitTable,
@@ -32,7 +32,7 @@ pub(super) struct KnownFlow {
     pub(super) exact: bool,
     /// The sides that policies apply to, in the order of [`Direction::BOTH`].
     pub(super) sides: [Option<Sided>; 2],
-    /// None where the flow has no ends to be asked about.
+    /// What rules say of the flow's port; none where the flow has no ends to be asked about.
     ports: Option<PortRows>,
 }
 
@@ -49,20 +49,20 @@ pub(super) struct Sided {
 /// What rules say of the port of a flow: rows of bits.
 #[derive(Clone, Copy, Debug)]
 struct PortRows {
-    /// It is one of theirs.
+    /// The rules that have the port among theirs.
     fit: usize,
-    /// It is not, and would be with another number.
+    /// The rules that would have it with another number.
     number: usize,
-    /// It is not, and would be with another protocol.
+    /// The rules that would have it with another protocol.
     protocol: usize,
 }
 
 /// What alone keeps a rule from admitting a flow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Respect {
-    /// Who is at the other end.
+    /// The other end, which is none of the rule's peers.
     Peer,
-    /// The port: its number or its protocol, and not both.
+    /// The port, which differs in its number or its protocol, and not in both.
     Port,
 }
 
@@ -199,7 +199,7 @@ impl Tables {
         self.rows.row(side.isolating).iter().any(|word| *word != 0)
     }
 
-    /// What isolates the subject of this side.
+    /// The clauses of the policies that isolate the subject of this side.
     pub(super) fn isolating(&self, side: &Sided) -> impl Iterator<Item = usize> {
         places(self.rows.row(side.isolating).iter().copied())
     }
@@ -229,7 +229,8 @@ impl Tables {
         seen.ports.is_some_and(|ports| self.rows.get(ports.fit, clause))
     }
 
-    /// What alone keeps a rule from admitting the flow; none if it admits it, or if it lacks more.
+    /// What alone keeps a rule from admitting the flow; none if the rule admits the flow, or lacks
+    /// more than one thing.
     pub(super) fn just_misses(
         &self,
         clause: usize,

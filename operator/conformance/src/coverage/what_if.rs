@@ -1,4 +1,4 @@
-//! What the policies would say of a flow if one clause were not there, or were wider.
+//! Answers what the policies would say of a flow if one clause were not there, or were wider.
 
 use crate::{
     compiled::Compiled,
@@ -14,9 +14,9 @@ use super::{clauses::Clause, tables::Respect};
 /// What is done to a rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum RuleChange {
-    /// It is taken away; its policy goes on isolating.
+    /// The rule is taken away; its policy goes on isolating.
     Without,
-    /// It admits whatever the flow has in this respect.
+    /// The rule admits whatever the flow has in this respect.
     Widened(Respect),
 }
 
@@ -25,7 +25,7 @@ impl RuleChange {
         [Self::Without, Self::Widened(Respect::Peer), Self::Widened(Respect::Port)];
 }
 
-/// What the policies would say of the flow.
+/// What the policies would say of the flow after this change of a clause.
 pub(super) fn expect(
     compiled: &Compiled,
     clause: &Clause,
@@ -72,7 +72,7 @@ fn network_policy<'a>(
     Some((old, new))
 }
 
-/// Without one of its rules: those of the cluster are never widened.
+/// A policy of the cluster without one of its rules, which are never widened.
 fn cluster_policy<'a>(
     snapshot: &'a Snapshot,
     clause: &Clause,

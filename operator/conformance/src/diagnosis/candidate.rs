@@ -1,4 +1,4 @@
-//! What may explain the findings: a fault and its place, or two.
+//! Candidates for an explanation of the findings: a fault and its place, or two of them.
 
 use std::fmt;
 
@@ -12,22 +12,22 @@ use crate::snapshot::Snapshot;
 /// The name of two faults at once.
 pub(super) const COMBINATION: &str = "combination";
 
-/// A fault, and where it is.
+/// A fault with its place.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
     /// In what respect the network is wrong, wherever that is.
     pub mutation: &'static Mutation,
-    /// For which subjects, or on which paths, it is wrong.
+    /// For which subjects, or on which paths, the network is wrong.
     pub scope: Scope,
-    /// Which of the known pasts a fault of memory speaks of, by its place in the evidence; the
-    /// first for all others.
+    /// Which of the evidence's pasts a fault of memory speaks of, by its place there; 0 for all
+    /// other faults.
     pub past: usize,
 }
 
 /// What may explain the findings: one fault, or two at once.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Candidate {
-    /// In the order in which they are applied. Never empty.
+    /// The faults, in the order in which they are applied. Never empty.
     pub faults: Vec<Fault>,
 }
 
@@ -64,13 +64,13 @@ impl Candidate {
         }
     }
 
-    /// How much there is to say, before it is looked at what it changes.
+    /// How much there is to say of the candidate: the lesser, the simpler.
     pub(super) fn simplicity(&self) -> (usize, u8) {
         let scopes = self.faults.iter().map(|fault| fault.scope.simplicity());
         (self.faults.len(), scopes.max().unwrap_or_default())
     }
 
-    /// Of two that predict the same, the lesser is named.
+    /// How much the candidate claims: of two that predict the same, the lesser is named.
     pub(super) fn claims(&self) -> impl Ord + use<> {
         let faults = self.faults.iter();
         let reach = faults.clone().map(|fault| fault.mutation.reach).max();
@@ -79,7 +79,8 @@ impl Candidate {
         (reach, places)
     }
 
-    /// What a network with these faults makes of a snapshot. Only a single one may be on a path.
+    /// What a network with these faults makes of a snapshot. A fault on a path may only be the
+    /// single one.
     pub(super) fn mutate(&self, snapshot: &Snapshot, pasts: &[Past]) -> Mutated {
         let nothing = Past::default();
         let apply = |before: Snapshot, fault: &Fault| {

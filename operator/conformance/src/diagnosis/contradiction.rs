@@ -1,4 +1,4 @@
-//! Why nothing fits: a few observations that no single fault explains together.
+//! Finds a few observations that no single fault explains together.
 
 use std::collections::BTreeSet;
 
@@ -25,7 +25,7 @@ pub(super) fn contradiction(trial: &Trial<'_>, tried: &[Tried]) -> Vec<usize> {
         let outside = each.iter().enumerate().filter(|(_, scopes)| !scopes.contains(scope));
         outside.map(|(place, _)| place).collect()
     };
-    // That nothing is wrong contradicts every finding.
+    // Every finding contradicts that nothing is wrong.
     let nothing =
         trial.findings().iter().enumerate().filter(|(_, one)| one.seen != FlowBehaviour::Both);
     let nothing: BTreeSet<usize> = nothing.map(|(place, _)| place).collect();
@@ -40,14 +40,15 @@ pub(super) fn contradiction(trial: &Trial<'_>, tried: &[Tried]) -> Vec<usize> {
     minimal(&against, greedy(&against))
 }
 
-/// Takes what contradicts most of those that nothing contradicts yet, until nothing is left.
+/// Chooses observations until every fault is contradicted, each time the one that contradicts most
+/// of the faults that no chosen one contradicts yet.
 fn greedy(against: &[BTreeSet<usize>]) -> Vec<usize> {
     let mut left: Vec<&BTreeSet<usize>> = against.iter().collect();
     let mut chosen = vec![];
     while !left.is_empty() {
         let places: BTreeSet<usize> = left.iter().flat_map(|one| one.iter().copied()).collect();
         let hits = |place: &usize| left.iter().filter(|one| one.contains(place)).count();
-        // Of equals the first, and so a finding rather than what conforms.
+        // Of equals the first is taken, and findings come before what conforms.
         let Some(best) = places.into_iter().rev().max_by_key(hits) else { break };
         left.retain(|one| !one.contains(&best));
         chosen.push(best);
@@ -55,7 +56,7 @@ fn greedy(against: &[BTreeSet<usize>]) -> Vec<usize> {
     chosen
 }
 
-/// Drops what the others contradict too.
+/// Drops each chosen observation of which the others contradict all faults too.
 fn minimal(against: &[BTreeSet<usize>], mut chosen: Vec<usize>) -> Vec<usize> {
     chosen.sort_unstable();
     for place in chosen.clone().into_iter().rev() {

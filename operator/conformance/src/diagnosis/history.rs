@@ -1,8 +1,9 @@
 //! The recent past of a test: what was, for faults of memory, and how flows came to be as they are,
 //! for faults of time.
 //!
-//! It has no clock: times are [`Duration`]s since any fixed moment, passed in as `now`. What it
-//! remembers is bounded by the cluster as it is now, by [`KEPT`] and by the flows of the test.
+//! A history has no clock: times are [`Duration`]s since any fixed moment, passed in as `now`. What
+//! a history remembers is bounded by the cluster as it is now, by [`KEPT`] and by the flows of the
+//! test.
 
 mod flows;
 mod objects;
@@ -19,10 +20,10 @@ use crate::{
 use flows::FlowHistory;
 use objects::ObjectHistory;
 
-/// How many things that are gone are remembered, of each kind.
+/// How many objects that are gone are remembered, of each kind.
 pub const KEPT: usize = 256;
 
-/// What is remembered of a test.
+/// What is remembered of a test: its objects, and how its flows went.
 ///
 /// ```
 /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/shop.rs")); }
@@ -43,38 +44,38 @@ pub const KEPT: usize = 256;
 /// ```
 #[derive(Clone, Debug)]
 pub struct History {
-    /// For how long what happened to a flow counts.
+    /// For how long an event of a flow counts.
     window: Duration,
     objects: ObjectHistory,
     flows: FlowHistory,
 }
 
-/// An attempt of one flow, and what is known of the moment.
+/// An attempt of one flow that was made.
 #[derive(Clone, Debug)]
 pub struct PastAttempt<'a> {
     /// The place of the flow in the test's matrix.
     pub cell: &'a Cell,
-    /// What the attempt says.
+    /// What the attempt says of the network.
     pub sighting: &'a Sighting,
-    /// How old the younger of the stand-ins at its ends was, if any is one.
+    /// The age of the younger stand-in at the flow's ends; none if neither end is a new one.
     pub age: Option<Duration>,
 }
 
 impl History {
-    /// Remembers nothing yet; what happened to a flow counts for this long. What an object was
-    /// counts until there is too much of it: a network that keeps it does so for good.
+    /// A history of nothing. Events of a flow count for `window`. What an object was counts until
+    /// [`KEPT`] others of its kind are gone: a network that keeps it does so for good.
     pub fn new(window: Duration) -> Self {
         Self { window, objects: ObjectHistory::default(), flows: FlowHistory::default() }
     }
 
-    /// A history in which a network may break and recover once in that time, and is not said to
+    /// A history in which a network may break and recover once within `window` and is not said to
     /// flap.
     pub fn forgiving(window: Duration) -> Self {
         Self { flows: FlowHistory::forgiving(), ..Self::new(window) }
     }
 
-    /// The cluster is as this snapshot says. To be told of every change, and it does no harm to be
-    /// told of none.
+    /// Takes in the cluster as it is now. Every change has to be told; a snapshot without one does
+    /// no harm.
     pub fn snapshot(&mut self, snapshot: &Snapshot) {
         self.objects.take(snapshot);
     }
@@ -85,8 +86,8 @@ impl History {
         self.flows.forget(now.saturating_sub(self.window));
     }
 
-    /// The network was seen to follow a change of this flow's expectation. `settle` is how long it
-    /// may take.
+    /// Takes in that the network was seen to follow a change of this flow's expectation. `settle`
+    /// is how long it may take.
     pub fn followed(&mut self, cell: &Cell, followed: Followed, settle: Duration, now: Duration) {
         self.flows.followed(cell, followed, settle, now);
     }
@@ -111,14 +112,14 @@ impl History {
         self.flows.flaps(cell)
     }
 
-    /// What was otherwise, for faults of memory: labels as they were first known, and where that is
-    /// another, as they were before they last changed.
+    /// The earlier states for faults of memory: labels as they were first known, and, where that
+    /// differs, as they were before they last changed.
     pub fn pasts(&self) -> Vec<Past> {
         self.objects.pasts()
     }
 
-    /// The fault of time that explains all that went wrong lately, if one does: that a flow is
-    /// wrong now and does not flap is no matter of time.
+    /// The fault of time that explains all that went wrong lately, if one does. None does if a flow
+    /// is wrong now and does not flap.
     pub fn time_fault(&self) -> Option<TimeFault> {
         self.flows.time_fault()
     }

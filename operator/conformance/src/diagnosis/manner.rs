@@ -1,4 +1,4 @@
-//! In which manner a network denies: no wrong answer, but one that tells networks apart.
+//! Tells in which manner a network denies: no manner is wrong, and it tells networks apart.
 
 use std::fmt;
 
@@ -14,8 +14,8 @@ use crate::{
 pub enum RefusalManner {
     /// The sender hears nothing, and its attempt times out.
     Silence,
-    /// Always with a refusal: a reset, or an ICMP port unreachable, which a client cannot tell
-    /// apart.
+    /// The sender is always refused: by a reset or an ICMP port unreachable, which a client cannot
+    /// tell apart.
     Reset,
     /// With an ICMP error that says unreachable or prohibited, as often as kernels send one: about
     /// once a second for each destination. In between is silence.

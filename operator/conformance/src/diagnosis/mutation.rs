@@ -48,10 +48,10 @@ pub struct Mutation {
     pub name: &'static str,
     /// Completes "behaves as a network that …".
     pub claim: &'static str,
-    /// How much of what policies say it makes void: of two that predict the same, the one that
-    /// claims less is named.
+    /// How much of what policies say the fault makes void: of two that predict the same, the one
+    /// that claims less is named.
     pub(super) reach: Reach,
-    /// When the mutation is applied, where two are.
+    /// When the mutation is applied, if two are.
     pub(super) stage: MutationStage,
     apply: Apply,
 }
@@ -69,8 +69,8 @@ pub(super) enum Reach {
     All,
 }
 
-/// In what order faults are applied that a network has at once: what reads objects wrong before
-/// what puts other things in their place, which is for no other fault to read.
+/// In what order two faults of a network are applied: faults that read objects wrong come before
+/// those that put other things in their place, which no other fault is to read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum MutationStage {
     /// Which objects there are, with which labels.

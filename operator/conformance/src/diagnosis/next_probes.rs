@@ -1,4 +1,4 @@
-//! Which flows to probe next: those that tell rivals apart.
+//! Chooses the flows to probe next: those that tell rivals apart.
 
 use std::cmp::Reverse;
 
@@ -8,8 +8,8 @@ use super::{
 };
 use crate::{compiled::Answer, flow::Flow};
 
-/// The flows that were not probed and tell the chosen one from another, those first that split all
-/// of them most evenly.
+/// The flows that were not probed and tell the chosen candidate from another, those first that
+/// split all candidates most evenly.
 pub(super) fn next_probes(trial: &Trial<'_>, chosen: &Fit, others: &[Fit]) -> Vec<Flow> {
     let first = trial.observed.len();
     let unprobed = trial.unprobed.iter().zip(first..);

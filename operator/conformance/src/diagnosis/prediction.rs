@@ -1,4 +1,4 @@
-//! What a network with some faults is predicted to do: with a flow, and on both of its sides.
+//! Predicts what a network with some faults does with a flow, and on both of its sides.
 
 use super::scope::Path;
 use crate::{
@@ -11,12 +11,12 @@ use crate::{
 /// What a network with some faults makes of a snapshot.
 pub(super) struct Mutated {
     pub(super) snapshot: Snapshot,
-    /// Where that holds, if not everywhere.
+    /// The path on which the rewriting holds; none if it holds everywhere.
     pub(super) path: Option<Path>,
 }
 
 impl Mutated {
-    /// The same, prepared for many questions.
+    /// Prepares the network for many questions.
     pub(super) fn predict(self) -> FaultyNetwork {
         FaultyNetwork { mutated: Compiled::new(self.snapshot), path: self.path }
     }
@@ -29,14 +29,14 @@ pub(super) struct FaultyNetwork {
 }
 
 impl FaultyNetwork {
-    /// What it does with a flow; `truth` is what it should do.
+    /// What the network does with a flow; `truth` is what it should do.
     pub(super) fn answer(&self, flow: &Flow, truth: Answer) -> Answer {
         let is_faulty =
             self.path.as_ref().is_none_or(|path| path.has(flow, self.mutated.snapshot()));
         if is_faulty { self.mutated.answer(flow) } else { truth }
     }
 
-    /// What it makes of both sides of a flow, wherever that is.
+    /// What the network makes of both sides of a flow, on whichever path.
     pub(super) fn sides(&self, flow: &Flow) -> Sides {
         Sides::of(&self.mutated.expect(flow))
     }

@@ -1,4 +1,4 @@
-//! Where a fault is: everywhere, or only where some subjects or some flows are.
+//! The scope of a fault: everywhere, or only for some subjects or on some paths.
 
 use std::{collections::BTreeSet, fmt};
 
@@ -12,7 +12,7 @@ use crate::{
     snapshot::Snapshot,
 };
 
-/// Where a fault is.
+/// The part of the cluster in which a fault is.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Scope {
     /// Everywhere that policies apply.
@@ -44,7 +44,8 @@ pub enum Path {
 }
 
 impl Path {
-    /// Whether a flow takes it. An end that is no pod, or on no node, takes none.
+    /// Whether a flow takes this path. A flow with an end that is no pod, or on no node, takes
+    /// none.
     pub(super) fn has(&self, flow: &Flow, snapshot: &Snapshot) -> bool {
         let Some([from, to]) = nodes(flow, snapshot) else { return false };
         match self {
@@ -85,7 +86,7 @@ pub(super) fn scopes(flow: &Flow, snapshot: &Snapshot) -> BTreeSet<Scope> {
 }
 
 impl Scope {
-    /// How much there is to say: of two that explain the same, the simpler one is named.
+    /// How much there is to say of the scope: of two that explain the same, the lesser is named.
     pub(super) fn simplicity(&self) -> u8 {
         match self {
             Self::Cluster => 0,
@@ -96,7 +97,7 @@ impl Scope {
         }
     }
 
-    /// The path, if it is one.
+    /// The path, if the scope is one.
     pub(super) fn path(&self) -> Option<&Path> {
         match self {
             Self::Path(path) => Some(path),
@@ -104,8 +105,8 @@ impl Scope {
         }
     }
 
-    /// What of a rewritten snapshot holds where the fault is, and of the true one elsewhere. A path
-    /// is no matter of subjects, and left to whoever asks.
+    /// The snapshot that is `after` for subjects in this scope, and `before` for all others. A path
+    /// is no matter of subjects, and is left to the caller.
     pub fn restrict(&self, before: &Snapshot, after: Snapshot) -> Snapshot {
         match self {
             Self::Cluster | Self::Path(_) => after,
@@ -116,7 +117,7 @@ impl Scope {
     }
 }
 
-/// The policies of both, each for its own subjects.
+/// The policies of both snapshots, each for its own subjects.
 fn restrict(before: &Snapshot, after: Snapshot, is_inside: impl Fn(&Pod) -> bool) -> Snapshot {
     let mut mixed = labels_aside(before, after);
     let side = |inside: bool| if inside { "in" } else { "out" }.to_owned();
@@ -150,7 +151,7 @@ fn restrict(before: &Snapshot, after: Snapshot, is_inside: impl Fn(&Pod) -> bool
     mixed
 }
 
-/// Where it is, to be followed by "only".
+/// The place in words, to be followed by "only".
 impl fmt::Display for Scope {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

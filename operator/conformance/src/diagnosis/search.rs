@@ -1,4 +1,4 @@
-//! The search for the simplest fault under which every observation conforms.
+//! Searches for the simplest fault under which every observation conforms.
 
 use std::collections::BTreeSet;
 
@@ -15,9 +15,9 @@ use super::{
 };
 use crate::{pod::Pod, select::Labels, snapshot::Snapshot};
 
-/// How many combinations of two are tried at most where one of them is on some nodes only: each
-/// takes about as long as it takes to prepare a snapshot, and there are far too many where every
-/// node has findings.
+/// How many combinations of two faults are tried at most where one of the two is on one node only.
+/// Each takes about as long as preparing a snapshot, and where every node has findings there are
+/// far too many.
 const PAIRS: usize = 2_000;
 
 /// How many nodes are considered for combinations of two.
@@ -55,7 +55,7 @@ fn mutated(
     })
 }
 
-/// Those that explain everything.
+/// The candidates that explain everything.
 fn fits(trial: &Trial<'_>, candidates: impl Iterator<Item = (Candidate, Mutated)>) -> Vec<Fit> {
     candidates
         .filter(|(_, mutated)| !trial.refutes(mutated))
@@ -94,9 +94,9 @@ fn explained(trial: &Trial<'_>, mut fits: Vec<Fit>, capped: bool) -> Diagnosis {
     })
 }
 
-/// All single faults in these scopes, but those that change nothing here. One of memory is a node's
-/// or everyone's: who remembers is the plugin of a node. One of a path is tried in no other, where
-/// it would be another name for all.
+/// All single faults in these scopes that change something here. A fault of memory is on a node or
+/// everywhere, since it is the plugin of a node that remembers. A fault of a path is tried in no
+/// other scope.
 fn faults(trial: &Trial<'_>, scopes: &[Scope]) -> Vec<(Fault, Mutated)> {
     let nothing = Past::default();
     let mut faults = vec![];
@@ -122,8 +122,8 @@ fn faults(trial: &Trial<'_>, scopes: &[Scope]) -> Vec<(Fault, Mutated)> {
     faults
 }
 
-/// Whether a rewriting left everything that decides as it was. What it marks pods with decides
-/// nothing without a policy that speaks of it.
+/// Whether a rewriting left everything that decides as it was. Labels with which it marks pods
+/// decide nothing without a policy that names them.
 fn is_same(before: &Snapshot, after: &Snapshot) -> bool {
     let decides = |pod: &Pod| {
         let own = pod.labels.iter().filter(|(key, _)| !key.starts_with('\0'));
@@ -142,8 +142,8 @@ fn common_scopes(trial: &Trial<'_>) -> Vec<Scope> {
     [Scope::Cluster].into_iter().chain(common.unwrap_or_default()).collect()
 }
 
-/// Every single fault, everywhere, where all findings are, on each node that has findings and on
-/// each class of paths: what comes of it.
+/// Tries every single fault: everywhere, in each scope in which all findings are, on each node that
+/// has findings, and on each class of paths.
 fn tried(trial: &Trial<'_>) -> Vec<Tried> {
     let all = trial.findings().iter().flat_map(|finding| scopes(&finding.flow, trial.snapshot));
     let all: BTreeSet<Scope> = all.collect();
@@ -166,19 +166,19 @@ fn tried(trial: &Trial<'_>) -> Vec<Tried> {
         .collect()
 }
 
-/// Any two of these.
+/// All combinations of two of these faults.
 fn all_pairs(tried: &[&Tried]) -> Vec<Candidate> {
     let pairs = tried.iter().enumerate().flat_map(|(index, one)| {
         tried[index + 1..].iter().map(move |other| Candidate::pair(&one.fault, &other.fault))
     });
-    // A fault of two pasts is one fault.
+    // One mutation with two pasts is one fault.
     pairs.filter(|pair| pair.faults[0].mutation != pair.faults[1].mutation).collect()
 }
 
-/// Two of which one at least is on one node only, those first that contradict least; and whether
-/// there are more of them than are tried. Each has to change something, and together they have to
-/// explain all, if neither has an effect on what the other does: two that meet in one rule are
-/// found only everywhere.
+/// Combinations of two faults of which at least one is on one node only, those first that are
+/// contradicted least; and whether there are more than are tried. Each fault has to change
+/// something, and together they have to explain all as if neither had an effect on what the other
+/// does. Two faults that meet in one rule are therefore found only everywhere.
 fn scoped_pairs(trial: &Trial<'_>, tried: &[Tried]) -> (Vec<Candidate>, bool) {
     let truths: Vec<Sides> = trial.true_sides();
     let useful: Vec<&Tried> = tried

@@ -1,4 +1,4 @@
-//! A diagnosis as a sentence.
+//! Tells a diagnosis as a sentence for people.
 
 use std::fmt;
 
@@ -22,7 +22,7 @@ impl fmt::Display for Explained {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "behaves as a network that {}", self.chosen)?;
         let alternatives: Vec<&Candidate> = self.alternatives().collect();
-        // A single one more is named as well.
+        // Naming one more takes no more words than counting it.
         let few = alternatives.len() <= ALTERNATIVES + 1;
         let (named, others) =
             alternatives.split_at(if few { alternatives.len() } else { ALTERNATIVES });
@@ -56,8 +56,8 @@ impl fmt::Display for Explained {
 const ALTERNATIVES: usize = 2;
 
 impl Explained {
-    /// Other faults that are as simple as the chosen one and the same here. The same fault in
-    /// another place, or a fault that takes more words, is no alternative worth a sentence.
+    /// Other candidates that are as simple as the chosen one and the same here. The same fault in
+    /// another place, or a fault that takes more words, is no alternative worth naming.
     fn alternatives(&self) -> impl Iterator<Item = &Candidate> {
         let simplicity = self.chosen.simplicity();
         let as_simple = self.equivalents.iter().filter(move |one| one.simplicity() == simplicity);

@@ -7,27 +7,27 @@ use std::{fmt, time::Duration};
 pub enum TimeFault {
     /// The network follows changes later than it may.
     Slow {
-        /// How long it took, at the longest.
+        /// The longest time that the network took.
         after: Duration,
-        /// In how many flows that was seen.
+        /// How many flows show it.
         flows: usize,
     },
     /// The network does not isolate new pods from their first instant.
     LateIsolation {
-        /// How old a stand-in was, at the most, when a flow of it leaked.
+        /// The highest age of a stand-in when a flow of it leaked.
         until: Duration,
-        /// In how many flows that was seen.
+        /// How many flows show it.
         flows: usize,
     },
-    /// The network enforces policies now, and now not.
+    /// The network enforces policies by turns.
     Flapping {
-        /// In how many flows that was seen.
+        /// How many flows show it.
         flows: usize,
     },
 }
 
 impl TimeFault {
-    /// The stable names of all.
+    /// The stable names of all variants, in their order.
     pub(super) const NAMES: [&str; 3] = ["slow", "late-isolation", "flapping"];
 
     /// The stable name, such as `late-isolation`, for metrics and statuses.

@@ -1,4 +1,4 @@
-//! Holds a prediction against all that was seen.
+//! Holds predictions against all that was seen.
 
 use std::collections::BTreeMap;
 
@@ -18,21 +18,21 @@ use crate::{
 /// How many findings are looked at before a candidate is prepared.
 const FIRST: usize = 3;
 
-/// A flow, what it should do and what it does.
+/// A flow, with what the policies say and what was seen.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Observed {
     pub(super) flow: Flow,
-    /// What the policies say: never that it is open.
+    /// What the policies say, which is never that the flow is open.
     pub(super) truth: Answer,
     pub(super) seen: FlowBehaviour,
 }
 
-/// What a flow does.
+/// Whether a flow was seen to pass.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum FlowBehaviour {
     Connects,
     DoesNot,
-    /// Now the one and now the other.
+    /// The flow passes by turns.
     Both,
 }
 
@@ -56,7 +56,7 @@ impl Observed {
         }
     }
 
-    /// Whether two faults may do what is seen, if each does its own to the sides.
+    /// Whether two faults together may do what is seen, if each does its own to the sides.
     pub(super) fn may(&self, one: Sides, other: Sides) -> bool {
         let passes = (one.egress || other.egress) && (one.ingress || other.ingress);
         let stops = !(one.egress && other.egress && one.ingress && other.ingress);
@@ -88,10 +88,10 @@ enum Weight {
 pub(super) struct Trial<'a> {
     pub(super) snapshot: &'a Snapshot,
     pub(super) pasts: &'a [Past],
-    /// One for each flow of which the policies say something, the findings first.
+    /// One observation for each flow of which the policies say something, the findings first.
     pub(super) observed: Vec<Observed>,
     findings: usize,
-    /// Flows that could be probed, of which the policies say something or not, and what.
+    /// Flows that could be probed, with what the policies say of each.
     pub(super) unprobed: Vec<(Flow, Answer)>,
 }
 
@@ -128,7 +128,7 @@ impl<'a> Trial<'a> {
         Self { snapshot, pasts, observed, findings, unprobed }
     }
 
-    /// What is not as the policies say.
+    /// The findings: observations that are not as the policies say.
     pub(super) fn findings(&self) -> &[Observed] {
         &self.observed[..self.findings]
     }
@@ -140,8 +140,8 @@ impl<'a> Trial<'a> {
             .all(|one| one.seen == FlowBehaviour::Both && one.truth == Answer::Deny)
     }
 
-    /// Whether one of the first findings contradicts already what a network makes of the snapshot:
-    /// most candidates fall here, before they are prepared for all questions.
+    /// Whether one of the first [`FIRST`] findings contradicts a candidate. Most candidates are
+    /// refuted here, before they are prepared for all questions.
     pub(super) fn refutes(&self, mutated: &Mutated) -> bool {
         let has = |one: &Observed| {
             mutated.path.as_ref().is_none_or(|path| path.has(&one.flow, &mutated.snapshot))
@@ -156,8 +156,8 @@ impl<'a> Trial<'a> {
         })
     }
 
-    /// How many findings a prediction predicts, if it contradicts nothing and predicts one at
-    /// least.
+    /// How many findings a prediction predicts, if no observation contradicts it and it predicts at
+    /// least one.
     pub(super) fn fits(&self, prediction: &FaultyNetwork) -> Option<usize> {
         let mut explained = 0;
         for (index, one) in self.observed.iter().enumerate() {
@@ -198,7 +198,7 @@ impl<'a> Trial<'a> {
         self.findings().iter().map(|one| prediction.sides(&one.flow)).collect()
     }
 
-    /// What the policies make of them.
+    /// What the policies make of both sides of each finding.
     pub(super) fn true_sides(&self) -> Vec<Sides> {
         let truth = |one: &Observed| Sides::of(&expect(self.snapshot, &one.flow));
         self.findings().iter().map(truth).collect()

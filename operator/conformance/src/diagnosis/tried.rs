@@ -1,20 +1,20 @@
-//! A single fault that was tried, and what came of it.
+//! The result of a single fault that was tried.
 
 use super::{Fault, prediction::Sides};
 
-/// A single fault that was tried.
+/// A single fault, and how it stands to all that was seen.
 pub(super) struct Tried {
     pub(super) fault: Fault,
-    /// Which findings it predicts.
+    /// Which findings the fault predicts, by their places.
     pub(super) explained: Vec<bool>,
-    /// What it makes of both sides of each finding.
+    /// What the fault makes of both sides of each finding.
     pub(super) sides: Vec<Sides>,
-    /// The observations that contradict it, by their places.
+    /// The places of the observations that contradict the fault.
     pub(super) contradicted_by: Vec<usize>,
 }
 
 impl Tried {
-    /// How many findings it predicts.
+    /// How many findings the fault predicts.
     pub(super) fn explains(&self) -> usize {
         self.explained.iter().filter(|explained| **explained).count()
     }

@@ -1,4 +1,4 @@
-//! One side of a flow, by one reading: who the subject is, and what peers and ports match.
+//! Answers, for one side of a flow and one reading, what peers and ports match.
 
 use std::net::IpAddr;
 
@@ -21,7 +21,7 @@ pub(crate) struct Side<'a> {
     pub(crate) ends: &'a Ends<'a>,
     reading: Reading,
     pub(crate) direction: Direction,
-    /// What applies to the subject.
+    /// The policies that apply to the subject.
     pub(super) policies: &'a Applying<'a>,
     pub(crate) subject: &'a Pod,
     peer: &'a Resolved<'a>,
@@ -30,14 +30,14 @@ pub(crate) struct Side<'a> {
 /// Whether a rule of a cluster policy matches.
 pub(crate) enum Match {
     No,
-    /// It does, by this peer and this port.
+    /// The rule matches, by this peer and this port.
     Yes {
         /// The place in the list of peers.
         peer: usize,
         /// The place in the list of ports, if there is one.
         port: Option<usize>,
     },
-    /// It is not known, and why.
+    /// It is not known whether it matches, and why not.
     Maybe(Unspecified),
 }
 
@@ -45,7 +45,7 @@ pub(crate) enum Match {
 pub(crate) enum Element {
     No,
     Yes,
-    /// It is not known, and why.
+    /// It is not known whether it matches, and why not.
     Maybe(Unspecified),
 }
 
@@ -56,7 +56,7 @@ impl Element {
 }
 
 impl<'a> Side<'a> {
-    /// A side; none where no policy can apply to it.
+    /// The side of a flow in this direction; none where no policy can apply to it.
     pub(crate) fn of(ends: &'a Ends<'a>, reading: Reading, direction: Direction) -> Option<Self> {
         let (own, peer, from_or_to_node) = match direction {
             Direction::Ingress => (&ends.to, &ends.from, ends.is_from_own_node()),
@@ -80,7 +80,7 @@ impl<'a> Side<'a> {
         self.peer.address
     }
 
-    /// The pod whose ports have names, whichever side this is.
+    /// The receiver, if it is a pod: its containers name ports, whichever side this is.
     pub(crate) fn receiver(&self) -> Option<&'a Pod> {
         self.ends.to.pod(self.reading)
     }
@@ -95,7 +95,7 @@ impl<'a> Side<'a> {
         }
     }
 
-    /// Whether a pod is in one of the namespaces that a policy of that one names.
+    /// Whether a pod is in one of the namespaces that a policy of `own_namespace` names.
     pub(crate) fn is_among(&self, namespaces: &Namespaces, own_namespace: &str, pod: &Pod) -> bool {
         match namespaces {
             Namespaces::Own => pod.name.namespace == own_namespace,
@@ -114,7 +114,8 @@ impl<'a> Side<'a> {
             }
     }
 
-    /// A name means what the receiving pod's containers give it, also in a rule for egress.
+    /// Whether the receiving pod's containers give the flow's port this name. They count in a rule
+    /// for egress too.
     fn is_named(&self, name: &str) -> bool {
         let Some(receiver) = self.receiver() else {
             return self.reading.takes(Liberty::NamesMatchOutside);
@@ -129,8 +130,8 @@ impl<'a> Side<'a> {
         })
     }
 
-    /// The policies of the cluster that apply to the subject. That no pod of the host's network is
-    /// one is not open to a reading: the API excludes them by name.
+    /// The policies of the cluster that apply to the subject. In no reading are pods of the host's
+    /// network subjects: the API excludes them by name.
     pub(crate) fn cluster_policies(&self) -> &'a [&'a ClusterPolicy] {
         if is_host(self.subject) { &[] } else { &self.policies.cluster }
     }
@@ -189,7 +190,7 @@ impl<'a> Side<'a> {
     }
 }
 
-/// What a list comes to.
+/// The first element of a list that matches, or may.
 enum ListMatch {
     No,
     At(usize),

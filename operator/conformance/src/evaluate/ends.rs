@@ -1,4 +1,5 @@
-//! Resolves a flow: who is at its ends, with which addresses, and which liberties it touches.
+//! Resolves the ends of a flow: pods and addresses, the policies that apply, and the liberties that
+//! the flow touches.
 
 use std::net::IpAddr;
 
@@ -36,23 +37,23 @@ pub(crate) struct Ends<'a> {
     pub(crate) from: Resolved<'a>,
     pub(crate) to: Resolved<'a>,
     pub(crate) port: Port,
-    /// Whether a pod sends to itself. To its own address as such, it does not: an
-    /// [`End::Address`] is never a pod.
+    /// Whether a pod sends to itself. A flow to the pod's own address as an [`End::Address`] is
+    /// none to itself: that end is never a pod.
     pub(crate) same_pod: bool,
 }
 
 /// One end of a flow.
 pub(crate) struct Resolved<'a> {
-    /// None if it is an address and no more.
+    /// The pod; none if the end is an address and no more.
     pod: Option<&'a Pod>,
-    /// Its address in the flow's family.
+    /// The address of the end in the flow's family.
     pub(crate) address: IpAddr,
-    /// What applies to it, if it is a pod.
+    /// The policies that apply to the pod; none if there is no pod.
     pub(super) policies: Applying<'a>,
 }
 
 impl<'a> Resolved<'a> {
-    /// The pod that policies see in it, as one reading has it.
+    /// The pod that policies see at this end, by one reading.
     pub(crate) fn pod(&self, reading: Reading) -> Option<&'a Pod> {
         self.pod.filter(|pod| !(is_host(pod) && reading.takes(Liberty::HostPodIsNode)))
     }
@@ -61,8 +62,8 @@ impl<'a> Resolved<'a> {
         self.pod.is_some_and(is_host)
     }
 
-    /// Whether its traffic is that of the pod's own node. A host-network pod's is, whatever else
-    /// the pod counts as, for it has the node's address.
+    /// Whether this end's traffic is that of the node of `pod`. A host-network pod on that node has
+    /// the node's address, so its traffic is, whatever else it counts as.
     fn is_own_node_of(&self, snapshot: &Snapshot, pod: &Pod) -> bool {
         match self.pod {
             None => snapshot.is_own_node(pod, self.address),
@@ -71,7 +72,7 @@ impl<'a> Resolved<'a> {
     }
 }
 
-/// Whether it shares its node's network.
+/// Whether a pod shares its node's network.
 pub(crate) fn is_host(pod: &Pod) -> bool {
     match pod.network {
         PodNetwork::Own => false,

@@ -1,5 +1,5 @@
-//! The tier of `NetworkPolicies`: a pod that one of them isolates receives, or sends, what their
-//! rules admit and nothing else.
+//! Asks the tier of `NetworkPolicies`: a pod that one of them isolates receives, or sends, what
+//! their rules admit and nothing else.
 
 use super::admits::Side;
 use crate::{
@@ -34,7 +34,8 @@ pub(crate) fn isolating<'a>(side: &Side<'a>) -> impl Iterator<Item = (&'a Policy
     })
 }
 
-/// The rule, if it admits the flow, with the first peer and the first port by which it does.
+/// The name of the rule, with the first peer and the first port by which it admits the flow; none
+/// if it does not admit the flow.
 pub(crate) fn admits(
     side: &Side<'_>,
     policy: &Policy,

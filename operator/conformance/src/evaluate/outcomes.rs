@@ -1,4 +1,4 @@
-//! What may happen on a side of a flow, and the questions that this depends on.
+//! The outcomes that are possible on a side of a flow, and the questions that they depend on.
 
 use crate::{expected::Unspecified, flow::Direction};
 
@@ -18,23 +18,23 @@ impl Outcomes {
         if passes { Self::PASSES } else { Self::STOPS }
     }
 
-    /// What may happen where either of two readings may hold.
+    /// The outcomes where either of two readings may hold.
     pub(crate) fn or(self, other: Self) -> Self {
         Self { passes: self.passes || other.passes, stops: self.stops || other.stops }
     }
 
-    /// What both sides together come to: a flow passes if it passes both.
+    /// The outcomes of both sides together: a flow passes if it passes both.
     pub(crate) fn and(self, other: Self) -> Self {
         Self { passes: self.passes && other.passes, stops: self.stops || other.stops }
     }
 
-    /// Whether there is no one answer.
+    /// Whether the flow may pass and may be stopped.
     pub(crate) fn differ(self) -> bool {
         self.passes && self.stops
     }
 }
 
-/// The answer that one question is to have, where it is to be seen what it turns.
+/// The answer that one question is to have, to see what it turns.
 #[derive(Clone, Copy)]
 pub(crate) struct Forced {
     pub(crate) direction: Direction,
@@ -51,9 +51,9 @@ pub(crate) struct Questions {
 
 /// How a question may be answered.
 pub(crate) enum Certainty {
-    /// This one, which is forced.
+    /// With the one answer that is forced.
     Only(bool),
-    /// Either way: both answers are followed.
+    /// With either answer: both are followed.
     Open,
 }
 

@@ -63,7 +63,7 @@ impl Reading {
         Self(self.0 | liberty.bit())
     }
 
-    /// Whether it takes that liberty.
+    /// Whether this reading takes that liberty.
     pub(crate) fn takes(self, liberty: Liberty) -> bool {
         self.0 & liberty.bit() != 0
     }

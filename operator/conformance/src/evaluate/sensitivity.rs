@@ -1,4 +1,4 @@
-//! How far the result of a flow depends on each question that the API leaves open.
+//! Finds out how far the result of a flow depends on each question that the API leaves open.
 
 use super::{Ends, Forced, Liberty, Outcomes, Questions, Reading, outcomes, side};
 use crate::{expected::Unspecified, flow::Direction};
@@ -6,11 +6,11 @@ use crate::{expected::Unspecified, flow::Direction};
 /// An open question, and what may happen to the flow by each answer to it.
 pub(crate) struct Sensitivity {
     pub(crate) why: Unspecified,
-    /// The side on which it comes up; none if it is of the flow as a whole.
+    /// The side on which the question comes up; none if it concerns the flow as a whole.
     pub(crate) direction: Option<Direction>,
-    /// Where the liberty is not taken, or what may match does not.
+    /// The outcomes if the liberty is not taken, or if what may match does not.
     pub(crate) no: Outcomes,
-    /// Where it is taken, or what may match does.
+    /// The outcomes if the liberty is taken, or if what may match does.
     pub(crate) yes: Outcomes,
     /// Whether the answer makes a difference, in one reading at least.
     pub(crate) matters: bool,

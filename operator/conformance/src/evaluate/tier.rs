@@ -1,5 +1,5 @@
-//! A tier of cluster policies: by their priorities, then by the order of their rules, the first
-//! that matches decides.
+//! Asks a tier of cluster policies: by their priorities, then by the order of their rules, the
+//! first rule that matches decides.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,14 +13,14 @@ use crate::{
     reference::ClusterRuleRef,
 };
 
-/// What a tier comes to.
+/// What a tier decides of a side of a flow.
 pub(super) struct TierDecision {
-    /// What it may decide.
+    /// What the tier may decide.
     outcomes: Outcomes,
-    /// Whether it may decide nothing, so that the next tier is asked.
+    /// Whether the tier may decide nothing, so that the next tier is asked.
     goes_on: bool,
-    /// What it decides by the letter: what is not known to match does not, and among equals the
-    /// first by kind and name is applied.
+    /// What the tier decides by the letter: what is not known to match does not, and among equal
+    /// priorities the first by kind and name is applied.
     letter: Letter,
 }
 
@@ -35,7 +35,7 @@ enum Letter {
 }
 
 impl TierDecision {
-    /// What it comes to, with what comes after where this decides nothing.
+    /// The outcomes of this tier, with those of what comes after where this one decides nothing.
     pub(super) fn or_else(
         self,
         after: impl FnOnce() -> (Outcomes, Decision),
@@ -121,7 +121,7 @@ fn in_order<'a>(
 
 /// What a policy, or some of one priority, may do.
 struct Acts {
-    /// All that it may do.
+    /// The actions that may be taken.
     actions: BTreeSet<Action>,
     /// Whether no rule may match.
     nothing: bool,
@@ -133,7 +133,7 @@ impl Acts {
         Self { actions: BTreeSet::new(), nothing: true, letter: Letter::Silent }
     }
 
-    /// Any of both that matches may be applied.
+    /// The acts of two of equal priority: any of both that matches may be applied.
     fn any(mut self, other: Self) -> Self {
         self.actions.extend(other.actions);
         Self {
@@ -146,7 +146,7 @@ impl Acts {
         }
     }
 
-    /// The other is asked where this does nothing.
+    /// The acts of two in order: the other is asked where this one does nothing.
     fn then(self, other: Self) -> Self {
         if self.nothing { self.any(other) } else { self }
     }

@@ -1,4 +1,4 @@
-//! Who is at an end of a flow.
+//! Describes an end of a flow by what policies can tell of it.
 
 use std::{fmt, net::IpAddr};
 
@@ -19,16 +19,16 @@ pub enum FlowEnd {
         namespace: Labels,
         /// All addresses of the pod, its primary one first; empty until it has one.
         addresses: Vec<IpAddr>,
-        /// The node that it runs on.
+        /// The node that the pod runs on.
         node: Option<String>,
-        /// Whose network it uses.
+        /// Whether the pod uses its node's network.
         network: PodNetwork,
     },
     /// An address, and no more.
     Address {
         /// The address as the flow names it.
         address: IpAddr,
-        /// The node that has it.
+        /// The node that has the address, if one does.
         node: Option<String>,
     },
 }
@@ -69,7 +69,7 @@ impl FlowEnd {
     }
 }
 
-/// Its name, and what policies can know it by.
+/// Writes the name of the end, and what policies can know it by.
 impl fmt::Display for FlowEnd {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -1,4 +1,4 @@
-//! What keeps one element of a rule from matching, and how near it comes.
+//! Finds out what keeps one element of a rule from matching, and how near it comes.
 
 mod peers;
 mod ports;
@@ -34,7 +34,7 @@ pub enum PeerMiss {
     /// The element has a `namespaceSelector` and a `podSelector`, of which both have to match. The
     /// one that is not named here would, as an element of its own.
     OnlyOneOfTwo(Box<PeerMiss>),
-    /// A block of addresses.
+    /// The element is a block of addresses, and the address is not in it.
     Block(BlockMiss),
 }
 
@@ -52,7 +52,7 @@ pub enum NamespaceMiss {
     Labels {
         /// The namespace that the pod is in.
         found: String,
-        /// What does not hold.
+        /// The conditions that do not hold.
         misses: Vec<LabelMiss>,
     },
 }
@@ -65,7 +65,7 @@ pub struct LabelMiss {
     pub requirement: Requirement,
     /// The value that the label has, if it is there.
     pub found: Option<String>,
-    /// How the labels almost meet it.
+    /// How the labels almost meet the condition, if they do.
     pub near: Option<NearLabel>,
 }
 
@@ -76,7 +76,7 @@ pub enum BlockMiss {
     OtherFamily,
     /// The address is in the block, and in this exception from it.
     Excepted(IpNet),
-    /// The address is not in the block, but in this one, which is only a little wider.
+    /// The address is not in the block, but in this other block, which is only a little wider.
     Narrow(IpNet),
     /// The address is not in the block.
     Outside,
@@ -85,7 +85,7 @@ pub enum BlockMiss {
 /// What keeps a port of a rule from matching.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PortMiss {
-    /// The protocol fits, the number does not.
+    /// The protocol fits, and the number does not.
     Number,
     /// The number, or the name, fits; the protocol does not.
     Protocol,
@@ -99,13 +99,13 @@ pub enum PortMiss {
     NameWithoutPod,
     /// No container of the receiver declares the name.
     Undeclared {
-        /// A name that it declares and that is almost this one.
+        /// A name that the receiver declares and that is almost this one.
         near: Option<String>,
-        /// All that it declares.
+        /// All ports that the receiver declares.
         declared: Vec<NamedPort>,
     },
-    /// The containers of the receiver give the name to these, and not to this port.
+    /// The containers of the receiver give the name to these ports, and not to the flow's.
     DeclaredAs(Vec<NamedPort>),
-    /// Only an init container gives the name to this port, and those do not count by the letter.
+    /// Only an init container gives the flow's port the name, and by the letter those do not count.
     OnInitContainer,
 }

@@ -1,4 +1,4 @@
-//! What the API leaves open about a flow, and how each answer would turn it.
+//! Tells what the API leaves open about a flow, and how each answer would turn it.
 
 use crate::{
     evaluate::{Ends, Outcomes, sensitivities},
@@ -12,11 +12,11 @@ use crate::{
 pub struct OpenQuestion {
     /// The question, as the reason of an Unspecified answer.
     pub why: Unspecified,
-    /// The side on which it comes up; none if it is of the flow as a whole.
+    /// The side on which the question comes up; none if it concerns the flow as a whole.
     pub direction: Option<Direction>,
     /// What would happen by the letter: no exemption, no match.
     pub no: Would,
-    /// What would happen otherwise.
+    /// What would happen by the other answer.
     pub yes: Would,
 }
 
@@ -27,7 +27,7 @@ pub enum Would {
     Allow,
     /// The flow would be stopped on one side at least.
     Deny,
-    /// Another question decides then.
+    /// The flow would stay open, since another question decides.
     StayOpen,
 }
 

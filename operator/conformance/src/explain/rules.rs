@@ -1,4 +1,4 @@
-//! The `NetworkPolicies` that isolate a pod, and what each of their rules does with a flow.
+//! Tells which `NetworkPolicies` isolate a pod, and what each of their rules does with a flow.
 
 use super::{
     ServiceRoute,
@@ -47,9 +47,9 @@ pub enum Does {
 /// from matching. Neither list is ever empty.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Lacks {
-    /// The other end is none of its peers.
+    /// The other end is none of the rule's peers, each for its reason.
     Peer(Vec<PeerMiss>),
-    /// The port is none of its ports.
+    /// The port is none of the rule's ports, each for its reason.
     Port(Vec<PortMiss>),
     /// Neither a peer nor a port of the rule fits, with what each of them lacks.
     Both(Vec<PeerMiss>, Vec<PortMiss>),
@@ -66,7 +66,7 @@ impl Lacks {
         }
     }
 
-    /// What keeps its peers from matching; empty where one matches.
+    /// What keeps the rule's peers from matching; empty where one matches.
     pub fn peers(&self) -> &[PeerMiss] {
         match self {
             Self::Peer(peers) | Self::Both(peers, _) => peers,
@@ -74,7 +74,7 @@ impl Lacks {
         }
     }
 
-    /// What keeps its ports from matching; empty where one matches.
+    /// What keeps the rule's ports from matching; empty where one matches.
     pub fn ports(&self) -> &[PortMiss] {
         match self {
             Self::Port(ports) | Self::Both(_, ports) => ports,
@@ -120,7 +120,8 @@ fn lacks(seen: &ExaminedSide<'_>, own_namespace: &str, rule: &Rule) -> Lacks {
     Lacks::of(peers, ports).expect("a rule that does not match has a list that does not")
 }
 
-/// Policies that select the subject and whose rules for this direction `policyTypes` makes inert.
+/// The policies that select the subject and have rules for this direction, which `policyTypes`
+/// makes inert.
 pub(super) fn inert(side: &Side<'_>, written: &[&NetworkPolicy]) -> Vec<ObjectRef> {
     let subject = side.subject;
     let here = written.iter().filter(|one| one.metadata.namespace == subject.name.namespace);

@@ -210,7 +210,7 @@ impl Explanation {
         peers.chain(ports).collect::<Vec<_>>().join("; ")
     }
 
-    /// Both sides have to let a flow pass; people forget the other one.
+    /// A reminder that both sides have to let a flow pass, where one does and the other does not.
     fn one_sided(&self, egress: &Course, ingress: &Course) -> Option<String> {
         let (allowing, stopping) = match (&egress.decision, &ingress.decision) {
             (Decision::AllowedBy(_), Decision::DeniedBy(_)) => (egress, ingress),
@@ -234,7 +234,7 @@ impl ClusterTold {
     }
 }
 
-/// Only where there are several is it told which one.
+/// The miss of one element, with its place in the list if that has several.
 fn numbered(count: usize, list: &str, index: usize, miss: &str) -> String {
     if count == 1 { miss.to_owned() } else { format!("{list}[{index}]: {miss}") }
 }
@@ -300,7 +300,7 @@ fn would(would: Would) -> &'static str {
     }
 }
 
-/// What the letter says, and what else the network may do.
+/// The two answers to an open question: by the letter, and the other that a network may give.
 fn answers(why: Unspecified) -> [&'static str; 2] {
     match why {
         Unspecified::HostNetwork => ["it counts as a pod", "it counts as its node"],

@@ -1,4 +1,4 @@
-//! The cluster policies of a tier: in which order they are asked, and what each does with a flow.
+//! Tells in which order the cluster policies of a tier are asked, and what each does with a flow.
 
 use super::{ServiceRoute, misses::ExaminedSide, rules::Lacks};
 use crate::{
@@ -14,15 +14,16 @@ use crate::{
 pub struct ClusterTold {
     /// The kind and name of the policy, which has the pod as a subject.
     pub policy: ClusterPolicyRef,
-    /// When it is asked in its tier. Among equals the implementation may apply any that matches;
-    /// here they stand by kind and name.
+    /// The priority in its tier. Among policies of one priority a network may apply any that
+    /// matches; here they are in order of kind and name.
     pub priority: Priority,
     /// The rules for the direction, in their order, down to the first that matches. Never empty.
     pub rules: Vec<ClusterRuleTold>,
 }
 
 impl ClusterTold {
-    /// What it does with the flow by the letter: the action of its last rule, if that matches.
+    /// What the policy does with the flow by the letter: the action of the last rule, if that
+    /// matches.
     pub fn action(&self) -> Option<Action> {
         match self.rules.last() {
             Some(ClusterRuleTold { says, does: ClusterDoes::Matches(_) }) => Some(says.action),
@@ -52,7 +53,7 @@ pub enum ClusterDoes {
     Lacks(Lacks),
 }
 
-/// Whether a tier lets no other be asked.
+/// Whether a tier decides, so that no other is asked.
 pub(super) fn decides(told: &[ClusterTold]) -> bool {
     match told.iter().find_map(ClusterTold::action) {
         Some(Action::Accept | Action::Deny) => true,

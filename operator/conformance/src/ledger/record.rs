@@ -1,4 +1,4 @@
-//! What is known of one flow: how attempts, changes and time turn into its verdict.
+//! The record of one flow: how attempts, changes and time turn into its verdict.
 
 use std::{collections::VecDeque, time::Duration};
 
@@ -14,27 +14,28 @@ pub(super) enum PendingCause {
     /// A stand-in at one of its ends is new: a network may deny it everything at first, so that
     /// even a denial proves nothing yet.
     NewStandIn,
-    /// The expectation changed, and the network has, or has not yet, been seen to follow.
+    /// The expectation changed; `followed` says whether the network was seen to follow.
     Changed { change: ExpectationChange, followed: bool },
 }
 
-/// A denied flow connected, with nonce and UID: no silence before or after takes that back.
+/// The proof that a denied flow connected, with nonce and UID: no silence before or after takes
+/// that back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct ConnectionProof {
-    /// When it last connected.
+    /// When the flow last connected.
     last: Duration,
     /// How many attempts connected since the first proof that still counts.
     connected: usize,
-    /// How many were made since then.
+    /// How many attempts were made since that first proof.
     attempts: usize,
-    /// How many in a row connected up to the last proof.
+    /// How many attempts in a row connected up to the last proof.
     run: usize,
-    /// How many have not connected since the last proof.
+    /// How many attempts have not connected since the last proof.
     quiet: usize,
 }
 
-/// So many in a row have to have connected before silences look like a network that was mended,
-/// rather than one that leaks by turns.
+/// How many attempts in a row have to have connected before silences look like a network that was
+/// mended, rather than one that leaks by turns.
 const RUN: usize = 3;
 
 impl ConnectionProof {
@@ -73,7 +74,7 @@ impl ConnectionProof {
     }
 }
 
-/// What is known of one flow.
+/// All that a ledger knows of one flow.
 #[derive(Clone, Debug)]
 pub struct FlowRecord {
     /// What the policies say now.
@@ -87,7 +88,7 @@ pub struct FlowRecord {
     pub(super) unsettled: Option<(Duration, PendingCause)>,
     /// Whether each of the last judged attempts conformed, oldest first.
     pub(super) sights: VecDeque<bool>,
-    /// That it connected while it was denied, as long as that stands.
+    /// The proof that the flow connected while it was denied, as long as that stands.
     pub(super) proof: Option<ConnectionProof>,
 }
 
@@ -109,8 +110,8 @@ impl FlowRecord {
         }
     }
 
-    /// The record of the same flow with another stand-in at one of its ends: it inherits nothing
-    /// but a leak that stands.
+    /// The record of this flow with another stand-in at one of its ends. It inherits nothing but a
+    /// leak that stands.
     pub(super) fn reborn(&self, patience: &Patience, now: Duration, since: Duration) -> Self {
         let new = Self::new(self.expected.clone(), now, since);
         match self.proof.filter(|proof| proof.stands(patience, now)) {
@@ -140,7 +141,7 @@ impl FlowRecord {
             (_, Expected::Unspecified(why)) => {
                 let differs = self.expected != *expected;
                 self.expected = expected.clone();
-                // That nobody can attempt it stands, as long as nothing else is said of it.
+                // A verdict that nobody can attempt the flow stands until there is another one.
                 if differs || self.verdict == Verdict::Settling {
                     self.turn(Verdict::Unspecified(*why), now);
                 }
@@ -195,7 +196,7 @@ impl FlowRecord {
                 self.turn(Verdict::Unspecified(why), now);
                 None
             }
-            // What proves nothing does not take back what was proven.
+            // An attempt that proves nothing does not take back a proof.
             Sighting::Inconclusive(_) if self.proof.is_some() => None,
             Sighting::Inconclusive(why @ Why::NoProbe(_)) => {
                 self.turn(Verdict::Inconclusive(why), now);

@@ -1,4 +1,4 @@
-//! Blocks of addresses.
+//! Finds mistakes in blocks of addresses.
 
 use ipnet::IpNet;
 
@@ -30,7 +30,7 @@ pub(super) fn check(census: &Census<'_>) -> Vec<LintFinding> {
     findings
 }
 
-/// What is told of a block.
+/// A finding about a block, without the place of the block.
 struct BlockAdvice {
     code: Code,
     /// The way below the block, such as `except[0]`.
@@ -59,7 +59,8 @@ fn blocks(rule: &Rule) -> Vec<(usize, &IpBlock)> {
     }
 }
 
-/// A block of all addresses means everyone, pods too; that is no slip.
+/// A block in which pods have addresses. A block of all addresses means everyone, pods too, and is
+/// no mistake.
 fn pods(census: &Census<'_>, block: &IpBlock) -> Option<BlockAdvice> {
     if block.cidr.prefix_len() == 0 {
         return None;
@@ -120,7 +121,7 @@ fn admits(block: &IpBlock, hole: &IpNet) -> bool {
     block.cidr.contains(hole) && !block.except.iter().any(|one| covers::overlap(one, hole))
 }
 
-/// All of IPv4 for subjects that have both families.
+/// A block of all IPv4 addresses, and none of IPv6, for subjects that have both families.
 fn one_family(
     census: &Census<'_>,
     policy: &Policy,

@@ -1,4 +1,4 @@
-//! Who there is: namespaces, and pods by what policies can tell them apart by.
+//! Counts who there is: namespaces, and pods by what policies can tell them apart by.
 
 use std::{
     cell::RefCell,
@@ -22,10 +22,10 @@ use crate::{
 pub(super) struct Census<'a> {
     pub(super) snapshot: &'a Snapshot,
     pub(super) written: &'a [LintedPolicy<'a>],
-    /// All classes, sorted by namespace so that those of one are together.
+    /// All classes of pods, sorted by namespace.
     pub(super) classes: Vec<PodClass<'a>>,
     ranges: BTreeMap<&'a str, Range<usize>>,
-    /// All that are named anywhere, with all that is known of their labels.
+    /// All namespaces that are named anywhere, with all that is known of their labels.
     pub(super) namespaces: BTreeMap<&'a str, Labels>,
     /// The policies of each namespace.
     pub(super) policies: BTreeMap<&'a str, Vec<&'a Policy>>,
@@ -34,7 +34,7 @@ pub(super) struct Census<'a> {
     found: RefCell<HashMap<PodsQuery<'a>, Rc<[usize]>>>,
 }
 
-/// Namespaces (none for the one of that name) and labels of pods.
+/// A selector of namespaces, or none for the namespace of that name alone; and a selector of pods.
 type PodsQuery<'a> = (Option<&'a Selector>, &'a str, &'a Selector);
 
 /// Pods that policies cannot tell apart, but for their addresses.
@@ -127,12 +127,13 @@ impl<'a> Census<'a> {
         }
     }
 
-    /// Pods by their labels and those of their namespaces.
+    /// The classes of pods that both selectors match, by their places.
     pub(super) fn pods_of(&self, namespaces: &'a Selector, pods: &'a Selector) -> Rc<[usize]> {
         self.find((Some(namespaces), "", pods))
     }
 
-    /// The answer, which many policies ask for.
+    /// The classes that a query matches, by their places; remembered, since many policies ask the
+    /// same.
     fn find(&self, asked: PodsQuery<'a>) -> Rc<[usize]> {
         if let Some(found) = self.found.borrow().get(&asked) {
             return Rc::clone(found);

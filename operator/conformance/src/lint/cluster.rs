@@ -1,4 +1,5 @@
-//! Policies of the cluster: whom they select, and what their order leaves without effect.
+//! Finds mistakes in policies of the cluster: whom they select, and what their order leaves without
+//! effect.
 
 use std::collections::{BTreeMap, BTreeSet};
 

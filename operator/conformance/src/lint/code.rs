@@ -5,11 +5,11 @@ use std::fmt;
 /// How grave a finding is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Severity {
-    /// What is written has no effect, or another one than it says.
+    /// The text has no effect, or another one than it says.
     Error,
-    /// Legal, and almost surely not what was meant.
+    /// The text is legal, and almost surely not what was meant.
     Warning,
-    /// Legal and perhaps meant; whoever maintains the policy may want to know.
+    /// The text is legal and perhaps meant, and those that maintain the policy may want to know.
     Note,
 }
 
@@ -50,27 +50,27 @@ pub enum Code {
     NamespaceName,
     /// There are rules for a direction that `policyTypes` leaves out.
     InertRules,
-    /// `egress: []` without `policyTypes`.
+    /// `egress: []` stands without `policyTypes`, and isolates nothing.
     EmptyEgress,
     /// A rule for everyone beside narrow ones for the same ports.
     Everyone,
-    /// A rule `{}` beside others.
+    /// A rule `{}`, which admits anything, stands beside others.
     Anything,
     /// An `except` that leaves nothing of its block.
     ExceptAll,
-    /// An `except` within another one.
+    /// An `except` lies within another one.
     ExceptTwice,
     /// What an `except` leaves out, another block of the rule admits.
     ExceptReadmitted,
-    /// A block of addresses that pods have.
+    /// A block contains addresses of pods.
     BlockOfPods,
     /// Every IPv4 address, and no IPv6 address, where pods have both.
     OneFamily,
-    /// A port's name that nobody declares.
+    /// Nobody declares the name of a port.
     UndeclaredName,
     /// A port's name that is declared with another protocol only.
     NameOfOtherProtocol,
-    /// A port's number that no subject declares.
+    /// No subject declares the number of a port.
     UndeclaredNumber,
     /// Nothing may be sent, not even to look up names.
     NoEgressNorDns,
@@ -90,11 +90,11 @@ pub enum Code {
     OneSided,
     /// A pod of the host's network is a subject.
     HostSubject,
-    /// Policies of one priority that disagree.
+    /// Policies of one priority disagree.
     EqualPriority,
-    /// A rule that an earlier one leaves nothing.
+    /// An earlier rule leaves a rule nothing to decide.
     Unreached,
-    /// `Pass` where no tier follows.
+    /// A rule says `Pass` where no tier follows.
     PassInBaseline,
 }
 
@@ -157,7 +157,7 @@ impl Code {
         self.facts().title
     }
 
-    /// Why it matters and what to do.
+    /// Why the finding matters, and what to do.
     pub fn help(self) -> &'static str {
         self.facts().help
     }

@@ -31,7 +31,7 @@ fn implies(given: &Requirement, wanted: &Requirement) -> bool {
     }
 }
 
-/// Rules of one policy of the namespace `own`.
+/// Whether one rule admits all that the other does; both are of one policy of the namespace `own`.
 pub(super) fn rule(wide: &Rule, narrow: &Rule, own: &str) -> bool {
     ports(&wide.ports, &narrow.ports) && peers(&wide.peers, &narrow.peers, own)
 }
@@ -104,7 +104,8 @@ fn port(wide: &PortMatch, narrow: &PortMatch) -> bool {
         }
 }
 
-/// Rules of policies of the cluster, whatever they do.
+/// Whether one rule of a policy of the cluster matches all that the other does, whatever their
+/// actions.
 pub(super) fn cluster_rule(wide: &ClusterRule, narrow: &ClusterRule) -> bool {
     let peers =
         narrow.peers.iter().all(|narrow| wide.peers.iter().any(|wide| cluster_peer(wide, narrow)));

@@ -1,4 +1,4 @@
-//! Directions that `policyTypes` leaves out, though something is written for them.
+//! Finds directions that `policyTypes` leaves out though something is written for them.
 
 use super::{Census, Code, FindingPlace, LintFinding, Object};
 use crate::reference::ObjectRef;

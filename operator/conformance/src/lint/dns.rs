@@ -1,4 +1,4 @@
-//! Egress that is isolated without a way to look up names.
+//! Finds pods with isolated egress and no way to look up names.
 
 use std::collections::BTreeSet;
 
@@ -9,7 +9,8 @@ use crate::{
     policy::{Isolation, MatchedPorts, Namespaces, Peer, Peers, Policy, PortMatch, Ports, Rule},
 };
 
-/// Where pods answer: 53, and 5353 where the Service of DNS leads there (`OpenShift`).
+/// The ports of pods that answer DNS: 53, and 5353 where the Service of DNS leads there
+/// (`OpenShift`).
 const DNS: [u16; 2] = [53, 5353];
 
 pub(super) fn check(census: &Census<'_>) -> Vec<LintFinding> {
@@ -28,7 +29,7 @@ fn of_namespace(census: &Census<'_>, namespace: &str, policies: &[&Policy]) -> V
             Isolation::Isolated(rules) => Some((*policy, rules.as_slice())),
         })
         .collect();
-    // Of the pods that lack the same by the same policy, the first is told of.
+    // Of pods that lack the same by the same policy, only the first is told of.
     let mut told = BTreeSet::new();
     let mut findings: Vec<LintFinding> = Vec::new();
     let mut add = |found: Option<LintFinding>| {
@@ -52,7 +53,8 @@ fn of_namespace(census: &Census<'_>, namespace: &str, policies: &[&Policy]) -> V
     findings
 }
 
-/// What the policies that isolate a pod lack together, told of the one with the fewest rules.
+/// The finding about what all policies that isolate a pod lack together, at the policy with the
+/// fewest rules.
 fn of_pod(isolating: &[Isolating<'_>], who: &str) -> Option<LintFinding> {
     let (policy, _) = isolating.iter().min_by_key(|(policy, rules)| (rules.len(), &policy.name))?;
     let rules = || isolating.iter().flat_map(|(_, rules)| rules.iter());
@@ -99,7 +101,8 @@ fn is_among(port: &PortMatch) -> bool {
     }
 }
 
-/// DNS is in another namespace than the pods that ask, or on their nodes.
+/// Whether these peers may answer DNS, which is in another namespace than the pods that ask, or on
+/// their nodes.
 fn may_answer(peers: &Peers) -> bool {
     match peers {
         Peers::Everyone => true,

@@ -1,4 +1,4 @@
-//! Peers that are nobody, or somebody else than they seem to be.
+//! Finds peers that are nobody, or somebody else than they seem to be.
 
 use super::{Census, Code, FindingPlace, LintFinding, rules_of};
 use crate::{
@@ -28,11 +28,11 @@ pub(super) fn check(census: &Census<'_>) -> Vec<LintFinding> {
     findings
 }
 
-/// Among how many different pods a near miss is sought, so that a cluster in which many peers match
-/// nobody takes no longer than others.
+/// How many different pods are searched for a near miss, so that a cluster in which many peers
+/// match nobody takes no longer than others.
 const LOOKED_AT: usize = 200;
 
-/// What is told of a peer, wherever that is.
+/// A finding about a peer, without the place of the peer.
 pub(super) struct PeerAdvice {
     code: Code,
     /// The way below the peer, such as `.podSelector`.
@@ -52,8 +52,8 @@ impl PeerAdvice {
     }
 }
 
-/// A `podSelector` that matches nobody in the policy's namespace, and somebody in those that a
-/// `namespaceSelector` beside it selects.
+/// The finding about a `podSelector` that matches nobody in the policy's namespace, and somebody in
+/// the namespaces that a `namespaceSelector` in another element selects.
 fn or_meant_as_and<'a>(
     census: &Census<'a>,
     policy: &'a Policy,
@@ -106,8 +106,8 @@ fn nobody<'a>(census: &Census<'a>, policy: &'a Policy, peer: &'a Peer) -> Option
     }
 }
 
-/// Namespaces that there are not. One that a selector names by its name is perhaps just not in the
-/// picture; and where not all labels are known, nothing can be told of the others either.
+/// The finding about a selector that matches no namespace. A namespace that is selected by its name
+/// is perhaps just not among the objects; and where not all labels are known, nothing can be told.
 pub(super) fn nowhere(
     census: &Census<'_>,
     selector: &Selector,
@@ -151,7 +151,7 @@ pub(super) fn nowhere(
     })
 }
 
-/// Pods that there are not, in namespaces that there are.
+/// The finding about selectors that match no pod, in namespaces that there are.
 pub(super) fn no_pod<'a>(
     census: &Census<'a>,
     namespaces: &'a Selector,
@@ -165,7 +165,8 @@ pub(super) fn no_pod<'a>(
     no_pod_in(census, &matching, pods, field)
 }
 
-/// Nothing is told of namespaces that have no pods at all: perhaps these are not in the picture.
+/// The finding about a selector that matches no pod in these namespaces. Nothing is told of
+/// namespaces without any pods, which are perhaps not among the objects.
 fn no_pod_in(
     census: &Census<'_>,
     namespaces: &[&str],

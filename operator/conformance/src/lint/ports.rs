@@ -1,4 +1,4 @@
-//! Ports that nobody has.
+//! Finds ports that nobody has.
 
 use super::{Census, Code, FindingPlace, LintFinding, census::PodClass, rules_of};
 use crate::{
@@ -53,7 +53,7 @@ fn of_rule<'a>(
     found.collect()
 }
 
-/// The pods whose names for ports count; empty where others too may receive.
+/// The pods that may receive, and so name the ports; empty where something else may receive too.
 fn receivers<'c, 'a>(
     census: &'c Census<'a>,
     policy: &'a Policy,
@@ -119,7 +119,7 @@ fn numbered(
     let example = receivers.first()?.example.1;
     let declared: Option<Vec<_>> = receivers.iter().map(|class| class.declared.as_ref()).collect();
     let declared = declared?;
-    // Where nothing is declared at all, that is the custom there.
+    // Where pods declare no ports at all, that is the custom there.
     let declares = declared.iter().any(|ports| !ports.is_empty());
     if !declares || declared.iter().any(|ports| ports.contains(&port)) {
         return None;

@@ -1,4 +1,4 @@
-//! Rules that change nothing beside others, and policies that say the same.
+//! Finds rules that change nothing beside others, and policies that say the same.
 
 use std::collections::BTreeMap;
 
@@ -30,7 +30,7 @@ fn in_list(policy: &Policy, direction: Direction, rules: &[Rule]) -> Vec<LintFin
         let wider = || {
             let mut others = rules.iter().enumerate();
             let wider = |other: &Rule| covers::rule(other, rule, own);
-            // Of two that cover each other in different words, the first stays.
+            // Of two rules that cover each other in different words, the first stays.
             others.find(|(place, other)| {
                 let redundant = wider(other) && (*place < index || !covers::rule(rule, other, own));
                 *place != index && *other != rule && redundant
@@ -42,7 +42,7 @@ fn in_list(policy: &Policy, direction: Direction, rules: &[Rule]) -> Vec<LintFin
                 format!("It is the same as {}.", phrases::rule_field(direction, first)),
                 "Remove it, or change what was to be changed.",
             )),
-            // That is told of the wider one.
+            // A finding about the wider rule says it.
             (None, Some((_, wider))) if is_for_everyone(wider) && !is_for_everyone(rule) => None,
             (None, Some((wider, _))) => Some(place.find(
                 Code::Redundant,
@@ -59,8 +59,7 @@ fn is_for_everyone(rule: &Rule) -> bool {
     rule.peers == Peers::Everyone
 }
 
-/// Whether a rule for everyone leaves one for some without effect. The second of two that are the
-/// same is told as such.
+/// Whether a rule for everyone leaves another rule, for some, without effect.
 fn covers_narrow(rules: &[Rule], index: usize, own: &str) -> bool {
     let rule = &rules[index];
     is_for_everyone(rule)
@@ -95,7 +94,7 @@ fn everyone(policy: &Policy, direction: Direction, rules: &[Rule], index: usize)
     }
 }
 
-/// Policies of one namespace.
+/// The findings about policies of one namespace that say the same.
 fn same_policies(policies: &[&Policy]) -> Vec<LintFinding> {
     let mut by_subjects: BTreeMap<&Selector, Vec<&Policy>> = BTreeMap::new();
     let mut findings = Vec::new();

@@ -1,4 +1,4 @@
-//! Rules for peers whose own side stops them.
+//! Finds rules for peers that their own policies stop.
 
 use std::collections::BTreeSet;
 
@@ -60,8 +60,8 @@ fn of_policy<'a>(census: &Census<'a>, policy: &'a Policy) -> Vec<LintFinding> {
     findings
 }
 
-/// What stops the sender on its own side, in a snapshot of no more than what decides: no other
-/// namespace's policies can.
+/// What stops the sender on its own side; none if nothing does. The answer comes from a snapshot of
+/// the two pods' namespaces alone, since the policies of no other decide.
 fn stopped(census: &Census<'_>, from: &Pod, to: &Pod, port: Port) -> Option<String> {
     // The API leaves open whether policies apply to what a pod sends to itself.
     if from.name == to.name {
@@ -96,7 +96,7 @@ fn stopped(census: &Census<'_>, from: &Pod, to: &Pod, port: Port) -> Option<Stri
     }
 }
 
-/// The only port of a rule: with more of them, the peers may be let out on some.
+/// The only port of a rule; none if there are more, on some of which the peers may be let out.
 fn one_port(ports: &Ports) -> Option<Port> {
     match ports {
         Ports::Only(ports) => match ports.as_slice() {

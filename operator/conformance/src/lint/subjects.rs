@@ -1,4 +1,4 @@
-//! Policies that apply to nobody, or to pods of which the API does not say whether they do.
+//! Finds policies that apply to nobody, or to pods for which the API leaves open whether they do.
 
 use super::{Census, Code, FindingPlace, LintFinding};
 use crate::{near_miss::near_selector, phrases, pod::PodNetwork, policy::Policy};

@@ -1,4 +1,4 @@
-//! Addresses for pods that were only written down and never got any.
+//! Makes up addresses for pods that were only written down and never got any.
 //!
 //! A policy's block of addresses is meant for what is outside of the cluster, so that such a pod's
 //! address must not lie in one by accident. The addresses are therefore taken from ranges that
@@ -38,10 +38,10 @@ const IPV6: [Ipv6Net; 2] = [
 /// Hands out addresses of one family, each once.
 pub(super) struct Pool {
     ranges: std::vec::IntoIter<IpNet>,
-    /// The rest of the range at hand: its next address and its last.
+    /// The next and the last address of the range that is being used; none if no range is left.
     rest: Option<(u128, u128)>,
     family: Family,
-    /// Ranges that must not be used, as first and last address.
+    /// The first and the last address of each range that must not be used.
     avoided: Vec<(u128, u128)>,
     taken: BTreeSet<u128>,
 }
@@ -109,7 +109,7 @@ pub(super) fn networks(
     });
     let blocks =
         blocks.flat_map(|block| [block.cidr].into_iter().chain(block.except.iter().copied()));
-    // Ingress rules of policies of the cluster have no such peers.
+    // Only egress rules of policies of the cluster have peers by networks.
     let peers = cluster_policies.iter().flat_map(|policy| &policy.egress);
     let ranges = peers.flat_map(|rule| &rule.peers).filter_map(|peer| match peer {
         ClusterPeer::Networks(ranges) => Some(ranges),

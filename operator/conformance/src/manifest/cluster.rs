@@ -21,30 +21,30 @@ use crate::{
     snapshot::{Revision, Snapshot},
 };
 
-/// What the objects amount to.
+/// All objects put together: a snapshot, where each part was read, and what is missing or wrong.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct Cluster {
-    /// What decides. Pods and policies are sorted by namespace and name.
+    /// The snapshot, with pods and policies sorted by namespace and name.
     pub snapshot: Snapshot,
-    /// What else there is to know of each pod, by [`PodId`].
+    /// The origin of each pod, by [`PodId`].
     pub pods: Vec<Origin>,
     /// Where each policy is, by its place in the snapshot.
     pub policies: Vec<Source>,
-    /// Each `NetworkPolicy` as it is written, by its place in the snapshot: what it compiles to has
-    /// lost the rules that are inert.
+    /// Each `NetworkPolicy` as it is written, by its place in the snapshot. The compiled policy
+    /// lacks the rules that are inert.
     pub written: Vec<WrittenPolicy>,
     /// Where each policy of the cluster is, by its place in the snapshot.
     pub cluster_policies: Vec<Source>,
-    /// Where each namespace is that is among the objects.
+    /// Where each namespace that is among the objects was read.
     pub namespaces: BTreeMap<String, Source>,
     /// The Services, sorted by namespace and name.
     pub services: Vec<Service>,
     /// Namespaces that objects are in and that are not among the objects themselves. They are taken
     /// to have no labels but the one that the API server sets on all.
     pub assumed_namespaces: Vec<String>,
-    /// Objects that are no part of this, because they are wrong. As long as there are any, answers
-    /// are about something else than the input.
+    /// Objects that are left out because they are wrong. While there are any, answers are about
+    /// something else than the input.
     pub rejected: Vec<Rejection>,
     /// How many objects of which kinds decide nothing and were skipped.
     pub skipped: BTreeMap<String, usize>,
@@ -57,19 +57,20 @@ pub struct Cluster {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Origin {
-    /// Where the pod, or the workload that it stands for, is.
+    /// Where the pod, or the workload that it stands for, was read.
     pub source: Source,
-    /// All ports that its containers declare, with a name or without, in order and each once.
+    /// All ports that the pod's containers declare, with a name or without, in order and each once.
     pub declared: Vec<Port>,
     /// The workload whose template stands for a pod here; none for a pod of its own. The pod is
     /// called like the workload, or, where something else has that name, like `deployment/web`.
     pub stands_for: Option<WorkloadKind>,
-    /// Whether its addresses were made up here, because it was only written down and never ran.
+    /// Whether the pod's addresses were made up here, because it was only written down and never
+    /// ran.
     pub assumed_address: bool,
 }
 
 impl Cluster {
-    /// The pod of this name.
+    /// The pod of this name, if there is one.
     ///
     /// ```
     /// use netproof_conformance::{
@@ -95,7 +96,7 @@ impl Cluster {
         u32::try_from(place).ok().map(PodId)
     }
 
-    /// What else there is to know of a pod.
+    /// Where a pod comes from.
     ///
     /// # Panics
     ///
@@ -111,7 +112,7 @@ impl Cluster {
 }
 
 impl Objects {
-    /// What all objects amount to.
+    /// Puts all objects together.
     pub fn finish(self) -> Cluster {
         let stand_ins = self.stand_ins();
         let assumed_namespaces = self.assumed_namespaces();
@@ -190,12 +191,12 @@ impl Objects {
         used.difference(&known).map(|&name| name.to_owned()).collect()
     }
 
-    /// What Nodes say of themselves and pods of the nodes that they run on.
+    /// The addresses of each node, as Nodes and the pods that run on them say.
     fn node_addresses(&self) -> BTreeMap<String, Vec<IpAddr>> {
         let of_nodes = self.nodes.iter().map(|(name, kept)| (&name.name, kept.object.as_slice()));
         let of_pods = self.pods.values().filter_map(|kept| {
             let ReadPod { pod, host_addresses, .. } = &kept.object;
-            // What has finished may tell of an address that the node has no more.
+            // A pod that has finished may name an address that the node has lost.
             let node = pod.node.as_ref().filter(|_| pod.lifecycle == Lifecycle::Live)?;
             Some((node, host_addresses.as_slice()))
         });
@@ -239,8 +240,8 @@ fn stand_in(
     (pod, Origin { source: source.clone(), declared, stands_for, assumed_address: true })
 }
 
-/// Gives an address to each pod that was only written down: of the families that the other pods
-/// have, and of IPv4 if there are no others.
+/// Gives each pod that was only written down an address of each family that other pods have, or of
+/// IPv4 if there are no others.
 fn assume_addresses(
     pods: &mut [(Pod, Origin)],
     policies: &[Policy],

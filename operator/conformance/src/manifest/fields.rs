@@ -1,5 +1,5 @@
-//! Which fields objects have. A field that an object does not have is a slip of the hand, and what
-//! it was meant to say would be left out in silence: it is found, with the field that was meant.
+//! Finds fields that objects cannot have. Such a field is a slip of the hand, and its meaning would
+//! be lost in silence; it is told with the field that was meant.
 
 use std::fmt;
 
@@ -20,27 +20,27 @@ use crate::shape::{OtherFields, Shape};
 /// How the text of an object came about, which decides what an unknown field means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Written {
-    /// Somebody, into a file: what no API server knows is a slip.
+    /// Somebody wrote the text into a file: a field that no API server knows is a slip.
     ByHand,
-    /// An API server, which leaves out what it does not know: a field that is not known here is one
-    /// of a later version of the API, and matters where policies say what they mean.
+    /// An API server wrote the text, and leaves out what it does not know: a field that is not
+    /// known here is of a later version of the API, and matters where policies say what they mean.
     ByApiServer,
 }
 
 /// A field that an object cannot have.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Misfit<'a> {
-    /// The way to it, such as `spec.ingress[0].form`.
+    /// The way to the field, such as `spec.ingress[0].form`.
     pub field: String,
-    /// Its name, as a piece of the text that the object was read from; none if the text has it with
-    /// escapes.
+    /// The name of the field, as a piece of the text that the object was read from; none if the
+    /// text has the name with escapes.
     pub name: Option<&'a str>,
-    /// What is wrong with it.
+    /// What is wrong with the field.
     pub problem: ObjectProblem,
 }
 
-/// The fields that an object with this header cannot have, in their order. Kinds that are not read
-/// may have any. Values are for whoever reads the object to judge.
+/// The fields of an object that a kind with this header cannot have, in their order. Kinds that are
+/// not read may have any fields. Values are not judged here.
 ///
 /// ```
 /// use netproof_conformance::manifest::{Header, Written, misfits};
@@ -109,11 +109,11 @@ struct FieldSearch<'s, 'a> {
     found: &'s mut Vec<Misfit<'a>>,
 }
 
-/// What surrounds the place that is looked at.
+/// What surrounds the value that is looked at.
 struct Around {
-    /// The object, and none for a list.
+    /// The shape of the object; none for a list.
     shape: Option<&'static Shape>,
-    /// The field or the element in it.
+    /// The field of the object, or the element of the list.
     step: String,
 }
 
@@ -124,7 +124,7 @@ impl<'a> FieldSearch<'_, 'a> {
         self.found.push(Misfit { field, name: name.piece(), problem });
     }
 
-    /// Looks into what is found there.
+    /// Looks into a value, with its surroundings noted meanwhile.
     fn inside<T>(&mut self, around: Around, look: impl FnOnce(&mut Self) -> T) -> T {
         self.around.push(around);
         let looked = look(self);
@@ -275,9 +275,9 @@ impl FieldSearch<'_, '_> {
 /// The name of a field.
 #[derive(Clone, Debug)]
 enum FieldName<'a> {
-    /// A piece of the text.
+    /// The name as a piece of the text.
     Piece(&'a str),
-    /// The text writes the name with escapes, so that it is no piece of it.
+    /// The name that the text has with escapes, so that it is no piece of the text.
     Escaped(String),
 }
 

@@ -1,4 +1,4 @@
-//! What every object begins with: what it is, and what it is called.
+//! Reads the fields that every object has: what it is, and what it is called.
 
 use serde::Deserialize;
 

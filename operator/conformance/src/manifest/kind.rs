@@ -1,5 +1,4 @@
-//! What becomes of an object by its kind: what is read, what is skipped, and what must not be
-//! overlooked.
+//! Decides by an object's kind whether it is read, skipped, or must not be overlooked.
 
 use std::collections::BTreeSet;
 
@@ -11,13 +10,13 @@ use crate::kinds::{ApiKind, Availability, KindRow, NOT_EVALUATED, WorkloadKind, 
 pub(super) enum Treatment {
     /// The object decides something, and is of a version that is read.
     Read(ApiKind),
-    /// It is a policy in a version that we cannot read; this one we can.
+    /// The object is a policy in a version that cannot be read; this one can.
     Refused(&'static str),
-    /// It is of a kind that is read, in a version that is not; this one is.
+    /// The object is of a kind that is read, in a version that is not; this one is.
     Outdated(&'static str),
-    /// It is of no kind that there is, and was meant to be of this one.
+    /// The object is of no kind that there is, and was meant to be of this one.
     Misspelt(ReadKind),
-    /// It is a policy of a kind that is not evaluated.
+    /// The object is a policy of a kind that is not evaluated.
     NotEvaluated,
     /// The object decides nothing, and is counted.
     Skipped,
@@ -44,13 +43,13 @@ impl Treatment {
             let row = known.row();
             return Self::Misspelt(ReadKind { api_version: row.api_version, kind: row.kind });
         }
-        // Somebody else's, which this group's own network may know.
+        // A policy of another group, which a network may know.
         let is_policy = ApiKind::all().any(|known| known.is_policy() && known.row().kind == kind);
         if is_policy { Self::NotEvaluated } else { Self::Skipped }
     }
 }
 
-/// A kind that is read, and where it is.
+/// A kind that is read, with its API version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct ReadKind {
     api_version: &'static str,
@@ -103,7 +102,7 @@ fn is_plural(word: &str, of: &str) -> bool {
 /// assert!(groups.any(|group| group == "policy.networking.k8s.io"));
 /// ```
 pub fn policy_groups() -> impl Iterator<Item = &'static str> {
-    // Of those that every cluster has, an API server is asked anyway.
+    // An API server is asked for the kinds that every cluster has anyway.
     let rows = ApiKind::all().filter(|kind| kind.is_policy()).map(ApiKind::row);
     let read = rows.filter(|row| match row.availability {
         Availability::Always => false,

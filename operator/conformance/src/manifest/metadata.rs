@@ -11,7 +11,7 @@ use crate::{
     select::Labels,
 };
 
-/// What an object says of itself.
+/// The metadata of an object, as far as it decides something.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(remote = "Self", rename_all = "camelCase")]
 pub(super) struct ManifestMetadata {

@@ -39,7 +39,7 @@ struct NodeAddress {
 json::only_from_objects!(Node, NodeStatus, NodeAddress);
 
 impl Node {
-    /// Its addresses. Among what it lists are host names, which are none.
+    /// The node's addresses. Host names, which it lists beside them, are left out.
     pub(super) fn read(self) -> Result<Vec<IpAddr>, ObjectFault> {
         metadata::check_name(&self.metadata.name, syntax::is_dns_subdomain)
             .at(|| "metadata.name".to_owned())?;

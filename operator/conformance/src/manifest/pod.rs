@@ -102,24 +102,24 @@ json::only_from_objects!(
     AddressOf,
 );
 
-/// A pod of the input.
+/// A pod of the input, with what else its object says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct ReadPod {
     pub(super) pod: Pod,
-    /// All ports that its containers declare, with a name or without, in order and each once.
+    /// All ports that the pod's containers declare, with a name or without, in order and each once.
     pub(super) declared: Vec<Port>,
-    /// The addresses of the node that it runs on.
+    /// The addresses of the node that the pod runs on.
     pub(super) host_addresses: Vec<IpAddr>,
-    /// The workload that controls it.
+    /// The workload that controls the pod.
     pub(super) owner: Option<Owner>,
-    /// Whether a cluster ever had it: the API server gives each pod a phase when it stores it. A
-    /// pod that has one and no address is pending; one that has none was just written down, with
-    /// `status: {}` if kubectl wrote it.
+    /// Whether a cluster ever had the pod: the API server gives each pod that it stores a phase. A
+    /// pod with a phase and no address is pending; a pod without a phase was only written down,
+    /// with `status: {}` if kubectl wrote it.
     pub(super) stored: bool,
 }
 
 impl PodObject {
-    /// What it is, by this name.
+    /// Reads the object as the pod of this name.
     pub(super) fn read(self, name: &ObjectRef) -> Result<ReadPod, ObjectFault> {
         let Self { metadata, spec, status } = self;
         metadata::check_namespaced(name)?;
@@ -153,7 +153,7 @@ fn addresses_of_host(status: &PodStatus) -> Result<Vec<IpAddr>, ObjectFault> {
     addresses(&status.host_ips, &status.host_ip, "hostIP")
 }
 
-/// The list, or else the one address that older API servers gave.
+/// The addresses of the list, or else the one address that older API servers gave.
 fn addresses(list: &[AddressOf], one: &str, field: &str) -> Result<Vec<IpAddr>, ObjectFault> {
     match (list, one) {
         ([], "") => Ok(Vec::new()),
@@ -178,7 +178,7 @@ pub(super) struct ReadTemplate {
 }
 
 impl PodTemplate {
-    /// What it gives its pods, found at this field.
+    /// Reads the template, which is at this field of its object.
     pub(super) fn read(self, field: &str) -> Result<ReadTemplate, ObjectFault> {
         let Self { metadata, spec } = self;
         metadata::check_labels(&metadata.labels, &format!("{field}.metadata.labels"))?;
@@ -193,7 +193,7 @@ impl PodSpec {
         if self.host_network { PodNetwork::Host } else { PodNetwork::Own }
     }
 
-    /// The ports with a name, and all ports.
+    /// The ports that have a name, and all ports.
     fn ports(&self, field: &str) -> Result<(Vec<NamedPort>, Vec<Port>), ObjectFault> {
         let (mut named, mut declared) = (Vec::new(), Vec::new());
         let lists = [

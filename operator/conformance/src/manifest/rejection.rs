@@ -1,4 +1,4 @@
-//! Why an object of the input cannot be taken for what it says it is.
+//! Names the reasons for which an object of the input cannot be taken for what it says it is.
 
 use std::fmt::{self, Display};
 
@@ -7,11 +7,11 @@ use thiserror::Error;
 use super::{Source, suggestion::Suggestion};
 use crate::{policy, reference::ObjectRef};
 
-/// An object that the API server would refuse, or of which we cannot tell what it means.
+/// An object that the API server would refuse, or that netproof cannot read.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub struct Rejection {
-    /// Where the object was read, for whoever has to mend it.
+    /// Where the object was read, for those that have to mend it.
     pub at: Source,
     /// The kind, as the object writes it.
     pub kind: String,
@@ -20,7 +20,7 @@ pub struct Rejection {
     /// The way to the field, such as `spec.containers[0].ports[1].containerPort`; empty for the
     /// object as a whole.
     pub field: String,
-    /// What is wrong with it, and what would be right.
+    /// What is wrong with the field, and what would be right.
     pub problem: ObjectProblem,
 }
 
@@ -44,16 +44,16 @@ impl Display for Rejection {
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum ObjectProblem {
-    /// What may be wrong in a policy, and in other objects likewise.
+    /// A problem that policies may have, and other objects likewise.
     #[error(transparent)]
     Policy(#[from] policy::PolicyProblem),
     /// A name is missing.
     #[error("is missing; every object needs one")]
     Missing,
-    /// Not an IP address.
+    /// The text is no IP address.
     #[error("{0:?} is no IP address")]
     Address(String),
-    /// Not the JSON type that the API asks for; the words are the parser's.
+    /// The value is not of the JSON type that the API asks for; the words are the parser's.
     #[error("{0}")]
     Malformed(String),
     /// A kind of policy in a version that this program does not know, and that may mean else.
@@ -61,25 +61,25 @@ pub enum ObjectProblem {
         "is {written:?}, which this program cannot read; policies of this kind are read in {known}"
     )]
     Version {
-        /// As it is written.
+        /// The text that is written.
         written: String,
-        /// What would be read.
+        /// The text that would be read.
         known: &'static str,
     },
     /// A kind in a version that this program does not read, and that no API server has any more.
     #[error("is {written:?}, which this program cannot read: write {known}")]
     Outdated {
-        /// As it is written.
+        /// The text that is written.
         written: String,
-        /// What would be read.
+        /// The text that would be read.
         known: &'static str,
     },
     /// A group or a kind that there is not, and that is much like one that there is.
     #[error("is {written:?}, and no API server knows such an object: did you mean {known}?")]
     Spelling {
-        /// As it is written.
+        /// The text that is written.
         written: String,
-        /// What would be read.
+        /// The text that would be read.
         known: &'static str,
     },
     /// A field that objects of this kind do not have.
@@ -99,7 +99,7 @@ pub enum ObjectProblem {
     Duplicate(Source),
 }
 
-/// A problem and the way to it.
+/// A problem, and the way to the field that has it.
 #[derive(Debug)]
 pub(super) struct ObjectFault {
     pub(super) field: String,

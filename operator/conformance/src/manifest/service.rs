@@ -25,7 +25,7 @@ pub struct Service {
     pub backends: Backends,
     /// The Service's own addresses; none if it is headless, or was only written down.
     pub addresses: Vec<IpAddr>,
-    /// The ports on which senders reach it, in the order of the object.
+    /// The ports on which senders reach the Service, in the order of the object.
     pub ports: Vec<ServicePort>,
 }
 
@@ -34,7 +34,7 @@ pub struct Service {
 pub enum Backends {
     /// The pods of its namespace that have all of these labels. Never empty.
     Pods(Labels),
-    /// Whatever its `EndpointSlices` list: it has no selector.
+    /// The Service has no selector, and leads to what its `EndpointSlices` list.
     Unknown,
     /// Another name in the DNS (`type: ExternalName`).
     External(String),
@@ -47,16 +47,16 @@ pub struct ServicePort {
     pub name: Option<String>,
     /// The port on the Service's own addresses, which no policy sees.
     pub port: Port,
-    /// What receives it in the pod, where policies look.
+    /// The port of the pod that receives, which policies see.
     pub target: ServiceTarget,
 }
 
 /// The port of a pod that a Service's port leads to; the protocol is the same.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ServiceTarget {
-    /// This number, on each pod.
+    /// The port with this number, on each pod.
     Number(u16),
-    /// What each pod's containers call so.
+    /// The port that each pod's containers call so.
     Name(String),
 }
 
@@ -103,7 +103,7 @@ struct WrittenPort {
 json::only_from_objects!(ServiceObject, ServiceSpec, WrittenPort);
 
 impl ServiceObject {
-    /// What it is, by this name.
+    /// Reads the object as the Service of this name.
     pub(super) fn read(self, name: &ObjectRef) -> Result<Service, ObjectFault> {
         metadata::check_namespaced(name)?;
         let spec = self.spec;
@@ -148,7 +148,8 @@ impl WrittenPort {
         })
     }
 
-    /// An absent target, a zero and an empty name are the port itself, as the API server has it.
+    /// The target of the port. An absent target, a zero and an empty name mean the port itself, as
+    /// for the API server.
     fn target(&self, number: u16) -> Result<ServiceTarget, ObjectProblem> {
         match &self.target_port {
             None | Some(IntOrString::Int(0)) => Ok(ServiceTarget::Number(number)),

@@ -1,4 +1,4 @@
-//! The fields of the kinds that are read, as the API defines them.
+//! Lists the fields of the kinds that are read, as the API defines them.
 
 use crate::{
     kinds::{ApiKind, WorkloadKind},
@@ -6,7 +6,7 @@ use crate::{
     shape::{METADATA, Shape, only, some},
 };
 
-/// The shape of a kind.
+/// The shape of the objects of a kind.
 pub(super) fn of(kind: ApiKind) -> &'static Shape {
     match kind {
         ApiKind::Namespace | ApiKind::Node => &NAMESPACE,

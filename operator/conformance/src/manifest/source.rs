@@ -1,13 +1,13 @@
-//! Where an object was read.
+//! Says where an object was read.
 
 use std::{fmt, sync::Arc};
 
-/// The place of an object in what was read, for the eyes of whoever has to change it.
+/// The place of an object in what was read, for people that have to change it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Source {
     /// The file, `stdin` or `cluster`.
     pub input: Arc<str>,
-    /// Which document of it, from 1.
+    /// The number of the document in the input, from 1.
     pub document: u32,
     /// The line where the object begins, from 1, if it was written in lines.
     pub line: Option<u32>,

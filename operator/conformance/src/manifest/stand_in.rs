@@ -1,4 +1,4 @@
-//! Which workloads' templates stand for pods: those whose own pods are not in the input.
+//! Decides which workloads' templates stand for pods: those of workloads without pods in the input.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,10 +13,11 @@ const POD_TEMPLATE_HASH: &str = "pod-template-hash";
 
 /// The workloads that have to stand for their pods.
 ///
-/// One that has a pod in the input, its own or that of a workload which it controls, does not: the
-/// pod would be there twice. Nor does one that another one of the input controls, which stands for
-/// both, nor one that its owner has scaled to none and keeps for a rollback. One without an owner
-/// stands even if it is scaled to none: it may be scaled up at any time.
+/// A workload with a pod in the input, its own or that of a workload which it controls, does not:
+/// the pod would be there twice. Nor does a workload that another one of the input controls, since
+/// that one stands for both; nor one that its owner has scaled to none and keeps for a rollback. A
+/// workload without an owner stands even if it is scaled to none, since it may be scaled up at any
+/// time.
 pub(super) fn standing<'a>(
     workloads: &'a Workloads,
     pods: &BTreeMap<ObjectRef, Sourced<ReadPod>>,
@@ -67,8 +68,8 @@ fn find<'a>(
     workloads.get(&owner.kind)?.get(&name)
 }
 
-/// Who controls a workload that is not in the input, as its name tells: controllers make it of
-/// their own and of what tells their children apart.
+/// The controller of a workload that is not in the input, as the workload's name tells: controllers
+/// name their children by their own name and a part that tells the children apart.
 fn by_name(owner: &Owner, pod_template_hash: Option<&str>) -> Option<Owner> {
     let (kind, name) = match owner.kind {
         WorkloadKind::ReplicaSet => {

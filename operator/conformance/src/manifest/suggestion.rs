@@ -1,26 +1,26 @@
-//! What was meant by a field that is none.
+//! Guesses what was meant by a field that an object cannot have.
 
 use std::fmt;
 
 use crate::shape::Shape;
 
-/// Above this, two names are alike enough to be taken for each other, on a scale of 0 to 1.
+/// The likeness, from 0 to 1, above which two names are taken for each other.
 const ALIKE: f64 = 0.8;
 
-/// So many fields can be told all.
+/// How many fields are all told; of more, only the nearest is.
 const FEW: usize = 6;
 
-/// What was meant by a field that is none.
+/// What may have been meant by a field that an object cannot have.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Suggestion {
-    /// A field of the same object, whose name is much like it.
+    /// A field of the same object with a similar name.
     Nearest(&'static str),
-    /// The field of this name of an object in this field, which is indented less than it should be.
+    /// The same name in the object in this field: the text is indented less than it should be.
     Inside(&'static str),
-    /// The field of this name of an object around it, which is in this field.
+    /// The same name in an object further out, which is in this field.
     Outside(&'static str),
-    /// One of these fields; if there are none, nothing: the field is to go.
+    /// One of these fields, or none if there are none: the field is to go.
     Any(Vec<&'static str>),
 }
 
@@ -79,7 +79,8 @@ impl Suggestion {
     }
 }
 
-/// The field of an object of this shape that has such a thing inside; rather one that is there.
+/// The field of an object of this shape with a field of that name inside; rather one that the
+/// object has.
 fn inside(
     shape: &'static Shape,
     present: &[&str],
@@ -90,7 +91,7 @@ fn inside(
     there.or_else(|| such().next()).map(|(field, _)| *field)
 }
 
-/// The field in which the innermost object is, of those around, that has a field of this name.
+/// The field that holds the innermost of the surrounding objects with a field of this name.
 fn outside(name: &str, outer: &[&'static Shape]) -> Option<&'static str> {
     let (place, shape) =
         outer.iter().enumerate().rev().find(|(_, shape)| shape.field(name).is_some())?;

@@ -1,4 +1,4 @@
-//! The workloads, whose pod templates stand for pods.
+//! Reads workloads, which have pod templates that stand for pods.
 
 use serde::Deserialize;
 
@@ -20,7 +20,7 @@ pub(super) struct Workload {
     spec: WorkloadSpec,
 }
 
-/// Its `spec`; that of a Job or a `DaemonSet` has no replicas.
+/// The `spec` of a workload; that of a Job or a `DaemonSet` has no replicas.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(remote = "Self")]
 struct WorkloadSpec {
@@ -54,13 +54,13 @@ struct JobTemplate {
 
 json::only_from_objects!(Workload, WorkloadSpec, CronJob, CronJobSpec, JobTemplate);
 
-/// A workload of the input.
+/// A workload of the input, with its template and owner.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct ReadWorkload {
     pub(super) template: ReadTemplate,
-    /// The workload that controls it, as a Deployment does a `ReplicaSet`.
+    /// The workload that controls this one, as a Deployment does a `ReplicaSet`.
     pub(super) owner: Option<Owner>,
-    /// Whether it is scaled to none. One that has an owner is then what its owner has left behind.
+    /// Whether the workload is scaled to none. If it has an owner, that has then left it behind.
     pub(super) scaled_to_none: bool,
 }
 
@@ -68,7 +68,7 @@ pub(super) struct ReadWorkload {
 const JOB_NAMES: [&str; 2] = ["batch.kubernetes.io/job-name", "job-name"];
 
 impl Workload {
-    /// What it is, by this name.
+    /// Reads the object as the workload of this name.
     pub(super) fn read(
         self,
         kind: WorkloadKind,
@@ -90,7 +90,7 @@ impl Workload {
 }
 
 impl CronJob {
-    /// What it is, by this name.
+    /// Reads the object as the workload of this name.
     pub(super) fn read(self, name: &ObjectRef) -> Result<ReadWorkload, ObjectFault> {
         metadata::check_namespaced(name)?;
         let template = self.spec.job_template.spec.template;

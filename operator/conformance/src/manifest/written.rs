@@ -1,5 +1,5 @@
-//! `networking.k8s.io/v1` `NetworkPolicy` with all that its text tells: what it compiles to has
-//! lost what has no effect, which is what lint and explanations are about.
+//! `networking.k8s.io/v1` `NetworkPolicy` with all that its text tells. The compiled policy lacks
+//! what has no effect, which is what lint and explanations are about.
 
 use serde::Deserialize;
 
@@ -41,7 +41,7 @@ struct WrittenSpec {
     policy_types: Vec<String>,
 }
 
-/// A list that is there.
+/// A list that the text has, empty or not.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(transparent)]
 struct EgressRules(#[serde(deserialize_with = "json::list")] Vec<EgressRule>);

@@ -5,10 +5,10 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ipnet::IpNet;
 
-/// A range as it was written, and what it means.
+/// A range of addresses, as it was written and as it is meant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Cidr {
-    /// What it means: host bits masked, and a range of IPv4-mapped addresses
+    /// The range that is meant: host bits masked, and a range of IPv4-mapped addresses
     /// (`::ffff:10.0.0.0/104`) taken for the range of IPv4 that it stands for (`10.0.0.0/8`), as
     /// Go's `net.IPNet` does when it matches.
     pub(super) net: IpNet,

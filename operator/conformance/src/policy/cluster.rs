@@ -49,9 +49,9 @@ impl ClusterPolicy {
 /// When a policy of the cluster is asked. `NetworkPolicies` are a tier of their own between these.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Tier {
-    /// First of all: nothing overrules it.
+    /// The policy is asked first, and nothing overrules it.
     Admin,
-    /// Last, where no `NetworkPolicy` isolates the subject.
+    /// The policy is asked last, where no `NetworkPolicy` isolates the subject.
     Baseline,
 }
 
@@ -61,38 +61,38 @@ pub enum Priority {
     /// From 0 to 1000, the lower the sooner. Among equals the implementation may apply any that
     /// matches.
     At(u16),
-    /// The API gives it none: a `BaselineAdminNetworkPolicy` was once alone in its tier, and
-    /// nothing says where it stands among `ClusterNetworkPolicies` of that tier.
+    /// The API gives the policy no priority: a `BaselineAdminNetworkPolicy` was once alone in its
+    /// tier, and nothing says where it stands among `ClusterNetworkPolicies` of that tier.
     Open,
 }
 
 /// Pods by their labels and those of their namespaces. Never one of the host's network.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PodsOf {
-    /// The namespaces in which the pods are; all if it is empty.
+    /// The namespaces in which the pods are; all if the selector is empty.
     pub namespaces: Selector,
-    /// The labels of the pods themselves; all of those namespaces if it is empty.
+    /// The labels of the pods themselves; all pods of those namespaces if the selector is empty.
     pub pods: Selector,
 }
 
 impl PodsOf {
-    /// Whether a pod is one of them, whosever network it uses, given the labels of namespaces as a
-    /// snapshot has them.
+    /// Whether the selectors match a pod, on the host's network or not, given the labels of
+    /// namespaces as a snapshot has them.
     pub fn matches(&self, pod: &Pod, namespaces: &BTreeMap<String, Labels>) -> bool {
         self.pods.matches(&pod.labels) && pod.is_in(&self.namespaces, namespaces)
     }
 }
 
-/// Decides what one of its peers and one of its ports match.
+/// A rule, which decides what one of its peers and one of its ports match.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClusterRule {
-    /// What the administrators call it; empty if they do not.
+    /// The administrators' name for the rule, which decides nothing; empty if there is none.
     pub name: String,
     /// What becomes of a flow that a peer and a port match.
     pub action: Action,
     /// The peers at the other end (`from` or `to`). Never empty.
     pub peers: Vec<ClusterPeer>,
-    /// Which ports of the receiver.
+    /// The ports of the receiver that the rule speaks of.
     pub ports: ClusterPorts,
 }
 
@@ -119,7 +119,7 @@ pub enum ClusterPeer {
     /// Nodes by their labels: experimental, and matched against addresses of nodes that no snapshot
     /// need know.
     Nodes(Selector),
-    /// Whatever addresses these names resolve to at the moment.
+    /// The addresses to which these domain names resolve at the moment.
     DomainNames(Vec<String>),
     /// A peer of a kind that only a later version of the API has: the name of its field.
     Unknown(String),
@@ -146,7 +146,8 @@ pub enum ClusterPort {
         /// The highest port, itself included; never below `first`.
         last: u16,
     },
-    /// What the receiving pod's containers give this name, with the protocol that they declare.
+    /// The port that the receiving pod's containers give this name, with the protocol that they
+    /// declare.
     Named(String),
     /// A protocol that a later version of the API has: the name of its field.
     Unknown(String),

@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::{Deserialize, Deserializer, de};
 
-/// A field that may be absent or null.
+/// Reads a field that may be absent or null.
 pub(crate) fn optional<'de, D, T>(deserializer: D) -> Result<T, D::Error>
 where
     D: Deserializer<'de>,
@@ -14,7 +14,7 @@ where
     Ok(Option::deserialize(deserializer)?.unwrap_or_default())
 }
 
-/// A list that may be absent or null, and so may its elements.
+/// Reads a list that may be absent or null, as may its elements.
 pub(crate) fn list<'de, D, T>(deserializer: D) -> Result<Vec<T>, D::Error>
 where
     D: Deserializer<'de>,
@@ -24,8 +24,8 @@ where
     Ok(elements.into_iter().map(Option::unwrap_or_default).collect())
 }
 
-/// A number without a fraction that may be absent or null. For fields of custom resources only,
-/// where `80.0` is an integer until a CEL rule looks at it; to the API's own types it is not.
+/// Reads a number without a fraction that may be absent or null. For fields of custom resources
+/// only, where `80.0` is an integer until a CEL rule looks at it; to the API's own types it is not.
 pub(super) fn integer<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<i64>, D::Error> {
     Ok(Option::<Integer>::deserialize(deserializer)?.map(|Integer(number)| number))
 }

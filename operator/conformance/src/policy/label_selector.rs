@@ -44,7 +44,7 @@ pub struct LabelSelectorRequirement {
     /// `In`, `NotIn`, `Exists` or `DoesNotExist`.
     #[serde(default, deserialize_with = "json::optional")]
     pub operator: String,
-    /// For the first two operators, and only for them.
+    /// The values, for `In` and `NotIn` and no other operator.
     #[serde(default, deserialize_with = "json::list")]
     pub values: Vec<String>,
 }
@@ -64,7 +64,7 @@ impl LabelSelector {
         labels.chain(expressions).collect()
     }
 
-    /// The same for a custom resource, where a label that is null is absent.
+    /// Compiles the selector of a custom resource, in which a label that is null is absent.
     pub(super) fn compile_custom(&self) -> Result<Selector, PolicyFault> {
         let mut written = self.clone();
         written.match_labels.retain(|_, value| value.is_some());

@@ -1,4 +1,4 @@
-//! Why an object cannot be a policy: the API server would refuse it.
+//! Names the reasons for which the API server would refuse an object as a policy.
 
 use std::fmt::Display;
 
@@ -12,11 +12,11 @@ use crate::reference::ObjectRef;
 #[error("{object}: {field}: {problem}")]
 #[non_exhaustive]
 pub struct Rejected {
-    /// The object, as far as it names itself.
+    /// The name of the object, as far as it has one.
     pub object: ObjectRef,
     /// The way to the field, such as `spec.ingress[0].from[1].ipBlock.cidr`.
     pub field: String,
-    /// What is wrong with it, and what would be right.
+    /// What is wrong with the field, and what would be right.
     pub problem: PolicyProblem,
 }
 
@@ -80,9 +80,9 @@ pub enum PolicyProblem {
          anyway"
     )]
     Except {
-        /// As it is written.
+        /// The exception that is written.
         except: String,
-        /// What it should be a part of.
+        /// The range that the exception should be a part of.
         cidr: IpNet,
     },
     /// Not a protocol that policies know.
@@ -141,9 +141,9 @@ pub enum PolicyProblem {
     /// Not an action of this kind.
     #[error("{found:?} is no action here: use {known}")]
     Action {
-        /// As it is written.
+        /// The action that is written.
         found: String,
-        /// What could be written.
+        /// The actions that could be written.
         known: &'static str,
     },
     /// Not a tier of policies.
@@ -179,7 +179,7 @@ pub enum PolicyProblem {
     NotDefault(String),
 }
 
-/// A problem on its way out of the object, gathering the path to itself.
+/// A problem, and the part of the way to its field that is known so far.
 #[derive(Debug)]
 pub(super) struct PolicyFault {
     field: String,
@@ -201,9 +201,9 @@ impl From<PolicyProblem> for PolicyFault {
 
 /// Says where in the object a problem lies, from the inside outwards.
 pub(super) trait InField<T> {
-    /// In this field of the surrounding object.
+    /// Says that the problem is in this field of the surrounding object.
     fn at(self, field: &str) -> Result<T, PolicyFault>;
-    /// In this element of the surrounding list, which is that field.
+    /// Says that the problem is in this element of the list that is in that field.
     fn at_index(self, field: &str, index: usize) -> Result<T, PolicyFault>;
 }
 

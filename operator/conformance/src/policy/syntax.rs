@@ -1,9 +1,9 @@
-//! What the API server takes for a name, a label or a port's name
+//! Checks what the API server takes for a name, a label or a port's name
 //! (`k8s.io/apimachinery/pkg/util/validation`).
 
 use super::rejected::PolicyProblem;
 
-/// A name that an object can have, by the rule of its kind.
+/// Checks a name that an object can have, by the rule of its kind.
 pub(super) fn object_name(
     name: &str,
     is_valid: impl Fn(&str) -> bool,
@@ -15,7 +15,7 @@ pub(super) fn object_name(
     }
 }
 
-/// A key of a label: a name, and before it, if it likes, a DNS name and a slash.
+/// Whether a text is a key of a label: a name, which a DNS name and a slash may precede.
 pub(crate) fn is_label_key(key: &str) -> bool {
     match key.split_once('/') {
         None => is_qualified_name(key),
@@ -23,22 +23,23 @@ pub(crate) fn is_label_key(key: &str) -> bool {
     }
 }
 
-/// A value of a label: nothing, or a name.
+/// Whether a text is a value of a label: empty, or a name.
 pub(crate) fn is_label_value(value: &str) -> bool {
     value.is_empty() || is_qualified_name(value)
 }
 
-/// The name of most objects: DNS labels with dots between them.
+/// Whether a text is a name of most kinds of objects: DNS labels with dots between them.
 pub(crate) fn is_dns_subdomain(name: &str) -> bool {
     name.len() <= 253 && name.split('.').all(is_dns_label_of_any_length)
 }
 
-/// The name of a namespace.
+/// Whether a text is a name of a namespace: a DNS label.
 pub(crate) fn is_dns_label(name: &str) -> bool {
     name.len() <= 63 && is_dns_label_of_any_length(name)
 }
 
-/// The name of a port, which RFC 6335 calls a service name; here in lower case only.
+/// Whether a text is a name of a port, which RFC 6335 calls a service name; here in lower case
+/// only.
 pub(crate) fn is_port_name(name: &str) -> bool {
     name.len() <= 15
         && name.bytes().any(|byte| byte.is_ascii_lowercase())
@@ -64,8 +65,8 @@ fn is_fenced(name: &str, outside: impl Fn(u8) -> bool, inside: impl Fn(u8) -> bo
         && bytes.iter().all(|&byte| outside(byte) || inside(byte))
 }
 
-/// A part of a domain name, as the pattern of `domainNames` has it. Its `A-z` takes in the six
-/// characters of ASCII between the capitals and the others; so does this.
+/// Whether a text is a part of a domain name by the pattern of `domainNames`. The `A-z` of that
+/// pattern takes in the six characters of ASCII between the capitals and the others; so does this.
 pub(super) fn is_domain_label(label: &str) -> bool {
     let first = |byte: u8| byte.is_ascii_digit() || (b'A'..=b'z').contains(&byte);
     match label.as_bytes() {

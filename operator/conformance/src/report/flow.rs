@@ -1,4 +1,4 @@
-//! One flow, as every report for programs tells it.
+//! The form of one flow in every report for programs.
 
 use std::fmt;
 
@@ -37,13 +37,13 @@ use crate::{
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct FlowReport {
-    /// Who sends.
+    /// The end that sends.
     pub from: EndReport,
-    /// Who receives.
+    /// The end that receives.
     pub to: EndReport,
-    /// The receiver's port.
+    /// The number of the receiver's port.
     pub port: u16,
-    /// The receiver's protocol.
+    /// The protocol of the receiver's port.
     pub protocol: Protocol,
     /// The family of addresses, where flows are told apart by it.
     pub family: Option<Family>,
@@ -51,11 +51,11 @@ pub struct FlowReport {
     pub expected: &'static str,
     /// What decides, as short [`references`].
     pub by: Vec<String>,
-    /// What was seen last.
+    /// What was seen last, in words; none if nothing was.
     pub outcome: Option<String>,
     /// What all attempts together say: the word of a [`VerdictKind`](crate::verdict::VerdictKind).
     pub verdict: &'static str,
-    /// The same as a sentence.
+    /// The finding, or what conforms, as a sentence for people.
     pub message: String,
 }
 

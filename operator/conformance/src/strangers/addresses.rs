@@ -1,4 +1,4 @@
-//! Addresses that blocks tell apart.
+//! Sorts addresses into ranges that no block tells apart.
 
 use std::{
     collections::BTreeSet,
@@ -9,7 +9,7 @@ use ipnet::{IpNet, Ipv4Subnets, Ipv6Subnets};
 
 use crate::flow::Family;
 
-/// More blocks than these are not told one by one.
+/// How many blocks are told one by one at most.
 const FEW: usize = 6;
 
 /// Addresses that no block tells apart.
@@ -21,12 +21,12 @@ pub(super) struct Range {
 }
 
 impl Range {
-    /// The address that speaks for all.
+    /// The address that speaks for the range.
     pub(super) fn address(self) -> IpAddr {
         address(self.family, self.first)
     }
 
-    /// Its only address, if it has but one.
+    /// The only address of the range; none if it has more.
     pub(super) fn only(self) -> Option<IpAddr> {
         (self.first == self.last).then(|| self.address())
     }
@@ -35,9 +35,9 @@ impl Range {
         self.last - self.first
     }
 
-    /// Some of its addresses, each another.
+    /// Addresses of the range, each once.
     fn addresses(self) -> impl Iterator<Item = IpAddr> {
-        // The first may be that of a network, and stands for nobody.
+        // The first address may be that of a network, and nobody has it.
         (self.first..=self.last).skip(1).map(move |number| address(self.family, number))
     }
 }
@@ -83,7 +83,7 @@ pub(super) fn for_pods(ranges: &[Range], blocks: &BTreeSet<IpNet>) -> Vec<IpAddr
     }
 }
 
-/// What of all ranges these are, for people.
+/// Some of all ranges in words, for people.
 pub(super) fn words(some: &[Range], all: &[Range]) -> Vec<String> {
     let families = [Family::IPv4, Family::IPv6];
     let of = |ranges: &[Range], family| -> Vec<Range> {

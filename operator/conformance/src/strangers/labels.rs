@@ -1,4 +1,4 @@
-//! Labels that selectors tell apart.
+//! Combines labels into sets that selectors tell apart.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,7 +7,7 @@ use crate::select::{Labels, Requirement, Selector};
 /// A value that no selector names.
 pub(super) const OTHER: &str = "another-value";
 
-/// So many combinations of labels are tried.
+/// How many combinations of labels are tried at most.
 const MOST: usize = 2048;
 
 /// Sets of labels, and whether selectors tell all others from none of them.
@@ -18,8 +18,8 @@ pub(super) struct Combinations {
     pub(super) is_complete: bool,
 }
 
-/// Sets of labels such that any other set is, to these selectors, like one of them. What the later
-/// ones ask for may be left out where there would be too many.
+/// Sets of labels such that any other set is, to these selectors, like one of them. Where there
+/// would be too many, labels that the later selectors ask for may be left out.
 pub(super) fn combinations<'a>(selectors: impl Iterator<Item = &'a Selector>) -> Combinations {
     let selectors: Vec<&Selector> = selectors.collect();
     let mut options: BTreeMap<&str, BTreeSet<Option<&str>>> = BTreeMap::new();
@@ -28,7 +28,7 @@ pub(super) fn combinations<'a>(selectors: impl Iterator<Item = &'a Selector>) ->
         let before = options.get(requirement.key()).cloned();
         let of_key = options.entry(requirement.key()).or_insert_with(|| [None].into());
         match requirement {
-            // A value that it does not name is as good as none.
+            // To `In`, a value that it does not name is like no label at all.
             Requirement::In(_, values) => {
                 of_key.extend(values.iter().map(|value| Some(value.as_str())));
             }
@@ -63,7 +63,7 @@ pub(super) fn combinations<'a>(selectors: impl Iterator<Item = &'a Selector>) ->
         };
         all = all.iter().flat_map(with).collect();
     }
-    // Where not all are tried, the ones that the selectors ask for are.
+    // Where not all combinations are tried, those that the selectors ask for are.
     if !is_complete {
         all.extend(selectors.iter().filter_map(|selector| smallest(selector)));
     }
@@ -93,7 +93,7 @@ pub(super) fn words(labels: &Labels) -> String {
     each.collect::<Vec<_>>().join(",")
 }
 
-/// Whether one has all that the other has.
+/// Whether one set has all labels that the other has.
 pub(super) fn includes(one: &Labels, other: &Labels) -> bool {
     other.iter().all(|(key, value)| one.get(key) == Some(value))
 }

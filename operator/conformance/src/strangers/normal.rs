@@ -1,4 +1,4 @@
-//! Policies without what makes no difference to what they mean.
+//! Brings policies into a form without what makes no difference to their meaning.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -57,9 +57,9 @@ pub(super) struct DirectionPolicies<'a> {
     pub(super) snapshot: &'a Snapshot,
     ids: BTreeMap<&'a ObjectRef, PodId>,
     pub(super) direction: Direction,
-    /// Those that isolate in it, by namespace.
+    /// The `NetworkPolicies` that isolate in this direction, by namespace.
     policies: BTreeMap<&'a str, Vec<Policy>>,
-    /// Those that have rules for it.
+    /// The policies of the cluster that have rules for this direction.
     pub(super) cluster_policies: Vec<ClusterPolicy>,
 }
 
@@ -70,7 +70,7 @@ pub(super) struct Selecting<'a> {
     pub(super) cluster_policies: Vec<&'a ClusterPolicy>,
 }
 
-/// What they say together: equal texts mean the same.
+/// What several policies say together: equal values mean the same.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Meaning<'a> {
     /// The rules of all `NetworkPolicies`, which add up; none where nothing isolates.
@@ -148,7 +148,7 @@ impl Selecting<'_> {
         }
     }
 
-    /// The names of those that differ.
+    /// The names of those of these policies that differ.
     pub(super) fn changed(&self, changed: &ChangedPolicies) -> BTreeSet<String> {
         let policies = self.policies.iter().map(|policy| &policy.name);
         let policies = policies.filter(|name| changed.policies.contains(name));
@@ -195,7 +195,8 @@ fn normal_rule(rule: &Rule) -> Rule {
     }
 }
 
-/// The same of a policy of the cluster, whose rules have an order.
+/// A policy of the cluster without what decides nothing, with its rules in the order that they
+/// have.
 fn normal_of_cluster(policy: &ClusterPolicy) -> ClusterPolicy {
     let rules = |rules: &[ClusterRule]| rules.iter().map(normal_cluster_rule).collect();
     ClusterPolicy {

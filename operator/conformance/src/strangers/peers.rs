@@ -1,4 +1,5 @@
-//! Who is at the other end of a subject's flows: of whom the policies say something else.
+//! Finds the strangers at the other end of a subject's flows of whom the policies say something
+//! else.
 
 mod homes;
 mod like_strangers;
@@ -31,17 +32,17 @@ use people::People;
 use terms::StrangerTerms;
 use ways::{How, ways};
 
-/// So many different strangers are tried with one subject, of either kind.
+/// How many different strangers are tried with one subject: so many pods, and so many addresses.
 const STRANGERS: usize = 1024;
 
-/// What was found of one subject.
+/// The differences that were found for one subject.
 pub(super) struct Compared {
     pub(super) differences: Vec<Difference>,
-    /// Whether any stranger is, to its policies, like one that was tried.
+    /// Whether any stranger is, to the subject's policies, like one that was tried.
     pub(super) is_complete: bool,
 }
 
-/// Of whom something else is said, on which ports.
+/// Strangers of whom something else is said, and the ports on which it is.
 #[derive(Debug)]
 pub(super) struct Difference {
     pub(super) others: Vec<String>,
@@ -80,7 +81,7 @@ pub(super) fn compare(
     let is_here = |range: &Range| range.only().is_some_and(|one| is_anybodys(one, sides));
     let met = met(sides, subject, &homes, &terms);
     for (place, home) in homes.iter().enumerate() {
-        // A namespace by itself: another may have its name and other labels.
+        // Each namespace is asked by itself: another may have its name and other labels.
         let snapshots = [0, 1].map(|n| people.snapshot(n, &selecting[n], home));
         let spans = match port {
             Some(port) => vec![Span::one(port)],
@@ -98,7 +99,7 @@ pub(super) fn compare(
                 told.0.pods.push((home, labels_of_pod));
             }
         }
-        // Whatever namespaces there are, an address is in none of them.
+        // An address is in no namespace, so it is asked about once, with the subject's own.
         if home.is_own {
             for range in ranges.iter().take(STRANGERS).filter(|range| !is_here(range)) {
                 for (way, answers) in ways(End::Address(range.address())) {
@@ -126,7 +127,7 @@ fn is_anybodys(address: IpAddr, sides: &[DirectionPolicies<'_>; 2]) -> bool {
     })
 }
 
-/// The first of all that are alike.
+/// The first of each group of labels that `vector` does not tell apart.
 fn told_apart(all: Vec<Labels>, vector: impl Fn(&Labels) -> Vec<bool>) -> Vec<Labels> {
     let mut seen = BTreeSet::new();
     all.into_iter().filter(|labels| seen.insert(vector(labels))).collect()

@@ -1,4 +1,4 @@
-//! Whom the policies that differ apply to: pods that are there, and pods that are not.
+//! Finds the subjects of policies that differ: pods among the objects, and pods that are made up.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,7 +17,7 @@ use crate::{
     select::{Labels, NAMESPACE_NAME, Selector},
 };
 
-/// What a pod is called that is not there.
+/// The name of a pod that is made up.
 const NAME: &str = "stranger";
 
 /// One subject of policies that differ, for all that they treat alike.
@@ -26,13 +26,13 @@ pub(super) struct ChangedSubject {
     pub(super) who: SubjectIdentity,
     /// The same pod before and after.
     pub(super) pods: [Pod; 2],
-    /// The labels of its namespace before and after, where it has any of its own.
+    /// The labels of the subject's namespace before and after, where it has any of its own.
     pub(super) namespaces: [Option<Labels>; 2],
-    /// The policies that differ and apply to it.
+    /// The policies that differ and apply to the subject.
     pub(super) policies: BTreeSet<String>,
 }
 
-/// Who a subject is.
+/// Whether a subject is among the objects or made up.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum SubjectIdentity {
     /// Pods that are among the objects, before and after.
@@ -44,8 +44,8 @@ pub(super) enum SubjectIdentity {
 /// All subjects of one direction.
 #[derive(Debug, Default)]
 pub(super) struct FoundSubjects {
-    /// Those of whom different things are said before and after, those with the fewest policies
-    /// first.
+    /// The subjects of which different things are said before and after, those with the fewest
+    /// policies first.
     pub(super) subjects: Vec<ChangedSubject>,
     /// Policies that differ, of which there may be other subjects.
     pub(super) unproven: BTreeSet<String>,
@@ -56,7 +56,7 @@ pub(super) struct FoundSubjects {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct SubjectClass {
     namespace: String,
-    /// By their places, before and after.
+    /// The policies by their places, before and after.
     policies: [Vec<usize>; 2],
     cluster_policies: [Vec<usize>; 2],
 }
@@ -64,7 +64,7 @@ struct SubjectClass {
 /// What pods share of which the same is said: which policies apply, and what they call ports.
 type SubjectKey = (SubjectClass, Vec<NamedPort>);
 
-/// Whom the policies of one direction that differ apply to.
+/// The subjects of the policies of one direction that differ.
 pub(super) fn subjects(
     sides: &[DirectionPolicies<'_>; 2],
     changed: &ChangedPolicies,
@@ -153,7 +153,7 @@ fn here(sides: &[DirectionPolicies<'_>; 2]) -> Vec<(SubjectKey, [Pod; 2])> {
     .collect()
 }
 
-/// Whether a pod is one that policies isolate.
+/// Whether a pod is one that policies can isolate.
 pub(super) fn is_own(pod: &Pod) -> bool {
     pod.network == PodNetwork::Own && pod.lifecycle == Lifecycle::Live
 }
@@ -205,7 +205,7 @@ fn add(
 /// A namespace that pods may be in.
 struct PossibleNamespace {
     name: String,
-    /// Where pods of it are, for people.
+    /// Where pods of the namespace are, in words.
     words: String,
 }
 
@@ -301,7 +301,7 @@ pub(super) fn strange_namespaces<'a>(
     let Combinations { all, is_complete } = combinations(without_names.iter());
     let mut strangers = Vec::new();
     for labels in all {
-        // The one that nobody names first.
+        // The name that no policy mentions comes first.
         for name in [&other].into_iter().chain(names.iter().filter(|name| **name != other)) {
             let with = words(&labels);
             let words = match (*name == other, with.is_empty()) {
@@ -349,7 +349,7 @@ fn names_in(
     policies.map(ToString::to_string).chain(of_cluster).collect()
 }
 
-/// A pod that is not there.
+/// A pod that is made up, with this namespace and these labels.
 pub(super) fn stranger(namespace: &str, labels: Labels) -> Pod {
     Pod {
         name: ObjectRef { namespace: namespace.to_owned(), name: NAME.to_owned() },

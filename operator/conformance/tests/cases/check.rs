@@ -12,7 +12,7 @@ use netproof_conformance::{
     policy::Rejected,
 };
 
-/// What came of a file.
+/// The differences that were found in a file, and how much was checked.
 #[derive(Default)]
 pub struct Report {
     pub cells: usize,

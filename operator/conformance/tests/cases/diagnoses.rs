@@ -22,9 +22,9 @@ use netproof_conformance::{
 /// In how many cases of a cluster a fault shows, and in how many it is named.
 #[derive(Clone, Copy, Default)]
 pub struct Tally {
-    /// Something is not as the policies say.
+    /// Cases in which something is not as the policies say.
     pub shows: usize,
-    /// It is the one that is chosen.
+    /// Cases in which the diagnosis names the fault.
     pub named: usize,
 }
 
@@ -38,8 +38,8 @@ pub fn worlds(file: &CaseFile) -> Vec<(String, Snapshot, Vec<Flow>)> {
     file.cases.iter().filter_map(world).collect()
 }
 
-/// All between pods on the ports that a case asks about and on those beside them, and what it asks
-/// of addresses that pods send to.
+/// All flows between pods on the ports that a case asks about and on those beside them, and the
+/// flows to addresses that it asks about.
 fn flows(case: &Case) -> Vec<Flow> {
     let snapshot = &case.snapshot;
     let drawn: Vec<Flow> = case.cells.iter().map(|cell| cell.flow).collect();

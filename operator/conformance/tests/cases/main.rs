@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use netproof_cases::{About, Case, CaseFile, law};
 use netproof_conformance::kinds::ClusterPolicyKind;
 
-/// The ones of Kubernetes' own end-to-end cases that exist for UDP and SCTP too.
+/// The numbers of Kubernetes' own end-to-end cases that exist for UDP and SCTP too.
 const UPSTREAM_OTHER_PROTOCOLS: [u32; 3] = [1, 13, 14];
 
 #[test]

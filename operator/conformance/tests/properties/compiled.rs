@@ -1,4 +1,4 @@
-//! Answers of a compiled snapshot never differ from the plain evaluation.
+//! Checks that answers of a compiled snapshot never differ from the plain evaluation.
 
 use std::collections::HashMap;
 

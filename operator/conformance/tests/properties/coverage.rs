@@ -1,4 +1,4 @@
-//! Flows that are chosen show what they are chosen for, and none is overlooked.
+//! Checks that chosen flows show what they are chosen for, and that none is overlooked.
 
 use std::collections::BTreeSet;
 

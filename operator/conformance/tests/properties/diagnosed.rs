@@ -1,4 +1,4 @@
-//! A diagnosis is never surer than its evidence, on random clusters.
+//! Checks on random clusters that a diagnosis is never surer than its evidence.
 
 use netproof_conformance::{
     compiled::{Answer, Compiled},
@@ -15,8 +15,8 @@ use proptest::{collection::vec, prelude::*, sample::Index};
 
 use crate::{some_worlds, world::world};
 
-/// What a network that is this snapshot does with flows; what is open goes the one way or the
-/// other.
+/// What is seen of flows in a network that enforces this snapshot; flows that are open have the
+/// outcome `open`.
 fn seen(network: &Snapshot, flows: &[Flow], open: &Outcome) -> Vec<Observation> {
     let network = Compiled::new(network.clone());
     let outcome = |flow: &Flow| match network.answer(flow) {

@@ -1,4 +1,4 @@
-//! What an explanation says, and what is so.
+//! Checks that what an explanation says is so.
 
 use std::net::IpAddr;
 
@@ -208,7 +208,7 @@ impl Seen<'_> {
         }
     }
 
-    /// Each statement, looked up.
+    /// Looks up whether what is said of a peer is so.
     fn peer(&self, miss: &PeerMiss) -> Found {
         let pod = || self.pod().ok_or("an address has no labels");
         match miss {

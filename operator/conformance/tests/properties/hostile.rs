@@ -1,4 +1,4 @@
-//! Policies that nobody would write: the right fields, and now and then the wrong thing in them.
+//! Makes policies that nobody would write: the right fields, now and then with the wrong value.
 
 use proptest::{collection::vec, prelude::*, sample::select};
 
@@ -114,7 +114,7 @@ fn admin_port() -> Text {
     prop_oneof![single("portNumber", one), single("portRange", range), named].boxed()
 }
 
-/// An object of this field alone.
+/// An object with this field alone.
 fn single(key: &'static str, value: Text) -> Text {
     odd(value.prop_map(move |value| format!("{{{}:{value}}}", quoted(key))).boxed())
 }
@@ -173,7 +173,7 @@ fn object(fields: Vec<(&'static str, Text)>) -> Text {
     odd(fields.prop_map(|fields| format!("{{{}\"unknown\":[{{}}]}}", fields.concat())).boxed())
 }
 
-/// Mostly this; else null, or something of another type.
+/// Mostly this value; else null, or a value of another type.
 fn odd(value: Text) -> Text {
     let other = select(&["{}", "[]", "7", "\"\"", "false", "1.5"]).prop_map(str::to_owned);
     prop_oneof![600 => value, 6 => Just("null".to_owned()), 1 => other].boxed()

@@ -1,4 +1,4 @@
-//! What holds of every cluster and every flow, on random ones with every corner in them.
+//! Checks what holds of every cluster and every flow, on random ones with every corner in them.
 
 mod compiled;
 mod coverage;
@@ -27,7 +27,8 @@ use proptest::{prelude::*, sample::Index};
 
 use world::{ClusterPolicies, World, cluster, egress_rule, ingress_rule, policy, world};
 
-/// From the strictest to the most open. What only adds to the rules never moves an answer down.
+/// Answers from the strictest to the most open. A change that only adds rules never moves an answer
+/// down.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Verdict {
     Deny,
@@ -49,7 +50,8 @@ fn verdict(snapshot: &Snapshot, flow: &Flow) -> Verdict {
     expect(snapshot, flow).into()
 }
 
-/// A world has hundreds of flows, so that fewer worlds do. `PROPTEST_CASES` asks for more.
+/// The configuration for properties of whole worlds: each has hundreds of flows, so fewer worlds
+/// are enough. `PROPTEST_CASES` asks for more.
 fn some_worlds() -> ProptestConfig {
     let default = ProptestConfig::default();
     ProptestConfig { cases: default.cases.div_ceil(8), ..default }
@@ -345,7 +347,7 @@ fn reverse(policy: &mut NetworkPolicy) {
     }
 }
 
-/// The order of rules matters, that of what a rule lists does not.
+/// Reverses the lists in each rule: the order of rules matters, the order in a rule does not.
 fn reverse_within_rules(policies: &mut ClusterPolicies) {
     let ClusterPolicies { cluster, admin, baseline } = policies;
     for spec in cluster.iter_mut().map(|policy| &mut policy.spec) {

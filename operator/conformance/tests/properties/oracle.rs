@@ -45,7 +45,7 @@ struct Reading<'a> {
     bits: u8,
 }
 
-/// One end, as this reading sees it.
+/// One end of a flow, as a reading sees it.
 #[derive(Clone, Copy)]
 struct Seen<'a> {
     pod: Option<&'a Pod>,
@@ -69,7 +69,7 @@ impl Reading<'_> {
         self.bits & 16 != 0
     }
 
-    /// Neither where there is nothing to say.
+    /// What may become of a flow by this reading; neither result where there is nothing to say.
     fn results(&self, flow: &Flow) -> Results {
         self.of_ends(flow).unwrap_or_default()
     }
@@ -104,7 +104,7 @@ impl Reading<'_> {
         } else {
             self.side(from, to, to, flow.port, true)
         };
-        // The sides know nothing of each other, and choose on their own.
+        // Each side settles what is open on it without regard to the other.
         Some([ingress[0] || egress[0], ingress[1] && egress[1]])
     }
 
@@ -145,7 +145,7 @@ impl Reading<'_> {
         known.map(IpAddr::to_canonical).any(|one| one == address)
     }
 
-    /// What the `NetworkPolicies` say; none where they do not isolate.
+    /// What the `NetworkPolicies` say of a side; none where they do not isolate the subject.
     fn admitted(
         &self,
         subject: &Pod,
@@ -271,7 +271,8 @@ fn within(block: &IpBlock, address: IpAddr) -> bool {
     covers(&block.cidr, address) && !block.except.iter().any(|hole| covers(hole, address))
 }
 
-/// By the bits: `1.2.3.4/n` as 32 of them, everything else as 128.
+/// Whether a range covers an address, compared bit by bit: `1.2.3.4/n` as 32 bits, everything else
+/// as 128.
 fn covers(cidr: &str, address: IpAddr) -> bool {
     let (text, length) = cidr.split_once('/').expect("a CIDR");
     let length: u32 = length.parse().expect("a length");

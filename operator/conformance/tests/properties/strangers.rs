@@ -1,5 +1,5 @@
-//! Whoever is answered otherwise after a change of policies is told of, be he among the objects or
-//! not.
+//! Checks that every end of a flow with another answer after a change of policies is told of, among
+//! the objects or not.
 
 use netproof_conformance::{
     compiled::Compiled,
@@ -16,7 +16,7 @@ use super::{
     world::{World, cluster_policies, policy, world},
 };
 
-/// Whether policies isolate it, and it can be reached.
+/// Whether policies can isolate a pod, and flows can reach it.
 fn is_own(pod: &Pod) -> bool {
     pod.network == PodNetwork::Own && pod.lifecycle == Lifecycle::Live
 }
@@ -66,7 +66,7 @@ proptest! {
         before in world(), one in policy(), place in any::<Index>(), kept in 0u32..4,
     ) {
         let mut next = before.clone();
-        // One policy at a time, of which others may leave nothing to be seen.
+        // One policy changes at a time: others may hide what it changes.
         if !next.policies.is_empty() {
             let changed = place.get_mut(&mut next.policies);
             changed.spec = one.spec;

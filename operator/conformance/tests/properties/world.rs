@@ -1,4 +1,4 @@
-//! Random clusters: few names, labels, addresses and ports, so that they meet often.
+//! Makes random clusters of few names, labels, addresses and ports, so that these meet often.
 
 mod cluster;
 
@@ -34,7 +34,7 @@ const NAMES: [&str; 2] = ["http", "dns"];
 const PROTOCOLS: [Protocol; 4] = [Protocol::Tcp, Protocol::Tcp, Protocol::Udp, Protocol::Sctp];
 const NODES: [&str; 2] = ["n1", "n2"];
 
-/// A cluster, its policies as they are written.
+/// A random cluster, with its policies as they are written.
 #[derive(Clone, Debug)]
 pub struct World {
     pub namespaces: BTreeMap<String, Labels>,
@@ -47,7 +47,7 @@ pub struct World {
 }
 
 impl World {
-    /// The ports on which they are asked.
+    /// The ports on which flows are asked about.
     pub fn ports(&self) -> Vec<Port> {
         self.ports.clone()
     }
@@ -74,7 +74,7 @@ pub fn world() -> impl Strategy<Value = World> {
     world_of(1..5)
 }
 
-/// More pods than a word has bits, so that flows are too many to list.
+/// A cluster with more pods than a word has bits, so that its flows are too many to list.
 pub fn crowd() -> impl Strategy<Value = World> {
     world_of(65..100)
 }
@@ -97,7 +97,7 @@ fn world_of(count: Range<usize>) -> impl Strategy<Value = World> {
     )
 }
 
-/// Some that pods give names to, a regular container's and an init container's, and one more.
+/// Ports that pods give names, of a regular container and of an init container, and `other`.
 fn ports_of_interest(pods: &[Pod], other: Port) -> Vec<Port> {
     let named = || pods.iter().flat_map(|pod| &pod.named_ports);
     let of = |container| named().find(|port| port.container == container);
@@ -130,7 +130,7 @@ fn address() -> impl Strategy<Value = IpAddr> {
     prop_oneof![5 => four, 5 => six, 1 => mapped]
 }
 
-/// Mostly the same one, so that selectors speak of the labels that there are.
+/// A key of a label, mostly the same one, so that selectors speak of the labels that there are.
 fn key() -> impl Strategy<Value = String> {
     prop_oneof![2 => Just(KEYS[0].to_owned()), 1 => word(&KEYS)]
 }
@@ -243,7 +243,7 @@ fn peer() -> impl Strategy<Value = NetworkPolicyPeer> {
     prop_oneof![2 => selectors, 1 => block]
 }
 
-/// Around the addresses of [`address`], in all the spellings that the API server takes.
+/// A block around the addresses of [`address`], in any spelling that the API server takes.
 fn block_of_v4() -> impl Strategy<Value = IpBlock> {
     let length = prop_oneof![1 => Just(0u8), 1 => Just(24), 6 => 27u8..=32];
     (length, 0u8..8, vec((0u8..8, 28u8..=32, 0usize..3), 0..3), 0usize..3).prop_map(

@@ -1,4 +1,4 @@
-//! How flows came to be as they are.
+//! Remembers how each flow went, for faults of time.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -13,31 +13,32 @@ use crate::{
     verdict::{Sighting, Steadiness, Verdict},
 };
 
-/// What is remembered of each flow.
+/// What is remembered of the flows of a test.
 #[derive(Clone, Debug, Default)]
 pub(super) struct FlowHistory {
     flows: BTreeMap<Cell, PastFlow>,
-    /// How many turns are forgiven.
+    /// How many turns of a flow are not counted as flapping.
     forgiven: usize,
 }
 
 #[derive(Clone, Debug, Default)]
 struct PastFlow {
-    /// When it was seen to follow a change too late, and how late.
+    /// When the network was seen to follow a change too late, and how late that was.
     slow: Option<(Duration, Duration)>,
-    /// When it was last seen to be wrong.
+    /// When the flow was last seen to be wrong.
     wrong: Option<Duration>,
-    /// When it was last seen to be right.
+    /// When the flow was last seen to be right.
     right: Option<Duration>,
-    /// How often it was right since it last leaked.
+    /// How often the flow was right since it last leaked.
     in_a_row: usize,
-    /// When it last leaked without a change to follow, and how old the younger end was, if it had
-    /// leaked since that end was there.
+    /// When the flow last leaked without a change to follow, and the age of its younger end then,
+    /// if it had leaked ever since that end was there.
     leaked: Option<(Duration, Option<Duration>)>,
     verdict: Now,
-    /// Whether it leaked when that was last known, since its expectation last changed.
+    /// Whether the flow leaked when that was last known, since its expectation last changed.
     leaks: Option<bool>,
-    /// When its verdict turned from right to a leak or back, since its expectation last changed.
+    /// When the flow's verdict turned from right to a leak or back, since its expectation last
+    /// changed.
     turns: Vec<Duration>,
 }
 
@@ -52,29 +53,29 @@ enum Now {
     Blocked,
 }
 
-/// One turn is a network that broke or recovered; more are flapping, if none is forgiven.
+/// How many turns are flapping if none is forgiven: one turn is a network that broke or recovered.
 const FLAPPING: usize = 2;
 
-/// So many attempts in a row have to be right before a flow counts as having been right: one
-/// silence may have been the sender's own slowness.
+/// How many attempts in a row have to be right before a flow counts as right: one silence may have
+/// been the sender's own slowness.
 const RIGHT: usize = 3;
 
 impl PastFlow {
-    /// Whether it leaks by turns, in its last attempts or over a longer time.
+    /// Whether the flow leaks by turns, in its last attempts or over a longer time.
     fn flaps(&self, forgiven: usize) -> bool {
         // Right, wrong and right again may also be the start of a stand-in.
         let at_start = usize::from(self.leaked_when_new().is_some());
         self.verdict == Now::LeaksByTurns || self.turns.len() >= FLAPPING + at_start + forgiven
     }
 
-    /// Forgets what its verdicts were.
+    /// Forgets the flow's verdicts.
     fn begin_anew(&mut self) {
         self.turns.clear();
         self.leaks = None;
     }
 
-    /// How old the younger end was when it last leaked, if it did so from the start and is right
-    /// since.
+    /// The age of the younger end when the flow last leaked, if it leaked from the start of that
+    /// end and is right since.
     fn leaked_when_new(&self) -> Option<Duration> {
         let (at, age) = self.leaked?;
         age.filter(|_| self.right.is_some_and(|right| right > at))
@@ -82,7 +83,7 @@ impl PastFlow {
 }
 
 impl FlowHistory {
-    /// With which a network that broke has one turn to recover.
+    /// No flows yet, with one turn forgiven, by which a network that broke may recover.
     pub(super) fn forgiving() -> Self {
         Self { forgiven: 1, ..Self::default() }
     }
@@ -109,8 +110,8 @@ impl FlowHistory {
         }
     }
 
-    /// That it took long to be seen right says nothing where nobody looked: it has to have been
-    /// wrong after its time to settle.
+    /// Takes in that a flow followed a change. A long time alone says nothing where nobody looked:
+    /// the flow has to have been seen wrong after its time to settle.
     pub(super) fn followed(
         &mut self,
         cell: &Cell,
@@ -136,7 +137,7 @@ impl FlowHistory {
             Verdict::Blocked(_) => Now::Blocked,
             // A leak that has ceased stands, but for what the network does now it is right.
             Verdict::Leak(Steadiness::Ceased { .. }) | Verdict::Conforms => Now::Right,
-            // A change, or a new stand-in: what was before says nothing of it.
+            // After a change or with a new stand-in, earlier verdicts say nothing of the flow.
             Verdict::Settling => {
                 record.begin_anew();
                 Now::Open
@@ -166,7 +167,7 @@ impl FlowHistory {
         self.flows.retain(|cell, _| cells.contains(cell));
     }
 
-    /// What was before this counts no more.
+    /// Forgets all events before this time.
     pub(super) fn forget(&mut self, before: Duration) {
         for record in self.flows.values_mut() {
             record.slow = record.slow.filter(|(at, _)| *at >= before);

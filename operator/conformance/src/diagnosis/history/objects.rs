@@ -1,4 +1,4 @@
-//! Which objects there were, and what they were like.
+//! Remembers which objects there were, and what they were like, for faults of memory.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -8,7 +8,7 @@ use crate::{
     snapshot::Snapshot,
 };
 
-/// The objects that there are, as they were, and those that are gone.
+/// The present objects as they were, and the objects that are gone.
 #[derive(Clone, Debug, Default)]
 pub(super) struct ObjectHistory {
     pods: BTreeMap<ObjectRef, (Changing, Pod)>,

@@ -1,5 +1,5 @@
-//! Two sets of labels side by side: what a part of a network remembers of objects, beside what they
-//! are.
+//! Puts two sets of labels side by side: those that a part of a network remembers of objects,
+//! beside those that objects have.
 
 use crate::{
     select::{Labels, NAMESPACE_NAME, Requirement, Selector},
@@ -42,7 +42,7 @@ fn both(own: &Labels, remembered: &Labels) -> Labels {
 }
 
 fn by_labels_aside(selector: &Selector) -> Selector {
-    // Names are remembered by nobody: they do not change.
+    // The label with a namespace's name never changes, so nobody remembers another.
     let aside = |key: &str| match key {
         NAMESPACE_NAME => key.to_owned(),
         _ => format!("{ASIDE}{key}"),

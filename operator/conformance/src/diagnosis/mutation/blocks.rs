@@ -34,7 +34,7 @@ pub(super) fn ignores_except(snapshot: &Snapshot) -> Snapshot {
     peers(snapshot, |peers| peers.iter().map(whole).collect())
 }
 
-/// What is denied to a pod, by address.
+/// The addresses that exceptions of rules leave out for a pod.
 type Holes = BTreeSet<IpNet>;
 
 pub(super) fn spreads_except(snapshot: &Snapshot) -> Snapshot {
@@ -42,8 +42,8 @@ pub(super) fn spreads_except(snapshot: &Snapshot) -> Snapshot {
     Direction::BOTH.into_iter().fold(snapshot.clone(), spread)
 }
 
-/// Pods of the same holes are of one group, and each policy that isolates some of them is split by
-/// their groups.
+/// Takes the exceptions of each rule for those of all rules that apply to a pod. Pods of the same
+/// holes are of one group, and each policy that isolates some of them is split by their groups.
 fn spreads(snapshot: &Snapshot, direction: Direction) -> Snapshot {
     let holes: Vec<Holes> =
         snapshot.pods.iter().map(|pod| holes(pod, snapshot, direction)).collect();

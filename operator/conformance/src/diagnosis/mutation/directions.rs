@@ -43,7 +43,7 @@ pub(super) fn empty_list_allows(snapshot: &Snapshot) -> Snapshot {
     })
 }
 
-/// Also what policies of the cluster accept.
+/// Blocks all traffic of every pod, also what policies of the cluster accept.
 pub(super) fn blocks_all(snapshot: &Snapshot) -> Snapshot {
     let namespaces: BTreeSet<&String> =
         snapshot.pods.iter().map(|pod| &pod.name.namespace).collect();

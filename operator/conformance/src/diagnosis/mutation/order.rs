@@ -3,8 +3,8 @@
 use super::{mark, rewrite::and};
 use crate::{pod::Pod, policy::Policy, select::Requirement, snapshot::Snapshot};
 
-/// Each policy selects only the pods of which it is the newest. One without a time is older than
-/// any that has one; of the same time, the last by name is the newest.
+/// Lets each policy select only the pods of which it is the newest policy. A policy without a time
+/// is older than any that has one; of the same time, the last by name is the newest.
 pub(super) fn newest_policy_only(snapshot: &Snapshot) -> Snapshot {
     let newest = |pod: &Pod| {
         let selecting =

@@ -1,4 +1,4 @@
-//! Faults of memory: what is no more goes on deciding.
+//! Faults of memory: objects or labels that are no more go on deciding.
 
 use std::{collections::BTreeMap, net::IpAddr};
 
@@ -11,14 +11,14 @@ use crate::{
     snapshot::Snapshot,
 };
 
-/// What was, and is no more.
+/// An earlier state of objects.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Past {
-    /// Labels that pods had, of those that are still there.
+    /// The labels that pods which are still there had.
     pub pod_labels: BTreeMap<ObjectRef, Labels>,
-    /// Labels that namespaces had.
+    /// The labels that namespaces had.
     pub namespace_labels: BTreeMap<String, Labels>,
-    /// Policies that are deleted, as they were last.
+    /// Deleted policies, as they were last.
     pub deleted_policies: Vec<Policy>,
     /// Pods that are gone, as they were last.
     pub gone_pods: Vec<Pod>,
@@ -55,7 +55,7 @@ pub(super) fn keeps_deleted_policies(snapshot: &Snapshot, past: &Past) -> Snapsh
     mutated
 }
 
-/// Wherever a pod that is gone was a peer, whoever has its address is.
+/// Makes whoever has the address of a pod that is gone a peer wherever that pod was one.
 pub(super) fn keeps_dead_addresses(snapshot: &Snapshot, past: &Past) -> Snapshot {
     let was = |peer: &Peer, own: &str, pod: &Pod| match peer {
         Peer::Addresses(_) => false,

@@ -17,7 +17,7 @@ use crate::{
     snapshot::Snapshot,
 };
 
-/// Where nobody has IPv6 there is none to be ignored.
+/// Admits all of IPv6. Changes nothing where no pod has an IPv6 address.
 pub(super) fn ignores_ipv6(snapshot: &Snapshot) -> Snapshot {
     let has_ipv6 = |pod: &Pod| pod.addresses.iter().any(IpAddr::is_ipv6);
     if !snapshot.pods.iter().any(has_ipv6) {
@@ -29,7 +29,7 @@ pub(super) fn ignores_ipv6(snapshot: &Snapshot) -> Snapshot {
     admitting(snapshot.clone(), |_| Some(String::new()), |_| peer.clone())
 }
 
-/// A pod that is on no node is in no traffic.
+/// Admits traffic between pods on one node. A pod that is on no node has no traffic.
 pub(super) fn ignores_same_node(snapshot: &Snapshot) -> Snapshot {
     between_nodes(snapshot, |key, node| {
         vec![Requirement::In(key.to_owned(), [node.to_owned()].into())]
@@ -45,8 +45,8 @@ pub(super) fn ignores_cross_node(snapshot: &Snapshot) -> Snapshot {
     })
 }
 
-/// Admits the pods on certain nodes, given the subject's. Without policies there is nothing more to
-/// admit.
+/// Admits the pods on the nodes that `nodes` gives for the subject's. Changes nothing where there
+/// are no policies.
 fn between_nodes(snapshot: &Snapshot, nodes: impl Fn(&str, &str) -> Vec<Requirement>) -> Snapshot {
     if snapshot.policies.is_empty() {
         return snapshot.clone();

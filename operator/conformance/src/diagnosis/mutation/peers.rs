@@ -65,7 +65,7 @@ pub(super) fn own_namespace_only(snapshot: &Snapshot) -> Snapshot {
     namespaces(snapshot, &Namespaces::Own)
 }
 
-/// These in the place of those that any `namespaceSelector` matches.
+/// Puts these namespaces in the place of those that any `namespaceSelector` matches.
 fn namespaces(snapshot: &Snapshot, instead: &Namespaces) -> Snapshot {
     let peer = |peer: &Peer| match peer {
         Peer::Pods { namespaces: Namespaces::Matching(_), pods } => {

@@ -45,8 +45,8 @@ pub(super) fn ignores_ports(snapshot: &Snapshot) -> Snapshot {
     rules(snapshot, |rule| Rule { peers: rule.peers.clone(), ports: Ports::All })
 }
 
-/// Each name is replaced by one that every pod declares, with the number that the first pod gives
-/// it. Whether init containers declare names is open, and stays so.
+/// Replaces each name of a port by one that every pod declares, with the number that the first pod
+/// gives it. Whether the names of init containers resolve stays open.
 pub(super) fn named_port_of_first_pod(snapshot: &Snapshot) -> Snapshot {
     let mut pods: Vec<&Pod> = snapshot.pods.iter().collect();
     pods.sort_by_key(|pod| &pod.name);
@@ -79,8 +79,8 @@ fn of_first(name: &str, protocol: Protocol) -> String {
     format!("\0first {name} {protocol}")
 }
 
-/// Each name is replaced by one that pods declare for every protocol, where they declare the name
-/// for its own.
+/// Replaces each name of a port by one that pods declare for every protocol, where they declare the
+/// name for the rule's own.
 pub(super) fn ignores_protocol(snapshot: &Snapshot) -> Snapshot {
     let name = |name: &str, protocol: Protocol| format!("\0any {name} {protocol}");
     let numbered = ports(snapshot, |port| {
@@ -103,7 +103,7 @@ pub(super) fn ignores_protocol(snapshot: &Snapshot) -> Snapshot {
     mutated
 }
 
-/// Other names in the place of those that rules use, for these protocols.
+/// Puts other names in the place of those that rules use, for these protocols.
 fn renamed(
     snapshot: &Snapshot,
     rename: impl Fn(&str, Protocol) -> (String, Vec<Protocol>),

@@ -1,4 +1,4 @@
-//! What rewritings have in common: the walk to the part that they rewrite.
+//! Walks a snapshot to the parts that rewritings change.
 
 use std::collections::BTreeSet;
 
@@ -14,7 +14,7 @@ pub(super) fn policies(snapshot: &Snapshot, rewrite: impl Fn(&Policy) -> Policy)
     Snapshot { policies, ..snapshot.clone() }
 }
 
-/// Each rule of both directions.
+/// The snapshot with each rule of both directions rewritten.
 pub(super) fn rules(snapshot: &Snapshot, rewrite: impl Fn(&Rule) -> Rule) -> Snapshot {
     let isolation = |isolation: &Isolation| match isolation {
         Isolation::Open => Isolation::Open,
@@ -27,7 +27,8 @@ pub(super) fn rules(snapshot: &Snapshot, rewrite: impl Fn(&Rule) -> Rule) -> Sna
     })
 }
 
-/// Each list of peers that there is. Where it comes to nothing, the rule admits nobody.
+/// The snapshot with each list of peers rewritten. Where a list comes to nothing, the rule admits
+/// nobody.
 pub(super) fn peers(snapshot: &Snapshot, rewrite: impl Fn(&[Peer]) -> Vec<Peer>) -> Snapshot {
     rules(snapshot, |rule| {
         let peers = match &rule.peers {
@@ -38,7 +39,7 @@ pub(super) fn peers(snapshot: &Snapshot, rewrite: impl Fn(&[Peer]) -> Vec<Peer>)
     })
 }
 
-/// Each element of a list of ports, which may come to several.
+/// The snapshot with each element of a list of ports rewritten, which may come to several.
 pub(super) fn ports<I>(snapshot: &Snapshot, rewrite: impl Fn(&PortMatch) -> I) -> Snapshot
 where
     I: IntoIterator<Item = PortMatch>,
@@ -52,7 +53,7 @@ where
     })
 }
 
-/// Each selector: of subjects, of peers and of their namespaces.
+/// The snapshot with each selector rewritten: of subjects, of peers and of their namespaces.
 pub(super) fn selectors(snapshot: &Snapshot, rewrite: impl Fn(&Selector) -> Selector) -> Snapshot {
     let peer = |peer: &Peer| match peer {
         Peer::Addresses(block) => Peer::Addresses(block.clone()),
@@ -68,8 +69,8 @@ pub(super) fn selectors(snapshot: &Snapshot, rewrite: impl Fn(&Selector) -> Sele
     policies(&rewritten, |policy| Policy { subjects: rewrite(&policy.subjects), ..policy.clone() })
 }
 
-/// A rule that admits nobody in the place of each for which this holds: that a direction has a rule
-/// is for other faults to see.
+/// The snapshot with a rule that admits nobody in the place of each for which `is_void` holds:
+/// other faults still see that there is a rule.
 pub(super) fn void_rules(snapshot: &Snapshot, is_void: impl Fn(&Rule) -> bool) -> Snapshot {
     rules(snapshot, |rule| {
         if is_void(rule) {
@@ -80,7 +81,7 @@ pub(super) fn void_rules(snapshot: &Snapshot, is_void: impl Fn(&Rule) -> bool) -
     })
 }
 
-/// These peers, or nobody where there are none.
+/// The list of these peers, or of nobody where there are none.
 pub(super) fn only(peers: Vec<Peer>) -> Peers {
     if peers.is_empty() { Peers::Only(vec![nobody()]) } else { Peers::Only(peers) }
 }

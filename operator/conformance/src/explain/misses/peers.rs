@@ -1,4 +1,4 @@
-//! What keeps the peers of a rule from matching.
+//! Finds out what keeps the peers of a rule from matching.
 
 use std::net::IpAddr;
 
@@ -17,7 +17,7 @@ use crate::{
 };
 
 impl ExaminedSide<'_> {
-    /// What keeps each of these from matching; empty if one matches.
+    /// What keeps each of these peers from matching; empty if one matches.
     pub(in crate::explain) fn peers(&self, peers: &[Peer], own_namespace: &str) -> Vec<PeerMiss> {
         all(peers.iter().map(|peer| {
             let is_peer = self.side.is_peer(peer, own_namespace);
@@ -25,7 +25,8 @@ impl ExaminedSide<'_> {
         }))
     }
 
-    /// The same for a policy of the cluster.
+    /// What keeps each of these peers of a policy of the cluster from matching; empty if one
+    /// matches.
     pub(in crate::explain) fn cluster_peers(&self, peers: &[ClusterPeer]) -> Vec<PeerMiss> {
         all(peers.iter().map(|peer| self.cluster_peer(peer)))
     }
@@ -51,8 +52,9 @@ impl ExaminedSide<'_> {
         }
     }
 
-    /// A `namespaceSelector` and a `podSelector`, which as two elements would be an OR: there the
-    /// `podSelector` is one of the policy's own namespace.
+    /// What keeps a peer with a `namespaceSelector` and a `podSelector` from matching. As two
+    /// elements they would be an OR, in which the `podSelector` means pods of the policy's own
+    /// namespace.
     fn both(&self, namespaces: &Selector, pods: &Selector, pod: &Pod, is_own: bool) -> PeerMiss {
         let namespace = self.namespace_miss(namespaces, pod);
         let labels = label_misses(pods, &pod.labels);
@@ -82,7 +84,7 @@ impl ExaminedSide<'_> {
             ClusterPeer::Nodes(_) => {
                 self.side.peer().filter(|pod| !is_host(pod)).map(|_| PeerMiss::NoNode)
             }
-            // Whether these match is never known.
+            // Whether such a peer matches is never known.
             ClusterPeer::DomainNames(_) | ClusterPeer::Unknown(_) => None,
         }
     }
@@ -99,7 +101,7 @@ impl ExaminedSide<'_> {
     }
 }
 
-/// The misses, if every element is one.
+/// The misses of all elements; empty if one element has none.
 pub(super) fn all<T>(misses: impl Iterator<Item = Option<T>>) -> Vec<T> {
     misses.collect::<Option<Vec<T>>>().unwrap_or_default()
 }

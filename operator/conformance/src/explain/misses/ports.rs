@@ -1,4 +1,4 @@
-//! What keeps the ports of a rule from matching.
+//! Finds out what keeps the ports of a rule from matching.
 
 use super::{ExaminedSide, PortMiss, peers::all};
 use crate::{
@@ -11,7 +11,7 @@ use crate::{
 };
 
 impl ExaminedSide<'_> {
-    /// What keeps each of these from matching; empty if one matches.
+    /// What keeps each of these ports from matching; empty if one matches.
     pub(in crate::explain) fn ports(&self, ports: &[PortMatch]) -> Vec<PortMiss> {
         all(ports.iter().map(|port| {
             let is_port = self.side.is_port(port);
@@ -23,7 +23,8 @@ impl ExaminedSide<'_> {
         }))
     }
 
-    /// The same for a policy of the cluster.
+    /// What keeps each of these ports of a policy of the cluster from matching; empty if one
+    /// matches.
     pub(in crate::explain) fn cluster_ports(&self, ports: &[ClusterPort]) -> Vec<PortMiss> {
         all(ports.iter().map(|port| match (self.side.is_cluster_port(port), port) {
             (Element::Yes | Element::Maybe(_), _) | (_, ClusterPort::Unknown(_)) => None,
@@ -59,7 +60,7 @@ impl ExaminedSide<'_> {
         }
     }
 
-    /// A Service of the receiver whose own port is this one, and leads to the port that is asked.
+    /// A Service of the receiver with this port of its own, which leads to the flow's port.
     fn service_of(&self, port: Port) -> Option<&ServiceRoute> {
         let receiver = self.side.receiver()?;
         let asked = self.asked();
@@ -72,7 +73,8 @@ impl ExaminedSide<'_> {
         })
     }
 
-    /// A name; of a `NetworkPolicy` with the protocol that it has to be declared with.
+    /// What keeps a named port from matching. The name of a `NetworkPolicy` comes with the protocol
+    /// that it has to be declared with.
     fn name(&self, name: &str, protocol: Option<Protocol>) -> PortMiss {
         let Some(receiver) = self.side.receiver() else { return PortMiss::NameWithoutPod };
         let asked = self.asked();

@@ -1,4 +1,4 @@
-//! What an element of a rule lacks, in words.
+//! Tells what an element of a rule lacks, in words.
 
 use crate::{
     explain::{BlockMiss, LabelMiss, NamespaceMiss, PeerMiss, PortMiss},

@@ -1,4 +1,4 @@
-//! What the kinds of cluster policies write alike: subjects, peers and rules.
+//! Reads what all kinds of cluster policies write alike: subjects, peers and rules.
 
 use std::{collections::BTreeSet, fmt, net::IpAddr};
 
@@ -41,7 +41,7 @@ pub(in crate::policy) static PEERS: Shape = Shape::List(&Shape::Object {
 pub struct Others(BTreeSet<String>);
 
 impl Others {
-    /// No such field; one; or more than one.
+    /// The one field that is not known; none if there is none, and an error if there are more.
     pub(in crate::policy) fn sole(&self) -> Result<Option<&str>, PolicyProblem> {
         match self.0.len() {
             0 | 1 => Ok(self.0.first().map(String::as_str)),
@@ -117,20 +117,20 @@ pub struct Peer {
 
 json::only_from_objects!(Subject, NamespacedPod, Peer);
 
-/// What the versions of the API differ in.
+/// The respects in which the versions of the API differ.
 #[derive(Clone, Copy)]
 pub(in crate::policy) struct Dialect {
     /// How many rules a direction may have.
     pub(in crate::policy) rules: usize,
     /// How many peers, and how many ports, a rule may have.
     pub(in crate::policy) elements: usize,
-    /// What it calls the actions.
+    /// The words of this version for the actions.
     pub(in crate::policy) actions: &'static [(&'static str, Action)],
-    /// The same, for people.
+    /// The words for the actions, for people.
     pub(in crate::policy) action_words: &'static str,
-    /// Whether it wants the namespaces beside `podSelector` to be named.
+    /// Whether this version asks for the namespaces beside `podSelector`.
     pub(in crate::policy) wants_namespace_selector: bool,
-    /// Whether it has `domainNames`.
+    /// Whether this version has `domainNames`.
     pub(in crate::policy) has_domain_names: bool,
 }
 
@@ -240,7 +240,7 @@ impl Dialect {
         })
     }
 
-    /// A list that is there has one element at least, and not too many.
+    /// Checks that a list which is there has one element at least, and not too many.
     fn some<T>(self, elements: &[T]) -> Result<(), PolicyProblem> {
         if elements.is_empty() {
             Err(PolicyProblem::Empty)

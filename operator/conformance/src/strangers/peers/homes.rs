@@ -1,4 +1,4 @@
-//! The namespaces that strangers may be in.
+//! Lists the namespaces that strangers may be in.
 
 use std::collections::BTreeSet;
 
@@ -20,8 +20,8 @@ pub(super) struct StrangerNamespace {
     pub(super) is_own: bool,
 }
 
-/// The subject's own namespace, and others, of which no selector tells one from those that are left
-/// out.
+/// The subject's own namespace, and others such that no selector tells any that is left out from
+/// all of them.
 pub(super) fn homes(
     sides: &[DirectionPolicies<'_>; 2],
     subject: &ChangedSubject,
@@ -37,7 +37,7 @@ pub(super) fn homes(
         is_own: true,
     }];
     let mut seen = BTreeSet::new();
-    // By labels first: that tells more than the name of one that has them.
+    // Namespaces by their labels come first: labels tell more than a name.
     let (strangers, all) = strange_namespaces(sides, terms.namespaces.iter().copied());
     *is_complete &= all;
     let strangers = strangers.into_iter().map(|(name, labels, words)| StrangerNamespace {

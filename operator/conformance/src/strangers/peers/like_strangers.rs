@@ -19,7 +19,8 @@ pub(super) struct LikeStrangers<'a> {
 }
 
 impl LikeStrangers<'_> {
-    /// Who they are, of all ranges and of so many kinds of pods in each namespace.
+    /// The strangers in words. `ranges` are all ranges of addresses, and `kinds` is how many kinds
+    /// of pods each namespace has.
     pub(super) fn words(&self, ranges: &[Range], kinds: usize) -> Vec<String> {
         let mut words = addresses::words(&self.ranges, ranges);
         if self.ranges.is_empty() {
@@ -55,7 +56,7 @@ impl LikeStrangers<'_> {
     }
 }
 
-/// Whether it stands for all namespaces that are not there with its labels.
+/// Whether it stands for all namespaces with its labels that are not among the objects.
 fn is_general(home: &StrangerNamespace) -> bool {
     !home.is_own && home.words.starts_with("in namespaces labelled")
         || home.words == "in other namespaces"
@@ -66,7 +67,8 @@ fn of(home: &StrangerNamespace) -> &Labels {
     home.labels[0].as_ref().unwrap_or(&NONE)
 }
 
-/// Pods of one namespace: those whose labels another's include are told by that one.
+/// The pods of one namespace in words. Pods with labels that include those of others are told by
+/// the others.
 fn pods_in_words(all: &[&Labels], kinds: usize) -> BTreeSet<String> {
     if all.len() == kinds {
         return ["pods".to_owned()].into();

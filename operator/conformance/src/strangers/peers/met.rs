@@ -1,4 +1,4 @@
-//! The pods among the objects that show what a stranger like them would.
+//! Finds pods among the objects that show the same change as strangers like them.
 
 use std::collections::BTreeMap;
 
@@ -16,8 +16,8 @@ use crate::{
     },
 };
 
-/// Pods that a subject which is among the objects meets there, a few for each home and for what the
-/// selectors of pods say of them.
+/// Pods among the objects that a subject meets, a few for each home and for each way in which the
+/// selectors of pods match.
 pub(super) type Met<'a> = BTreeMap<(usize, Vec<bool>), Vec<&'a ObjectRef>>;
 
 pub(super) fn met<'a>(
@@ -49,8 +49,8 @@ pub(super) fn met<'a>(
     met
 }
 
-/// Whether a subject and one of these pods, which are all among the objects, show the same change:
-/// it is told of them.
+/// Whether a subject among the objects and one of these pods show the same change, which is then
+/// told of them and not of strangers.
 pub(super) fn is_told_here(
     sides: &[DirectionPolicies<'_>; 2],
     subject: &ChangedSubject,

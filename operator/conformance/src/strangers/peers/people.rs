@@ -1,4 +1,4 @@
-//! The snapshots in which a subject meets strangers.
+//! Makes the snapshots in which a subject meets strangers.
 
 use std::net::IpAddr;
 
@@ -15,20 +15,20 @@ use crate::{
     },
 };
 
-/// A subject, and those who may be at the other end.
+/// A subject, and the strangers that may be at the other end of its flows.
 pub(super) struct People<'a> {
     pub(super) subject: &'a ChangedSubject,
     pub(super) direction: Direction,
-    /// Of the strangers, each another.
+    /// The labels of each stranger.
     pub(super) labels: &'a [Labels],
-    /// Addresses, for each of them one.
+    /// Addresses, one for the subject and for each stranger.
     pub(super) free: &'a [IpAddr],
-    /// What those who receive call their ports, unless they are there and have names of their own.
+    /// The named ports of receivers that are made up.
     pub(super) names: &'a [NamedPort],
 }
 
 impl People<'_> {
-    /// Whether those who receive are made up, with what they call their ports.
+    /// Whether receivers are made up, and so have the ports in `names`.
     fn are_named(&self) -> bool {
         match (&self.subject.who, self.direction) {
             (SubjectIdentity::Here(_), Direction::Ingress) => false,
@@ -36,7 +36,7 @@ impl People<'_> {
         }
     }
 
-    /// Ports for people. One that was made up for a name is told by it.
+    /// Ports in words. A port that was made up for a name is told by the name.
     pub(super) fn words(&self, spans: Vec<Span>) -> Vec<String> {
         let named = |span: &Span| {
             let is_it = |one: &&NamedPort| {
@@ -51,7 +51,7 @@ impl People<'_> {
         joined(spans).iter().map(words).collect()
     }
 
-    /// The subject, and all strangers in one namespace: what its policies are asked about.
+    /// A snapshot of the subject with its policies, and of all strangers in one namespace.
     pub(super) fn snapshot(
         &self,
         n: usize,
@@ -61,7 +61,7 @@ impl People<'_> {
         let mut free = self.free.iter().copied();
         let mut own = self.subject.pods[n].clone();
         own.addresses = free.next().into_iter().collect();
-        // Of both families, so that it has one in common with whoever there is.
+        // The subject has addresses of both families, so that it shares one with every stranger.
         own.addresses.extend(other_family(own.addresses.first().copied()));
         if self.are_named() && self.direction == Direction::Ingress {
             own.named_ports = self.names.to_vec();

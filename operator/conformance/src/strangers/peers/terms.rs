@@ -1,4 +1,4 @@
-//! What the policies of a subject tell strangers apart by.
+//! Gathers the terms by which the policies of a subject tell strangers apart.
 
 use std::collections::BTreeSet;
 
@@ -15,7 +15,7 @@ use crate::{
     strangers::normal::Selecting,
 };
 
-/// What the policies of a subject tell strangers apart by.
+/// The selectors, blocks and ports by which the policies of a subject tell strangers apart.
 pub(super) struct StrangerTerms<'a> {
     pub(super) namespaces: Vec<&'a Selector>,
     pub(super) pods: Vec<&'a Selector>,
@@ -23,7 +23,7 @@ pub(super) struct StrangerTerms<'a> {
     named: BTreeSet<(Protocol, &'a str)>,
     /// Ports that are mentioned by their numbers, from the first to the last.
     numbered: Vec<(u16, u16)>,
-    /// Whether there is something by which strangers are not made up.
+    /// Whether the policies mention something by which no strangers are made up.
     pub(super) has_more: bool,
 }
 
@@ -60,7 +60,7 @@ impl<'a> StrangerTerms<'a> {
                         }
                         ClusterPort::Named(name) => {
                             terms.named.insert((Protocol::Tcp, name));
-                            // Rules have an order, in which a name may be before its number.
+                            // Rules have an order, in which a name may stand before its number.
                             terms.has_more = true;
                         }
                         ClusterPort::Unknown(_) => terms.has_more = true,
@@ -107,7 +107,7 @@ impl<'a> StrangerTerms<'a> {
                 self.namespaces.push(&of.namespaces);
                 self.pods.push(&of.pods);
             }
-            // A pod with such an address may be treated as either.
+            // A network may treat a pod with such an address as the pod or as the address.
             ClusterPeer::Networks(networks) => {
                 self.blocks.extend(networks);
                 self.has_more = true;
@@ -118,7 +118,7 @@ impl<'a> StrangerTerms<'a> {
         }
     }
 
-    /// What those who receive call ports, each at a number that nobody mentions.
+    /// The ports that the policies name, each at a number that no policy mentions.
     pub(super) fn names(&self) -> Vec<NamedPort> {
         let is_mentioned = |number: &u16| {
             self.numbered.iter().any(|(first, last)| (first..=last).contains(&number))

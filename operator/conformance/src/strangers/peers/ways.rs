@@ -1,4 +1,4 @@
-//! The ways in which what is said of one flow changes, port by port.
+//! Tells in which ways the answer for two ends changes, port by port.
 
 use std::collections::BTreeMap;
 
@@ -8,10 +8,10 @@ use crate::{
     spans::Span,
 };
 
-/// What differs: on which ports, and how.
+/// The ports on which an answer changes, and how it does: the ranks before and after.
 pub(super) type How = (Vec<Span>, (u8, u8));
 
-/// What of an answer counts: whatever the reason is for which the API leaves it open.
+/// The rank of an answer. Answers that the API leaves open for different reasons rank the same.
 pub(super) fn rank(answer: Answer) -> u8 {
     match answer {
         Answer::Allow => 0,
@@ -20,8 +20,8 @@ pub(super) fn rank(answer: Answer) -> u8 {
     }
 }
 
-/// How what is said of the subject and one other end changes. It may change in different ways on
-/// different ports.
+/// The ways in which the answer for the subject and one other end changes, which may differ by
+/// port.
 pub(super) fn ways(
     compiled: &[Compiled; 2],
     direction: Direction,

@@ -1,6 +1,6 @@
-//! The tiers of cluster policies, from the policies as they are written. What is open is settled
-//! by a tape of choices, and every tape is played: who matches of those that may, which of equals
-//! comes next, and where the baseline stands.
+//! Evaluates the tiers of cluster policies, from the policies as they are written. A tape of
+//! choices settles what is open, which is who matches of those that may, which of equals comes
+//! next, and where the baseline stands; and every tape is played.
 
 use std::collections::BTreeMap;
 
@@ -19,13 +19,13 @@ use super::{Reading, Seen, covers, matches};
 /// Answers to the open questions, in the order in which they come up.
 #[derive(Default)]
 pub struct Tape {
-    /// The answer, and how many there are.
+    /// Each answer so far, and how many there are to its question.
     answers: Vec<(usize, usize)>,
     at: usize,
 }
 
 impl Tape {
-    /// Everything that may come of it.
+    /// Plays every tape, and returns which results `attempt` may have.
     pub fn play(mut attempt: impl FnMut(&mut Self) -> bool) -> [bool; 2] {
         let mut tape = Self::default();
         let mut seen = [false; 2];
@@ -63,9 +63,9 @@ impl Tape {
 pub struct Place<'a> {
     pub subject: &'a Pod,
     pub is_egress: bool,
-    /// The other end, whatever a reading makes of its pod.
+    /// The other end, as it is before a reading makes anything of its pod.
     pub other: Seen<'a>,
-    /// As the reading has it, as it is for names.
+    /// The receiver as the reading has it, by which names of ports resolve.
     pub receiver: Seen<'a>,
     pub port: Port,
 }
@@ -83,7 +83,7 @@ enum Ports<'a> {
 }
 
 impl Reading<'_> {
-    /// Accept or deny; none where the tier says nothing, or to pass.
+    /// Whether the tier accepts the flow or denies it; none where it says nothing, or to pass.
     pub fn tier(&self, tier: &str, place: Place<'_>, tape: &mut Tape) -> Option<bool> {
         let (mut numbered, mut unnumbered) = self.written(tier, place.is_egress);
         let applies = |one: &Written<'_>| self.is_subject(one.subject, place.subject);
@@ -193,7 +193,7 @@ impl Reading<'_> {
             })
     }
 
-    /// Never one of the host's network.
+    /// Whether a pod is one of those selected. A pod of the host's network never is.
     fn is_one_of(
         &self,
         namespaces: Option<&LabelSelector>,
@@ -257,7 +257,7 @@ impl Reading<'_> {
     }
 }
 
-/// In a custom resource, a label that is null is none.
+/// The selector without labels that are null, which count as absent in a custom resource.
 fn without_nulls(selector: &LabelSelector) -> LabelSelector {
     let mut selector = selector.clone();
     selector.match_labels.retain(|_, value| value.is_some());

@@ -1,5 +1,5 @@
-//! Random policies of the cluster, as they are written: few, small, and of few priorities, so that
-//! they meet and every way to settle what is open can be tried.
+//! Makes random policies of the cluster, as they are written: few, small, and of few priorities, so
+//! that they meet and every way to settle what is open can be tried.
 
 use netproof_conformance::policy::{
     admin_network_policy::{self as admin, AdminNetworkPolicy, AdminNetworkPolicySpec},
@@ -81,7 +81,7 @@ fn admin() -> impl Strategy<Value = AdminNetworkPolicy> {
 fn baseline() -> impl Strategy<Value = BaselineAdminNetworkPolicy> {
     (subject(), admin_rules(&["Allow", "Deny"])).prop_map(|(subject, (ingress, mut egress))| {
         for peer in egress.iter_mut().flat_map(|rule| &mut rule.to) {
-            // It has no such peers.
+            // This kind has no peers by domain names.
             if peer.domain_names.take().is_some() {
                 *peer = newer();
             }
@@ -125,7 +125,7 @@ fn is_protocol_name(port: &cluster::ProtocolMatch) -> bool {
     port.destination_named_port.is_some()
 }
 
-/// Names are refused beside peers that are no pods.
+/// Whether a rule may name ports: names are refused beside peers that are no pods.
 fn may_name<T>(peers: &[Peer], ports: &[T], is_name: impl Fn(&T) -> bool) -> bool {
     let has_no_pods = |peer: &Peer| {
         peer.nodes.is_some() || peer.networks.is_some() || peer.domain_names.is_some()
@@ -170,7 +170,7 @@ fn peers(is_egress: bool) -> impl Strategy<Value = Vec<Peer>> {
     vec(any, 1..3)
 }
 
-/// With one field that a later version of the API may have.
+/// An element with one field that a later version of the API may have.
 fn newer<T: DeserializeOwned>() -> T {
     serde_saphyr::from_str("{newer: 1}").expect("any field will do")
 }
@@ -221,7 +221,7 @@ fn ports() -> impl Strategy<Value = Option<Vec<admin::PortMatch>>> {
     option::weighted(0.5, vec(prop_oneof![4 => number, 4 => range, 6 => named, 1 => newer], 1..3))
 }
 
-/// From one of the numbers up to a higher one.
+/// A range from one of the numbers up to a higher one.
 fn range() -> impl Strategy<Value = (i64, i64)> {
     (0..NUMBERS.len() - 1).prop_flat_map(|first| {
         (Just(NUMBERS[first].into()), select(&NUMBERS[first + 1..]).prop_map(i64::from))
