@@ -76,6 +76,51 @@ fn apart(script: &str, arguments: &[&str]) -> Run {
     finished(&mut command)
 }
 
+/// A pod that may not send, and an address outside.
+const ALONE: &str = "
+apiVersion: v1
+kind: Pod
+metadata: {name: web, namespace: shop, labels: {app: web}}
+spec: {nodeName: node-1, containers: [{name: c, ports: [{containerPort: 8080}]}]}
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: closed, namespace: shop}
+spec: {podSelector: {}, policyTypes: [Ingress, Egress]}
+";
+
+const WAY_OUT: &str = "
+---
+apiVersion: netproof.dev/v1alpha1
+kind: ConnectivityTest
+metadata: {name: t, namespace: shop}
+spec:
+  endpoints:
+  - {name: web, standIn: {labels: {app: web}, ports: [{port: 8080}]}}
+  - {name: backup, external: {address: 203.0.113.7, ports: [{port: 80}]}}
+  checks:
+  - {from: [web], to: [backup]}
+";
+
+#[test]
+fn a_pod_alone_proves_nothing_and_that_is_said() {
+    let folder = directory(&[("all.yaml", ALONE)]);
+    let run = lab(&["-f", &folder.path("all.yaml")]);
+    assert_eq!(run.code, 2, "{}", run.stdout);
+    assert!(run.stdout.contains("Conformant=Unknown (NothingProved)"), "{}", run.stdout);
+}
+
+#[test]
+fn the_way_out_of_a_single_pod_is_attempted() {
+    let folder = directory(&[("all.yaml", &format!("{ALONE}{WAY_OUT}"))]);
+    let file = folder.path("all.yaml");
+    let run = lab(&["-f", &file, "--network", "plain"]);
+    assert_eq!(run.code, 1, "{}", run.stdout);
+    assert!(run.stdout.contains("Leak: web"), "{}", run.stdout);
+    let run = lab(&["-f", &file]);
+    assert_eq!(run.code, 2, "nobody reached it: {}", run.stdout);
+}
+
 #[test]
 fn where_nothing_may_connect_nothing_is_proved_and_it_says_what_to_add() {
     let folder = directory(&[("closed.yaml", CLOSED)]);

@@ -143,7 +143,7 @@ fn scene(settings: &LabSettings, notes: Notes, before: Vec<LabPod>) -> anyhow::R
     Scene::of(&objects, settings.test.as_deref(), setup)
 }
 
-/// The families that are attempted: those that two pods or more have addresses of.
+/// The families that are attempted: those in which a pod can attempt something.
 fn families(scene: &Scene) -> Vec<Option<Family>> {
     let families = [Family::IPv4, Family::IPv6].into_iter();
     families.filter(|family| scene.is_shared(*family)).map(Some).collect()

@@ -190,10 +190,13 @@ impl Scene {
 }
 
 impl Scene {
-    /// Whether two pods or more have addresses of a family.
+    /// Whether a pod can attempt something in a family: another pod has an address of it too, or
+    /// an external endpoint has.
     pub fn is_shared(&self, family: Family) -> bool {
         let has = |pod: &&LabPod| pod.addresses.iter().any(|one| Family::of(*one) == family);
-        self.pods.iter().filter(has).count() > 1
+        let pods = self.pods.iter().filter(has).count();
+        let mut externals = self.scenario.externals.values();
+        pods > 1 || pods == 1 && externals.any(|one| Family::of(*one) == family)
     }
 
     /// The scene with the addresses of one family, and the flows that remain by them.

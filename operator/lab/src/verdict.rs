@@ -126,6 +126,11 @@ impl OfFamily {
     }
 }
 
+/// What is said where no flow can be attempted.
+const NO_FLOW: &str = "Conformant=Unknown (NothingProved): no pod can reach another by an address \
+                       of its family, so that nothing was attempted; add a pod, or a \
+                       ConnectivityTest with an external endpoint\n";
+
 impl LabVerdict {
     /// The conclusion over all families: a violation in one of them outweighs what cannot be told
     /// in another.
@@ -194,6 +199,9 @@ impl LabVerdict {
                 text.push('\n');
             }
             text.push_str(&conclusive_text(report));
+        }
+        if self.families.is_empty() {
+            text.push_str(NO_FLOW);
         }
         let beside = self.families.iter().flat_map(OfFamily::extra_findings);
         text.extend(beside.map(|sentence| format!("Beside the flows asked for: {sentence}\n")));

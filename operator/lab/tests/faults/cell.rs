@@ -166,9 +166,7 @@ fn in_manner(fault: Fault, manner: Option<RefusalManner>) -> Result<Option<Named
     match (wanted, manner) {
         (Some(wanted), Some(manner)) if wanted == manner => Ok(Some(Named::Alone)),
         // Clients hear of an ICMP error for IPv6 only when they try again, a second later.
-        (_, None)
-        | (None, Some(RefusalManner::Silence))
-        | (Some(RefusalManner::Icmp), Some(RefusalManner::Silence)) => Ok(None),
+        (_, None) | (None | Some(RefusalManner::Icmp), Some(RefusalManner::Silence)) => Ok(None),
         (_, Some(manner)) => Err(format!("denied in another manner: {manner}")),
     }
 }
