@@ -111,6 +111,18 @@ fn a_pod_alone_proves_nothing_and_that_is_said() {
 }
 
 #[test]
+fn a_port_that_no_probe_can_attempt_is_said_not_to_be_attempted() {
+    let sctp = "{containerPort: 3306}, {containerPort: 38412, protocol: SCTP}";
+    let folder = directory(&[("all.yaml", &SHOP.replace("{containerPort: 3306}", sctp))]);
+    let file = folder.path("all.yaml");
+    let run = lab(&["-f", &file]);
+    let said = "Not attempted: shop/db port 38412/SCTP; this version of the probe does not speak";
+    assert!(run.stdout.contains(said), "{}", run.stdout);
+    let run = lab(&["-f", &file, "-o", "json"]);
+    assert_eq!(run.json()["notAttempted"], serde_json::json!(["shop/db port 38412/SCTP"]));
+}
+
+#[test]
 fn the_way_out_of_a_single_pod_is_attempted() {
     let folder = directory(&[("all.yaml", &format!("{ALONE}{WAY_OUT}"))]);
     let file = folder.path("all.yaml");

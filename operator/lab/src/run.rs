@@ -161,7 +161,9 @@ async fn judge(rounds: &mut [Rounds], began: Instant) -> LabVerdict {
         last.tell(diagnosis.clone(), ruled_out_by(&diagnosis, rounds), manner);
     }
     let took = began.elapsed();
-    LabVerdict { families, diagnosis, manner, start_ups: Vec::new(), took }
+    let unspoken = rounds.first().map(|rounds| rounds.whole().unspoken.clone());
+    let unspoken = unspoken.unwrap_or_default();
+    LabVerdict { families, unspoken, diagnosis, manner, start_ups: Vec::new(), took }
 }
 
 fn print(settings: &LabSettings, verdict: &LabVerdict) -> anyhow::Result<()> {

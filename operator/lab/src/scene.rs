@@ -32,7 +32,7 @@ use netproof_rounds::{
     engine::round::is_attemptable,
     kind::Kind,
     predict::StandIn,
-    scenario::{MANY_FLOWS, Scenario, resolve},
+    scenario::{MANY_FLOWS, Scenario, resolve, to_flow},
     world::World,
 };
 
@@ -127,6 +127,8 @@ pub struct Scene {
     pub objects: Vec<Value>,
     /// The pods of the input that the lab cannot have, by name.
     pub left_out: Vec<String>,
+    /// The ports of the input that no probe can attempt, each with its end's name.
+    pub unspoken: BTreeSet<String>,
 }
 
 impl Scene {
@@ -175,6 +177,11 @@ impl Scene {
         let policies = world.understood_policies();
         let mut extra = mentioned(&policies);
         extra.extend(ports.iter().copied().filter(|port| is_attemptable(port.protocol)));
+        let unspoken = match objects.test(test)? {
+            // What a test asks for is attempted, and fails.
+            Some(_) => BTreeSet::new(),
+            None => unspoken(&scenario),
+        };
         let pods = place(&scenario.desired, &homes, &nodes, (families, &before), &extra)?;
         let stand_ins = scenario
             .desired
@@ -185,7 +192,7 @@ impl Scene {
         let outsiders = outsiders(&scenario);
         let policies = objects.of_kind(ApiKind::NetworkPolicy.row()).cloned();
         let objects = namespaces.into_iter().chain(policies).collect();
-        Ok(Self { world, scenario, stand_ins, pods, outsiders, nodes, objects, left_out })
+        Ok(Self { world, scenario, stand_ins, pods, outsiders, nodes, objects, left_out, unspoken })
     }
 }
 
@@ -316,6 +323,18 @@ impl LabPace {
 
 fn name_of(test: &netproof_crds::ConnectivityTest) -> &str {
     test.metadata.name.as_deref().unwrap_or_default()
+}
+
+/// The ports of stand-ins by a protocol that no probe speaks.
+fn unspoken(scenario: &Scenario) -> BTreeSet<String> {
+    let ports = scenario.desired.iter().flat_map(|desired| {
+        desired.ports.iter().map(|port| {
+            let port = Port { number: port.port, protocol: to_flow(port.protocol) };
+            (&desired.actor, port)
+        })
+    });
+    let unspoken = ports.filter(|(_, port)| !is_attemptable(port.protocol));
+    unspoken.map(|(actor, port)| format!("{actor} port {port}")).collect()
 }
 
 fn outsiders(scenario: &Scenario) -> Vec<Outsider> {

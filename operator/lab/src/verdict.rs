@@ -1,6 +1,6 @@
 //! The verdict of a lab, for people and for programs.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use k8s_openapi::jiff::Timestamp;
 use netproof_conformance::{
@@ -41,6 +41,8 @@ pub enum Conclusion {
 pub struct LabVerdict {
     /// The verdict in each family of addresses.
     pub families: Vec<OfFamily>,
+    /// The ports that were not attempted, since no probe speaks their protocol.
+    pub unspoken: BTreeSet<String>,
     /// What the network does wrong.
     pub diagnosis: Diagnosis,
     /// The manner in which the network denies, as a remark.
@@ -203,6 +205,12 @@ impl LabVerdict {
         if self.families.is_empty() {
             text.push_str(NO_FLOW);
         }
+        let unspoken = self.unspoken.iter();
+        text.extend(unspoken.map(|port| {
+            format!(
+                "Not attempted: {port}; this version of the probe does not speak its protocol.\n"
+            )
+        }));
         let beside = self.families.iter().flat_map(OfFamily::extra_findings);
         text.extend(beside.map(|sentence| format!("Beside the flows asked for: {sentence}\n")));
         // Starts that leaked are among the findings.
@@ -238,6 +246,7 @@ impl LabVerdict {
             "matrix": flows,
             "beside": beside,
             "coverage": coverage,
+            "notAttempted": self.unspoken,
             "startUps": self.start_ups.iter().map(start_up).collect::<Vec<_>>(),
             "existingConnections": self.families.last().and_then(|family| family.report.existing),
             "diagnosis": diagnosis(&self.diagnosis),

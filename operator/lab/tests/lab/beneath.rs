@@ -2,6 +2,7 @@
 //! nor the policy agent knows.
 
 use std::{
+    collections::BTreeSet,
     io::Write,
     process::{Command, Stdio},
     time::Duration,
@@ -198,6 +199,7 @@ pub async fn check(case: &Case) -> anyhow::Result<()> {
     }
     let verdict = LabVerdict {
         families: vec![OfFamily::of(&mut rounds)],
+        unspoken: BTreeSet::new(),
         diagnosis: Diagnosis::NoEvidence,
         manner: None,
         start_ups: Vec::new(),
