@@ -261,9 +261,11 @@ impl Ledger {
     }
 
     /// Flows that should be attempted again at once: a wrong outcome, or a recovery, waits for
-    /// its repetition.
+    /// its repetition; or a silence waits for one of which the attempt waits longer.
     pub fn unconfirmed(&self) -> BTreeSet<Cell> {
-        self.cells_where(|record| record.verdict == Verdict::Inconclusive(Why::Unconfirmed))
+        self.cells_where(|record| {
+            matches!(record.verdict, Verdict::Inconclusive(Why::Unconfirmed | Why::SlowPath(_)))
+        })
     }
 
     /// Flows that are settling, and of which an early attempt says something: how fast the network

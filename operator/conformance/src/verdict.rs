@@ -176,6 +176,10 @@ impl Verdict {
     }
 }
 
+/// How many round trips an attempt has to wait for before its silence counts: a handshake takes one
+/// and the question another, and the third is for what stands in queues.
+pub const ROUND_TRIPS: u32 = 3;
+
 /// A path on which a silence says nothing, because an answer may take longer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SlowPath {
@@ -183,22 +187,29 @@ pub struct SlowPath {
     pub from: String,
     /// The receiver's node.
     pub to: String,
-    /// The shortest round trip that was measured between them.
-    pub round_trip: Duration,
+    /// The shortest round trip that was measured between them lately; none if nothing ever
+    /// connected.
+    pub round_trip: Option<Duration>,
     /// How long the attempt waited.
-    pub timeout: Duration,
-    /// How long it has to wait at least.
-    pub least: Duration,
+    pub waited: Duration,
 }
 
 impl fmt::Display for SlowPath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { from, to, round_trip, timeout, least } = self;
-        write!(
-            f,
-            "a round trip from node {from} to node {to} takes {round_trip:.1?}, so that silence \
-             within the timeout of {timeout:?} says nothing: set the timeout to {least:.0?} or more"
-        )
+        let Self { from, to, round_trip, waited } = self;
+        match round_trip {
+            Some(round_trip) => write!(
+                f,
+                "a round trip from node {from} to node {to} takes {round_trip:.1?}, so that silence \
+                 for {waited:?} says nothing: set the timeout to {:.0?} or more",
+                *round_trip * ROUND_TRIPS
+            ),
+            None => write!(
+                f,
+                "nothing has connected from node {from} to node {to} yet, so that silence for \
+                 {waited:?} says nothing; the next attempt waits longer"
+            ),
+        }
     }
 }
 

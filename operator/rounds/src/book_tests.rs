@@ -52,7 +52,13 @@ impl Test {
 }
 
 fn seen(cell: Cell, outcome: Outcome) -> AttemptResult {
-    AttemptResult { cell, outcome: Ok(outcome), took: None, control: Control::Listening }
+    AttemptResult {
+        cell,
+        outcome: Ok(outcome),
+        took: None,
+        waited: Duration::ZERO,
+        control: Control::Listening,
+    }
 }
 
 #[test]
@@ -228,6 +234,7 @@ impl Test {
         let pass = self.begin(&looked);
         let results = seen_after.iter().map(|(to, outcome, ms)| AttemptResult {
             took: Some(Duration::from_millis(*ms)),
+            waited: Duration::from_millis(*ms),
             ..seen(cell("web", to), outcome.clone())
         });
         let judged = self.book.judge(pass, results.collect(), &looked, &self.stand_ins);
@@ -249,26 +256,58 @@ fn what_connects_after_its_deadline_is_neither_reachable_nor_blocked() {
     assert_eq!(test.timed(&[("db", Outcome::Connected, 640)]), [Sighting::Leak]);
 }
 
-#[test]
-fn silence_on_a_path_that_is_slower_than_the_timeout_says_nothing() {
-    // web is on node one, the others are on node two.
+/// A test of denied and allowed flows from node one to node two, with a timeout of 200 ms.
+fn on_a_path() -> Test {
     let mut test = Test::new(&[("web", "was"), ("web", "db")]);
     test.scenario.timeout = Duration::from_millis(200);
-    let silence = || ("db", Outcome::TimedOut, 200);
+    test.scenario.patience.silence = SILENCE;
+    test
+}
+
+fn slow(round_trip: Option<Duration>) -> Sighting {
+    let (from, to, waited) = ("one".into(), "two".into(), Duration::from_millis(200));
+    Sighting::Inconclusive(Why::SlowPath(SlowPath { from, to, round_trip, waited }))
+}
+
+#[test]
+fn silence_on_a_path_that_is_slower_than_the_timeout_says_nothing() {
+    let mut test = on_a_path();
+    let silence = |ms| ("db", Outcome::TimedOut, ms);
     let connects = |ms| ("was", Outcome::Connected, ms);
-    assert_eq!(test.timed(&[silence()]), [Sighting::Conforms], "nothing is known of the path");
-    let slow = Sighting::Inconclusive(Why::SlowPath(SlowPath {
-        from: "one".into(),
-        to: "two".into(),
-        round_trip: Duration::from_millis(600),
-        timeout: test.scenario.timeout,
-        least: Duration::from_millis(1800),
-    }));
-    assert_eq!(test.timed(&[connects(1200), silence()])[1], slow);
-    assert_eq!(test.timed(&[silence()]), std::slice::from_ref(&slow), "as was last measured");
+    let slow = slow(Some(Duration::from_millis(600)));
+    assert_eq!(test.timed(&[connects(1200), silence(200)])[1], slow);
+    assert_eq!(test.timed(&[silence(200)]), std::slice::from_ref(&slow), "as was last measured");
     assert_eq!(test.timed(&[("db", Outcome::Refused, 1)]), [Sighting::Conforms], "no silence");
-    assert_eq!(test.timed(&[connects(130), silence()])[1], Sighting::Conforms);
-    assert_eq!(test.timed(&[connects(1200), connects(130), silence()])[2], Sighting::Conforms);
+    assert_eq!(test.timed(&[silence(4000)]), [Sighting::Conforms], "it waited for long");
+    assert_eq!(test.timed(&[connects(130), silence(200)])[1], Sighting::Conforms);
+    let both = [connects(1200), connects(130), silence(200)];
+    assert_eq!(test.timed(&both)[2], Sighting::Conforms, "the shortest counts");
+}
+
+#[test]
+fn silence_on_a_path_of_which_nothing_is_known_counts_if_it_is_long() {
+    let mut test = on_a_path();
+    let silence = |ms| [("db", Outcome::TimedOut, ms)];
+    assert_eq!(test.timed(&silence(200)), [slow(None)]);
+    assert_eq!(test.timed(&silence(4000)), [Sighting::Conforms]);
+    assert_eq!(test.timed(&[("db", Outcome::Connected, 4000)]), [Sighting::Leak]);
+}
+
+#[test]
+fn attempts_wait_longer_where_nothing_has_connected() {
+    let mut test = on_a_path();
+    let waits = |test: &mut Test| {
+        let looked = test.look(&world(&["db"]));
+        let (scenario, stand_ins) = (&test.scenario, &test.stand_ins);
+        let cells = [cell("web", "db")].into();
+        let (_, flows) = test.book.begin(&cells, &looked, scenario, stand_ins, test.now);
+        flows[0].patience
+    };
+    assert_eq!(waits(&mut test), None, "nothing was attempted yet");
+    test.timed(&[("db", Outcome::TimedOut, 200)]);
+    assert_eq!(waits(&mut test), Some(SILENCE));
+    test.timed(&[("was", Outcome::Connected, 1)]);
+    assert_eq!(waits(&mut test), None);
 }
 
 #[test]

@@ -46,6 +46,8 @@ pub struct Pass {
     pods: BTreeMap<Actor, String>,
     /// How long an attempt may take.
     timeout: Duration,
+    /// How long an attempt may wait whose silence would not count otherwise.
+    patience: Duration,
     /// Sightings of the flows that cannot be attempted.
     absent: Vec<Sighted>,
     moved: Moved,
@@ -78,7 +80,8 @@ impl Pass {
         }
         let (before, moved) = (Arc::clone(&looked.prediction), Moved::These(BTreeSet::new()));
         let (pods, timeout) = (pods(stand_ins), scenario.timeout);
-        (Self { before, pods, timeout, absent, moved }, flows)
+        let patience = scenario.patience.silence;
+        (Self { before, pods, timeout, patience, absent, moved }, flows)
     }
 
     /// Whether a flow cannot be attempted, for want of a running stand-in.
@@ -119,13 +122,14 @@ impl Pass {
         stand_ins: &[StandIn],
         paths: &Paths,
     ) -> Vec<Sighted> {
-        let Self { before, timeout, absent, moved, .. } = self;
+        let Self { before, timeout, patience, absent, moved, .. } = self;
         let has_moved = |cell: &Cell| match &moved {
             Moved::All => true,
             Moved::These(moved) => moved.contains(cell),
         };
+        let paths = paths.among(stand_ins);
         let judged = seen.into_iter().map(|seen| {
-            let took = seen.took;
+            let (took, waited) = (seen.took, seen.waited);
             let (cell, sighting, outcome) = sight(seen, &before, &after.prediction, stand_ins);
             let sighting = match (sighting, &outcome, took) {
                 (Sighting::Conforms, Some(Outcome::Connected), Some(took)) if took > timeout => {
@@ -133,8 +137,9 @@ impl Pass {
                 }
                 // The silence of a denied flow.
                 (Sighting::Conforms, Some(Outcome::TimedOut), _) => {
-                    let slow = paths.too_slow(&cell, timeout, stand_ins);
-                    slow.map_or(Sighting::Conforms, |path| {
+                    // No path takes longer than that which Linux itself waits for.
+                    let slow = (waited < patience).then(|| paths.too_slow(&cell, waited));
+                    slow.flatten().map_or(Sighting::Conforms, |path| {
                         Sighting::Inconclusive(Why::SlowPath(path))
                     })
                 }

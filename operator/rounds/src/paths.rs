@@ -6,22 +6,25 @@ use std::{collections::BTreeMap, time::Duration};
 use netproof_conformance::{
     flow::Protocol,
     matrix::{Actor, Cell},
-    verdict::{Outcome, SlowPath},
+    verdict::{Outcome, ROUND_TRIPS, SlowPath},
 };
 
 use crate::{engine::round::AttemptResult, predict::StandIn};
 
-/// How many round trips an attempt has to wait for before its silence counts: a handshake takes one
-/// and the question another, and the third is for what stands in queues.
-const ROUND_TRIPS: u32 = 3;
-
 /// The sender's node and the receiver's.
 type NodePair = [String; 2];
 
-/// The round trip of each pair of nodes, in the direction of the attempts.
+/// What is known of the path between each pair of nodes, in the direction of the attempts.
 #[derive(Clone, Debug, Default)]
-pub struct Paths {
-    round_trips: BTreeMap<NodePair, Duration>,
+pub struct Paths(BTreeMap<NodePair, Path>);
+
+/// What is known of one path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Path {
+    /// The shortest round trip of the last pass in which an attempt connected.
+    RoundTrip(Duration),
+    /// Attempts were made, and none has ever connected.
+    Unknown,
 }
 
 impl Paths {
@@ -31,29 +34,42 @@ impl Paths {
         let nodes = Nodes::of(stand_ins);
         let mut shortest: BTreeMap<NodePair, Duration> = BTreeMap::new();
         for attempt in seen {
-            let (Some(round_trip), Some(pair)) = (round_trip(attempt), nodes.pair(&attempt.cell))
-            else {
-                continue;
-            };
-            let known = shortest.entry(pair).or_insert(round_trip);
-            *known = round_trip.min(*known);
+            let Some(pair) = nodes.pair(&attempt.cell) else { continue };
+            match round_trip(attempt) {
+                Some(round_trip) => {
+                    let known = shortest.entry(pair).or_insert(round_trip);
+                    *known = round_trip.min(*known);
+                }
+                None => drop(self.0.entry(pair).or_insert(Path::Unknown)),
+            }
         }
-        self.round_trips.append(&mut shortest);
+        self.0.extend(shortest.into_iter().map(|(pair, trip)| (pair, Path::RoundTrip(trip))));
     }
 
-    /// Why the silence of an attempt that waited for `timeout` is no evidence: the path is too slow
-    /// for it. None if nothing is known of the path.
-    pub fn too_slow(
-        &self,
-        cell: &Cell,
-        timeout: Duration,
-        stand_ins: &[StandIn],
-    ) -> Option<SlowPath> {
-        let pair = Nodes::of(stand_ins).pair(cell)?;
-        let round_trip = *self.round_trips.get(&pair)?;
-        let [from, to] = pair;
-        let least = round_trip * ROUND_TRIPS;
-        (least > timeout).then_some(SlowPath { from, to, round_trip, timeout, least })
+    /// What is known of the paths between these stand-ins.
+    pub fn among<'a>(&'a self, stand_ins: &'a [StandIn]) -> PathsAmong<'a> {
+        PathsAmong { paths: self, nodes: Nodes::of(stand_ins) }
+    }
+}
+
+/// What is known of the paths between some stand-ins.
+pub struct PathsAmong<'a> {
+    paths: &'a Paths,
+    nodes: Nodes<'a>,
+}
+
+impl PathsAmong<'_> {
+    /// Why the silence of an attempt that waited so long is no evidence: the path is too slow for
+    /// it, or may be. None where the silence counts, and where the nodes are not known.
+    pub fn too_slow(&self, cell: &Cell, waited: Duration) -> Option<SlowPath> {
+        let [from, to] = self.nodes.pair(cell)?;
+        match self.paths.0.get(&[from.clone(), to.clone()])? {
+            Path::Unknown => Some(SlowPath { from, to, round_trip: None, waited }),
+            Path::RoundTrip(round_trip) if *round_trip * ROUND_TRIPS > waited => {
+                Some(SlowPath { from, to, round_trip: Some(*round_trip), waited })
+            }
+            Path::RoundTrip(_) => None,
+        }
     }
 }
 

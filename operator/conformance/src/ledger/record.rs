@@ -189,7 +189,8 @@ impl FlowRecord {
     ) -> Option<Followed> {
         let Interval { began, ended: now } = during;
         let settling = self.settling(patience, began);
-        self.proof = self.proof.filter(|proof| proof.stands(patience, now));
+        // However long the attempt took: a proof that stood when it began is confirmed by it.
+        self.proof = self.proof.filter(|proof| proof.stands(patience, began));
         match sighting {
             Sighting::Moved => None,
             Sighting::Unspecified(why) => {

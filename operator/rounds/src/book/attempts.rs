@@ -6,7 +6,7 @@ use netproof_conformance::{
     diagnosis::history::PastAttempt,
     expected::Expected,
     flow::Protocol,
-    ledger::{Followed, Interval},
+    ledger::{Followed, Interval, Ledger},
     matrix::Cell,
     verdict::{Outcome, Sighting, Why},
 };
@@ -85,8 +85,12 @@ impl Book {
         let companions = companions.map(|(cell, _)| cell.clone());
         let all = companions.chain(cells.iter().cloned()).collect();
         let (pass, mut flows) = Pass::begin(&all, looked, scenario, stand_ins);
+        let paths = self.paths.among(stand_ins);
         for flow in &mut flows {
-            if self.silence_accuses(&flow.cell, now) {
+            let is_slow = || paths.too_slow(&flow.cell, scenario.timeout).is_some();
+            if self.silence_accuses(&flow.cell, now)
+                || is_slow() && self.is_settled(&flow.cell, now)
+            {
                 flow.patience = Some(self.ledger.patience().silence);
             }
         }
@@ -96,10 +100,17 @@ impl Book {
     /// Whether the silence of an attempt that begins now would count as a blocked flow: such an
     /// attempt waits longer, so that what was lost once, or is slow, is not taken for blocked.
     fn silence_accuses(&self, cell: &Cell, now: Duration) -> bool {
-        let ledger = if self.extra.contains(cell) { self.extra.ledger() } else { &self.ledger };
-        let record = ledger.record(cell);
+        let record = self.ledger_of(cell).record(cell);
         record.is_some_and(|record| matches!(record.expected, Expected::Allow(_)))
-            && ledger.is_settled(cell, now)
+            && self.is_settled(cell, now)
+    }
+
+    fn is_settled(&self, cell: &Cell, now: Duration) -> bool {
+        self.ledger_of(cell).is_settled(cell, now)
+    }
+
+    fn ledger_of(&self, cell: &Cell) -> &Ledger {
+        if self.extra.contains(cell) { self.extra.ledger() } else { &self.ledger }
     }
 
     /// Judges what was seen in a pass, by the predictions before and after it and by the round

@@ -56,6 +56,13 @@ pub struct FlowAttempt {
     pub patience: Option<Duration>,
 }
 
+impl FlowAttempt {
+    /// How long an answer is waited for in a pass with this timeout.
+    fn wait(&self, timeout: Duration) -> Duration {
+        self.patience.map_or(timeout, |patience| patience.max(timeout))
+    }
+}
+
 /// The receiver that has to answer an attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Receiver {
@@ -77,6 +84,8 @@ pub struct AttemptResult {
     pub outcome: Result<Outcome, String>,
     /// How long the attempt took by the probe's own clock; none if the probe did not say.
     pub took: Option<Duration>,
+    /// How long an answer was waited for at most.
+    pub waited: Duration,
     /// Whether the receiver was shown to listen all the while.
     pub control: Control,
 }
@@ -161,6 +170,7 @@ pub async fn run_broadly(
             cell: flow.cell.clone(),
             outcome,
             took,
+            waited: flow.wait(timeout),
             control: control(flow, &before, &after, reached),
         })
         .collect();
@@ -242,10 +252,7 @@ async fn attempt_all<'a>(
     };
     let attempts: Vec<_> = flows
         .into_iter()
-        .map(|flow| async move {
-            let timeout = flow.patience.map_or(timeout, |patience| patience.max(timeout));
-            (flow, Ok(timed(flow, session, timeout).await))
-        })
+        .map(|flow| async move { (flow, Ok(timed(flow, session, flow.wait(timeout)).await)) })
         .collect();
     stream::iter(attempts).buffer_unordered(breadth.per_probe).collect().await
 }
