@@ -33,7 +33,7 @@ on plain 1
 on fault=ignores-egress@node=node-2 1
 cat <<END
 
-The command is $netproof (cargo install --locked --path operator puts it into your PATH).
+The command is $netproof (cargo install --locked --path operator/cli puts it into your PATH).
   netproof lab -f DIRECTORY             your own manifests
   netproof lab --list-faults            how networks are known to break
   make demo                             the same on a real cluster
