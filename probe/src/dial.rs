@@ -104,16 +104,18 @@ fn bind(
     ports: &SourcePorts,
 ) -> io::Result<u16> {
     let others = asked.is_none().then(|| ports.towards(protocol, target));
-    let mut ports = asked.into_iter().chain(others.into_iter().flatten());
     let mut error = io::ErrorKind::AddrNotAvailable.into();
-    let bound = ports.find(|port| {
+    for port in asked.into_iter().chain(others.into_iter().flatten()) {
         let source = match target {
-            SocketAddr::V4(_) => SocketAddr::from((Ipv4Addr::UNSPECIFIED, *port)),
-            SocketAddr::V6(_) => SocketAddr::from((Ipv6Addr::UNSPECIFIED, *port)),
+            SocketAddr::V4(_) => SocketAddr::from((Ipv4Addr::UNSPECIFIED, port)),
+            SocketAddr::V6(_) => SocketAddr::from((Ipv6Addr::UNSPECIFIED, port)),
         };
-        socket.bind(&source.into()).inspect_err(|why| error = io::Error::from(why.kind())).is_ok()
-    });
-    bound.ok_or(error)
+        match socket.bind(&source.into()) {
+            Ok(()) => return Ok(port),
+            Err(why) => error = why,
+        }
+    }
+    Err(error)
 }
 
 fn failed(why: fmt::Arguments<'_>) -> Outcome {

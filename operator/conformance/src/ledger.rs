@@ -13,7 +13,7 @@ use std::{
 use crate::{
     expected::Expected,
     matrix::{Actor, Cell, Matrix},
-    verdict::{Outcome, Sighting, Steadiness, Verdict, Why},
+    verdict::{Outcome, Sighting, Steadiness, Verdict},
 };
 
 use record::PendingCause;
@@ -263,9 +263,7 @@ impl Ledger {
     /// Flows that should be attempted again at once: a wrong outcome, or a recovery, waits for
     /// its repetition; or a silence waits for one of which the attempt waits longer.
     pub fn unconfirmed(&self) -> BTreeSet<Cell> {
-        self.cells_where(|record| {
-            matches!(record.verdict, Verdict::Inconclusive(Why::Unconfirmed | Why::SlowPath(_)))
-        })
+        self.cells_where(|record| record.verdict.awaits_repetition())
     }
 
     /// Flows that are settling, and of which an early attempt says something: how fast the network

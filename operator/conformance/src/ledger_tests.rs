@@ -5,7 +5,7 @@ use crate::{
         testing::{allow, deny},
     },
     flow::{Port, Protocol},
-    verdict::Steadiness,
+    verdict::Why,
 };
 
 const SETTLE: Duration = Duration::from_secs(10);

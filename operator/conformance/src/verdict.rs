@@ -163,6 +163,12 @@ impl VerdictKind {
 }
 
 impl Verdict {
+    /// Whether another attempt is due at once: to confirm a wrong outcome or a recovery, or to wait
+    /// longer than one whose silence said nothing.
+    pub fn awaits_repetition(&self) -> bool {
+        matches!(self, Self::Inconclusive(Why::Unconfirmed | Why::SlowPath(_)))
+    }
+
     /// The verdict without its reasons.
     pub fn kind(&self) -> VerdictKind {
         match self {

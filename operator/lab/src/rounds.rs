@@ -170,10 +170,9 @@ impl Rounds {
     /// `failed`.
     fn undecided(&self, failed: bool) -> BTreeSet<Cell> {
         self.book.cells_where(uptime(), |verdict| match verdict {
-            Verdict::Settling | Verdict::Inconclusive(Why::Unconfirmed) => true,
-            Verdict::Inconclusive(
-                Why::Failed(_) | Why::Late { .. } | Why::SlowPath(_) | Why::Unanswered,
-            ) => failed,
+            Verdict::Settling => true,
+            verdict if verdict.awaits_repetition() => true,
+            Verdict::Inconclusive(Why::Failed(_) | Why::Late { .. } | Why::Unanswered) => failed,
             _ => false,
         })
     }

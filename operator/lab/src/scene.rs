@@ -153,7 +153,9 @@ impl Scene {
             .chain(made.map(|object| (Kind::Nodes, dynamic(object))));
         let world = World::of(known);
         let mut left_out = Vec::new();
-        let (mut scenario, homes) = match objects.test(test)? {
+        let test = objects.test(test)?;
+        let is_test = test.is_some();
+        let (mut scenario, homes) = match test {
             Some(test) => {
                 let mut scenario =
                     resolve(&test, &world, &BTreeSet::new(), MANY_FLOWS).map_err(|problem| {
@@ -177,11 +179,8 @@ impl Scene {
         let policies = world.understood_policies();
         let mut extra = mentioned(&policies);
         extra.extend(ports.iter().copied().filter(|port| is_attemptable(port.protocol)));
-        let unspoken = match objects.test(test)? {
-            // What a test asks for is attempted, and fails.
-            Some(_) => BTreeSet::new(),
-            None => unspoken(&scenario),
-        };
+        // What a test asks for is attempted, and fails.
+        let unspoken = if is_test { BTreeSet::new() } else { unspoken_ports(&scenario) };
         let pods = place(&scenario.desired, &homes, &nodes, (families, &before), &extra)?;
         let stand_ins = scenario
             .desired
@@ -326,7 +325,7 @@ fn name_of(test: &netproof_crds::ConnectivityTest) -> &str {
 }
 
 /// The ports of stand-ins by a protocol that no probe speaks.
-fn unspoken(scenario: &Scenario) -> BTreeSet<String> {
+fn unspoken_ports(scenario: &Scenario) -> BTreeSet<String> {
     let ports = scenario.desired.iter().flat_map(|desired| {
         desired.ports.iter().map(|port| {
             let port = Port { number: port.port, protocol: to_flow(port.protocol) };

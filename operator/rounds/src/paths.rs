@@ -11,12 +11,9 @@ use netproof_conformance::{
 
 use crate::{engine::round::AttemptResult, predict::StandIn};
 
-/// The sender's node and the receiver's.
-type NodePair = [String; 2];
-
 /// What is known of the path between each pair of nodes, in the direction of the attempts.
 #[derive(Clone, Debug, Default)]
-pub struct Paths(BTreeMap<NodePair, Path>);
+pub struct Paths(BTreeMap<String, BTreeMap<String, Path>>);
 
 /// What is known of one path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,18 +29,19 @@ impl Paths {
     /// the shortest round trip takes the place of what an earlier pass measured.
     pub fn measure(&mut self, seen: &[AttemptResult], stand_ins: &[StandIn]) {
         let nodes = Nodes::of(stand_ins);
-        let mut shortest: BTreeMap<NodePair, Duration> = BTreeMap::new();
+        let mut measured: BTreeMap<[&str; 2], Option<Duration>> = BTreeMap::new();
         for attempt in seen {
             let Some(pair) = nodes.pair(&attempt.cell) else { continue };
-            match round_trip(attempt) {
-                Some(round_trip) => {
-                    let known = shortest.entry(pair).or_insert(round_trip);
-                    *known = round_trip.min(*known);
-                }
-                None => drop(self.0.entry(pair).or_insert(Path::Unknown)),
+            let shortest = measured.entry(pair).or_default();
+            *shortest = shortest.iter().copied().chain(round_trip(attempt)).min();
+        }
+        for ([from, to], shortest) in measured {
+            let receivers = self.0.entry(from.to_owned()).or_default();
+            match shortest {
+                Some(shortest) => drop(receivers.insert(to.to_owned(), Path::RoundTrip(shortest))),
+                None => drop(receivers.entry(to.to_owned()).or_insert(Path::Unknown)),
             }
         }
-        self.0.extend(shortest.into_iter().map(|(pair, trip)| (pair, Path::RoundTrip(trip))));
     }
 
     /// What is known of the paths between these stand-ins.
@@ -63,13 +61,12 @@ impl PathsAmong<'_> {
     /// it, or may be. None where the silence counts, and where the nodes are not known.
     pub fn too_slow(&self, cell: &Cell, waited: Duration) -> Option<SlowPath> {
         let [from, to] = self.nodes.pair(cell)?;
-        match self.paths.0.get(&[from.clone(), to.clone()])? {
-            Path::Unknown => Some(SlowPath { from, to, round_trip: None, waited }),
-            Path::RoundTrip(round_trip) if *round_trip * ROUND_TRIPS > waited => {
-                Some(SlowPath { from, to, round_trip: Some(*round_trip), waited })
-            }
-            Path::RoundTrip(_) => None,
-        }
+        let round_trip = match *self.paths.0.get(from)?.get(to)? {
+            Path::Unknown => None,
+            Path::RoundTrip(round_trip) if round_trip * ROUND_TRIPS > waited => Some(round_trip),
+            Path::RoundTrip(_) => return None,
+        };
+        Some(SlowPath { from: from.to_owned(), to: to.to_owned(), round_trip, waited })
     }
 }
 
@@ -85,8 +82,9 @@ impl<'a> Nodes<'a> {
         Self(placed.collect())
     }
 
-    fn pair(&self, cell: &Cell) -> Option<NodePair> {
-        let node = |actor| self.0.get(actor).map(|node| (*node).to_owned());
+    /// The sender's node and the receiver's.
+    fn pair(&self, cell: &Cell) -> Option<[&'a str; 2]> {
+        let node = |actor| self.0.get(actor).copied();
         Some([node(&cell.from)?, node(&cell.to)?])
     }
 }

@@ -1,10 +1,7 @@
 //! Decides which change of a diagnosis is worth an Event: of the fault or its place, never of
 //! counts.
 
-use netproof_conformance::{
-    diagnosis::Diagnosis,
-    verdict::{VerdictKind, Why},
-};
+use netproof_conformance::{diagnosis::Diagnosis, verdict::VerdictKind};
 use netproof_crds::ConnectivityTestStatus;
 
 use netproof_rounds::status::StatusView;
@@ -63,14 +60,9 @@ impl LastTold {
 
 /// Whether something is under way that may change what is diagnosed.
 fn is_open(view: &StatusView) -> bool {
-    use netproof_conformance::verdict::Verdict;
     view.undecided
         || view.report.counts()[&VerdictKind::Settling] > 0
-        || view
-            .report
-            .details
-            .iter()
-            .any(|(_, detail)| detail.line.verdict == Verdict::Inconclusive(Why::Unconfirmed))
+        || view.report.details.iter().any(|(_, detail)| detail.line.verdict.awaits_repetition())
 }
 
 #[cfg(test)]

@@ -87,26 +87,17 @@ impl Book {
         let (pass, mut flows) = Pass::begin(&all, looked, scenario, stand_ins);
         let paths = self.paths.among(stand_ins);
         for flow in &mut flows {
-            let is_slow = || paths.too_slow(&flow.cell, scenario.timeout).is_some();
-            if self.silence_accuses(&flow.cell, now)
-                || is_slow() && self.is_settled(&flow.cell, now)
-            {
-                flow.patience = Some(self.ledger.patience().silence);
+            let (cell, ledger) = (&flow.cell, self.ledger_of(&flow.cell));
+            let is_allowed = ledger
+                .record(cell)
+                .is_some_and(|record| matches!(record.expected, Expected::Allow(_)));
+            // The silence of an allowed flow would accuse, and on a slow path it would say nothing.
+            let is_brief = || is_allowed || paths.too_slow(cell, scenario.timeout).is_some();
+            if ledger.is_settled(cell, now) && is_brief() {
+                flow.patience = Some(ledger.patience().silence);
             }
         }
         (pass, flows)
-    }
-
-    /// Whether the silence of an attempt that begins now would count as a blocked flow: such an
-    /// attempt waits longer, so that what was lost once, or is slow, is not taken for blocked.
-    fn silence_accuses(&self, cell: &Cell, now: Duration) -> bool {
-        let record = self.ledger_of(cell).record(cell);
-        record.is_some_and(|record| matches!(record.expected, Expected::Allow(_)))
-            && self.is_settled(cell, now)
-    }
-
-    fn is_settled(&self, cell: &Cell, now: Duration) -> bool {
-        self.ledger_of(cell).is_settled(cell, now)
     }
 
     fn ledger_of(&self, cell: &Cell) -> &Ledger {
@@ -129,11 +120,7 @@ impl Book {
     /// Whether this outcome, of an attempt that began at `began`, would count against the network,
     /// and its flow is not yet reported as wrong.
     pub fn would_accuse(&self, cell: &Cell, sighting: &Sighting, began: Duration) -> bool {
-        if self.extra.contains(cell) {
-            self.extra.would_accuse(cell, sighting, began)
-        } else {
-            self.ledger.would_accuse(cell, sighting, began)
-        }
+        self.ledger_of(cell).would_accuse(cell, sighting, began)
     }
 
     /// Takes what was seen `during` a pass. Returns the flows of which the outcome is the first

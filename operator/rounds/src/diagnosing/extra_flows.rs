@@ -143,12 +143,6 @@ impl ExtraFlows {
         self.ledger.doubt(is_meant, now)
     }
 
-    /// Whether this outcome, of an attempt that began at `began`, would count against the network,
-    /// and its flow does not count as wrong yet.
-    pub fn would_accuse(&self, cell: &Cell, sighting: &Sighting, began: Duration) -> bool {
-        self.ledger.would_accuse(cell, sighting, began)
-    }
-
     /// Takes a sighting into account; one of another flow is ignored.
     pub fn observe(
         &mut self,

@@ -118,7 +118,7 @@ impl HeldConnection {
     /// giving it up. Returns the connection if it is alive: one that has ended already says nothing
     /// of a later deny.
     pub async fn refresh(mut self, timeout: Duration) -> Option<Self> {
-        let alive = matches!(self.touch(timeout).await, Ok(wire::Fate::Alive { .. }));
+        let alive = matches!(self.touch(timeout.max(PATIENCE)).await, Ok(wire::Fate::Alive { .. }));
         self.alive = Instant::now();
         alive.then_some(self)
     }
@@ -127,6 +127,7 @@ impl HeldConnection {
     /// seen to be denied. A cut is believed only if the receiver's listener still answers. A
     /// connection that survives is released.
     pub async fn fate(self, receiver: &Session, port: Port, timeout: Duration) -> Fate {
+        let timeout = timeout.max(PATIENCE);
         let touched = self.touch(timeout).await;
         let how = match touched {
             Ok(wire::Fate::Alive { identity }) if identity == self.identity => {
@@ -136,9 +137,7 @@ impl HeldConnection {
             Ok(wire::Fate::Alive { identity }) => {
                 return Fate::Unknown(format!("{identity} answered instead of {}", self.identity));
             }
-            Ok(wire::Fate::Silent) => {
-                format!("nothing came back within {:?}", timeout.max(PATIENCE))
-            }
+            Ok(wire::Fate::Silent) => format!("nothing came back within {timeout:?}"),
             Ok(wire::Fate::Closed { why }) => why,
             Ok(wire::Fate::NotHeld) => return Fate::Unknown("its probe gave it up".into()),
             Ok(wire::Fate::Failed { why }) | Err(why) => return Fate::Unknown(why),
@@ -160,7 +159,6 @@ impl HeldConnection {
     }
 
     async fn touch(&self, timeout: Duration) -> Result<wire::Fate, String> {
-        let timeout = timeout.max(PATIENCE);
         let op = Op::Touch {
             held: self.name,
             nonce: crate::clock::nonce(),
